@@ -1,0 +1,1 @@
+//! Answers questions from 1C data, generates texts, talks to language models.

@@ -1,0 +1,1 @@
+//! Usage events, system metrics, dashboards and report files.

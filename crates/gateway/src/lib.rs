@@ -1,0 +1,1 @@
+//! The only door: routes, authenticates, limits and forwards requests.

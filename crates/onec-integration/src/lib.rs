@@ -1,0 +1,1 @@
+//! Talks to 1C infobases, mirrors their data and builds reports from it.
