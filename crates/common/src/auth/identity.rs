@@ -1,0 +1,139 @@
+//! The caller of a request.
+
+use std::collections::BTreeSet;
+
+use axum::extract::FromRequestParts;
+use chrono::{DateTime, Utc};
+use http::request::Parts;
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{Permission, PermissionSet};
+use crate::http::Problem;
+
+/// Claims of an access token: a JWT (RFC 7519) of `typ` `at+jwt` (RFC 9068), signed with EdDSA.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Claims {
+    /// Issuer.
+    pub iss: String,
+    /// The user.
+    pub sub: Uuid,
+    /// The session, which a logout revokes.
+    pub sid: Uuid,
+    /// Audience.
+    pub aud: String,
+    /// Expiry, seconds since 1970.
+    pub exp: i64,
+    /// Time of issue, seconds since 1970.
+    pub iat: i64,
+    /// Id of the token.
+    pub jti: Uuid,
+    /// Name of the user's role.
+    pub role: String,
+    /// What the user may do.
+    pub perms: PermissionSet,
+    /// Companies whose data the user may see.
+    pub companies: Companies,
+}
+
+/// A set of companies (organisations of 1C, by our id), or all of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Vec<String>", into = "Vec<String>")]
+pub enum Companies {
+    /// All companies, those added later too; `["*"]` in JSON.
+    All,
+    /// These only.
+    Some(BTreeSet<Uuid>),
+}
+
+impl Companies {
+    /// True when the data of the company may be seen.
+    #[must_use]
+    pub fn contains(&self, company: Uuid) -> bool {
+        match self {
+            Self::All => true,
+            Self::Some(companies) => companies.contains(&company),
+        }
+    }
+
+    /// The ids as a list for `= any($1)`; `None` when there is no restriction.
+    #[must_use]
+    pub fn restriction(&self) -> Option<Vec<Uuid>> {
+        match self {
+            Self::All => None,
+            Self::Some(companies) => Some(companies.iter().copied().collect()),
+        }
+    }
+}
+
+impl From<Vec<String>> for Companies {
+    fn from(names: Vec<String>) -> Self {
+        if names.iter().any(|name| name == "*") {
+            Self::All
+        } else {
+            Self::Some(names.iter().filter_map(|name| name.parse().ok()).collect())
+        }
+    }
+}
+
+impl From<Companies> for Vec<String> {
+    fn from(companies: Companies) -> Self {
+        match companies {
+            Companies::All => vec!["*".to_owned()],
+            Companies::Some(companies) => companies.iter().map(Uuid::to_string).collect(),
+        }
+    }
+}
+
+/// The verified caller. Handlers take it as an argument; routes that are not public always have
+/// one.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// The user.
+    pub user_id: Uuid,
+    /// The session.
+    pub session_id: Uuid,
+    /// Name of the user's role, for display; decisions use the permissions.
+    pub role: String,
+    /// What the user may do.
+    pub permissions: PermissionSet,
+    /// Companies whose data the user may see.
+    pub companies: Companies,
+    /// When the token ends.
+    pub expires_at: DateTime<Utc>,
+    /// The token itself, to call other services on behalf of the user.
+    pub token: SecretString,
+}
+
+impl Identity {
+    /// True when the caller has the permission.
+    #[must_use]
+    pub fn may(&self, permission: Permission) -> bool {
+        self.permissions.contains(permission)
+    }
+
+    /// Refuses a caller without the permission; for checks that depend on the request's content.
+    ///
+    /// # Errors
+    /// 403 with `auth.permission_denied`.
+    pub fn require(&self, permission: Permission) -> Result<(), Problem> {
+        if self.may(permission) {
+            Ok(())
+        } else {
+            Err(Problem::permission_denied(permission.as_str()))
+        }
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Identity {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        parts
+            .extensions
+            .get::<Self>()
+            .cloned()
+            .ok_or_else(Problem::token_required)
+    }
+}

@@ -1,0 +1,17 @@
+//! HTTP as all services speak it: [`Problem`] errors, extractors that reject with them, the
+//! layers around every router, the table of routes with their permissions, lists, and the client
+//! for calls to others.
+
+pub mod client;
+mod extract;
+pub mod layers;
+mod page;
+mod peer;
+mod problem;
+pub mod routes;
+pub mod server;
+
+pub use extract::{Json, Path, Query};
+pub use page::{Cursor, Page, PageQuery};
+pub use peer::ClientIp;
+pub use problem::{FieldError, Problem, Violations};

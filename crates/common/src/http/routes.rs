@@ -1,0 +1,170 @@
+//! The table of a service's routes, each with what it takes to call it.
+//!
+//! There is no way to add a route without naming its [`Access`], so a forgotten check cannot open
+//! one; and the table can be read, so that a test can walk all of it.
+
+use axum::handler::Handler;
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodFilter, MethodRouter, on};
+use axum::{Extension, Router};
+use http::{Method, Request};
+
+use super::Problem;
+use crate::auth::{Authenticator, Permission};
+
+/// What a caller needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Nothing.
+    Public,
+    /// A valid access token.
+    Authenticated,
+    /// A valid access token with this permission.
+    Permission(Permission),
+}
+
+/// One line of the table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RouteSpec {
+    /// The method.
+    pub method: Method,
+    /// The path template, such as `/users/{id}`.
+    pub path: &'static str,
+    /// What a caller needs.
+    pub access: Access,
+}
+
+/// A router under construction.
+#[derive(Debug)]
+pub struct Routes<S> {
+    router: Router<S>,
+    specs: Vec<RouteSpec>,
+}
+
+impl<S> Default for Routes<S>
+where
+    S: Clone + Send + Sync + 'static,
+{
+    fn default() -> Self {
+        Self {
+            router: Router::new(),
+            specs: Vec::new(),
+        }
+    }
+}
+
+impl<S> Routes<S>
+where
+    S: Clone + Send + Sync + 'static,
+{
+    /// An empty table.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a route for GET (and HEAD).
+    #[must_use]
+    pub fn get<H, T>(self, path: &'static str, access: Access, handler: H) -> Self
+    where
+        H: Handler<T, S>,
+        T: 'static,
+    {
+        self.add(Method::GET, MethodFilter::GET, path, access, handler)
+    }
+
+    /// Adds a route for POST.
+    #[must_use]
+    pub fn post<H, T>(self, path: &'static str, access: Access, handler: H) -> Self
+    where
+        H: Handler<T, S>,
+        T: 'static,
+    {
+        self.add(Method::POST, MethodFilter::POST, path, access, handler)
+    }
+
+    /// Adds a route for PUT.
+    #[must_use]
+    pub fn put<H, T>(self, path: &'static str, access: Access, handler: H) -> Self
+    where
+        H: Handler<T, S>,
+        T: 'static,
+    {
+        self.add(Method::PUT, MethodFilter::PUT, path, access, handler)
+    }
+
+    /// Adds a route for PATCH.
+    #[must_use]
+    pub fn patch<H, T>(self, path: &'static str, access: Access, handler: H) -> Self
+    where
+        H: Handler<T, S>,
+        T: 'static,
+    {
+        self.add(Method::PATCH, MethodFilter::PATCH, path, access, handler)
+    }
+
+    /// Adds a route for DELETE.
+    #[must_use]
+    pub fn delete<H, T>(self, path: &'static str, access: Access, handler: H) -> Self
+    where
+        H: Handler<T, S>,
+        T: 'static,
+    {
+        self.add(Method::DELETE, MethodFilter::DELETE, path, access, handler)
+    }
+
+    fn add<H, T>(
+        mut self,
+        method: Method,
+        filter: MethodFilter,
+        path: &'static str,
+        access: Access,
+        handler: H,
+    ) -> Self
+    where
+        H: Handler<T, S>,
+        T: 'static,
+    {
+        self.specs.push(RouteSpec { method, path, access });
+        let route: MethodRouter<S> = on(filter, handler);
+        let route = route.layer(middleware::from_fn(move |request, next| {
+            authorize(access, request, next)
+        }));
+        self.router = self.router.route(path, route);
+        self
+    }
+
+    /// The lines of the table.
+    #[must_use]
+    pub fn specs(&self) -> &[RouteSpec] {
+        &self.specs
+    }
+
+    /// The finished router.
+    pub fn build(self, state: S, authenticator: Authenticator) -> Router {
+        self.router.layer(Extension(authenticator)).with_state(state)
+    }
+}
+
+/// Checks the token and the permission; handlers then find the caller as
+/// [`Identity`](crate::auth::Identity).
+async fn authorize(access: Access, mut request: Request<axum::body::Body>, next: Next) -> Response {
+    if access == Access::Public {
+        return next.run(request).await;
+    }
+    let Some(authenticator) = request.extensions().get::<Authenticator>().cloned() else {
+        return Problem::internal("the router was built without an authenticator").into_response();
+    };
+    let identity = match authenticator.authenticate(request.headers()).await {
+        Ok(identity) => identity,
+        Err(problem) => return problem.into_response(),
+    };
+    if let Access::Permission(permission) = access
+        && !identity.permissions.contains(permission)
+    {
+        return Problem::permission_denied(permission.as_str()).into_response();
+    }
+    request.extensions_mut().insert(identity);
+    next.run(request).await
+}

@@ -1,0 +1,44 @@
+//! The admin port, which is never routed from outside.
+//!
+//! - `GET /live`: 200 while the process runs.
+//! - `GET /ready`: 200 while the service takes requests; 503 before it has started and while it
+//!   drains.
+//! - `GET /metrics`: Prometheus text format.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use axum::Router;
+use axum::response::IntoResponse;
+use axum::routing::get;
+use http::StatusCode;
+use http::header::CONTENT_TYPE;
+
+use crate::telemetry;
+
+/// The router of the admin port.
+pub(super) fn router(ready: Arc<AtomicBool>) -> Router {
+    let is_ready = move || {
+        let ready = ready.load(Ordering::SeqCst);
+        async move {
+            if ready {
+                (StatusCode::OK, "ready\n")
+            } else {
+                (StatusCode::SERVICE_UNAVAILABLE, "not ready\n")
+            }
+        }
+    };
+    Router::new()
+        .route("/live", get(|| async { "live\n" }))
+        .route("/ready", get(is_ready))
+        .route(
+            "/metrics",
+            get(|| async {
+                (
+                    [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
+                    telemetry::render_metrics(),
+                )
+                    .into_response()
+            }),
+        )
+}

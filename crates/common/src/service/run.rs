@@ -1,0 +1,227 @@
+//! From `main` to the exit code.
+
+use std::future::Future;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::get;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{Check, Context, admin, health, healthcheck};
+use crate::config::{self, Reader};
+use crate::http::{layers, server};
+use crate::telemetry::{self, Chain};
+use crate::{BoxError, ids};
+
+/// `EX_USAGE` of sysexits.h.
+const EXIT_CONFIGURATION: u8 = 64;
+
+/// What never changes about a service.
+#[derive(Debug, Clone, Copy)]
+pub struct Definition {
+    /// Name in logs, metrics and health answers, such as `user-management`.
+    pub name: &'static str,
+    /// Default API port; the admin port is 1000 above.
+    pub port: u16,
+    /// Version of the program: `env!("CARGO_PKG_VERSION")`.
+    pub version: &'static str,
+}
+
+/// A started service.
+#[derive(Debug)]
+pub struct App {
+    /// Its routes, without `/health` and the base layers, which are added to them.
+    pub router: Router,
+    /// What it depends on.
+    pub checks: Vec<Check>,
+}
+
+/// Makes aws-lc-rs the process's TLS provider; repeated calls have no effect.
+pub fn install_crypto_provider() {
+    // It fails only when a provider is installed already, which can only be this one.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+}
+
+/// The router as it is served: the service's routes, `GET /health`, and the base layers.
+pub fn router(definition: Definition, app: App, limits: layers::Limits) -> Router {
+    let checks: Arc<[Check]> = app.checks.into();
+    let health = move || {
+        let checks = checks.clone();
+        async move { health::report(definition.name, definition.version, &checks).await }
+    };
+    layers::apply(app.router.route("/health", get(health)), definition.name, limits)
+}
+
+/// Runs a service until SIGTERM or SIGINT: reads the settings with `read`, opens the ports, calls
+/// `start`, serves, and ends in order: not ready, no new connections, requests and background
+/// tasks finish within the grace time.
+pub fn run<C, F, Fut>(definition: Definition, read: fn(&mut Reader) -> Option<C>, start: F) -> ExitCode
+where
+    F: FnOnce(C, Context) -> Fut,
+    Fut: Future<Output = Result<App, BoxError>>,
+{
+    let mut reader = Reader::from_process(definition.name);
+    let http = config::Http::read(&mut reader, definition.port);
+    let argument = std::env::args().nth(1);
+    match argument.as_deref() {
+        Some("healthcheck") => {
+            return http.map_or(ExitCode::FAILURE, |http| healthcheck::run(http.admin_address));
+        }
+        Some("--version" | "-V") => {
+            #[expect(clippy::print_stdout, reason = "the answer to --version")]
+            {
+                println!("{} {}", definition.name, definition.version);
+            }
+            return ExitCode::SUCCESS;
+        }
+        _ => {}
+    }
+    let telemetry = config::Telemetry::read(&mut reader);
+    let config = read(&mut reader);
+    let environment = reader.environment();
+    let built = http.zip(telemetry).zip(config);
+    let ((http, telemetry), config) = match reader.finish(built) {
+        Ok(built) => built,
+        Err(errors) => {
+            #[expect(clippy::print_stderr, reason = "how to log is not known yet")]
+            {
+                eprintln!("{}: {errors}", definition.name);
+            }
+            return ExitCode::from(EXIT_CONFIGURATION);
+        }
+    };
+    telemetry::init(&telemetry, definition.name);
+    telemetry::install_recorder();
+    layers::describe_metrics(definition.name);
+    metrics::gauge!("build_info", "service" => definition.name, "version" => definition.version).set(1.0);
+    install_crypto_provider();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            tracing::error!(error = %Chain(&error), "the runtime could not be built");
+            return ExitCode::FAILURE;
+        }
+    };
+    let context = Context::new(definition.name, instance(&http), environment);
+    let ended = runtime.block_on(serve(definition, http, context, config, start));
+    // Detached helper threads of the runtime must not delay the end.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    match ended {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            tracing::error!(error = %Chain(error.as_ref()), "{} could not start", definition.name);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve<C, F, Fut>(
+    definition: Definition,
+    http: config::Http,
+    context: Context,
+    config: C,
+    start: F,
+) -> Result<bool, BoxError>
+where
+    F: FnOnce(C, Context) -> Fut,
+    Fut: Future<Output = Result<App, BoxError>>,
+{
+    // Bound first: a port that is taken is reported before anything else is touched.
+    let listener = bind(http.address).await?;
+    let admin_listener = bind(http.admin_address).await?;
+    let ready = Arc::new(AtomicBool::new(false));
+    let admin_end = tokio_util::sync::CancellationToken::new();
+    let admin = server::serve(
+        admin_listener,
+        admin::router(ready.clone()),
+        admin_end.clone(),
+        Duration::from_secs(1),
+    );
+    let admin = context.tasks().spawn(admin);
+
+    let signals = wait_for_signal()?;
+    tokio::pin!(signals);
+    let app = tokio::select! {
+        app = start(config, context.clone()) => app?,
+        name = &mut signals => {
+            tracing::info!("{name} during the start");
+            return Ok(true);
+        }
+    };
+    let limits = layers::Limits {
+        max_concurrent: http.max_concurrent,
+        max_body_bytes: http.max_body_bytes,
+        request_timeout: http.request_timeout,
+    };
+    let router = router(definition, app, limits);
+    let drain = tokio_util::sync::CancellationToken::new();
+    let api = context.tasks().spawn(server::serve(
+        listener,
+        router,
+        drain.clone(),
+        http.shutdown_grace,
+    ));
+    ready.store(true, Ordering::SeqCst);
+    tracing::info!(
+        "{} {} listens on {}",
+        definition.name,
+        definition.version,
+        http.address
+    );
+
+    tokio::select! {
+        name = &mut signals => tracing::info!("{name}: finishing requests in flight"),
+        () = context.shutdown.cancelled() => {}
+    }
+    ready.store(false, Ordering::SeqCst);
+    drain.cancel();
+    // Background tasks serve requests in flight, so they end after those.
+    let _ = api.await;
+    context.shutdown.cancel();
+    admin_end.cancel();
+    context.tasks().close();
+    if tokio::time::timeout(http.shutdown_grace, context.tasks().wait())
+        .await
+        .is_err()
+    {
+        tracing::warn!("background tasks did not end within the grace time");
+    }
+    let _ = admin.await;
+    tracing::info!("{} ended", definition.name);
+    Ok(!context.has_failed())
+}
+
+async fn bind(address: std::net::SocketAddr) -> Result<TcpListener, BoxError> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| format!("cannot listen on {address}: {error}").into())
+}
+
+/// The handlers are installed at once; the future ends with the name of the first signal.
+fn wait_for_signal() -> std::io::Result<impl Future<Output = &'static str>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+        }
+    })
+}
+
+/// Host and port name a replica; a container's host name is its id.
+fn instance(http: &config::Http) -> String {
+    let host = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
+    let host = host.trim();
+    let host = if host.is_empty() {
+        ids::new_id().to_string()
+    } else {
+        host.to_owned()
+    };
+    format!("{host}:{}", http.address.port())
+}

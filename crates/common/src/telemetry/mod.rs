@@ -1,0 +1,45 @@
+//! Logs, metrics and trace context.
+//!
+//! Logs go to standard error, one line each; in JSON with ECS field names where a machine reads
+//! them. Secrets and chat texts are never logged. Metrics are served at `/metrics` of the admin
+//! port. Every request belongs to a [`RequestContext`], which travels on to other services, 1C
+//! and model providers.
+
+mod chain;
+mod context;
+mod json;
+mod recorder;
+
+use std::sync::OnceLock;
+
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
+
+pub use chain::Chain;
+pub use context::{RequestContext, TraceParent};
+pub use recorder::{install_recorder, render_metrics};
+
+use crate::config;
+
+/// Sets the process's log output. Only the first call has an effect, so that tests may repeat it.
+pub fn init(config: &config::Telemetry, service: &'static str) {
+    static INIT: OnceLock<()> = OnceLock::new();
+    INIT.get_or_init(|| {
+        let filter = EnvFilter::try_new(&config.filter).unwrap_or_else(|_| EnvFilter::new("info"));
+        let output = if config.json {
+            json::EcsLayer::new(service).boxed()
+        } else {
+            tracing_subscriber::fmt::layer()
+                .with_writer(std::io::stderr)
+                .with_target(false)
+                .compact()
+                .boxed()
+        };
+        // A subscriber that is set already belongs to a test harness; it stays.
+        let _ = tracing_subscriber::registry()
+            .with(filter)
+            .with(output)
+            .try_init();
+    });
+}

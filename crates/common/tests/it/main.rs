@@ -1,0 +1,4 @@
+//! `common` against real servers: the table of routes, tokens, outbox, streams, revocations.
+
+mod events;
+mod routes;
