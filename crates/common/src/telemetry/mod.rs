@@ -10,6 +10,7 @@ mod context;
 mod json;
 mod recorder;
 
+use std::io::IsTerminal;
 use std::sync::OnceLock;
 
 use tracing_subscriber::layer::SubscriberExt;
@@ -32,6 +33,7 @@ pub fn init(config: &config::Telemetry, service: &'static str) {
         } else {
             tracing_subscriber::fmt::layer()
                 .with_writer(std::io::stderr)
+                .with_ansi(std::io::stderr().is_terminal())
                 .with_target(false)
                 .compact()
                 .boxed()

@@ -1,6 +1,10 @@
 //! `common` against real servers: the table of routes, tokens, outbox, streams, revocations.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on ends by a panic")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on ends by a panic"
+)]
 
 mod events;
 mod routes;
