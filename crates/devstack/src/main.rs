@@ -48,6 +48,9 @@ struct Options {
     /// Leave a service out, to run it by hand with `cargo run -p SERVICE`. May be repeated.
     #[arg(long, global = true, value_name = "SERVICE", value_parser = program)]
     without: Vec<Program>,
+    /// Run the programs as they were built last.
+    #[arg(long, global = true)]
+    no_build: bool,
     /// Multiply the data of the demo 1C server.
     #[arg(long, global = true, value_name = "N")]
     scale: Option<u32>,
@@ -164,13 +167,20 @@ fn profile(options: &Options) -> Profile {
     }
 }
 
+fn build(options: &Options) -> Result<()> {
+    if options.no_build {
+        return Ok(());
+    }
+    eprintln!("building the services");
+    programs::build(profile(options), &Program::ALL)
+}
+
 async fn up(cli: &Cli, plan: Plan) -> Result<()> {
     let socket = plan.control_socket();
     if control::is_running(&socket).await {
         bail!("it runs already; see: cargo dev status");
     }
-    eprintln!("building the services");
-    programs::build(profile(&cli.options), &Program::ALL)?;
+    build(&cli.options)?;
     let started = Instant::now();
     let (log, mut lines) = mpsc::unbounded_channel::<String>();
     #[expect(clippy::disallowed_methods, reason = "ends with the program")]
@@ -265,7 +275,7 @@ async fn up_detached(cli: &Cli, plan: &Plan) -> Result<()> {
     if control::is_running(&socket).await {
         bail!("it runs already; see: cargo dev status");
     }
-    programs::build(profile(&cli.options), &Program::ALL)?;
+    build(&cli.options)?;
     std::fs::create_dir_all(&plan.folder)?;
     let log_file = plan.log_file();
     let log = std::fs::File::create(&log_file).with_context(|| format!("create {}", log_file.display()))?;

@@ -155,7 +155,7 @@ impl Stack {
     }
 
     /// Ends everything in order: the gateway first, so that nothing new comes in.
-    pub async fn stop(mut self) {
+    pub async fn stop(&mut self) {
         for program in Program::ALL.into_iter().rev() {
             if let Some(mut process) = self.processes.remove(&program) {
                 process.stop(STOP_WITHIN).await;

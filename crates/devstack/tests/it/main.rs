@@ -1,1 +1,15 @@
-//! x
+//! The whole system as its users run it: real processes, databases, sockets and a demo 1C server.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on ends by a panic"
+)]
+
+mod command_line;
+mod compare;
+mod outage;
+mod questions;
+mod resume;
+mod rights;
+mod support;
