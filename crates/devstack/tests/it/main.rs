@@ -3,7 +3,9 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
-    reason = "a test that cannot go on ends by a panic"
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test that cannot go on ends by a panic and prints the log"
 )]
 
 mod command_line;
