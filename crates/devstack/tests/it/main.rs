@@ -15,3 +15,4 @@ mod questions;
 mod resume;
 mod rights;
 mod support;
+mod tidy;

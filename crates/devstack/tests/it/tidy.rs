@@ -1,0 +1,92 @@
+//! The short law of the house, checked by machine.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use devstack::programs::repository;
+
+const SERVICES: [&str; 6] =
+    ["gateway", "ai-assistant", "onec-integration", "user-management", "analytics", "security"];
+
+fn sources(folder: &Path, into: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            sources(&path, into);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            into.push(path);
+        }
+    }
+}
+
+fn all_sources() -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(repository().join("crates")).unwrap().flatten() {
+        for folder in ["src", "tests", "examples"] {
+            let folder = entry.path().join(folder);
+            if folder.is_dir() {
+                sources(&folder, &mut files);
+            }
+        }
+    }
+    assert!(files.len() > 100, "only {} files were found", files.len());
+    files
+}
+
+#[test]
+fn every_module_says_what_it_is_for_and_stays_readable() {
+    let mut wrong = Vec::new();
+    for file in all_sources() {
+        let text = std::fs::read_to_string(&file).unwrap();
+        if !text.starts_with("//!") {
+            wrong.push(format!("{} does not begin with //!", file.display()));
+        }
+        let lines = text.lines().count();
+        if lines > 700 {
+            wrong.push(format!("{} has {lines} lines", file.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_main_is_one_call() {
+    for service in SERVICES {
+        let text = std::fs::read_to_string(repository().join(format!("crates/{service}/src/main.rs"))).unwrap();
+        assert!(text.lines().count() <= 30, "{service}");
+        assert!(text.contains("service::run("), "{service}");
+    }
+}
+
+/// Codes are a promise to clients: each is written down in docs/errors.md, and nothing else is.
+#[test]
+fn every_problem_code_is_documented() {
+    let mut codes = BTreeSet::new();
+    for file in all_sources().into_iter().filter(|file| file.components().any(|part| part.as_os_str() == "src")) {
+        let text = std::fs::read_to_string(&file).unwrap();
+        if file.starts_with(repository().join("crates/onec-demo")) || file.ends_with("devstack/src/main.rs") {
+            continue;
+        }
+        codes.extend(problem_codes(&text));
+    }
+    let documented: BTreeSet<String> = std::fs::read_to_string(repository().join("docs/errors.md"))
+        .unwrap()
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split('`').next().map(str::to_owned))
+        .collect();
+    let missing: Vec<&String> = codes.difference(&documented).collect();
+    assert!(missing.is_empty(), "not in docs/errors.md: {missing:?}");
+}
+
+/// String literals that look like a code, right after `Problem::new(`.
+fn problem_codes(text: &str) -> Vec<String> {
+    text.split("Problem::new(")
+        .skip(1)
+        .filter_map(|rest| {
+            let literal = rest.split('"').nth(1)?;
+            let looks_like_a_code = literal.contains('.')
+                && literal.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '.' || c == '_');
+            looks_like_a_code.then(|| literal.to_owned())
+        })
+        .collect()
+}
