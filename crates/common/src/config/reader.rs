@@ -88,7 +88,7 @@ pub struct Reader {
 }
 
 /// Values that a published example or a habit makes known to everybody.
-const KNOWN_SECRETS: [&str; 12] = [
+const KNOWN_SECRETS: [&str; 15] = [
     "changeme",
     "change_me",
     "secret",
@@ -101,6 +101,9 @@ const KNOWN_SECRETS: [&str; 12] = [
     "ai_password",
     "1c_password",
     "user_password",
+    "analytics_password",
+    "security_password",
+    "redis_password",
 ];
 
 impl Reader {
@@ -286,14 +289,28 @@ impl Reader {
             self.invalid(name, "is not set");
             return None;
         };
+        self.refuse_weak(name, &value, min_length, development)?;
+        Some(SecretString::from(value))
+    }
+
+    /// Outside development, records a mistake when `value`, such as a password within a URL, is
+    /// well known or shorter than `min_length` characters.
+    pub fn refuse_weak(
+        &mut self,
+        name: &str,
+        value: &str,
+        min_length: usize,
+        development: &str,
+    ) -> Option<()> {
+        if !self.environment.is_strict() {
+            return Some(());
+        }
         let lower = value.to_lowercase();
         if value == development || KNOWN_SECRETS.iter().any(|known| lower == *known) {
+            let environment = self.environment.as_str();
             self.invalid(
                 name,
-                format!(
-                    "is a well-known default, which {} refuses",
-                    self.environment.as_str()
-                ),
+                format!("is a well-known default, which {environment} refuses"),
             );
             return None;
         }
@@ -301,7 +318,7 @@ impl Reader {
             self.invalid(name, format!("is shorter than {min_length} characters"));
             return None;
         }
-        Some(SecretString::from(value))
+        Some(())
     }
 
     /// Ends the reading: the settings, or everything that is wrong with them.

@@ -8,6 +8,17 @@ use url::Url;
 
 use super::Reader;
 
+/// Characters that a password of PostgreSQL or Redis must have outside development.
+const MIN_PASSWORD: usize = 12;
+
+/// Puts a password into a URL that has none.
+fn put_password(url: &mut Url, password: Option<SecretString>) {
+    if let (None, Some(password)) = (url.password(), password) {
+        // Fails only for URLs without a host, which the connection reports better.
+        let _ = url.set_password(Some(password.expose_secret()));
+    }
+}
+
 /// Listening and limits of a service.
 #[derive(Debug, Clone)]
 pub struct Http {
@@ -118,9 +129,14 @@ impl Database {
             reader.invalid("DATABASE_URL", "does not begin with postgres://");
             return None;
         }
-        if let (None, Some(password)) = (url.password(), password) {
-            // Fails only for URLs without a host, which the connection reports better.
-            let _ = url.set_password(Some(password.expose_secret()));
+        put_password(&mut url, password);
+        if let Some(password) = url.password() {
+            reader.refuse_weak(
+                "the password of DATABASE_URL (POSTGRES_PASSWORD)",
+                password,
+                MIN_PASSWORD,
+                "",
+            )?;
         }
         Some(Self {
             url: SecretString::from(url.to_string()),
@@ -149,9 +165,14 @@ impl Redis {
             reader.invalid("REDIS_URL", "does not begin with redis:// or rediss://");
             return None;
         }
-        if let (None, Some(password)) = (url.password(), password) {
-            // Fails only for URLs without a host, which the connection reports better.
-            let _ = url.set_password(Some(password.expose_secret()));
+        put_password(&mut url, password);
+        if let Some(password) = url.password() {
+            reader.refuse_weak(
+                "the password of REDIS_URL (REDIS_PASSWORD)",
+                password,
+                MIN_PASSWORD,
+                "",
+            )?;
         }
         Some(Self {
             url: SecretString::from(url.to_string()),
@@ -190,5 +211,32 @@ impl Auth {
             issuer: issuer?,
             audience: audience?,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn production_refuses_the_documented_passwords() {
+        let read = |environment: &str, password: &str| {
+            let mut reader = Reader::from_values([
+                ("ENVIRONMENT", environment),
+                ("DATABASE_URL", "postgres://ai_user@db/ai"),
+                ("POSTGRES_PASSWORD", password),
+            ]);
+            let database = Database::read(&mut reader);
+            reader
+                .finish(database)
+                .map(|database| database.url.expose_secret().to_owned())
+        };
+        assert_eq!(
+            read("development", "ai_password").unwrap(),
+            "postgres://ai_user:ai_password@db/ai"
+        );
+        assert!(read("production", "ai_password").is_err());
+        assert!(read("production", "short").is_err());
+        assert!(read("production", "a-long-password-of-our-own").is_ok());
     }
 }

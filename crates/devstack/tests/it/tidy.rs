@@ -5,8 +5,14 @@ use std::path::{Path, PathBuf};
 
 use devstack::programs::repository;
 
-const SERVICES: [&str; 6] =
-    ["gateway", "ai-assistant", "onec-integration", "user-management", "analytics", "security"];
+const SERVICES: [&str; 6] = [
+    "gateway",
+    "ai-assistant",
+    "onec-integration",
+    "user-management",
+    "analytics",
+    "security",
+];
 
 fn sources(folder: &Path, into: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap().flatten() {
@@ -52,7 +58,8 @@ fn every_module_says_what_it_is_for_and_stays_readable() {
 #[test]
 fn a_main_is_one_call() {
     for service in SERVICES {
-        let text = std::fs::read_to_string(repository().join(format!("crates/{service}/src/main.rs"))).unwrap();
+        let text =
+            std::fs::read_to_string(repository().join(format!("crates/{service}/src/main.rs"))).unwrap();
         assert!(text.lines().count() <= 30, "{service}");
         assert!(text.contains("service::run("), "{service}");
     }
@@ -62,7 +69,10 @@ fn a_main_is_one_call() {
 #[test]
 fn every_problem_code_is_documented() {
     let mut codes = BTreeSet::new();
-    for file in all_sources().into_iter().filter(|file| file.components().any(|part| part.as_os_str() == "src")) {
+    for file in all_sources()
+        .into_iter()
+        .filter(|file| file.components().any(|part| part.as_os_str() == "src"))
+    {
         let text = std::fs::read_to_string(&file).unwrap();
         if file.starts_with(repository().join("crates/onec-demo")) || file.ends_with("devstack/src/main.rs") {
             continue;
@@ -85,7 +95,9 @@ fn problem_codes(text: &str) -> Vec<String> {
         .filter_map(|rest| {
             let literal = rest.split('"').nth(1)?;
             let looks_like_a_code = literal.contains('.')
-                && literal.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '.' || c == '_');
+                && literal
+                    .chars()
+                    .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '.' || c == '_');
             looks_like_a_code.then(|| literal.to_owned())
         })
         .collect()
