@@ -197,3 +197,13 @@ impl BankAccount {
         format!("{}, {}", self.number, self.bank)
     }
 }
+
+impl Base {
+    /// How much of everything there is.
+    pub fn summary(&self) -> Summary {
+        let public = crate::schema::SCHEMA.sets.iter().filter(|set| set.is_public());
+        let sets = public.map(|set| (set.name.clone(), (set.count)(self))).collect();
+        let documents = ids::OBJECTS.into_iter().filter(|kind| !kind.title().is_empty()).map(|kind| self.count(kind)).sum();
+        Summary { sets, documents, entries: self.ledger.rows.len() }
+    }
+}
