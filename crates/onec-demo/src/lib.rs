@@ -13,6 +13,7 @@ mod model;
 mod odata;
 mod schema;
 mod server;
+pub mod truth;
 
 pub use base::{Base, Options, Summary};
 pub use company::requisites::is_valid_inn;

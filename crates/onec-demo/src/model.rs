@@ -115,13 +115,6 @@ pub(crate) struct Head {
     pub(crate) deleted: bool,
 }
 
-impl Head {
-    /// Whether the document makes movements.
-    pub(crate) fn counts(&self) -> bool {
-        self.posted && !self.deleted
-    }
-}
-
 /// A sale, a purchase or an invoice.
 pub(crate) struct Trade {
     pub(crate) head: Head,

@@ -74,8 +74,8 @@ fn one_workday(state: &mut State, day: NaiveDate, workdays: u32) {
     let season = SEASON[day.month0() as usize];
     // A mean of some five and a half wholesale and one and a half retail sales, growing by a tenth each year.
     let growth = 100 + i64::from(workdays) / 26;
-    let wholesale = state.around(i64::from(state.scale) * 540 * season * growth / 10_000, 30);
-    let retail = state.around(i64::from(state.scale) * 120 * season * growth / 10_000, 40);
+    let wholesale = state.around(i64::from(state.scale) * 490 * season * growth / 10_000, 30);
+    let retail = state.around(i64::from(state.scale) * 100 * season * growth / 10_000, 40);
     let mut tasks: Vec<Task> = Vec::new();
     tasks.extend((0..wholesale).map(|_| Task::Sale));
     tasks.extend((0..retail).map(|_| Task::Retail));
@@ -100,7 +100,7 @@ fn one_workday(state: &mut State, day: NaiveDate, workdays: u32) {
 
 fn one_day_off(state: &mut State, day: NaiveDate) {
     let season = SEASON[day.month0() as usize];
-    let retail = state.around(i64::from(state.scale) * 200 * season / 100, 40);
+    let retail = state.around(i64::from(state.scale) * 170 * season / 100, 40);
     state.pace(retail * 3 + 10);
     for _ in 0..retail {
         trade::retail(state);

@@ -199,8 +199,8 @@ impl State {
 
     /// The time of the next document of the day.
     pub(crate) fn tick(&mut self) -> Stamp {
-        let pause = u32::try_from(self.rng.range(0, self.step)).unwrap_or(0);
-        self.clock = (self.clock + pause).min(self.day_start + 19 * 3600);
+        let pause = u32::try_from(self.rng.range(1, self.step)).unwrap_or(1);
+        self.clock = (self.clock + pause).min(self.day_start + 20 * 3600 - 1);
         self.clock
     }
 

@@ -8,9 +8,9 @@ use super::money;
 use crate::calendar::DAY;
 
 /// Days after which a small order is sent anyway.
-const PATIENCE: u32 = 4;
+const PATIENCE: u32 = 12;
 /// Lines that make an order worth sending at once.
-const ENOUGH: usize = 5;
+const ENOUGH: usize = 6;
 
 /// Which supplier an item is bought from this time.
 fn supplier_of(state: &mut State, item: u32) -> u32 {
@@ -108,7 +108,7 @@ pub(crate) fn quote(state: &mut State, order: &Order) -> Vec<Pick> {
     let mut picks = Vec::with_capacity(order.lines.len());
     for (item, quantity) in &order.lines {
         // Each supplier asks for its own share of the selling price.
-        let share = 690 + i64::from(order.supplier * 37 % 9) * 10;
+        let share = 640 + i64::from(order.supplier * 37 % 9) * 10;
         let price = (state.prices[*item as usize] * share / 1000).max(1);
         picks.push(Pick { item: *item, quantity: *quantity, price });
     }

@@ -58,20 +58,6 @@ impl<'a> Value<'a> {
         Self::Key(Ref::new(kind, index.into()))
     }
 
-    /// The same value, holding on to nothing.
-    pub(crate) fn into_owned(self) -> Value<'static> {
-        match self {
-            Self::Text(text) => Value::Text(Cow::Owned(text.into_owned())),
-            Self::Null => Value::Null,
-            Self::Bool(value) => Value::Bool(value),
-            Self::Number(value) => Value::Number(value),
-            Self::Date(value) => Value::Date(value),
-            Self::Guid(value) => Value::Guid(value),
-            Self::Key(value) => Value::Key(value),
-            Self::Composite(value) => Value::Composite(value),
-        }
-    }
-
     /// Whether two values are equal in a query. A composite property never equals a bare guid: it wants a `cast`.
     pub(crate) fn equals(&self, other: &Self, base: &Base) -> bool {
         match (self, other) {
@@ -118,7 +104,7 @@ impl<'a> Value<'a> {
 }
 
 /// Equality of strings as the database has it: case and trailing spaces do not matter.
-pub(crate) fn same_text(a: &str, b: &str) -> bool {
+fn same_text(a: &str, b: &str) -> bool {
     let (a, b) = (a.trim_end_matches(' '), b.trim_end_matches(' '));
     a == b || compare_text(a, b) == Ordering::Equal
 }
