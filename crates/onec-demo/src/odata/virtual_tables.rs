@@ -47,7 +47,10 @@ impl Method {
             ("DrCrTurnovers", Method::DrCrTurnovers),
             ("RecordsWithExtDimensions", Method::RecordsWithExtDimensions),
         ];
-        const SLICES: &[(&str, Method)] = &[("SliceLast", Method::SliceLast), ("SliceFirst", Method::SliceFirst)];
+        const SLICES: &[(&str, Method)] = &[
+            ("SliceLast", Method::SliceLast),
+            ("SliceFirst", Method::SliceFirst),
+        ];
         match flavour {
             Flavour::Balance => BALANCE,
             Flavour::Turnover => TURNOVER,
@@ -59,8 +62,17 @@ impl Method {
 
 /// Names of the period fields, finest first.
 pub(crate) const PERIODS: [&str; 11] = [
-    "Period", "SecondPeriod", "MinutePeriod", "HourPeriod", "DayPeriod", "WeekPeriod", "TenDaysPeriod", "MonthPeriod",
-    "QuarterPeriod", "HalfYearPeriod", "YearPeriod",
+    "Period",
+    "SecondPeriod",
+    "MinutePeriod",
+    "HourPeriod",
+    "DayPeriod",
+    "WeekPeriod",
+    "TenDaysPeriod",
+    "MonthPeriod",
+    "QuarterPeriod",
+    "HalfYearPeriod",
+    "YearPeriod",
 ];
 
 /// The start of the period a moment falls into.
@@ -72,9 +84,9 @@ fn floor(at: NaiveDateTime, name: &str) -> NaiveDateTime {
         "MinutePeriod" => at.with_second(0).unwrap_or(at),
         "HourPeriod" => at.with_second(0).and_then(|at| at.with_minute(0)).unwrap_or(at),
         "DayPeriod" => midnight(Some(date)),
-        "WeekPeriod" => {
-            midnight(date.checked_sub_signed(Duration::days(i64::from(date.weekday().num_days_from_monday()))))
-        }
+        "WeekPeriod" => midnight(
+            date.checked_sub_signed(Duration::days(i64::from(date.weekday().num_days_from_monday()))),
+        ),
         "TenDaysPeriod" => midnight(date.with_day((date.day0() / 10).min(2) * 10 + 1)),
         "MonthPeriod" => month(date.month()),
         "QuarterPeriod" => month(date.month0() / 3 * 3 + 1),
@@ -89,19 +101,30 @@ struct Arguments(Vec<(String, String)>);
 
 impl Arguments {
     fn text(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str()).filter(|text| !text.is_empty())
+        self.0
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
+            .filter(|text| !text.is_empty())
     }
 
     fn moment(&self, name: &str) -> Result<Option<i64>, Refusal> {
-        let Some(text) = self.text(name) else { return Ok(None) };
-        let inner = text.strip_prefix("datetime'").and_then(|inner| inner.strip_suffix('\'')).unwrap_or(text);
+        let Some(text) = self.text(name) else {
+            return Ok(None);
+        };
+        let inner = text
+            .strip_prefix("datetime'")
+            .and_then(|inner| inner.strip_suffix('\''))
+            .unwrap_or(text);
         let parsed = moment(inner).ok_or_else(|| Refusal::value(inner, "Edm.DateTime"))?;
         Ok(Some(calendar::seconds(parsed)))
     }
 
     /// A condition, whichever way its inner quotes are written.
     fn condition(&self, base: &Base, source: &Source, name: &str) -> Result<Option<Expression>, Refusal> {
-        let Some(text) = self.text(name) else { return Ok(None) };
+        let Some(text) = self.text(name) else {
+            return Ok(None);
+        };
         if text.contains("''")
             && let Ok(parsed) = parser::filter(base, source, &text.replace("''", "'"))
         {
@@ -135,7 +158,12 @@ pub(crate) fn run(
             let table = correspondence(base, set_name, &arguments, options, hidden)?;
             Ok((Source::Table(Arc::new(table)), None))
         }
-        _ => Ok((Source::Table(Arc::new(summed(base, register, set_name, method, &arguments, options, hidden)?)), None)),
+        _ => Ok((
+            Source::Table(Arc::new(summed(
+                base, register, set_name, method, &arguments, options, hidden,
+            )?)),
+            None,
+        )),
     }
 }
 
@@ -144,7 +172,11 @@ fn slice(base: &Base, register: &Register, last: bool, arguments: &Arguments) ->
     let source = Source::Set(register.records);
     let edge = arguments.moment("Period")?;
     let condition = arguments.condition(base, &source, "Condition")?;
-    let columns: Vec<usize> = register.dimensions.iter().filter_map(|name| source.find(name)).collect();
+    let columns: Vec<usize> = register
+        .dimensions
+        .iter()
+        .filter_map(|name| source.find(name))
+        .collect();
     let mut found: HashMap<Vec<Option<Ref>>, (usize, Row)> = HashMap::new();
     for row in 0..source.count(base) {
         let at = i64::from((register.period)(base, row));
@@ -156,7 +188,10 @@ fn slice(base: &Base, register: &Register, last: bool, arguments: &Arguments) ->
         {
             continue;
         }
-        let key = columns.iter().map(|column| super::source::target(&source.value(base, row, *column))).collect();
+        let key = columns
+            .iter()
+            .map(|column| super::source::target(&source.value(base, row, *column)))
+            .collect();
         let order = found.len();
         let entry = found.entry(key).or_insert((order, row));
         if last {
@@ -169,8 +204,14 @@ fn slice(base: &Base, register: &Register, last: bool, arguments: &Arguments) ->
 }
 
 /// Entries of the ledger with their analytics.
-fn records(base: &Base, set_name: &str, arguments: &Arguments) -> Result<(Source, Option<Vec<Row>>), Refusal> {
-    let set = SCHEMA.position(&format!("{set_name}_RecordType")).ok_or_else(Refusal::method_not_found)?;
+fn records(
+    base: &Base,
+    set_name: &str,
+    arguments: &Arguments,
+) -> Result<(Source, Option<Vec<Row>>), Refusal> {
+    let set = SCHEMA
+        .position(&format!("{set_name}_RecordType"))
+        .ok_or_else(Refusal::method_not_found)?;
     let source = Source::Set(set);
     let (from, to) = (arguments.moment("StartPeriod")?, arguments.moment("EndPeriod")?);
     let text = |name: &str| arguments.text(name).map(str::to_owned);
@@ -192,7 +233,11 @@ fn records(base: &Base, set_name: &str, arguments: &Arguments) -> Result<(Source
         Some(top) => Some(top.parse().map_err(|_| Refusal::argument("Top"))?),
         None => None,
     };
-    let options = Options { orderby: text("OrderBy"), top, ..Options::default() };
+    let options = Options {
+        orderby: text("OrderBy"),
+        top,
+        ..Options::default()
+    };
     let page = super::query::run(base, &source, Some(rows), &options, None)?;
     Ok((source, Some(page.rows)))
 }
@@ -205,14 +250,26 @@ struct Mentioned<'a> {
 
 impl<'a> Mentioned<'a> {
     fn new(options: &'a Options) -> Self {
-        let names = |list: &'a str| list.split(',').map(|name| name.trim().split('/').next().unwrap_or("")).collect::<Vec<_>>();
-        let select = options.select.as_deref().map(names).filter(|list| !list.contains(&"*") && !list.contains(&"**"));
-        let rest = [&options.filter, &options.orderby].map(|text| text.as_deref().unwrap_or("")).join(" ");
+        let names = |list: &'a str| {
+            list.split(',')
+                .map(|name| name.trim().split('/').next().unwrap_or(""))
+                .collect::<Vec<_>>()
+        };
+        let select = options
+            .select
+            .as_deref()
+            .map(names)
+            .filter(|list| !list.contains(&"*") && !list.contains(&"**"));
+        let rest = [&options.filter, &options.orderby]
+            .map(|text| text.as_deref().unwrap_or(""))
+            .join(" ");
         Self { select, rest }
     }
 
     fn word(&self, name: &str) -> bool {
-        self.rest.split(|letter: char| !(letter.is_alphanumeric() || letter == '_')).any(|word| word == name)
+        self.rest
+            .split(|letter: char| !(letter.is_alphanumeric() || letter == '_'))
+            .any(|word| word == name)
     }
 
     /// Whether a field is named, by itself or through its navigation property.
@@ -220,7 +277,11 @@ impl<'a> Mentioned<'a> {
         let plain = name.strip_suffix("_Key").unwrap_or(name);
         let typed = format!("{plain}_Type");
         let shown = format!("{plain}____Presentation");
-        let listed = self.select.iter().flatten().any(|one| [name, plain, &typed, &shown].contains(one));
+        let listed = self
+            .select
+            .iter()
+            .flatten()
+            .any(|one| [name, plain, &typed, &shown].contains(one));
         listed || self.word(name) || self.word(plain) || self.word(&typed)
     }
 
@@ -232,7 +293,9 @@ impl<'a> Mentioned<'a> {
 
 /// Splits a list of dimensions; `Склад` stands for `Склад_Key`.
 fn named_dimension(list: &str, name: &str) -> bool {
-    list.split(',').map(str::trim).any(|one| one == name || Some(one) == name.strip_suffix("_Key"))
+    list.split(',')
+        .map(str::trim)
+        .any(|one| one == name || Some(one) == name.strip_suffix("_Key"))
 }
 
 /// What rows are gathered by.
@@ -272,7 +335,10 @@ fn pack(reference: Ref) -> u64 {
 fn unpack(packed: u64) -> Ref {
     let kind = u8::try_from(packed >> 32).unwrap_or(0);
     let index = u32::try_from(packed & u64::from(u32::MAX)).unwrap_or(0);
-    let known = crate::ids::OBJECTS.into_iter().chain([Kind::TaxKind]).find(|one| *one as u8 == kind);
+    let known = crate::ids::OBJECTS
+        .into_iter()
+        .chain([Kind::TaxPayment])
+        .find(|one| *one as u8 == kind);
     known.map_or(Ref::NONE, |kind| Ref::new(kind, index))
 }
 
@@ -300,7 +366,8 @@ fn summed(
     let account_condition = arguments.condition(base, &source, "AccountCondition")?;
     let balanced = match arguments.condition(base, &source, "BalancedAccountCondition")? {
         Some(mut expression) => {
-            if let (Some(own), Some(other)) = (source.find("Account_Key"), source.find("BalancedAccount_Key")) {
+            if let (Some(own), Some(other)) = (source.find("Account_Key"), source.find("BalancedAccount_Key"))
+            {
                 redirect(&mut expression, own, other);
             }
             Some(expression)
@@ -317,7 +384,11 @@ fn summed(
     let mentioned = Mentioned::new(options);
     let mut keys = Vec::new();
     let wanted = arguments.text("Dimensions");
-    let kinds = if accounting { extra_dimensions(base, arguments)? } else { None };
+    let kinds = if accounting {
+        extra_dimensions(base, arguments)?
+    } else {
+        None
+    };
     for name in &register.dimensions {
         let Some(column) = source.find(name) else { continue };
         let structural = accounting && (*name == "Account_Key" || name.starts_with("ExtDimension"));
@@ -329,11 +400,19 @@ fn summed(
             _ => mentioned.keeps(name),
         };
         if kept {
-            keys.push((Key::Dimension(column), (*name).to_owned(), set.columns[column].edm));
+            keys.push((
+                Key::Dimension(column),
+                (*name).to_owned(),
+                set.columns[column].edm,
+            ));
         }
     }
     for (place, kind) in kinds.iter().flatten().enumerate() {
-        keys.push((Key::Analytics(*kind), format!("ExtDimension{}", place + 1), Edm::Composite));
+        keys.push((
+            Key::Analytics(*kind),
+            format!("ExtDimension{}", place + 1),
+            Edm::Composite,
+        ));
     }
     if method != Method::Balance {
         broken_down(&source, &mentioned, &mut keys);
@@ -343,7 +422,10 @@ fn summed(
     }
 
     let mut accounts: [Option<bool>; ACCOUNTS.len()] = [None; ACCOUNTS.len()];
-    let mut groups = Groups { index: HashMap::new(), list: Vec::new() };
+    let mut groups = Groups {
+        index: HashMap::new(),
+        list: Vec::new(),
+    };
     let account_column = source.find("Account_Key");
     let owner = source.find("Организация_Key");
     for row in 0..source.count(base) {
@@ -378,7 +460,9 @@ fn summed(
         {
             return Err(Refusal::rights());
         }
-        let Some(key) = key(base, &source, row, at, &keys, account_column) else { continue };
+        let Some(key) = key(base, &source, row, at, &keys, account_column) else {
+            continue;
+        };
         let adds = (register.adds)(base, row);
         let sums = groups.sums(key);
         for (number, resource) in register.resources.iter().enumerate() {
@@ -398,19 +482,26 @@ fn summed(
     };
     let mut fields: Vec<(String, Edm)> = keys.iter().map(|(_, name, edm)| (name.clone(), *edm)).collect();
     for resource in &register.resources {
-        fields.extend(figures(register.flavour, method, resource).into_iter().map(|name| (name, Edm::Double)));
+        fields.extend(
+            figures(register.flavour, method, resource)
+                .into_iter()
+                .map(|name| (name, Edm::Double)),
+        );
     }
     let account_key = keys.iter().position(|(_, name, _)| name == "Account_Key");
     let mut rows = Vec::new();
     for (key, sums) in &groups.list {
-        let empty = sums.iter().all(|sum| sum[0] == 0 && (method == Method::Balance || (sum[1] == 0 && sum[2] == 0)));
+        let empty = sums
+            .iter()
+            .all(|sum| sum[0] == 0 && (method == Method::Balance || (sum[1] == 0 && sum[2] == 0)));
         if empty {
             continue;
         }
         let mut cells = cells(key, &keys);
         let account = account_key.and_then(|at| ACCOUNTS.get(unpack(key[at]).at()));
         for (number, resource) in register.resources.iter().enumerate() {
-            let counted = !accounting || resource.decimals > 0 || account.is_none_or(|account| account.quantity);
+            let counted =
+                !accounting || resource.decimals > 0 || account.is_none_or(|account| account.quantity);
             let nature = account.map_or(Nature::Both, |account| account.nature);
             let values = totals(register.flavour, method, sums[number], nature);
             cells.extend(values.into_iter().map(|value| match counted {
@@ -420,7 +511,11 @@ fn summed(
         }
         rows.push(cells);
     }
-    Ok(Table { name: format!("{set_name}_{suffix}"), fields, rows })
+    Ok(Table {
+        name: format!("{set_name}_{suffix}"),
+        fields,
+        rows,
+    })
 }
 
 /// Adds the period fields, the recorder and the line if a client names them.
@@ -444,14 +539,16 @@ fn broken_down(source: &Source, mentioned: &Mentioned<'_>, keys: &mut Vec<(Key, 
 
 /// Kinds of analytics asked for, by guid or by name, in order.
 fn extra_dimensions(base: &Base, arguments: &Arguments) -> Result<Option<Vec<u8>>, Refusal> {
-    let Some(text) = arguments.text("ExtraDimensions") else { return Ok(None) };
+    let Some(text) = arguments.text("ExtraDimensions") else {
+        return Ok(None);
+    };
     let mut kinds = Vec::new();
     for one in text.split(',').map(str::trim) {
         let bare = one.trim_start_matches("guid").trim_matches('\'');
         let by_guid = bare.parse().ok().and_then(|guid| base.reference(guid));
         let by_name = crate::chart::SUBCONTO.iter().position(|kind| kind.0 == bare);
         let found = match (by_guid, by_name) {
-            (Some(found), _) if found.kind == Kind::SubcontoKind => found.at(),
+            (Some(found), _) if found.kind == Kind::Analytics => found.at(),
             (_, Some(at)) => at,
             _ => return Err(Refusal::argument("ExtraDimensions")),
         };
@@ -472,11 +569,14 @@ fn key(
     let mut packed = [0; WIDEST];
     for (place, (key, ..)) in keys.iter().enumerate() {
         packed[place] = match key {
-            Key::Dimension(column) | Key::Recorder(column) => pack(reference_of(&source.value(base, row, *column))),
+            Key::Dimension(column) | Key::Recorder(column) => {
+                pack(reference_of(&source.value(base, row, *column)))
+            }
             Key::Analytics(kind) => {
                 let account = ACCOUNTS.get(reference_of(&source.value(base, row, account?)).at())?;
                 let position = account.subconto.iter().position(|one| *one as u8 == *kind)?;
-                let column = source.find(["ExtDimension1", "ExtDimension2", "ExtDimension3"].get(position)?)?;
+                let column =
+                    source.find(["ExtDimension1", "ExtDimension2", "ExtDimension3"].get(position)?)?;
                 pack(reference_of(&source.value(base, row, column)))
             }
             Key::Period(name) => {
@@ -508,15 +608,31 @@ pub(crate) fn figures(flavour: Flavour, method: Method, resource: &Resource) -> 
         (Flavour::Accounting, Method::Balance) => &["Balance", "BalanceDr", "BalanceCr"],
         (Flavour::Accounting, Method::Turnovers) => &["Turnover", "TurnoverDr", "TurnoverCr"],
         (Flavour::Accounting, _) => &[
-            "OpeningBalance", "OpeningBalanceDr", "OpeningBalanceCr", "Turnover", "TurnoverDr", "TurnoverCr",
-            "ClosingBalance", "ClosingBalanceDr", "ClosingBalanceCr",
+            "OpeningBalance",
+            "OpeningBalanceDr",
+            "OpeningBalanceCr",
+            "Turnover",
+            "TurnoverDr",
+            "TurnoverCr",
+            "ClosingBalance",
+            "ClosingBalanceDr",
+            "ClosingBalanceCr",
         ],
         (_, Method::Balance) => &["Balance"],
         (Flavour::Balance, Method::Turnovers) => &["Turnover", "Receipt", "Expense"],
         (_, Method::Turnovers) => &["Turnover"],
-        _ => &["OpeningBalance", "Turnover", "Receipt", "Expense", "ClosingBalance"],
+        _ => &[
+            "OpeningBalance",
+            "Turnover",
+            "Receipt",
+            "Expense",
+            "ClosingBalance",
+        ],
     };
-    names.iter().map(|name| format!("{}{name}", resource.name)).collect()
+    names
+        .iter()
+        .map(|name| format!("{}{name}", resource.name))
+        .collect()
 }
 
 /// The figures of a resource, in order of [`figures`].
@@ -530,7 +646,9 @@ fn totals(flavour: Flavour, method: Method, [before, plus, minus]: [i64; 3], nat
     match (flavour, method) {
         (Flavour::Accounting, Method::Balance) => sides(before).to_vec(),
         (Flavour::Accounting, Method::Turnovers) => vec![turnover, plus, minus],
-        (Flavour::Accounting, _) => [sides(before), [turnover, plus, minus], sides(before + turnover)].concat(),
+        (Flavour::Accounting, _) => {
+            [sides(before), [turnover, plus, minus], sides(before + turnover)].concat()
+        }
         (_, Method::Balance) => vec![before],
         (Flavour::Balance, Method::Turnovers) => vec![turnover, plus, minus],
         (_, Method::Turnovers) => vec![turnover],
@@ -541,8 +659,13 @@ fn totals(flavour: Flavour, method: Method, [before, plus, minus]: [i64; 3], nat
 /// Makes paths that start at one property start at another.
 fn redirect(expression: &mut Expression, from: usize, to: usize) {
     match expression {
-        Expression::Path(Path { first, inner: false, .. }) if *first == from => *first = to,
-        Expression::And(a, b) | Expression::Or(a, b) | Expression::Compare(_, a, b) | Expression::Arithmetic(_, a, b) => {
+        Expression::Path(Path {
+            first, inner: false, ..
+        }) if *first == from => *first = to,
+        Expression::And(a, b)
+        | Expression::Or(a, b)
+        | Expression::Compare(_, a, b)
+        | Expression::Arithmetic(_, a, b) => {
             redirect(a, from, to);
             redirect(b, from, to);
         }
@@ -560,7 +683,9 @@ fn correspondence(
     options: &Options,
     hidden: Option<u32>,
 ) -> Result<Table, Refusal> {
-    let at = SCHEMA.position(&format!("{set_name}_RecordType")).ok_or_else(Refusal::method_not_found)?;
+    let at = SCHEMA
+        .position(&format!("{set_name}_RecordType"))
+        .ok_or_else(Refusal::method_not_found)?;
     let source = Source::Set(at);
     let conditions = [
         arguments.condition(base, &source, "Condition")?,
@@ -579,7 +704,10 @@ fn correspondence(
     if keys.len() > WIDEST {
         return Err(Refusal::argument("$select"));
     }
-    let mut groups = Groups { index: HashMap::new(), list: Vec::new() };
+    let mut groups = Groups {
+        index: HashMap::new(),
+        list: Vec::new(),
+    };
     for row in 0..source.count(base) {
         let entry = &base.ledger.rows[row as usize];
         let at = i64::from(entry.mark.period);
@@ -597,7 +725,9 @@ fn correspondence(
         if hidden == Some(u32::from(entry.organization)) {
             return Err(Refusal::rights());
         }
-        let Some(key) = key(base, &source, row, at, &keys, None) else { continue };
+        let Some(key) = key(base, &source, row, at, &keys, None) else {
+            continue;
+        };
         let sums = groups.sums(key);
         sums[0][0] += entry.sum;
         sums[1][0] += i64::from(entry.debit.quantity);
@@ -607,15 +737,24 @@ fn correspondence(
     fields.extend(CORRESPONDENCE.map(|name| (name.to_owned(), Edm::Double)));
     let row = |(key, sums): &([u64; WIDEST], Sums)| {
         let mut cells = cells(key, &keys);
-        cells.extend([Value::money(sums[0][0]), Value::whole(sums[1][0]), Value::whole(sums[2][0])]);
+        cells.extend([
+            Value::money(sums[0][0]),
+            Value::whole(sums[1][0]),
+            Value::whole(sums[2][0]),
+        ]);
         cells
     };
     let rows = groups.list.iter().map(row).collect();
-    Ok(Table { name: format!("{set_name}_DrCrTurnover"), fields, rows })
+    Ok(Table {
+        name: format!("{set_name}_DrCrTurnover"),
+        fields,
+        rows,
+    })
 }
 
 /// Figures of turnovers between accounts.
-pub(crate) const CORRESPONDENCE: [&str; 3] = ["СуммаTurnover", "КоличествоTurnoverDr", "КоличествоTurnoverCr"];
+pub(crate) const CORRESPONDENCE: [&str; 3] =
+    ["СуммаTurnover", "КоличествоTurnoverDr", "КоличествоTurnoverCr"];
 
 /// Whether a property of an entry says what is debited or credited.
 pub(crate) fn is_side(column: &Column) -> bool {
