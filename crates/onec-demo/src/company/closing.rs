@@ -57,8 +57,8 @@ pub(crate) fn month(state: &mut State) {
         let at = usize::from(organization);
         // Wages grow with the sales of the month.
         let bonus = state.months[at].revenue * 3 / 100 / 100 * 100;
-        let office = [21_000_000, 7_500_000, 3_000_000][at] * i64::from(1 + state.scale / 20);
-        let trade = [16_000_000, 6_000_000, 4_500_000][at] * i64::from(1 + state.scale / 20) + bonus;
+        let office = [21_000_000, 7_500_000, 2_000_000][at] * i64::from(1 + state.scale / 20);
+        let trade = [16_000_000, 6_000_000, 3_800_000][at] * i64::from(1 + state.scale / 20) + bonus;
         let gross = office + trade;
         let parts = [
             (OperationKind::PayrollOffice, office),

@@ -305,7 +305,7 @@ pub(crate) fn budget(state: &mut State, day: NaiveDate) {
     for organization in 0..3_u8 {
         let at = usize::from(organization);
         if today >= 5 && !state.paid_rent(organization, day) {
-            let sum = [18_000_000, 9_500_000, 6_200_000][at];
+            let sum = [18_000_000, 9_500_000, 2_800_000][at];
             if spend(
                 state,
                 organization,

@@ -159,7 +159,7 @@ impl State {
                 }
                 let liking = *self.rng.pick(&[1_u32, 1, 1, 2, 2, 3, 4, 6, 8]);
                 self.shelves[store].extend((0..liking).map(|_| item));
-                let value = 900_000 + i64::from(liking) * 750_000;
+                let value = 1_200_000 + i64::from(liking) * 950_000;
                 self.cell(store, item).lot = (value / price.max(1)).clamp(4, 1500);
             }
         }

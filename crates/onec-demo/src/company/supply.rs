@@ -8,9 +8,9 @@ use super::trade::{self, Pick};
 use crate::calendar::DAY;
 
 /// Days after which a small order is sent anyway.
-const PATIENCE: u32 = 16;
+const PATIENCE: u32 = 24;
 /// Lines that make an order worth sending at once.
-const ENOUGH: usize = 7;
+const ENOUGH: usize = 8;
 
 /// Which supplier an item is bought from this time.
 fn supplier_of(state: &mut State, item: u32) -> u32 {
@@ -52,7 +52,6 @@ pub(crate) fn fill_stores(state: &mut State, first_half: bool) {
         for store in 0..STORES.len() {
             for item in FIRST_ITEM..u32::try_from(state.base.items.len()).unwrap_or(0) {
                 want(state, store, item);
-                want_more(state, store, item);
             }
         }
     }
@@ -70,27 +69,6 @@ pub(crate) fn fill_stores(state: &mut State, first_half: bool) {
             );
         }
     }
-}
-
-/// At the opening each item is bought a lot more than the reorder point asks for.
-fn want_more(state: &mut State, store: usize, item: u32) {
-    let lot = state.cell(store, item).lot;
-    if lot == 0 {
-        return;
-    }
-    state.cell(store, item).ordered += lot;
-    let supplier = supplier_of(state, item);
-    let since = state.day_start;
-    let quantity = i32::try_from(lot).unwrap_or(1);
-    state
-        .needs
-        .entry((store, supplier))
-        .or_insert_with(|| Need {
-            since,
-            lines: Vec::new(),
-        })
-        .lines
-        .push((item, quantity));
 }
 
 fn merged(lines: Vec<(u32, i32)>) -> Vec<(u32, i32)> {

@@ -82,7 +82,7 @@ pub(crate) fn retail(state: &mut State) {
         (PASSER_BY, 0)
     };
     let rows = state.rng.below(4) + 1;
-    let size = state.rng.range(20_000, 450_000);
+    let size = state.rng.range(40_000, 850_000);
     let picks = choose(state, RETAIL, counterparty, rows, size);
     if let Some(sale) = (!picks.is_empty()).then(|| sell(state, RETAIL, counterparty, contract, &picks)) {
         money::customer_pays(state, contract, sale, 1000);

@@ -11,7 +11,7 @@ use super::view::{self, View};
 use crate::base::Base;
 use crate::calendar;
 use crate::ids::{Kind, Ref};
-use crate::schema::{Row, SCHEMA, Shape, Value};
+use crate::schema::{Row, SCHEMA, Shape, Value, folded};
 
 /// Query options of a request for many rows.
 #[derive(Default)]
@@ -110,7 +110,7 @@ pub(crate) fn run(
     };
     let mut rows = match (natural, &candidates) {
         (Some(descending), Candidates::Range(range)) => {
-            sieve.in_order(range.clone(), descending, enough, &order)?
+            sieve.in_order(range.clone(), descending, options.skip, enough, &order)?
         }
         _ => sieve.collect(candidates.iter(), enough)?,
     };
@@ -258,11 +258,12 @@ impl Sieve<'_> {
     }
 
     /// Walks a set that is kept in the order asked for, and puts only rows of the same moment in order among
-    /// themselves.
+    /// themselves; rows that are skipped anyway stay as they are.
     fn in_order(
         &self,
         range: Range<Row>,
         descending: bool,
+        skip: usize,
         enough: Option<usize>,
         order: &[(Path, bool)],
     ) -> Result<Vec<Row>, Refusal> {
@@ -280,7 +281,9 @@ impl Sieve<'_> {
         for row in walk {
             let now = moment(self.base, row);
             if last != Some(now) {
-                self.settle(&mut list[same..], order, descending);
+                if list.len() > skip {
+                    self.settle(&mut list[same..], order, descending);
+                }
                 if enough.is_some_and(|enough| list.len() >= enough) {
                     return Ok(list);
                 }
@@ -353,7 +356,7 @@ fn sort(base: &Base, source: &Source, rows: &mut Vec<Row>, order: &[(Path, bool)
         .collect();
     keyed.sort_by(|(a, _), (b, _)| {
         for (at, (_, descending)) in order.iter().enumerate() {
-            let compared = a[at].sort(&b[at], base);
+            let compared = a[at].sort(&b[at]);
             if compared != Ordering::Equal {
                 return if *descending { compared.reverse() } else { compared };
             }
@@ -363,10 +366,12 @@ fn sort(base: &Base, source: &Source, rows: &mut Vec<Row>, order: &[(Path, bool)
     *rows = keyed.into_iter().map(|(_, row)| row).collect();
 }
 
-/// References are ordered by what they are shown as: made once for each row.
+/// What a value is ordered by, made once for each row: references go by what they are shown as, letters by their small
+/// form.
 fn shown<'a>(base: &Base, value: Value<'a>) -> Value<'a> {
     match value {
-        Value::Key(found) | Value::Composite(found) => Value::text(base.presentation(found)),
+        Value::Key(found) | Value::Composite(found) => Value::text(folded(&base.presentation(found))),
+        Value::Text(text) => Value::text(folded(&text)),
         other => other,
     }
 }

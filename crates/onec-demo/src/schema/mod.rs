@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::LazyLock;
 
-pub(crate) use value::Value;
+pub(crate) use value::{Value, folded};
 
 use crate::base::Base;
 use crate::calendar::Stamp;

@@ -417,3 +417,66 @@ fn a_larger_scale_gives_more_documents() {
     .documents;
     assert!(ten > one * 3, "{one} and {ten}");
 }
+
+#[tokio::test]
+async fn other_companies_agree_as_well() {
+    let until = day("2025-09-01");
+    let date = day("2025-08-31");
+    for (seed, scale) in [(2, 1), (77, 1), (3, 12)] {
+        let base = std::sync::Arc::new(Base::generate(&Options { seed, scale, until }));
+        let client = Client::over(std::sync::Arc::clone(&base));
+        let now = "Balance(Period=datetime'2025-09-01T00:00:00')";
+        let total = async |register: &str, resource: &str| {
+            sum(
+                &client
+                    .rows(&format!(
+                        "AccumulationRegister_{register}/{now}?$select={resource}"
+                    ))
+                    .await,
+                resource,
+            )
+        };
+        let net = |report: &truth::Report| told(report.total("debt")) - told(report.total("advance"));
+        let debts = truth::receivables(&base, Scope::ALL, date);
+        assert_eq!(
+            total("РасчетыСПокупателями", "СуммаBalance").await,
+            net(&debts),
+            "{seed}"
+        );
+        let bills = truth::payables(&base, Scope::ALL, date);
+        assert_eq!(
+            total("РасчетыСПоставщиками", "СуммаBalance").await,
+            net(&bills),
+            "{seed}"
+        );
+        let stock = truth::stock(&base, Scope::ALL, date, None, None);
+        assert_eq!(
+            total("ТоварыНаСкладах", "СтоимостьBalance").await,
+            told(stock.total("cost")),
+            "{seed}"
+        );
+        let cash = truth::cash(&base, Scope::ALL, date);
+        assert_eq!(
+            total("ДенежныеСредства", "СуммаBalance").await,
+            told(cash.total("balance")),
+            "{seed}"
+        );
+        let ledger = truth::trial_balance(&base, Scope::ALL, day("2025-08-01"), date, "");
+        let path = format!("AccountingRegister_Хозрасчетный/{now}?$select=Account_Key,СуммаBalance");
+        let rows = client.rows(&path).await;
+        let debit: Decimal = rows
+            .iter()
+            .map(|row| number(&row["СуммаBalance"]))
+            .filter(|sum| *sum > Decimal::ZERO)
+            .sum();
+        assert_eq!(debit, told(ledger.total("closing_debit")), "{seed}");
+        assert_eq!(
+            ledger.total("closing_debit"),
+            ledger.total("closing_credit"),
+            "{seed}"
+        );
+        for place in &cash.rows {
+            assert!(figure(place, "balance") >= Decimal::ZERO, "{seed}: {place:?}");
+        }
+    }
+}

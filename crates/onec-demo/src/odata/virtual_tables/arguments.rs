@@ -13,6 +13,7 @@ use crate::calendar;
 pub(crate) struct Arguments(pub(super) Vec<(String, String)>);
 
 impl Arguments {
+    /// The text of an argument that is there and not empty.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.0
             .iter()
@@ -21,6 +22,7 @@ impl Arguments {
             .filter(|text| !text.is_empty())
     }
 
+    /// A moment, on the scale of stamps.
     pub(crate) fn moment(&self, name: &str) -> Result<Option<i64>, Refusal> {
         let Some(text) = self.text(name) else {
             return Ok(None);
@@ -59,6 +61,7 @@ pub(crate) struct Mentioned<'a> {
 }
 
 impl<'a> Mentioned<'a> {
+    /// Reads the options.
     pub(crate) fn new(options: &'a Options) -> Self {
         let names = |list: &'a str| {
             list.split(',')
@@ -76,6 +79,7 @@ impl<'a> Mentioned<'a> {
         Self { select, rest }
     }
 
+    /// Whether `$filter` or `$orderby` has this word.
     pub(crate) fn word(&self, name: &str) -> bool {
         self.rest
             .split(|letter: char| !(letter.is_alphanumeric() || letter == '_'))

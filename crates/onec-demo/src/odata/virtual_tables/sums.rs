@@ -8,11 +8,37 @@ use super::super::query::Options;
 use super::super::source::{Source, Table};
 use super::Method;
 use super::arguments::{Arguments, Mentioned, named_dimension};
-use super::grouping::{Groups, Key, WIDEST, broken_down, cells, extra_dimensions, key, reference_of, unpack};
+use super::grouping::{
+    Groups, Key, Sums, WIDEST, broken_down, cells, extra_dimensions, key, reference_of, unpack,
+};
 use crate::base::Base;
 use crate::chart::{ACCOUNTS, Nature};
 use crate::ids::{Kind, Ref};
-use crate::schema::{Edm, Flavour, Register, Resource, SCHEMA, Value};
+use crate::schema::{Edm, Flavour, Register, Resource, Row, Value};
+
+/// A name and a type, and what rows are gathered by under it.
+type Field = (Key, String, Edm);
+
+/// One table being summed up.
+struct Summing<'a> {
+    base: &'a Base,
+    register: &'a Register,
+    source: Source,
+    method: Method,
+    keys: Vec<Field>,
+}
+
+/// Which rows take part.
+struct Conditions {
+    rows: Option<Expression>,
+    /// Worked out once for each account.
+    account: Option<Expression>,
+    balanced: Option<Expression>,
+    from: Option<i64>,
+    to: Option<i64>,
+    /// Organisation whose rows fail the query.
+    hidden: Option<u32>,
+}
 
 /// Balance, turnovers, or both.
 pub(crate) fn summed(
@@ -25,51 +51,93 @@ pub(crate) fn summed(
     hidden: Option<u32>,
 ) -> Result<Table, Refusal> {
     let source = Source::Set(register.records);
-    let set = &SCHEMA.sets[register.records];
-    let accounting = register.flavour == Flavour::Accounting;
-    let condition = arguments.condition(base, &source, "Condition")?;
-    let account_condition = arguments.condition(base, &source, "AccountCondition")?;
-    let balanced = match arguments.condition(base, &source, "BalancedAccountCondition")? {
-        Some(mut expression) => {
-            if let (Some(own), Some(other)) = (source.find("Account_Key"), source.find("BalancedAccount_Key"))
-            {
-                redirect(&mut expression, own, other);
-            }
-            Some(expression)
-        }
-        None => None,
+    let conditions = conditions(base, &source, method, arguments, hidden)?;
+    let keys = keys(base, register, method, arguments, options)?;
+    let summing = Summing {
+        base,
+        register,
+        source,
+        method,
+        keys,
     };
+    let groups = summing.gather(&conditions)?;
+    let suffix = match method {
+        Method::Balance => "Balance",
+        Method::Turnovers => "Turnover",
+        _ => "BalanceAndTurnover",
+    };
+    let (fields, rows) = (summing.fields(), summing.rows(&groups));
+    Ok(Table {
+        name: format!("{set_name}_{suffix}"),
+        fields,
+        rows,
+    })
+}
+
+fn conditions(
+    base: &Base,
+    source: &Source,
+    method: Method,
+    arguments: &Arguments,
+    hidden: Option<u32>,
+) -> Result<Conditions, Refusal> {
+    let mut balanced = arguments.condition(base, source, "BalancedAccountCondition")?;
+    if let (Some(expression), Some(own), Some(other)) = (
+        &mut balanced,
+        source.find("Account_Key"),
+        source.find("BalancedAccount_Key"),
+    ) {
+        redirect(expression, own, other);
+    }
     let (from, to) = if method == Method::Balance {
         // The moment itself is out: movements made at it are not in the balance yet.
         (Some(arguments.moment("Period")?.unwrap_or(i64::MAX)), None)
     } else {
         (arguments.moment("StartPeriod")?, arguments.moment("EndPeriod")?)
     };
+    let rows = arguments.condition(base, source, "Condition")?;
+    let account = arguments.condition(base, source, "AccountCondition")?;
+    Ok(Conditions {
+        rows,
+        account,
+        balanced,
+        from,
+        to,
+        hidden,
+    })
+}
 
+/// What the table is broken down by.
+fn keys(
+    base: &Base,
+    register: &Register,
+    method: Method,
+    arguments: &Arguments,
+    options: &Options,
+) -> Result<Vec<Field>, Refusal> {
+    let source = Source::Set(register.records);
+    let accounting = register.flavour == Flavour::Accounting;
     let mentioned = Mentioned::new(options);
-    let mut keys = Vec::new();
     let wanted = arguments.text("Dimensions");
     let kinds = if accounting {
         extra_dimensions(base, arguments)?
     } else {
         None
     };
+    let mut keys = Vec::new();
     for name in &register.dimensions {
         let Some(column) = source.find(name) else { continue };
-        let structural = accounting && (*name == "Account_Key" || name.starts_with("ExtDimension"));
-        if kinds.is_some() && name.starts_with("ExtDimension") {
+        let analytics = name.starts_with("ExtDimension");
+        if kinds.is_some() && analytics {
             continue;
         }
+        // `Dimensions` speaks of the register's own ones: accounts and analytics stay.
         let kept = match wanted {
-            Some(list) if !structural => named_dimension(list, name),
+            Some(list) if !analytics && *name != "Account_Key" => named_dimension(list, name),
             _ => mentioned.keeps(name),
         };
         if kept {
-            keys.push((
-                Key::Dimension(column),
-                (*name).to_owned(),
-                set.columns[column].edm,
-            ));
+            keys.push((Key::Dimension(column), (*name).to_owned(), source.field(column).1));
         }
     }
     for (place, kind) in kinds.iter().flatten().enumerate() {
@@ -83,101 +151,106 @@ pub(crate) fn summed(
         broken_down(&source, &mentioned, &mut keys);
     }
     if keys.len() > WIDEST {
-        return Err(Refusal::argument("Dimensions"));
+        Err(Refusal::argument("Dimensions"))
+    } else {
+        Ok(keys)
     }
+}
 
-    let mut accounts: [Option<bool>; ACCOUNTS.len()] = [None; ACCOUNTS.len()];
-    let mut groups = Groups::new();
-    let account_column = source.find("Account_Key");
-    let owner = source.find("Организация_Key");
-    for row in 0..source.count(base) {
-        let at = i64::from((register.period)(base, row));
-        let part = match (from, to) {
-            (Some(from), _) if at < from => 0,
-            (_, Some(to)) if at > to => continue,
-            _ if method == Method::Balance => continue,
-            _ => 1,
-        };
-        if part == 0 && method == Method::Turnovers {
-            continue;
-        }
-        let context = Context::new(base, &source, row);
-        if let (Some(condition), Some(column)) = (&account_condition, account_column) {
-            let account = reference_of(&source.value(base, row, column)).at();
-            let fits = match accounts[account] {
-                Some(known) => known,
-                None => condition.holds(&context)?,
+impl Summing<'_> {
+    /// Walks all movements once.
+    fn gather(&self, conditions: &Conditions) -> Result<Groups, Refusal> {
+        let (base, source) = (self.base, &self.source);
+        let mut accounts = [None; ACCOUNTS.len()];
+        let mut groups = Groups::new();
+        let account = source.find("Account_Key");
+        let owner = source.find("Организация_Key");
+        for row in 0..source.count(base) {
+            let at = i64::from((self.register.period)(base, row));
+            let before = conditions.from.is_some_and(|from| at < from);
+            let outside = match self.method {
+                Method::Balance => !before,
+                Method::Turnovers => before || conditions.to.is_some_and(|to| at > to),
+                _ => conditions.to.is_some_and(|to| at > to),
             };
-            accounts[account] = Some(fits);
-            if !fits {
+            if outside {
                 continue;
             }
+            let context = Context::new(base, source, row);
+            if let (Some(condition), Some(column)) = (&conditions.account, account) {
+                let known = &mut accounts[reference_of(&source.value(base, row, column)).at()];
+                let fits = match *known {
+                    Some(fits) => fits,
+                    None => condition.holds(&context)?,
+                };
+                *known = Some(fits);
+                if !fits {
+                    continue;
+                }
+            }
+            let fits = |one: &Option<Expression>| one.as_ref().map_or(Ok(true), |one| one.holds(&context));
+            if !fits(&conditions.rows)? || !fits(&conditions.balanced)? {
+                continue;
+            }
+            if let (Some(hidden), Some(column)) = (conditions.hidden, owner)
+                && reference_of(&source.value(base, row, column)) == Ref::new(Kind::Organization, hidden)
+            {
+                return Err(Refusal::rights());
+            }
+            if let Some(key) = key(base, source, row, at, &self.keys, account) {
+                self.add(groups.sums(key), row, before);
+            }
         }
-        let fits = |one: &Option<Expression>| one.as_ref().map_or(Ok(true), |one| one.holds(&context));
-        if !fits(&condition)? || !fits(&balanced)? {
-            continue;
-        }
-        if let (Some(hidden), Some(column)) = (hidden, owner)
-            && reference_of(&source.value(base, row, column)) == Ref::new(Kind::Organization, hidden)
-        {
-            return Err(Refusal::rights());
-        }
-        let Some(key) = key(base, &source, row, at, &keys, account_column) else {
-            continue;
-        };
-        let adds = (register.adds)(base, row);
-        let sums = groups.sums(key);
-        for (number, resource) in register.resources.iter().enumerate() {
-            let value = (resource.get)(base, row);
-            match (part, adds) {
-                (0, true) => sums[number][0] += value,
-                (0, false) => sums[number][0] -= value,
-                (_, true) => sums[number][1] += value,
-                (_, false) => sums[number][2] += value,
+        Ok(groups)
+    }
+
+    /// Adds a movement to the sums of its group.
+    fn add(&self, sums: &mut Sums, row: Row, before: bool) {
+        let adds = (self.register.adds)(self.base, row);
+        for (sum, resource) in sums.iter_mut().zip(&self.register.resources) {
+            let value = (resource.get)(self.base, row);
+            match (before, adds) {
+                (true, true) => sum[0] += value,
+                (true, false) => sum[0] -= value,
+                (false, true) => sum[1] += value,
+                (false, false) => sum[2] += value,
             }
         }
     }
-    let suffix = match method {
-        Method::Balance => "Balance",
-        Method::Turnovers => "Turnover",
-        _ => "BalanceAndTurnover",
-    };
-    let mut fields: Vec<(String, Edm)> = keys.iter().map(|(_, name, edm)| (name.clone(), *edm)).collect();
-    for resource in &register.resources {
-        fields.extend(
-            figures(register.flavour, method, resource)
-                .into_iter()
-                .map(|name| (name, Edm::Double)),
-        );
+
+    fn fields(&self) -> Vec<(String, Edm)> {
+        let keys = self.keys.iter().map(|(_, name, edm)| (name.clone(), *edm));
+        let resources = self.register.resources.iter();
+        let figures = resources.flat_map(|resource| figures(self.register.flavour, self.method, resource));
+        keys.chain(figures.map(|name| (name, Edm::Double))).collect()
     }
-    let account_key = keys.iter().position(|(_, name, _)| name == "Account_Key");
-    let mut rows = Vec::new();
-    for (key, sums) in &groups.list {
-        let empty = sums
+
+    /// Rows of the table; groups that came to nothing are left out.
+    fn rows(&self, groups: &Groups) -> Vec<Vec<Value<'static>>> {
+        let accounting = self.register.flavour == Flavour::Accounting;
+        let account_key = self.keys.iter().position(|(_, name, _)| name == "Account_Key");
+        let mut rows = Vec::new();
+        for (key, sums) in groups
+            .list
             .iter()
-            .all(|sum| sum[0] == 0 && (method == Method::Balance || (sum[1] == 0 && sum[2] == 0)));
-        if empty {
-            continue;
+            .filter(|(_, sums)| sums.iter().flatten().any(|sum| *sum != 0))
+        {
+            let mut cells = cells(key, &self.keys);
+            let account = account_key.and_then(|at| ACCOUNTS.get(unpack(key[at]).at()));
+            for (sum, resource) in sums.iter().zip(&self.register.resources) {
+                let counted =
+                    !accounting || resource.decimals > 0 || account.is_none_or(|account| account.quantity);
+                let nature = account.map_or(Nature::Both, |account| account.nature);
+                let values = totals(self.register.flavour, self.method, *sum, nature);
+                cells.extend(values.into_iter().map(|value| match counted {
+                    true => Value::Number(Decimal::new(value, resource.decimals)),
+                    false => Value::Null,
+                }));
+            }
+            rows.push(cells);
         }
-        let mut cells = cells(key, &keys);
-        let account = account_key.and_then(|at| ACCOUNTS.get(unpack(key[at]).at()));
-        for (number, resource) in register.resources.iter().enumerate() {
-            let counted =
-                !accounting || resource.decimals > 0 || account.is_none_or(|account| account.quantity);
-            let nature = account.map_or(Nature::Both, |account| account.nature);
-            let values = totals(register.flavour, method, sums[number], nature);
-            cells.extend(values.into_iter().map(|value| match counted {
-                true => Value::Number(Decimal::new(value, resource.decimals)),
-                false => Value::Null,
-            }));
-        }
-        rows.push(cells);
+        rows
     }
-    Ok(Table {
-        name: format!("{set_name}_{suffix}"),
-        fields,
-        rows,
-    })
 }
 
 /// Names of the figures of a resource.
