@@ -71,6 +71,8 @@ impl Publisher {
                 () = gather(&mut self.receiver, &mut batch) => {}
             }
             if batch.is_empty() {
+                // The last router is gone, so the service is ending; when, is not for this to say.
+                shutdown.cancelled().await;
                 break;
             }
             // Redis may be away for long; the end of the service does not wait for it here.
@@ -148,4 +150,89 @@ fn event(handled: Handled) -> (Stream, Event) {
         data: serde_json::to_value(&handled.data).unwrap_or_default(),
     };
     (Stream::Requests, event)
+}
+
+#[cfg(test)]
+mod tests {
+    use common::clock::Clock;
+    use redis::AsyncCommands;
+    use redis::streams::StreamRangeReply;
+
+    use super::*;
+
+    fn handled(n: usize) -> Handled {
+        Handled {
+            time: Clock::system().now(),
+            request_id: Some(n.to_string()),
+            actor: None,
+            data: RequestEvent {
+                method: "GET".to_owned(),
+                route: "/mcp".to_owned(),
+                upstream: None,
+                status: 200,
+                duration_ms: 1,
+                ip: "192.0.2.1".to_owned(),
+                user_id: None,
+                user_agent: None,
+                code: None,
+            },
+        }
+    }
+
+    /// The request ids in the stream.
+    async fn published(redis: &Redis) -> Vec<String> {
+        let mut connection = redis.connection();
+        let range: StreamRangeReply = connection.xrange_all(Stream::Requests.key()).await.unwrap();
+        let texts = range
+            .ids
+            .iter()
+            .map(|entry| entry.get::<String>("event").unwrap());
+        let events = texts.map(|text| serde_json::from_str::<Event>(&text).unwrap());
+        events.map(|event| event.request_id.unwrap()).collect()
+    }
+
+    #[tokio::test]
+    async fn what_does_not_fit_is_counted_and_the_rest_comes_in_order() {
+        common::telemetry::install_recorder();
+        let server = common::testing::redis().await;
+        let (buffer, publisher) = EventBuffer::new(server.connect(), 1200);
+        // Nobody publishes yet.
+        for n in 0..1203 {
+            buffer.report(handled(n));
+        }
+        let metrics = common::telemetry::render_metrics();
+        assert!(
+            metrics.contains("gateway_request_events_dropped_total 3"),
+            "{metrics}"
+        );
+        // The service ends before the task ever ran: it publishes what is there and ends.
+        let shutdown = CancellationToken::new();
+        shutdown.cancel();
+        publisher.run(shutdown).await;
+        let ids = published(&server.connect()).await;
+        let expected: Vec<String> = (0..1200).map(|n: usize| n.to_string()).collect();
+        assert_eq!(ids, expected);
+    }
+
+    #[tokio::test]
+    async fn it_outlives_the_last_router_until_the_shutdown() {
+        let server = common::testing::redis().await;
+        let redis = server.connect();
+        let (buffer, publisher) = EventBuffer::new(redis.clone(), 10);
+        let shutdown = CancellationToken::new();
+        let mut running = std::pin::pin!(publisher.run(shutdown.clone()));
+        buffer.report(handled(1));
+        drop(buffer);
+        let arrives = async {
+            while published(&redis).await.is_empty() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::select! {
+            () = &mut running => panic!("a task that ends before the shutdown counts as crashed"),
+            () = arrives => {}
+        }
+        shutdown.cancel();
+        tokio::time::timeout(FLUSH_WITHIN, running).await.unwrap();
+    }
 }

@@ -36,6 +36,14 @@ async fn a_service_that_is_away_is_left_alone_and_found_again() {
     }
     // Five attempts failed; the sixth was refused without one, for as long as the breaker is open.
     assert_eq!(refusals, ["2", "2", "2", "2", "2", "1"]);
+    let state = |value: u8| {
+        let line = format!("replica=\"{address}\"}} {value}");
+        let metrics = common::telemetry::render_metrics();
+        metrics
+            .lines()
+            .any(|text| text.starts_with("gateway_breaker_state") && text.ends_with(&line))
+    };
+    assert!(state(2), "the open breaker shows");
     // Nobody else's service is touched by it.
     assert_eq!(user.get("/api/security/alerts").await.status, 200);
 
@@ -51,6 +59,7 @@ async fn a_service_that_is_away_is_left_alone_and_found_again() {
         for _ in 0..20 {
             assert_eq!(user.get("/api/analytics/metrics").await.status, 200);
         }
+        assert!(state(0), "the closed breaker shows");
         shutdown.cancel();
     };
     futures_util::future::join(serving, recovering).await;

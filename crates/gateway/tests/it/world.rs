@@ -150,6 +150,7 @@ impl Builder {
 
 /// A gateway with these settings; later ones win.
 pub(crate) async fn app(settings: Vec<(String, String)>) -> (App, Context) {
+    common::telemetry::install_recorder();
     let mut reader = Reader::from_values(settings);
     let config = Config::read(&mut reader);
     let config = reader.finish(config).unwrap();
