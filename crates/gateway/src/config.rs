@@ -1,0 +1,186 @@
+//! Settings of the gateway.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use common::config::{self, Reader};
+
+use crate::breaker;
+use crate::client_address::{Network, NotANetwork, TrustedProxies};
+use crate::cors::AllowedOrigins;
+use crate::limit::Quotas;
+use crate::routing::{Patience, Service};
+use crate::upstream::Addresses;
+
+/// All settings. The doc comment of a field names its variable.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// `REDIS_URL`, `REDIS_PASSWORD`.
+    pub redis: config::Redis,
+    /// `JWKS_URL`, `JWT_ISSUER`, `JWT_AUDIENCE`.
+    pub auth: config::Auth,
+    /// `AI_ASSISTANT_URL`, `ONEC_INTEGRATION_URL`, `USER_MANAGEMENT_URL`, `ANALYTICS_URL`,
+    /// `SECURITY_URL`: the replicas of each service, `http://host:port`, separated by commas. On
+    /// loopback by default. In the order of [`Service::ALL`].
+    pub upstreams: [Addresses; 5],
+    /// `UPSTREAM_TIMEOUT` (30s) and `UPSTREAM_MODEL_TIMEOUT` (120s). `REQUEST_TIMEOUT`, which all
+    /// services have, bounds both.
+    pub timeouts: Timeouts,
+    /// `BREAKER_OPEN_FOR` (5s): how long a replica that failed is left alone at first.
+    pub breaker: breaker::Settings,
+    /// `RATE_LIMIT_ANONYMOUS` (60), `RATE_LIMIT_ADDRESS` (6000), `RATE_LIMIT_USER` (600),
+    /// `RATE_LIMIT_CHAT` (60): requests per minute.
+    pub quotas: Quotas,
+    /// `RATE_LIMIT_PATIENCE` (50ms): how long a request waits for Redis before it is counted
+    /// locally.
+    pub rate_limit_patience: Duration,
+    /// `CORS_ALLOWED_ORIGINS` (none): origins of pages that may call, separated by commas.
+    pub allowed_origins: AllowedOrigins,
+    /// `TRUSTED_PROXIES` (none): addresses or networks of the proxies in front, whose
+    /// `X-Forwarded-For` and `X-Forwarded-Proto` are believed, separated by commas.
+    pub trusted_proxies: TrustedProxies,
+    /// `TLS_TERMINATED` (false): clients reach the gateway only by HTTPS, which ends in front of
+    /// it; browsers are then told to stay with HTTPS.
+    pub tls_terminated: bool,
+}
+
+/// How long the head of an answer may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// Of an ordinary request.
+    pub ordinary: Duration,
+    /// Of a question to a model.
+    pub model: Duration,
+}
+
+impl Timeouts {
+    pub(crate) fn of(self, patience: Patience) -> Duration {
+        match patience {
+            Patience::Ordinary => self.ordinary,
+            Patience::Model => self.model,
+        }
+    }
+}
+
+impl Config {
+    /// Reads all settings.
+    pub fn read(reader: &mut Reader) -> Option<Self> {
+        let redis = config::Redis::read(reader);
+        let auth = config::Auth::read(reader);
+        let upstreams = Service::ALL.map(|service| addresses(reader, service));
+        let ordinary = reader.duration("UPSTREAM_TIMEOUT", Duration::from_secs(30));
+        let model = reader.duration("UPSTREAM_MODEL_TIMEOUT", Duration::from_secs(120));
+        let breaker = breaker::Settings::default();
+        let open_for = reader.duration("BREAKER_OPEN_FOR", breaker.open_for);
+        let anonymous = quota(reader, "RATE_LIMIT_ANONYMOUS", 60);
+        let address = quota(reader, "RATE_LIMIT_ADDRESS", 6000);
+        let user = quota(reader, "RATE_LIMIT_USER", 600);
+        let chat = quota(reader, "RATE_LIMIT_CHAT", 60);
+        let rate_limit_patience = reader.duration("RATE_LIMIT_PATIENCE", Duration::from_millis(50));
+        let allowed_origins = reader.parse("CORS_ALLOWED_ORIGINS", AllowedOrigins::default());
+        let trusted_proxies = trusted_proxies(reader);
+        let tls_terminated = reader.parse("TLS_TERMINATED", false);
+        let [assistant, onec, users, analytics, security] = upstreams;
+        Some(Self {
+            redis: redis?,
+            auth: auth?,
+            upstreams: [assistant?, onec?, users?, analytics?, security?],
+            timeouts: Timeouts {
+                ordinary: ordinary?,
+                model: model?,
+            },
+            breaker: breaker::Settings {
+                open_for: open_for?,
+                ..breaker
+            },
+            quotas: Quotas {
+                anonymous: anonymous?,
+                address: address?,
+                user: user?,
+                chat: chat?,
+            },
+            rate_limit_patience: rate_limit_patience?,
+            allowed_origins: allowed_origins?,
+            trusted_proxies: trusted_proxies?,
+            tls_terminated: tls_terminated?,
+        })
+    }
+}
+
+fn addresses(reader: &mut Reader, service: Service) -> Option<Addresses> {
+    let (name, default) = match service {
+        Service::AiAssistant => ("AI_ASSISTANT_URL", "127.0.0.1:8000"),
+        Service::OnecIntegration => ("ONEC_INTEGRATION_URL", "127.0.0.1:8001"),
+        Service::UserManagement => ("USER_MANAGEMENT_URL", "127.0.0.1:8002"),
+        Service::Analytics => ("ANALYTICS_URL", "127.0.0.1:8003"),
+        Service::Security => ("SECURITY_URL", "127.0.0.1:8004"),
+    };
+    let default = http::uri::Authority::from_static(default);
+    reader.parse(name, Addresses(vec![default]))
+}
+
+fn quota(reader: &mut Reader, name: &str, default: u32) -> Option<NonZeroU32> {
+    let quota = reader.parse(name, default)?;
+    let quota = NonZeroU32::new(quota);
+    if quota.is_none() {
+        reader.invalid(name, "must be at least 1");
+    }
+    quota
+}
+
+fn trusted_proxies(reader: &mut Reader) -> Option<TrustedProxies> {
+    let text = reader.parse("TRUSTED_PROXIES", String::new())?;
+    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+    let networks: Result<Vec<Network>, NotANetwork> = parts.map(str::parse).collect();
+    match networks {
+        Ok(networks) => Some(TrustedProxies(networks)),
+        Err(error) => {
+            reader.invalid("TRUSTED_PROXIES", error.to_string());
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_of_redis_is_enough() {
+        let mut reader = Reader::from_values([("REDIS_URL", "redis://127.0.0.1:6379/")]);
+        let config = Config::read(&mut reader);
+        let config = reader.finish(config).unwrap();
+        let ports: Vec<_> = config
+            .upstreams
+            .iter()
+            .map(|addresses| addresses.0[0].port_u16())
+            .collect();
+        assert_eq!(ports, [8000, 8001, 8002, 8003, 8004].map(Some));
+        assert_eq!(config.quotas.user.get(), 600);
+    }
+
+    #[test]
+    fn all_mistakes_are_named_at_once() {
+        let mut reader = Reader::from_values([
+            ("AI_ASSISTANT_URL", "assistant:8000"),
+            ("RATE_LIMIT_CHAT", "0"),
+            ("CORS_ALLOWED_ORIGINS", "*"),
+            ("TRUSTED_PROXIES", "10.0.0.0/64"),
+            ("TLS_TERMINATED", "perhaps"),
+        ]);
+        let config = Config::read(&mut reader);
+        let errors = reader.finish(config).unwrap_err();
+        let names: Vec<&str> = errors.entries().iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(
+            names,
+            [
+                "REDIS_URL",
+                "AI_ASSISTANT_URL",
+                "RATE_LIMIT_CHAT",
+                "CORS_ALLOWED_ORIGINS",
+                "TRUSTED_PROXIES",
+                "TLS_TERMINATED",
+            ]
+        );
+    }
+}

@@ -1,0 +1,238 @@
+//! Request events on their way to the stream: a bounded buffer and one task that publishes.
+//!
+//! While Redis is away the buffer fills and is published later; what does not fit is counted.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use common::cache::Redis;
+use common::contract::events::{REQUEST_HANDLED, RequestEvent};
+use common::events::{Actor, Event, Stream, publish};
+use common::ids;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::metrics;
+
+/// Events that wait while Redis is away; at about half a kilobyte each.
+pub(crate) const BUFFER: usize = 10_000;
+/// Events published in one round trip.
+const BATCH: usize = 500;
+/// How long an event may wait for others.
+const LINGER: Duration = Duration::from_millis(200);
+/// First and longest pause after a failure.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
+/// How long the end of the service waits for Redis to take the rest.
+const FLUSH_WITHIN: Duration = Duration::from_secs(5);
+
+/// One handled request, not yet an event.
+#[derive(Debug)]
+pub(crate) struct Handled {
+    pub(crate) time: DateTime<Utc>,
+    pub(crate) request_id: Option<String>,
+    pub(crate) actor: Option<Actor>,
+    pub(crate) data: RequestEvent,
+}
+
+/// Where requests are reported. Cheap to clone; never waits.
+#[derive(Debug, Clone)]
+pub(crate) struct EventBuffer(mpsc::Sender<Handled>);
+
+impl EventBuffer {
+    /// The buffer and the task that empties it.
+    pub(crate) fn new(redis: Redis, capacity: usize) -> (Self, Publisher) {
+        let (sender, receiver) = mpsc::channel(capacity);
+        (Self(sender), Publisher { receiver, redis })
+    }
+
+    /// Reports a request; when the buffer is full, the event is dropped and counted.
+    pub(crate) fn report(&self, handled: Handled) {
+        if self.0.try_send(handled).is_err() {
+            metrics::events_dropped(1);
+        }
+    }
+}
+
+/// Publishes what is in the buffer.
+#[derive(Debug)]
+pub(crate) struct Publisher {
+    receiver: mpsc::Receiver<Handled>,
+    redis: Redis,
+}
+
+impl Publisher {
+    /// Publishes until `shutdown`, and then what is left. Run it as a background task.
+    pub(crate) async fn run(mut self, shutdown: CancellationToken) {
+        let mut batch: Vec<(Stream, Event)> = Vec::new();
+        while !shutdown.is_cancelled() {
+            tokio::select! {
+                () = shutdown.cancelled() => break,
+                () = gather(&mut self.receiver, &mut batch) => {}
+            }
+            if batch.is_empty() {
+                // The last router is gone, so the service is ending; when, is not for this to say.
+                shutdown.cancelled().await;
+                break;
+            }
+            // Redis may be away for long; the end of the service does not wait for it here.
+            tokio::select! {
+                () = shutdown.cancelled() => break,
+                () = publish_surely(&self.redis, &mut batch) => {}
+            }
+        }
+        self.receiver.close();
+        let flush = async {
+            loop {
+                publish_surely(&self.redis, &mut batch).await;
+                while batch.len() < BATCH
+                    && let Ok(handled) = self.receiver.try_recv()
+                {
+                    batch.push(event(handled));
+                }
+                if batch.is_empty() {
+                    break;
+                }
+            }
+        };
+        if tokio::time::timeout(FLUSH_WITHIN, flush).await.is_err() {
+            let lost = batch.len() + self.receiver.len();
+            metrics::events_dropped(lost);
+            tracing::warn!(
+                lost,
+                "request events are lost: Redis did not take them before the end"
+            );
+        }
+    }
+}
+
+/// Waits for a first event, then a little for more. What was gathered stays in `batch` when the
+/// future is dropped.
+async fn gather(receiver: &mut mpsc::Receiver<Handled>, batch: &mut Vec<(Stream, Event)>) {
+    let Some(first) = receiver.recv().await else {
+        return;
+    };
+    batch.push(event(first));
+    let until = Instant::now() + LINGER;
+    while batch.len() < BATCH {
+        match tokio::time::timeout_at(until, receiver.recv()).await {
+            Ok(Some(handled)) => batch.push(event(handled)),
+            Ok(None) | Err(_) => return,
+        }
+    }
+}
+
+/// Tries until Redis has taken the batch; consumers know repeated events by their ids.
+async fn publish_surely(redis: &Redis, batch: &mut Vec<(Stream, Event)>) {
+    let mut pause = PAUSE.0;
+    let mut failed = false;
+    while let Err(error) = publish(redis, batch).await {
+        if !failed {
+            tracing::warn!(error = %common::telemetry::Chain(&error), "request events wait for Redis");
+            failed = true;
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(PAUSE.1);
+    }
+    metrics::events_published(batch.len());
+    batch.clear();
+}
+
+fn event(handled: Handled) -> (Stream, Event) {
+    let event = Event {
+        id: ids::new_id(),
+        kind: REQUEST_HANDLED.to_owned(),
+        source: crate::DEFINITION.name.to_owned(),
+        time: handled.time,
+        subject: None,
+        actor: handled.actor,
+        request_id: handled.request_id,
+        data: serde_json::to_value(&handled.data).unwrap_or_default(),
+    };
+    (Stream::Requests, event)
+}
+
+#[cfg(test)]
+mod tests {
+    use common::clock::Clock;
+    use redis::AsyncCommands;
+    use redis::streams::StreamRangeReply;
+
+    use super::*;
+
+    fn handled(n: usize) -> Handled {
+        Handled {
+            time: Clock::system().now(),
+            request_id: Some(n.to_string()),
+            actor: None,
+            data: RequestEvent {
+                method: "GET".to_owned(),
+                route: "/mcp".to_owned(),
+                upstream: None,
+                status: 200,
+                duration_ms: 1,
+                ip: "192.0.2.1".to_owned(),
+                user_id: None,
+                user_agent: None,
+                code: None,
+            },
+        }
+    }
+
+    /// The request ids in the stream.
+    async fn published(redis: &Redis) -> Vec<String> {
+        let mut connection = redis.connection();
+        let range: StreamRangeReply = connection.xrange_all(Stream::Requests.key()).await.unwrap();
+        let texts = range
+            .ids
+            .iter()
+            .map(|entry| entry.get::<String>("event").unwrap());
+        let events = texts.map(|text| serde_json::from_str::<Event>(&text).unwrap());
+        events.map(|event| event.request_id.unwrap()).collect()
+    }
+
+    #[tokio::test]
+    async fn what_does_not_fit_is_counted_and_the_rest_comes_in_order() {
+        common::telemetry::install_recorder();
+        let server = common::testing::redis().await;
+        let (buffer, publisher) = EventBuffer::new(server.connect(), 1200);
+        // Nobody publishes yet.
+        for n in 0..1203 {
+            buffer.report(handled(n));
+        }
+        let metrics = common::telemetry::render_metrics();
+        assert!(
+            metrics.contains("gateway_request_events_dropped_total 3"),
+            "{metrics}"
+        );
+        // The service ends before the task ever ran: it publishes what is there and ends.
+        let shutdown = CancellationToken::new();
+        shutdown.cancel();
+        publisher.run(shutdown).await;
+        let ids = published(&server.connect()).await;
+        let expected: Vec<String> = (0..1200).map(|n: usize| n.to_string()).collect();
+        assert_eq!(ids, expected);
+    }
+
+    #[tokio::test]
+    async fn it_outlives_the_last_router_until_the_shutdown() {
+        let server = common::testing::redis().await;
+        let redis = server.connect();
+        let (buffer, publisher) = EventBuffer::new(redis.clone(), 10);
+        let shutdown = CancellationToken::new();
+        let mut running = std::pin::pin!(publisher.run(shutdown.clone()));
+        buffer.report(handled(1));
+        drop(buffer);
+        let arrives = async {
+            while published(&redis).await.is_empty() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::select! {
+            () = &mut running => panic!("a task that ends before the shutdown counts as crashed"),
+            () = arrives => {}
+        }
+        shutdown.cancel();
+        tokio::time::timeout(FLUSH_WITHIN, running).await.unwrap();
+    }
+}

@@ -1,0 +1,246 @@
+//! Headers that must not, or must, go through.
+
+use std::net::IpAddr;
+
+use common::telemetry::RequestContext;
+use http::header::{
+    CONNECTION, CONTENT_SECURITY_POLICY, COOKIE, EXPECT, FORWARDED, HOST, PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::limit::{Verdict, WINDOW};
+
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+
+/// Headers that belong to one connection (RFC 9110, section 7.6.1).
+const HOP_BY_HOP: [HeaderName; 9] = [
+    CONNECTION,
+    KEEP_ALIVE,
+    PROXY_CONNECTION,
+    PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION,
+    TE,
+    TRAILER,
+    TRANSFER_ENCODING,
+    UPGRADE,
+];
+
+/// What the gateway knows of a request beside what the client says.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Origin<'a> {
+    pub(crate) client: IpAddr,
+    /// True when the client used HTTPS.
+    pub(crate) secure: bool,
+    /// The host that the client asked for.
+    pub(crate) host: Option<&'a str>,
+}
+
+/// True for a request to leave HTTP on this connection. An offer of HTTP/2 is not meant: it may
+/// be ignored (RFC 9110, section 7.8), and is.
+pub(crate) fn asks_for_upgrade(headers: &HeaderMap) -> bool {
+    let upgrades = headers.get_all(UPGRADE).iter();
+    upgrades
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|protocol| protocol.trim().eq_ignore_ascii_case("websocket"))
+}
+
+/// Removes the headers of the connection, those that `Connection` names among them.
+pub(crate) fn remove_hop_by_hop(headers: &mut HeaderMap) {
+    let named: Vec<HeaderName> = headers
+        .get_all(CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| name.trim().parse().ok())
+        .collect();
+    for name in HOP_BY_HOP.iter().chain(&named) {
+        headers.remove(name);
+    }
+}
+
+/// Makes the headers of a request those that a service gets.
+pub(crate) fn prepare_request(headers: &mut HeaderMap, origin: Origin<'_>) {
+    let named_host = origin.host.map(str::to_owned);
+    remove_hop_by_hop(headers);
+    let unwanted: Vec<HeaderName> = headers.keys().filter(|name| is_unwanted(name)).cloned().collect();
+    for name in unwanted {
+        headers.remove(name);
+    }
+    join_cookies(headers);
+    if let Ok(address) = HeaderValue::from_str(&origin.client.to_string()) {
+        headers.insert(X_FORWARDED_FOR, address);
+    }
+    let scheme = if origin.secure { "https" } else { "http" };
+    headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(scheme));
+    if let Some(host) = named_host.and_then(|host| HeaderValue::from_str(&host).ok()) {
+        headers.insert(X_FORWARDED_HOST, host);
+    }
+    if let Some(context) = RequestContext::current() {
+        if let Ok(id) = HeaderValue::from_str(&context.request_id) {
+            headers.insert(common::http::layers::X_REQUEST_ID, id);
+        }
+        if let Ok(trace) = HeaderValue::from_str(&context.trace.child().to_string()) {
+            headers.insert(common::http::layers::TRACEPARENT, trace);
+        }
+    }
+}
+
+/// Headers that say who the client is: only the token does. An underscore would let a second
+/// spelling of such a name past. `Host` is made from the address of the service.
+fn is_unwanted(name: &HeaderName) -> bool {
+    let text = name.as_str();
+    text.contains('_')
+        || text.starts_with("x-user-")
+        || text.starts_with("x-internal-")
+        || text.starts_with("x-forwarded-")
+        || text == "x-real-ip"
+        || *name == FORWARDED
+        || *name == HOST
+        || *name == EXPECT
+}
+
+/// HTTP/2 may send cookies one by one; HTTP/1.1 wants one line (RFC 9113, section 8.2.3).
+fn join_cookies(headers: &mut HeaderMap) {
+    if headers.get_all(COOKIE).iter().nth(1).is_none() {
+        return;
+    }
+    let cookies: Vec<&[u8]> = headers
+        .get_all(COOKIE)
+        .iter()
+        .map(HeaderValue::as_bytes)
+        .collect();
+    if let Ok(joined) = HeaderValue::from_bytes(&cookies.join(&b"; "[..])) {
+        headers.insert(COOKIE, joined);
+    }
+}
+
+/// Tells the client how much of its quota is left: the fields of
+/// draft-ietf-httpapi-ratelimit-headers, and the older ones that many clients read.
+pub(crate) fn add_quota(headers: &mut HeaderMap, verdict: &Verdict) {
+    let (class, limit, remaining) = (verdict.class.name(), verdict.limit, verdict.remaining);
+    let reset = whole_seconds(verdict.reset);
+    let window = WINDOW.as_secs();
+    let fields = [
+        ("ratelimit-policy", format!("\"{class}\";q={limit};w={window}")),
+        ("ratelimit", format!("\"{class}\";r={remaining};t={reset}")),
+        ("x-ratelimit-limit", limit.to_string()),
+        ("x-ratelimit-remaining", remaining.to_string()),
+        ("x-ratelimit-reset", reset.to_string()),
+    ];
+    for (name, value) in fields {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            headers.insert(HeaderName::from_static(name), value);
+        }
+    }
+}
+
+/// Rounded up: trying again a moment early would be refused.
+pub(crate) fn whole_seconds(duration: std::time::Duration) -> u64 {
+    duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
+}
+
+/// Protects browsers; `secure` when they reach the gateway by HTTPS. A service's own content
+/// policy stays.
+pub(crate) fn add_security(headers: &mut HeaderMap, secure: bool) {
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers
+        .entry(CONTENT_SECURITY_POLICY)
+        .or_insert(HeaderValue::from_static("frame-ancestors 'none'"));
+    if secure {
+        headers.insert(
+            STRICT_TRANSPORT_SECURITY,
+            HeaderValue::from_static("max-age=31536000"),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(fields: &[(&'static str, &'static str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in fields {
+            headers.append(*name, HeaderValue::from_static(value));
+        }
+        headers
+    }
+
+    fn names(headers: &HeaderMap) -> Vec<&str> {
+        let mut names: Vec<&str> = headers.keys().map(HeaderName::as_str).collect();
+        names.sort_unstable();
+        names
+    }
+
+    #[test]
+    fn headers_of_the_connection_stay_on_it() {
+        let mut headers = map(&[
+            ("connection", "close, X-Secret"),
+            ("connection", "keep-alive"),
+            ("keep-alive", "timeout=5"),
+            ("te", "trailers"),
+            ("trailer", "x-checksum"),
+            ("transfer-encoding", "chunked"),
+            ("upgrade", "h2c"),
+            ("proxy-authorization", "Basic x"),
+            ("x-secret", "1"),
+            ("accept", "*/*"),
+        ]);
+        remove_hop_by_hop(&mut headers);
+        assert_eq!(names(&headers), ["accept"]);
+    }
+
+    #[test]
+    fn clients_cannot_say_who_they_are() {
+        let mut headers = map(&[
+            ("host", "example.org"),
+            ("x-user-id", "1"),
+            ("x-internal-token", "1"),
+            ("x_user_id", "1"),
+            ("x-forwarded-for", "1.1.1.1"),
+            ("x-forwarded-port", "1"),
+            ("x-real-ip", "1.1.1.1"),
+            ("forwarded", "for=1.1.1.1"),
+            ("expect", "100-continue"),
+            ("authorization", "Bearer x"),
+            ("cookie", "a=1"),
+            ("cookie", "b=2"),
+        ]);
+        let origin = Origin {
+            client: "192.0.2.1".parse().unwrap(),
+            secure: true,
+            host: Some("example.org"),
+        };
+        prepare_request(&mut headers, origin);
+        assert_eq!(
+            names(&headers),
+            [
+                "authorization",
+                "cookie",
+                "x-forwarded-for",
+                "x-forwarded-host",
+                "x-forwarded-proto"
+            ]
+        );
+        assert_eq!(headers["x-forwarded-for"], "192.0.2.1");
+        assert_eq!(headers["x-forwarded-proto"], "https");
+        assert_eq!(headers["x-forwarded-host"], "example.org");
+        assert_eq!(headers["cookie"], "a=1; b=2");
+    }
+
+    #[test]
+    fn only_websockets_are_an_upgrade() {
+        assert!(asks_for_upgrade(&map(&[("upgrade", "WebSocket")])));
+        assert!(asks_for_upgrade(&map(&[("upgrade", "h2c, websocket")])));
+        assert!(!asks_for_upgrade(&map(&[("upgrade", "h2c")])));
+        assert!(!asks_for_upgrade(&map(&[])));
+    }
+}

@@ -1,0 +1,489 @@
+//! From the path of a request to the service that answers it.
+//!
+//! A path is brought into one spelling first ([`normalise`]), and the route, the need for a token
+//! and the path that the service sees all come from that spelling: there is no second reading of
+//! the path that could disagree with the first.
+
+use std::borrow::Cow;
+
+/// The services behind the gateway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Service {
+    /// Conversations and models.
+    AiAssistant,
+    /// Data of 1C.
+    OnecIntegration,
+    /// Accounts and tokens.
+    UserManagement,
+    /// Metrics, dashboards, reports.
+    Analytics,
+    /// Audit, threats, alerts.
+    Security,
+}
+
+impl Service {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::AiAssistant,
+        Self::OnecIntegration,
+        Self::UserManagement,
+        Self::Analytics,
+        Self::Security,
+    ];
+
+    /// The name in logs, metrics and events.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::AiAssistant => "ai-assistant",
+            Self::OnecIntegration => "onec-integration",
+            Self::UserManagement => "user-management",
+            Self::Analytics => "analytics",
+            Self::Security => "security",
+        }
+    }
+
+    pub(crate) const fn index(self) -> usize {
+        self as usize
+    }
+}
+
+/// Who may call a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Anybody; a token is not looked at.
+    Public,
+    /// Whoever has a valid token; the service decides on the permission.
+    Token,
+}
+
+/// Which rate limit counts a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rate {
+    /// Attempts to log in and the like: a strict limit by address.
+    Anonymous,
+    /// Public answers that cost little, such as keys and health: only the coarse limit by address.
+    Address,
+    /// The limit of the user.
+    User,
+    /// A POST asks a model and has a limit of its own; everything else is as [`Rate::User`].
+    Chat,
+}
+
+/// How long the head of an answer may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Patience {
+    /// An ordinary request.
+    Ordinary,
+    /// A model thinks before it answers.
+    Model,
+}
+
+/// One line of the route table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// The name in logs, metrics and events.
+    pub label: &'static str,
+    /// The first part of the path outside; with `exact`, all of it.
+    pub outside: &'static str,
+    /// True when nothing may follow.
+    pub exact: bool,
+    /// What replaces `outside` in the path that the service sees.
+    pub inside: &'static str,
+    /// The service.
+    pub service: Service,
+    /// Who may call it.
+    pub access: Access,
+    /// Which limit counts it.
+    pub rate: Rate,
+    /// Bytes of the request's body.
+    pub body_limit: u64,
+    /// How long the head of the answer may take.
+    pub patience: Patience,
+}
+
+const KIB: u64 = 1024;
+const MIB: u64 = 1024 * KIB;
+
+const fn route(label: &'static str, outside: &'static str, inside: &'static str, service: Service) -> Route {
+    Route {
+        label,
+        outside,
+        exact: false,
+        inside,
+        service,
+        access: Access::Token,
+        rate: Rate::User,
+        body_limit: 10 * MIB,
+        patience: Patience::Ordinary,
+    }
+}
+
+/// A route to a model.
+const fn model(label: &'static str, outside: &'static str, inside: &'static str) -> Route {
+    Route {
+        rate: Rate::Chat,
+        patience: Patience::Model,
+        ..route(label, outside, inside, Service::AiAssistant)
+    }
+}
+
+/// One path that needs no token and spends somebody's patience when tried often.
+const fn sign_in(outside: &'static str, inside: &'static str) -> Route {
+    Route {
+        exact: true,
+        access: Access::Public,
+        rate: Rate::Anonymous,
+        body_limit: 64 * KIB,
+        ..route(outside, outside, inside, Service::UserManagement)
+    }
+}
+
+const fn health(outside: &'static str, service: Service) -> Route {
+    Route {
+        exact: true,
+        access: Access::Public,
+        rate: Rate::Address,
+        body_limit: 0,
+        ..route(outside, outside, "/health", service)
+    }
+}
+
+/// The route table. The longest match counts; a test holds the order.
+pub static TABLE: [Route; 18] = [
+    sign_in("/api/users/auth/register", "/auth/register"),
+    sign_in("/api/users/auth/refresh", "/auth/refresh"),
+    Route {
+        access: Access::Public,
+        rate: Rate::Address,
+        body_limit: 0,
+        ..route(
+            "/api/users/.well-known/*",
+            "/api/users/.well-known",
+            "/.well-known",
+            Service::UserManagement,
+        )
+    },
+    sign_in("/api/users/auth/login", "/auth/login"),
+    health("/api/analytics/health", Service::Analytics),
+    health("/api/security/health", Service::Security),
+    health("/api/users/health", Service::UserManagement),
+    route(
+        "/api/users/oauth/*",
+        "/api/users/oauth",
+        "/oauth",
+        Service::UserManagement,
+    ),
+    route(
+        "/api/users/auth/*",
+        "/api/users/auth",
+        "/auth",
+        Service::UserManagement,
+    ),
+    route("/api/analytics/*", "/api/analytics", "", Service::Analytics),
+    health("/api/ai/health", Service::AiAssistant),
+    health("/api/1c/health", Service::OnecIntegration),
+    route("/api/security/*", "/api/security", "", Service::Security),
+    route("/api/users/*", "/api/users", "/users", Service::UserManagement),
+    model("/api/ai/*", "/api/ai", ""),
+    route("/api/1c/*", "/api/1c", "", Service::OnecIntegration),
+    Route {
+        exact: true,
+        rate: Rate::User,
+        ..model("/mcp", "/mcp", "/mcp")
+    },
+    model("/v1/*", "/v1", "/v1"),
+];
+
+/// The route of a normalised path and the path that its service sees.
+///
+/// The table's part of the path is compared without regard to case and replaced by its own
+/// spelling; what follows is passed on as it is.
+#[must_use]
+pub fn find(path: &str) -> Option<(&'static Route, String)> {
+    TABLE.iter().find_map(|route| {
+        let (head, rest) = path.split_at_checked(route.outside.len())?;
+        let fits = head.eq_ignore_ascii_case(route.outside)
+            && (rest.is_empty() || (!route.exact && rest.starts_with('/')));
+        if !fits {
+            return None;
+        }
+        let inside = if rest.is_empty() && route.inside.is_empty() {
+            "/".to_owned()
+        } else {
+            format!("{}{rest}", route.inside)
+        };
+        Some((route, inside))
+    })
+}
+
+/// Why a path cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BadPath {
+    /// It does not begin with a slash.
+    #[error("the path does not begin with a slash")]
+    NotAbsolute,
+    /// A percent sign without two hexadecimal digits.
+    #[error("the path has a broken percent-encoding")]
+    BrokenEncoding,
+    /// A slash, backslash or control character that some readers of the path would see and others
+    /// would not.
+    #[error("the path has an encoded slash, a backslash or a control character")]
+    Ambiguous,
+}
+
+/// Brings a path into one spelling (RFC 3986, section 6.2.2): encoded unreserved characters are
+/// decoded, other encodings get capital digits, dot segments are resolved, empty segments dropped.
+///
+/// # Errors
+/// [`BadPath`] for what has no single meaning.
+pub fn normalise(path: &str) -> Result<Cow<'_, str>, BadPath> {
+    if !path.starts_with('/') {
+        return Err(BadPath::NotAbsolute);
+    }
+    if is_normal(path) {
+        return Ok(Cow::Borrowed(path));
+    }
+    let decoded = decode(path)?;
+    let mut segments: Vec<&str> = Vec::new();
+    let mut ends_with_slash = false;
+    for segment in decoded.split('/') {
+        ends_with_slash = matches!(segment, "" | "." | "..");
+        match segment {
+            "" | "." => {}
+            ".." => {
+                segments.pop();
+            }
+            name => segments.push(name),
+        }
+    }
+    let mut normal = String::with_capacity(decoded.len());
+    for segment in &segments {
+        normal.push('/');
+        normal.push_str(segment);
+    }
+    if ends_with_slash || normal.is_empty() {
+        normal.push('/');
+    }
+    Ok(Cow::Owned(normal))
+}
+
+/// True for the common case, which needs no work.
+fn is_normal(path: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'%' | b'\\');
+    path.bytes().all(plain) && !path.contains("//") && !path.contains("/.")
+}
+
+fn decode(path: &str) -> Result<String, BadPath> {
+    let mut decoded = String::with_capacity(path.len());
+    let mut bytes = path.bytes();
+    while let Some(byte) = bytes.next() {
+        let encoded = byte == b'%';
+        let byte = if encoded {
+            let mut digit = || {
+                let digit = bytes.next().map(char::from)?;
+                digit.to_digit(16).and_then(|digit| u8::try_from(digit).ok())
+            };
+            let high = digit().ok_or(BadPath::BrokenEncoding)?;
+            let low = digit().ok_or(BadPath::BrokenEncoding)?;
+            high * 16 + low
+        } else {
+            byte
+        };
+        let unreserved = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
+        match byte {
+            b'\\' => return Err(BadPath::Ambiguous),
+            b'/' if encoded => return Err(BadPath::Ambiguous),
+            byte if byte.is_ascii_control() => return Err(BadPath::Ambiguous),
+            byte if unreserved || (!encoded && byte.is_ascii()) => decoded.push(char::from(byte)),
+            byte => {
+                const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+                decoded.push('%');
+                decoded.push(char::from(DIGITS[usize::from(byte >> 4)]));
+                decoded.push(char::from(DIGITS[usize::from(byte & 15)]));
+            }
+        }
+    }
+    Ok(decoded)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(path: &str) -> Option<(&'static str, Service, String)> {
+        let path = normalise(path).unwrap();
+        find(&path).map(|(route, inside)| (route.label, route.service, inside))
+    }
+
+    #[test]
+    fn longer_prefixes_come_first() {
+        let lengths: Vec<usize> = TABLE.iter().map(|route| route.outside.len()).collect();
+        assert!(lengths.is_sorted_by(|a, b| a >= b), "{lengths:?}");
+    }
+
+    #[test]
+    fn every_route_leads_to_its_service() {
+        use Service::{AiAssistant, Analytics, OnecIntegration, Security, UserManagement};
+        for (path, label, service, inside) in [
+            ("/api/ai", "/api/ai/*", AiAssistant, "/"),
+            ("/api/ai/chat", "/api/ai/*", AiAssistant, "/chat"),
+            (
+                "/api/1c/sync/jobs/1",
+                "/api/1c/*",
+                OnecIntegration,
+                "/sync/jobs/1",
+            ),
+            ("/api/users", "/api/users/*", UserManagement, "/users"),
+            ("/api/users/me", "/api/users/*", UserManagement, "/users/me"),
+            (
+                "/api/users/auth/logout",
+                "/api/users/auth/*",
+                UserManagement,
+                "/auth/logout",
+            ),
+            (
+                "/api/users/auth/login",
+                "/api/users/auth/login",
+                UserManagement,
+                "/auth/login",
+            ),
+            (
+                "/api/users/auth/login/x",
+                "/api/users/auth/*",
+                UserManagement,
+                "/auth/login/x",
+            ),
+            (
+                "/api/users/oauth/google",
+                "/api/users/oauth/*",
+                UserManagement,
+                "/oauth/google",
+            ),
+            (
+                "/api/users/.well-known/jwks.json",
+                "/api/users/.well-known/*",
+                UserManagement,
+                "/.well-known/jwks.json",
+            ),
+            (
+                "/api/users/health",
+                "/api/users/health",
+                UserManagement,
+                "/health",
+            ),
+            ("/api/ai/health", "/api/ai/health", AiAssistant, "/health"),
+            ("/api/1c/health", "/api/1c/health", OnecIntegration, "/health"),
+            (
+                "/api/analytics/metrics",
+                "/api/analytics/*",
+                Analytics,
+                "/metrics",
+            ),
+            (
+                "/api/security/audit/log",
+                "/api/security/*",
+                Security,
+                "/audit/log",
+            ),
+            (
+                "/v1/chat/completions",
+                "/v1/*",
+                AiAssistant,
+                "/v1/chat/completions",
+            ),
+            ("/mcp", "/mcp", AiAssistant, "/mcp"),
+        ] {
+            assert_eq!(seen(path), Some((label, service, inside.to_owned())), "{path}");
+        }
+        for path in [
+            "/",
+            "/api",
+            "/api/",
+            "/api/aim",
+            "/api/docs",
+            "/api/openapi.json",
+            "/mcp/x",
+            "/v10",
+            "/health",
+        ] {
+            assert_eq!(seen(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn only_the_listed_paths_are_public() {
+        let public: Vec<&str> = TABLE
+            .iter()
+            .filter(|route| route.access == Access::Public)
+            .map(|route| route.label)
+            .collect();
+        assert_eq!(
+            public,
+            [
+                "/api/users/auth/register",
+                "/api/users/auth/refresh",
+                "/api/users/.well-known/*",
+                "/api/users/auth/login",
+                "/api/analytics/health",
+                "/api/security/health",
+                "/api/users/health",
+                "/api/ai/health",
+                "/api/1c/health",
+            ]
+        );
+    }
+
+    #[test]
+    fn spellings_of_a_path_are_one() {
+        for (spelling, normal) in [
+            ("/api/ai/chat", "/api/ai/chat"),
+            ("//api///ai//chat", "/api/ai/chat"),
+            ("/api/./ai/chat/.", "/api/ai/chat/"),
+            ("/api/users/.well-known/../me", "/api/users/me"),
+            ("/api/users/%2ewell-known/%2E%2e/me", "/api/users/me"),
+            ("/../../api/%61i", "/api/ai"),
+            ("/a/..", "/"),
+            ("/", "/"),
+            ("//", "/"),
+            ("/a%3ab%3B/", "/a%3Ab%3B/"),
+            ("/%D0%B4", "/%D0%B4"),
+            ("/д", "/%D0%B4"),
+            ("/a%252e", "/a%252e"),
+            ("/a%20b", "/a%20b"),
+        ] {
+            let once = normalise(spelling).unwrap();
+            assert_eq!(once, normal, "{spelling}");
+            assert_eq!(normalise(&once).unwrap(), once, "{spelling} again");
+        }
+        for (path, error) in [
+            ("/api%2fai", BadPath::Ambiguous),
+            ("/api%5Cai", BadPath::Ambiguous),
+            ("/api\\ai", BadPath::Ambiguous),
+            ("/a%00", BadPath::Ambiguous),
+            ("/a%0d%0a", BadPath::Ambiguous),
+            ("/a%", BadPath::BrokenEncoding),
+            ("/a%4", BadPath::BrokenEncoding),
+            ("/a%zz", BadPath::BrokenEncoding),
+            ("*", BadPath::NotAbsolute),
+            ("", BadPath::NotAbsolute),
+        ] {
+            assert_eq!(normalise(path), Err(error), "{path}");
+        }
+    }
+
+    #[test]
+    fn the_case_of_the_prefix_does_not_matter_and_that_of_the_rest_is_kept() {
+        let expected = Some(("/api/1c/*", Service::OnecIntegration, "/Reports".to_owned()));
+        assert_eq!(seen("/API/1C/Reports"), expected);
+        let (route, inside) = find("/api/users/AUTH/Login").unwrap();
+        assert_eq!((route.access, inside.as_str()), (Access::Public, "/auth/login"));
+        let (route, inside) = find("/api/users/.well-known/../me").unwrap();
+        assert_eq!(
+            route.access,
+            Access::Public,
+            "an unnormalised path must never get here"
+        );
+        assert_eq!(inside, "/.well-known/../me");
+    }
+}

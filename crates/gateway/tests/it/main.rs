@@ -1,0 +1,14 @@
+//! The gateway on a real socket, with a real Redis, in front of stand-ins for the services.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends by a panic")]
+
+mod browsers;
+mod drain;
+mod events;
+mod headers;
+mod limits;
+mod routes;
+mod streaming;
+mod tokens;
+mod upstreams;
+mod world;

@@ -1,0 +1,186 @@
+//! Which path reaches which service, in every spelling.
+
+use serde_json::Value;
+
+use crate::world::{World, raw};
+
+#[tokio::test]
+async fn every_route_reaches_the_path_of_its_service() {
+    let world = World::new().await;
+    let user = world.user();
+    for (path, service, inside) in [
+        ("/api/ai/chat", "ai-assistant", "/chat"),
+        ("/api/ai", "ai-assistant", "/"),
+        ("/api/ai/health", "ai-assistant", "/health"),
+        (
+            "/v1/models?limit=1&q=a%20b",
+            "ai-assistant",
+            "/v1/models?limit=1&q=a%20b",
+        ),
+        ("/mcp", "ai-assistant", "/mcp"),
+        (
+            "/api/1c/reports/sales?from=2026-01-01",
+            "onec-integration",
+            "/reports/sales?from=2026-01-01",
+        ),
+        (
+            "/api/1c/search?q=%D0%A0%D0%BE%D0%B3",
+            "onec-integration",
+            "/search?q=%D0%A0%D0%BE%D0%B3",
+        ),
+        ("/api/1c/health", "onec-integration", "/health"),
+        ("/api/users", "user-management", "/users"),
+        ("/api/users?limit=5", "user-management", "/users?limit=5"),
+        ("/api/users/me", "user-management", "/users/me"),
+        ("/api/users/auth/logout", "user-management", "/auth/logout"),
+        ("/api/users/auth/login", "user-management", "/auth/login"),
+        ("/api/users/oauth/start", "user-management", "/oauth/start"),
+        ("/api/users/health", "user-management", "/health"),
+        (
+            "/api/analytics/dashboards/overview",
+            "analytics",
+            "/dashboards/overview",
+        ),
+        ("/api/analytics/health", "analytics", "/health"),
+        ("/api/security/audit/log", "security", "/audit/log"),
+        ("/api/security/health", "security", "/health"),
+    ] {
+        let seen: Value = user.get(path).await.json();
+        assert_eq!(
+            (seen["service"].as_str(), seen["path"].as_str()),
+            (Some(service), Some(inside)),
+            "{path}"
+        );
+    }
+    let keys: Value = world
+        .anonymous()
+        .get("/api/users/.well-known/jwks.json")
+        .await
+        .json();
+    assert_eq!(keys, world.issuer.jwks());
+    let posted = user
+        .post("/api/1c/sync/data", &serde_json::json!({"full": true}))
+        .await;
+    let posted: Value = posted.json();
+    assert_eq!(
+        (posted["method"].as_str(), posted["body"].as_str()),
+        (Some("POST"), Some("{\"full\":true}"))
+    );
+}
+
+#[tokio::test]
+async fn what_is_not_in_the_table_is_not_found() {
+    let world = World::new().await;
+    for path in [
+        "/",
+        "/api",
+        "/api/",
+        "/api/other",
+        "/api/docs",
+        "/metrics",
+        "/ready",
+        "/api/aichat",
+        "/mcp/x",
+    ] {
+        world
+            .user()
+            .get(path)
+            .await
+            .assert_problem(404, "request.not_found");
+    }
+    let health: Value = world.anonymous().get("/health").await.json();
+    assert_eq!(health["checks"]["redis"], "up");
+}
+
+#[tokio::test]
+async fn no_spelling_gets_past_the_token() {
+    let world = World::new().await;
+    let address = world.server.address();
+    let call = async |target: &str| {
+        let head = format!("GET {target} HTTP/1.1\r\nHost: gateway\r\nConnection: close\r\n\r\n");
+        raw(address, &head).await
+    };
+    for target in [
+        "/api/users/me",
+        "/api/users/.well-known/../me",
+        "/api/users/.well-known/%2e%2e/me",
+        "/api/users/.well-known/.%2E/me",
+        "/api/users/auth/login/../../me",
+        "/api/users/auth/login/",
+        "/api/users/auth/login/x",
+        "/api/users/auth/Login2",
+        "/api//users//me",
+        "//api/users/me",
+        "/./api/users/me",
+        "/API/Users/me",
+        "/api/users/%6de",
+        "/%61pi/users/me",
+        "/api/ai/health/../chat",
+        "/api/ai/health/x",
+        "/api/ai//health/%2e%2e/chat",
+        "http://gateway/api/users/me",
+        "/api/users/me?/api/users/auth/login",
+    ] {
+        let (status, text) = call(target).await;
+        assert_eq!(status, 401, "{target}: {text}");
+    }
+    for target in [
+        "/api/users/.well-known/..%2fme",
+        "/api/users/.well-known%2f..%2fme",
+        "/api/users/.well-known/..%5cme",
+        "/api/users/.well-known/..\\me",
+        "/api/users/.well-known/x%00",
+        "/api/users/me%0d%0ax:y",
+        "/api/users/%zz",
+    ] {
+        let (status, text) = call(target).await;
+        assert_eq!(status, 400, "{target}: {text}");
+        assert!(!text.contains("user-management"), "{target}: {text}");
+    }
+    for (target, inside) in [
+        ("/API/users/AUTH/login", "/auth/login"),
+        ("/api/users/auth/%6cogin", "/auth/login"),
+        ("//api/./users//auth/login", "/auth/login"),
+    ] {
+        let (status, text) = call(target).await;
+        assert_eq!(status, 200, "{target}: {text}");
+        assert!(
+            text.contains(&format!("\"path\":\"{inside}\"")),
+            "{target}: {text}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn requests_that_cannot_be_forwarded_are_refused() {
+    let world = World::new().await;
+    let token = world.issuer.token(&[]);
+    let address = world.server.address();
+    let upgrade = format!(
+        "GET /api/ai/chat HTTP/1.1\r\nHost: g\r\nConnection: Upgrade, close\r\nUpgrade: websocket\r\nAuthorization: Bearer {token}\r\n\r\n"
+    );
+    let (status, text) = raw(address, &upgrade).await;
+    assert_eq!(status, 400, "{text}");
+    assert!(text.contains("gateway.upgrade_not_supported"), "{text}");
+    let trace = "TRACE /api/ai/chat HTTP/1.1\r\nHost: g\r\nConnection: close\r\n\r\n";
+    assert_eq!(raw(address, trace).await.0, 405);
+    let path = format!("/api/ai/{}", "x".repeat(9000));
+    world
+        .user()
+        .get(&path)
+        .await
+        .assert_problem(414, "request.uri_too_long");
+    // Two lengths, or a length beside chunks, are the beginning of request smuggling.
+    for fields in [
+        "Content-Length: 3\r\nContent-Length: 4\r\n",
+        "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n",
+        "Transfer-Encoding: gzip\r\n",
+    ] {
+        let head = format!(
+            "POST /api/ai/chat HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer {token}\r\n{fields}Connection: close\r\n\r\n0\r\n\r\n"
+        );
+        let (status, text) = raw(address, &head).await;
+        let only_chunks = status == 200 && !text.to_lowercase().contains("\"content-length\"");
+        assert!(status == 400 || only_chunks, "{fields}: {text}");
+    }
+}

@@ -1,0 +1,195 @@
+//! Services that are away, slow, or broken.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::{get, post};
+use common::testing::TestServer;
+use http::{Method, StatusCode};
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::world::{World, eventually, stand_in};
+
+/// An address where nobody listens.
+async fn nobody() -> SocketAddr {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    listener.local_addr().unwrap()
+}
+
+#[tokio::test]
+async fn a_service_that_is_away_is_left_alone_and_found_again() {
+    let address = nobody().await;
+    let world = World::builder()
+        .set("ANALYTICS_URL", format!("http://{address}"))
+        .set("BREAKER_OPEN_FOR", "300ms")
+        .start()
+        .await;
+    let user = world.user();
+    let mut refusals = Vec::new();
+    for _ in 0..6 {
+        let refused = user.get("/api/analytics/metrics").await;
+        refused.assert_problem(503, "gateway.upstream_unavailable");
+        refusals.push(refused.headers["retry-after"].to_str().unwrap().to_owned());
+    }
+    // Five attempts failed; the sixth was refused without one, for as long as the breaker is open.
+    assert_eq!(refusals, ["2", "2", "2", "2", "2", "1"]);
+    let state = |value: u8| {
+        let line = format!("replica=\"{address}\"}} {value}");
+        let metrics = common::telemetry::render_metrics();
+        metrics
+            .lines()
+            .any(|text| text.starts_with("gateway_breaker_state") && text.ends_with(&line))
+    };
+    assert!(state(2), "the open breaker shows");
+    // Nobody else's service is touched by it.
+    assert_eq!(user.get("/api/security/alerts").await.status, 200);
+
+    let listener = TcpListener::bind(address).await.unwrap();
+    let shutdown = CancellationToken::new();
+    let router = stand_in("analytics", Router::new());
+    let serving = common::http::server::serve(listener, router, shutdown.clone(), Duration::from_secs(1));
+    let recovering = async {
+        eventually("the service is found", async || {
+            user.get("/api/analytics/metrics").await.status == 200
+        })
+        .await;
+        for _ in 0..20 {
+            assert_eq!(user.get("/api/analytics/metrics").await.status, 200);
+        }
+        assert!(state(0), "the closed breaker shows");
+        shutdown.cancel();
+    };
+    futures_util::future::join(serving, recovering).await;
+}
+
+#[tokio::test]
+async fn another_replica_takes_what_could_not_be_sent() {
+    let other = TestServer::serve(stand_in("second", Router::new())).await;
+    let dead = nobody().await;
+    let world = World::builder()
+        .set("ANALYTICS_URL", format!("http://{dead},{}", other.url()))
+        .start()
+        .await;
+    let user = world.user();
+    // Both replicas get their turn; the body goes along to the second.
+    for n in 0..12 {
+        let answer: Value = user.post("/api/analytics/reports", &n).await.json();
+        assert_eq!(answer["service"], "second");
+        assert_eq!(answer["body"], n.to_string());
+    }
+}
+
+#[tokio::test]
+async fn replicas_share_the_work() {
+    let first = TestServer::serve(stand_in("first", Router::new())).await;
+    let second = TestServer::serve(stand_in("second", Router::new())).await;
+    let world = World::builder()
+        .set("SECURITY_URL", format!("{},{}", first.url(), second.url()))
+        .start()
+        .await;
+    let user = world.user();
+    let mut turns = Vec::new();
+    for _ in 0..10 {
+        let answer: Value = user.get("/api/security/alerts").await.json();
+        turns.push(answer["service"].as_str().unwrap().to_owned());
+    }
+    assert_eq!(
+        turns.iter().filter(|name| *name == "first").count(),
+        5,
+        "{turns:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_service_that_does_not_answer_gives_504() {
+    let router = Router::new().route("/never", get(std::future::pending::<&'static str>));
+    let world = World::builder()
+        .set("UPSTREAM_MODEL_TIMEOUT", "200ms")
+        .assistant(router)
+        .start()
+        .await;
+    let user = world.user();
+    for _ in 0..5 {
+        user.get("/api/ai/never")
+            .await
+            .assert_problem(504, "gateway.upstream_timeout");
+    }
+    user.get("/api/ai/chat")
+        .await
+        .assert_problem(503, "gateway.upstream_unavailable");
+}
+
+#[tokio::test]
+async fn a_connection_that_breaks_after_sending_gives_502_and_no_second_try() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let other = TestServer::serve(stand_in("second", Router::new())).await;
+    let world = World::builder()
+        .set("ANALYTICS_URL", format!("http://{address},{}", other.url()))
+        .start()
+        .await;
+    let user = world.user();
+    let breaking = async {
+        let (mut connection, _) = listener.accept().await.unwrap();
+        let mut head = [0; 10];
+        tokio::io::AsyncReadExt::read_exact(&mut connection, &mut head)
+            .await
+            .unwrap();
+    };
+    let asking = user.post("/api/analytics/reports", &1);
+    let (answer, ()) = futures_util::future::join(asking, breaking).await;
+    answer.assert_problem(502, "gateway.upstream_broken");
+}
+
+#[tokio::test]
+async fn what_a_service_says_of_its_own_troubles_does_not_close_the_door() {
+    let problem = || async {
+        let headers = [("content-type", "application/problem+json")];
+        (
+            StatusCode::SERVICE_UNAVAILABLE,
+            headers,
+            "{\"code\":\"onec.infobase_unreachable\"}",
+        )
+    };
+    let between = || async { (StatusCode::BAD_GATEWAY, "<html>nginx</html>") };
+    let router = Router::new()
+        .route("/problem", get(problem))
+        .route("/between", get(between));
+    let world = World::builder().assistant(router).start().await;
+    let user = world.user();
+    for _ in 0..30 {
+        let answer = user.get("/api/ai/problem").await;
+        assert_eq!(answer.status, 503);
+        assert!(answer.text().contains("onec.infobase_unreachable"));
+    }
+    for _ in 0..5 {
+        assert_eq!(user.get("/api/ai/between").await.text(), "<html>nginx</html>");
+    }
+    user.get("/api/ai/between")
+        .await
+        .assert_problem(503, "gateway.upstream_unavailable");
+}
+
+#[tokio::test]
+async fn a_client_that_stops_sending_is_not_the_service_s_fault() {
+    let read = |body: axum::body::Bytes| async move { body.len().to_string() };
+    let world = World::builder()
+        .set("UPSTREAM_MODEL_TIMEOUT", "200ms")
+        .assistant(Router::new().route("/read", post(read)))
+        .start()
+        .await;
+    let user = world.user();
+    for _ in 0..6 {
+        let silent = futures_util::stream::pending::<Result<bytes::Bytes, std::convert::Infallible>>();
+        let request = user
+            .request(Method::POST, "/api/ai/read")
+            .body(reqwest::Body::wrap_stream(silent));
+        user.send(request)
+            .await
+            .assert_problem(408, "request.body_timeout");
+    }
+    assert_eq!(user.post("/api/ai/read", &1).await.text(), "1");
+}
