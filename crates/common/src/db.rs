@@ -104,7 +104,9 @@ impl StoreError {
             sqlx::Error::PoolTimedOut
             | sqlx::Error::PoolClosed
             | sqlx::Error::Io(_)
-            | sqlx::Error::Tls(_) => true,
+            | sqlx::Error::Tls(_)
+            // A server that goes away while a connection is being made leaves half an answer.
+            | sqlx::Error::Protocol(_) => true,
             // Classes 08 (connection), 53 (resources) and 57P (shutdown) of PostgreSQL.
             sqlx::Error::Database(error) => error
                 .code()

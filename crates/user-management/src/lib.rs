@@ -1,1 +1,36 @@
-//! Who a person is and what they may do: login, tokens, roles.
+//! Who a person is and what they may do: accounts, logins, tokens, roles.
+//!
+//! Owns the schema `identity` and the keys that access tokens are signed with. No other service
+//! sees a password or issues a token. Never here: 1C data, or a decision about anything but
+//! accounts; other services decide by the permissions in the token.
+//!
+//! Reading order: [`Config`], `router` (every route and what it takes), `http` (handlers), then the
+//! rules: `account` (e-mail and name), `password` (policy and hashing), `throttle` (guessing),
+//! `secrets` and `keys` (signing keys), `tokens`, `sessions` (opening, refreshing, ending),
+//! `roles`, `record` (events); `store` holds the SQL and `jobs` what runs beside requests.
+
+mod account;
+mod bootstrap;
+mod config;
+mod error;
+mod http;
+mod jobs;
+mod keys;
+mod metrics;
+mod password;
+mod record;
+mod roles;
+mod router;
+mod secrets;
+mod sessions;
+mod start;
+mod state;
+mod store;
+mod throttle;
+mod tokens;
+
+pub use config::Config;
+pub use router::routes;
+pub use start::{DEFINITION, prepare, start};
+pub use state::AppState;
+pub use store::SCHEMA;

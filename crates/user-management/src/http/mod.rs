@@ -1,0 +1,9 @@
+//! Handlers: what a request says, what is answered.
+
+pub(crate) mod auth;
+mod client;
+pub(crate) mod jwks;
+pub(crate) mod roles;
+pub(crate) mod users;
+
+pub(crate) use client::Client;

@@ -1,0 +1,37 @@
+//! Counts sessions and deletes what is over.
+
+use std::time::Duration;
+
+use common::clock::Clock;
+use common::db::{StoreError, StoreResult};
+use common::telemetry::Chain;
+use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
+
+use crate::throttle::FORGET_FAILURES_AFTER;
+use crate::{metrics, store};
+
+const PAUSE: Duration = Duration::from_secs(60);
+/// Sessions are kept a while after their end, to look into what happened.
+const KEEP_ENDED: chrono::Duration = chrono::Duration::days(30);
+
+pub(crate) async fn run(db: PgPool, clock: Clock, shutdown: CancellationToken) {
+    loop {
+        if let Err(error) = tidy(&db, &clock).await {
+            tracing::warn!(error = %Chain(&error), "sessions were not tidied; trying again");
+        }
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = tokio::time::sleep(PAUSE) => {}
+        }
+    }
+}
+
+async fn tidy(db: &PgPool, clock: &Clock) -> Result<(), StoreError> {
+    let now = clock.now();
+    let mut connection = db.acquire().await.store("acquire")?;
+    store::sessions::delete_before(&mut connection, now - KEEP_ENDED).await?;
+    store::login_failures::delete_before(&mut connection, now - FORGET_FAILURES_AFTER).await?;
+    metrics::sessions_active(store::sessions::count_active(&mut connection, now).await?);
+    Ok(())
+}

@@ -1,0 +1,73 @@
+//! Metrics of this service.
+
+use std::time::Duration;
+
+const LOGINS: &str = "logins_total";
+const REFRESHES: &str = "token_refreshes_total";
+const HASH_DURATION: &str = "password_hash_duration_seconds";
+const HASHES_SHED: &str = "password_hashes_shed_total";
+const THROTTLE_UNAVAILABLE: &str = "login_throttle_unavailable_total";
+const SESSIONS_ACTIVE: &str = "sessions_active";
+const REVOCATIONS_PENDING: &str = "session_revocations_pending";
+const KEY_AGE: &str = "signing_key_age_seconds";
+
+/// Describes all of them to the registry.
+pub(crate) fn describe() {
+    ::metrics::describe_counter!(LOGINS, "Login attempts by outcome");
+    ::metrics::describe_counter!(REFRESHES, "Uses of refresh tokens by outcome");
+    ::metrics::describe_histogram!(
+        HASH_DURATION,
+        "How long hashing or comparing a password took, without waiting"
+    );
+    ::metrics::describe_counter!(
+        HASHES_SHED,
+        "Requests turned away because too many passwords were being hashed"
+    );
+    ::metrics::describe_counter!(
+        THROTTLE_UNAVAILABLE,
+        "Logins that were not counted by address because Redis did not answer"
+    );
+    ::metrics::describe_gauge!(SESSIONS_ACTIVE, "Sessions that can be refreshed");
+    ::metrics::describe_gauge!(
+        REVOCATIONS_PENDING,
+        "Ended sessions that other services have not been told of"
+    );
+    ::metrics::describe_gauge!(KEY_AGE, "How long the present key has been signing tokens");
+}
+
+/// A login attempt ended.
+pub(crate) fn login(outcome: &'static str) {
+    ::metrics::counter!(LOGINS, "outcome" => outcome).increment(1);
+}
+
+/// A refresh token was used.
+pub(crate) fn refresh(outcome: &'static str) {
+    ::metrics::counter!(REFRESHES, "outcome" => outcome).increment(1);
+}
+
+pub(crate) fn password_hashed(took: Duration) {
+    ::metrics::histogram!(HASH_DURATION).record(took.as_secs_f64());
+}
+
+pub(crate) fn password_hash_shed() {
+    ::metrics::counter!(HASHES_SHED).increment(1);
+}
+
+pub(crate) fn throttle_unavailable() {
+    ::metrics::counter!(THROTTLE_UNAVAILABLE).increment(1);
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
+pub(crate) fn sessions_active(count: i64) {
+    ::metrics::gauge!(SESSIONS_ACTIVE).set(count as f64);
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
+pub(crate) fn revocations_pending(count: i64) {
+    ::metrics::gauge!(REVOCATIONS_PENDING).set(count as f64);
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
+pub(crate) fn signing_key_age(seconds: i64) {
+    ::metrics::gauge!(KEY_AGE).set(seconds as f64);
+}

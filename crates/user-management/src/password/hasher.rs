@@ -1,0 +1,246 @@
+//! Hashing with argon2id, a bounded number at a time.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use argon2::password_hash::phc::PasswordHash;
+use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
+use common::BoxError;
+use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::Semaphore;
+
+use super::Policy;
+use super::policy::normalised;
+use crate::config::PasswordSettings;
+use crate::metrics;
+
+/// Why a password was not hashed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum HashError {
+    /// As many requests wait as may wait.
+    #[error("too many password hashes are wanted at the same time")]
+    Overloaded,
+    /// The library or the runtime failed.
+    #[error("a password could not be hashed")]
+    Failed(#[source] BoxError),
+}
+
+/// Whether a password is that of the account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// It is; `outdated` when it was hashed more cheaply than is configured now.
+    Right {
+        /// Whether to hash it anew.
+        outdated: bool,
+    },
+    /// It is not, or there is no such account.
+    Wrong,
+}
+
+/// Hashes and compares passwords. Cheap to clone.
+///
+/// One hash takes some 20 MB and 20 ms of a processor, so that only as many run as there are
+/// processors, some wait, and the rest are turned away at once.
+#[derive(Debug, Clone)]
+pub(crate) struct Passwords(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    argon2: Argon2<'static>,
+    policy: Policy,
+    /// Hash of nobody's password, compared with when there is no account, so that the answer takes
+    /// as long.
+    dummy: String,
+    /// Those that run or wait.
+    admitted: Arc<Semaphore>,
+    /// Those that run.
+    running: Arc<Semaphore>,
+}
+
+impl Passwords {
+    pub(crate) fn new(settings: &PasswordSettings) -> Result<Self, BoxError> {
+        let params = Params::new(
+            settings.memory_kib,
+            settings.iterations,
+            settings.parallelism,
+            None,
+        )?;
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+        let dummy = hash(&argon2, &rand::random::<[u8; 32]>())?;
+        Ok(Self(Arc::new(Inner {
+            argon2,
+            policy: Policy::new(settings.min_length),
+            dummy,
+            admitted: Arc::new(Semaphore::new(settings.concurrency + settings.queue)),
+            running: Arc::new(Semaphore::new(settings.concurrency)),
+        })))
+    }
+
+    /// The rules for new passwords.
+    pub(crate) fn policy(&self) -> Policy {
+        self.0.policy
+    }
+
+    /// The PHC string of a new password.
+    pub(crate) async fn hash(&self, password: &SecretString) -> Result<String, HashError> {
+        let password = normalised(password.expose_secret());
+        self.run(move |inner| hash(&inner.argon2, password.as_bytes()))
+            .await
+    }
+
+    /// Compares a password with the hash of an account. It takes the same time without an account
+    /// and for a password that no account can have.
+    pub(crate) async fn verify(
+        &self,
+        password: &SecretString,
+        stored: Option<String>,
+    ) -> Result<Verdict, HashError> {
+        let password = password.expose_secret();
+        // No account has such a password; a long one would also be costly to normalise.
+        let impossible = password.is_empty() || password.len() > 4 * Policy::MAX_LENGTH;
+        let password = if impossible {
+            String::new()
+        } else {
+            normalised(password)
+        };
+        self.run(move |inner| {
+            let stored = stored.filter(|_| !impossible);
+            let known = stored.is_some();
+            let hash = PasswordHash::new(stored.as_deref().unwrap_or(&inner.dummy))?;
+            let compared = inner.argon2.verify_password(password.as_bytes(), &hash);
+            match compared {
+                Ok(()) if known => Ok(Verdict::Right {
+                    outdated: is_outdated(&hash, inner.argon2.params()),
+                }),
+                Ok(()) | Err(argon2::password_hash::Error::PasswordInvalid) => Ok(Verdict::Wrong),
+                Err(error) => Err(error.into()),
+            }
+        })
+        .await
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Inner) -> Result<T, BoxError> + Send + 'static,
+    ) -> Result<T, HashError> {
+        let inner = Arc::clone(&self.0);
+        let Ok(admitted) = Arc::clone(&inner.admitted).try_acquire_owned() else {
+            metrics::password_hash_shed();
+            return Err(HashError::Overloaded);
+        };
+        let running = Arc::clone(&inner.running)
+            .acquire_owned()
+            .await
+            .map_err(|error| HashError::Failed(error.into()))?;
+        let done = tokio::task::spawn_blocking(move || {
+            // Held by the work itself: a client that gives up does not make room before it ends.
+            let _permits = (admitted, running);
+            let started = Instant::now();
+            let result = work(&inner);
+            metrics::password_hashed(started.elapsed());
+            result
+        });
+        done.await
+            .map_err(|error| HashError::Failed(error.into()))?
+            .map_err(HashError::Failed)
+    }
+}
+
+fn hash(argon2: &Argon2<'_>, password: &[u8]) -> Result<String, BoxError> {
+    Ok(argon2.hash_password(password)?.to_string())
+}
+
+fn is_outdated(hash: &PasswordHash, wanted: &Params) -> bool {
+    hash.algorithm != Algorithm::Argon2id.ident()
+        || Params::try_from(hash).map_or(true, |used| {
+            used.m_cost() < wanted.m_cost()
+                || used.t_cost() < wanted.t_cost()
+                || used.p_cost() < wanted.p_cost()
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn passwords(memory_kib: u32, concurrency: usize, queue: usize) -> Passwords {
+        Passwords::new(&PasswordSettings {
+            min_length: 15,
+            memory_kib,
+            iterations: 1,
+            parallelism: 1,
+            concurrency,
+            queue,
+        })
+        .unwrap()
+    }
+
+    fn secret(text: &str) -> SecretString {
+        SecretString::from(text)
+    }
+
+    #[tokio::test]
+    async fn only_the_right_password_is_right() {
+        let passwords = passwords(64, 1, 8);
+        let hash = passwords.hash(&secret("gentle otters sing")).await.unwrap();
+        assert!(hash.starts_with("$argon2id$v=19$m=64,t=1,p=1$"), "{hash}");
+        let right = passwords
+            .verify(&secret("gentle otters sing"), Some(hash.clone()))
+            .await;
+        assert_eq!(right.unwrap(), Verdict::Right { outdated: false });
+        for wrong in ["", "gentle otters sing ", "Gentle otters sing", &"x".repeat(5000)] {
+            let verdict = passwords
+                .verify(&secret(wrong), Some(hash.clone()))
+                .await
+                .unwrap();
+            assert_eq!(verdict, Verdict::Wrong);
+        }
+        let nobody = passwords
+            .verify(&secret("gentle otters sing"), None)
+            .await
+            .unwrap();
+        assert_eq!(nobody, Verdict::Wrong);
+    }
+
+    #[tokio::test]
+    async fn one_password_typed_on_two_systems_is_one() {
+        let passwords = passwords(64, 1, 8);
+        let composed = secret("й\u{451}ж спит под крыльцом");
+        let decomposed = secret("и\u{306}е\u{308}ж спит под крыльцом");
+        let hash = passwords.hash(&composed).await.unwrap();
+        let verdict = passwords.verify(&decomposed, Some(hash)).await.unwrap();
+        assert_eq!(verdict, Verdict::Right { outdated: false });
+    }
+
+    #[tokio::test]
+    async fn a_cheaper_hash_is_outdated_and_a_dearer_one_is_not() {
+        let password = secret("gentle otters sing");
+        let (cheap, dear) = (passwords(64, 1, 8), passwords(128, 1, 8));
+        let (cheap_hash, dear_hash) = (
+            cheap.hash(&password).await.unwrap(),
+            dear.hash(&password).await.unwrap(),
+        );
+        let verdict = dear.verify(&password, Some(cheap_hash)).await.unwrap();
+        assert_eq!(verdict, Verdict::Right { outdated: true });
+        let verdict = cheap.verify(&password, Some(dear_hash)).await.unwrap();
+        assert_eq!(verdict, Verdict::Right { outdated: false });
+    }
+
+    #[tokio::test]
+    async fn more_requests_than_may_wait_are_turned_away() {
+        let passwords = passwords(64, 1, 1);
+        let held = Arc::clone(&passwords.0.running).try_acquire_owned().unwrap();
+        let waiting = [passwords.clone(), passwords.clone()];
+        let [one, other] = &waiting;
+        let password = secret("gentle otters sing");
+        let mut one = Box::pin(one.hash(&password));
+        let mut other = Box::pin(other.hash(&password));
+        assert!(futures_util::poll!(&mut one).is_pending());
+        assert!(futures_util::poll!(&mut other).is_pending());
+        let refused = passwords.hash(&password).await;
+        assert!(matches!(refused, Err(HashError::Overloaded)), "{refused:?}");
+        drop(held);
+        assert!(one.await.is_ok() && other.await.is_ok());
+        assert!(passwords.hash(&password).await.is_ok(), "there is room again");
+    }
+}

@@ -1,0 +1,7 @@
+//! Passwords: which are accepted, and how they are hashed and compared.
+
+mod hasher;
+mod policy;
+
+pub(crate) use hasher::{HashError, Passwords, Verdict};
+pub(crate) use policy::Policy;

@@ -1,0 +1,202 @@
+//! Which passwords are accepted, after NIST SP 800-63B-4, section 3.1.1: length and a list of
+//! known ones, no rules about kinds of characters, no expiry.
+
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
+use common::Text;
+use unicode_normalization::UnicodeNormalization;
+
+use crate::account::Email;
+
+/// Passwords that everybody tries first, one on each line, in lower case.
+static COMMON: LazyLock<HashSet<&'static str>> =
+    LazyLock::new(|| include_str!("common.txt").lines().map(str::trim).collect());
+
+/// Words that anybody would try against this product, beside the account's own.
+const CONTEXT: [&str; 14] = [
+    "assistants",
+    "assistant",
+    "ассистенты",
+    "ассистент",
+    "предприятие",
+    "бухгалтерия",
+    "enterprise",
+    "accounting",
+    "onec",
+    "one-c",
+    "1c",
+    "1с",
+    "ai",
+    "ии",
+];
+
+/// Rows of keys and of characters in their order; a password must not be a piece of one.
+const SEQUENCES: [&str; 6] = [
+    "01234567890123456789012345678901234567890123456789012345678901234",
+    "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz",
+    "абвгдеёжзийклмнопрстуфхцчшщъыьэюя",
+    "qwertyuiopasdfghjklzxcvbnm",
+    "qwertyuiop[]asdfghjkl;'zxcvbnm,./",
+    "йцукенгшщзхъфывапролджэячсмитьбю",
+];
+
+/// The rules for passwords of new accounts.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Policy {
+    min_length: usize,
+}
+
+impl Policy {
+    /// For a password that is the only factor.
+    pub(crate) const DEFAULT_MIN_LENGTH: usize = 15;
+    /// Greatest length in code points; a longer one is refused, never cut.
+    pub(crate) const MAX_LENGTH: usize = 128;
+
+    pub(crate) fn new(min_length: usize) -> Self {
+        Self { min_length }
+    }
+
+    /// Everything that is wrong with a password for the account of `email`; nothing when it is
+    /// accepted.
+    pub(crate) fn objections(self, password: &str, email: &Email) -> Vec<Text> {
+        let password = normalised(password);
+        let length = password.chars().count();
+        if length > Self::MAX_LENGTH {
+            return vec![Text::new(
+                format!("Пароль длиннее {} символов.", Self::MAX_LENGTH),
+                format!("The password is longer than {} characters.", Self::MAX_LENGTH),
+            )];
+        }
+        let mut objections = Vec::new();
+        if length < self.min_length {
+            objections.push(Text::new(
+                format!("Пароль короче {} символов.", self.min_length),
+                format!("The password is shorter than {} characters.", self.min_length),
+            ));
+        }
+        let folded = password.to_lowercase();
+        if COMMON.contains(folded.as_str()) || is_repetition(&folded) || is_sequence(&folded) {
+            objections.push(Text::new(
+                "Этот пароль из тех, что подбирают первыми.",
+                "This password is among those that are tried first.",
+            ));
+        } else if self.is_made_of_context(&folded, email) {
+            objections.push(Text::new(
+                "Пароль состоит почти только из имени почты или названия программы.",
+                "The password is little more than the e-mail name or the name of the product.",
+            ));
+        }
+        objections
+    }
+
+    /// True when less than half of the required length is left without the words that anybody
+    /// would try against this account.
+    fn is_made_of_context(self, folded: &str, email: &Email) -> bool {
+        let mut rest = folded.to_owned();
+        let own = email.local_part();
+        let own = own
+            .split(['.', '_', '-', '+'])
+            .chain([own])
+            .filter(|word| word.chars().count() >= 3);
+        let mut words: Vec<&str> = own.chain(CONTEXT).collect();
+        words.sort_by_key(|word| std::cmp::Reverse(word.len()));
+        for word in words {
+            rest = rest.replace(word, "");
+        }
+        rest.chars().count() < self.min_length / 2 && rest.len() < folded.len()
+    }
+}
+
+/// The form in which a password is checked, hashed and compared: NFKC, so that one password typed
+/// on two systems is one.
+pub(super) fn normalised(password: &str) -> String {
+    password.nfkc().collect()
+}
+
+/// One to four characters over and over.
+fn is_repetition(text: &str) -> bool {
+    let chars: Vec<char> = text.chars().collect();
+    (1..=4).any(|period| {
+        chars.len() >= 2 * period
+            && chars
+                .iter()
+                .zip(chars.iter().skip(period))
+                .all(|(one, next)| one == next)
+    })
+}
+
+fn is_sequence(text: &str) -> bool {
+    let reversed: String = text.chars().rev().collect();
+    text.chars().count() >= 4
+        && SEQUENCES
+            .iter()
+            .any(|sequence| sequence.contains(text) || sequence.contains(&reversed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn objections(min_length: usize, password: &str) -> Vec<Text> {
+        let email = "anna.petrova@example.com".parse().unwrap();
+        Policy::new(min_length).objections(password, &email)
+    }
+
+    #[test]
+    fn long_unusual_passwords_of_any_characters_are_accepted() {
+        for password in [
+            "gentle otters sing at noon",
+            "кот пьёт чай по средам",
+            "1c connects my horse and staple",
+            "aaaaaaaaaaaaaab",
+            &"я ".repeat(3).replace(' ', "q7%Kz"),
+        ] {
+            assert_eq!(objections(15, password), [], "{password}");
+        }
+        let longest: String = "gentle otters sing at noon. ".chars().cycle().take(128).collect();
+        assert_eq!(objections(15, &longest), []);
+    }
+
+    #[test]
+    fn short_long_and_known_passwords_are_refused() {
+        assert_eq!(objections(15, "short").len(), 1);
+        assert_eq!(objections(15, "").len(), 1);
+        assert_eq!(objections(15, &"aB3 ".repeat(40)).len(), 1);
+        assert_eq!(
+            objections(15, "password").len(),
+            2,
+            "too short and known: both are told"
+        );
+        for password in [
+            "passwordpassword",
+            "PasswordPassword",
+            "123456789012345",
+            "987654321098765",
+            "qwertyuiopasdfgh",
+            "йцукенгшщзхъфыва",
+            "aaaaaaaaaaaaaaa",
+            "abcabcabcabcabc",
+            "anna.petrova-1c",
+            "petrova-assistant-1c",
+            "1С-Ассистент-2026",
+        ] {
+            assert_eq!(objections(15, password).len(), 1, "{password}");
+        }
+    }
+
+    #[test]
+    fn code_points_are_counted_not_bytes() {
+        assert_eq!(objections(15, "кот пьёт чай по"), []);
+        let fourteen = "кот пьёт чай п";
+        assert_eq!(fourteen.chars().count(), 14);
+        assert_eq!(objections(15, fourteen).len(), 1);
+    }
+
+    #[test]
+    fn the_list_is_in_the_form_that_is_looked_up() {
+        for line in include_str!("common.txt").lines() {
+            assert_eq!(line, normalised(line).to_lowercase().trim());
+        }
+    }
+}

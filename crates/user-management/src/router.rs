@@ -1,0 +1,27 @@
+//! Every route of this service and what it takes to call it.
+
+use common::auth::Permission;
+use common::http::routes::{Access, Routes};
+
+use crate::AppState;
+use crate::http::{auth, jwks, roles, users};
+
+/// The route table.
+#[must_use]
+pub fn routes() -> Routes<AppState> {
+    let read = Access::Permission(Permission::UsersRead);
+    let admin = Access::Permission(Permission::UsersAdmin);
+    Routes::new()
+        .post("/auth/register", Access::Public, auth::register)
+        .post("/auth/login", Access::Public, auth::login)
+        .post("/auth/refresh", Access::Public, auth::refresh)
+        .post("/auth/logout", Access::Authenticated, auth::logout)
+        .get("/.well-known/jwks.json", Access::Public, jwks::get)
+        .get("/users/me", Access::Authenticated, users::me)
+        .patch("/users/me", Access::Authenticated, users::update_me)
+        .get("/users", read, users::list)
+        // Oneself, or anybody with `users:read`; decided in the handler, since it depends on the id.
+        .get("/users/{id}", Access::Authenticated, users::get)
+        .put("/users/{id}/role", admin, users::set_role)
+        .get("/roles", read, roles::list)
+}

@@ -1,0 +1,340 @@
+//! Sessions: opened by a login, carried on by refresh tokens, ended by a logout, by a change of
+//! rights, or because a refresh token was stolen.
+//!
+//! Each refresh replaces the refresh token. Generations are counted, never compared by time. A
+//! token that has just been replaced still gives its replacement, because two tabs of a browser
+//! refresh at once and answers get lost; an older one means that somebody has a copy, and ends the
+//! session.
+
+use chrono::{DateTime, Utc};
+use common::auth::Revocations;
+use common::cache::Redis;
+use common::clock::Clock;
+use common::db::{StoreError, StoreResult};
+use common::telemetry::Chain;
+use common::{BoxError, ids};
+use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
+
+use crate::account::{AccountKey, User};
+use crate::error::Error;
+use crate::http::Client;
+use crate::record;
+use crate::store;
+use crate::tokens::{Lifetimes, Presented, Tokens};
+use secrecy::SecretString;
+
+/// A session as it is stored.
+pub(crate) struct Session {
+    pub(crate) id: Uuid,
+    pub(crate) user_id: Uuid,
+    pub(crate) refresh_seed: Vec<u8>,
+    pub(crate) generation: i32,
+    pub(crate) rotated_at: DateTime<Utc>,
+    pub(crate) refresh_expires_at: DateTime<Utc>,
+    pub(crate) expires_at: DateTime<Utc>,
+    pub(crate) access_expires_at: DateTime<Utc>,
+    pub(crate) ended_at: Option<DateTime<Utc>>,
+}
+
+/// Why a session ended before its time.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum EndReason {
+    Logout,
+    RoleChanged,
+    RefreshReused,
+    PasswordReset,
+}
+
+impl EndReason {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Logout => "logout",
+            Self::RoleChanged => "role_changed",
+            Self::RefreshReused => "refresh_reused",
+            Self::PasswordReset => "password_reset",
+        }
+    }
+}
+
+/// A session that has just been ended.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ended {
+    pub(crate) id: Uuid,
+    /// When its last access token ends.
+    pub(crate) access_expires_at: DateTime<Utc>,
+}
+
+/// What a refresh token is to its session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Use {
+    /// The active one.
+    Active,
+    /// The one before, within the grace time.
+    JustReplaced,
+    /// Replaced long ago: there are two holders.
+    Reused,
+    /// The session has ended.
+    Over,
+}
+
+impl Session {
+    fn open(user_id: Uuid, lifetimes: Lifetimes, now: DateTime<Utc>) -> Self {
+        let mut session = Self {
+            id: ids::new_id(),
+            user_id,
+            refresh_seed: rand::random::<[u8; 32]>().to_vec(),
+            generation: 0,
+            rotated_at: now,
+            refresh_expires_at: now,
+            expires_at: now + lifetimes.refresh,
+            access_expires_at: now,
+            ended_at: None,
+        };
+        session.rotate(lifetimes, now);
+        session
+    }
+
+    fn judge(&self, generation: i32, lifetimes: Lifetimes, now: DateTime<Utc>) -> Use {
+        if self.ended_at.is_some() || now >= self.refresh_expires_at || now >= self.expires_at {
+            return Use::Over;
+        }
+        match self.generation - generation {
+            0 => Use::Active,
+            1 if now - self.rotated_at <= lifetimes.grace => Use::JustReplaced,
+            1.. => Use::Reused,
+            // A generation to come: the database was put back to an earlier state.
+            _ => Use::Over,
+        }
+    }
+
+    fn rotate(&mut self, lifetimes: Lifetimes, now: DateTime<Utc>) {
+        self.generation += 1;
+        self.rotated_at = now;
+        self.refresh_expires_at = self.expires_at.min(now + lifetimes.refresh_idle);
+        self.note_access(lifetimes, now);
+    }
+
+    /// Remembers that an access token is issued now.
+    fn note_access(&mut self, lifetimes: Lifetimes, now: DateTime<Utc>) {
+        self.access_expires_at = self.access_expires_at.max(now + lifetimes.access);
+    }
+}
+
+/// What a login or a refresh gives.
+pub(crate) struct Issued {
+    pub(crate) access_token: String,
+    pub(crate) access_expires_in: i64,
+    pub(crate) refresh_token: SecretString,
+    pub(crate) refresh_expires_in: i64,
+    pub(crate) user: User,
+}
+
+fn issue(tokens: &Tokens, session: &Session, user: User, now: DateTime<Utc>) -> Result<Issued, Error> {
+    Ok(Issued {
+        access_token: tokens.access(&user, session.id, now)?,
+        access_expires_in: tokens.lifetimes().access.num_seconds(),
+        refresh_token: tokens.refresh(session),
+        refresh_expires_in: (session.refresh_expires_at - now).num_seconds(),
+        user,
+    })
+}
+
+/// Opens a session for a user who has just proved who they are.
+pub(crate) async fn open(
+    connection: &mut PgConnection,
+    tokens: &Tokens,
+    user: User,
+    client: &Client,
+    now: DateTime<Utc>,
+) -> Result<Issued, Error> {
+    let session = Session::open(user.id, tokens.lifetimes(), now);
+    store::sessions::insert(
+        connection,
+        &session,
+        &client.ip.to_string(),
+        client.user_agent.as_deref(),
+    )
+    .await?;
+    issue(tokens, &session, user, now)
+}
+
+/// How the use of a refresh token ended.
+pub(crate) enum Refreshed {
+    /// New tokens.
+    Issued(Box<Issued>),
+    /// The token had been replaced long ago; the session has been ended.
+    Reused(Ended),
+    /// The token opens nothing.
+    Invalid,
+}
+
+/// Uses a refresh token. The transaction is to be committed whatever the result.
+pub(crate) async fn refresh(
+    connection: &mut PgConnection,
+    tokens: &Tokens,
+    token: &str,
+    client: &Client,
+    clock: &Clock,
+) -> Result<Refreshed, Error> {
+    let (lifetimes, now) = (tokens.lifetimes(), clock.now());
+    let Some(presented) = Presented::parse(token) else {
+        return Ok(Refreshed::Invalid);
+    };
+    // Nothing is locked before the token has proved to be ours. Then the user comes before the
+    // session, as in a change of role: otherwise the two could wait for each other.
+    let Some(session) = store::sessions::find(connection, presented.session).await? else {
+        return Ok(Refreshed::Invalid);
+    };
+    if !tokens.made(&presented, &session) {
+        return Ok(Refreshed::Invalid);
+    }
+    let Some(user) = store::users::find_steady(connection, session.user_id).await? else {
+        return Ok(Refreshed::Invalid);
+    };
+    let Some(mut session) = store::sessions::find_locked(connection, session.id).await? else {
+        return Ok(Refreshed::Invalid);
+    };
+    match session.judge(presented.generation, lifetimes, now) {
+        Use::Over => return Ok(Refreshed::Invalid),
+        Use::Reused => {
+            let reason = EndReason::RefreshReused;
+            let ended = store::sessions::end(connection, session.id, user.id, reason, now).await?;
+            let account = AccountKey::of(user.email.as_str());
+            record::refresh_reused(connection, clock, client, &user, account).await?;
+            return Ok(ended.map_or(Refreshed::Invalid, Refreshed::Reused));
+        }
+        Use::Active => session.rotate(lifetimes, now),
+        Use::JustReplaced => session.note_access(lifetimes, now),
+    }
+    store::sessions::update(connection, &session).await?;
+    let issued = issue(tokens, &session, user, now)?;
+    Ok(Refreshed::Issued(Box::new(issued)))
+}
+
+/// Tells everybody that sessions have ended. The database remembers who has not been told, so that
+/// nothing is lost while Redis is down. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Revoker {
+    db: PgPool,
+    redis: Redis,
+    revocations: Revocations,
+    clock: Clock,
+}
+
+/// Revocations published in one go.
+const BATCH: i64 = 500;
+
+impl Revoker {
+    pub(crate) fn new(db: PgPool, redis: Redis, revocations: Revocations, clock: Clock) -> Self {
+        Self {
+            db,
+            redis,
+            revocations,
+            clock,
+        }
+    }
+
+    /// Tells of sessions that the transaction committed just now has ended. A failure is only
+    /// logged: [`Revoker::publish_pending`] tries again.
+    pub(crate) async fn revoke(&self, ended: &[Ended]) {
+        if let Err(error) = self.publish(ended).await {
+            tracing::warn!(error = %Chain(error.as_ref()), "ended sessions will be published later");
+        }
+    }
+
+    /// Makes every revocation that still matters be published again, for a Redis that may have
+    /// lost them, and takes them over into this process.
+    pub(crate) async fn reload(&self) -> Result<(), StoreError> {
+        let since = self.clock.now();
+        let mut connection = self.db.acquire().await.store("acquire")?;
+        store::sessions::mark_unpublished(&mut connection, since).await?;
+        let pending = store::sessions::unpublished(&mut connection, since, i64::MAX).await?;
+        for session in pending {
+            self.revocations.insert(session.id, session.access_expires_at);
+        }
+        Ok(())
+    }
+
+    /// Publishes what could not be published before; returns how many are still waiting.
+    pub(crate) async fn publish_pending(&self) -> Result<i64, BoxError> {
+        let mut connection = self.db.acquire().await?;
+        let since = self.clock.now();
+        let pending = store::sessions::unpublished(&mut connection, since, BATCH).await?;
+        drop(connection);
+        let count = i64::try_from(pending.len()).unwrap_or(BATCH);
+        crate::metrics::revocations_pending(count);
+        self.publish(&pending).await?;
+        crate::metrics::revocations_pending(0);
+        Ok(if count == BATCH { count } else { 0 })
+    }
+
+    async fn publish(&self, ended: &[Ended]) -> Result<(), BoxError> {
+        if ended.is_empty() {
+            return Ok(());
+        }
+        for session in ended {
+            self.revocations.insert(session.id, session.access_expires_at);
+        }
+        for session in ended {
+            self.revocations
+                .publish(&self.redis, session.id, session.access_expires_at)
+                .await?;
+        }
+        let ids: Vec<Uuid> = ended.iter().map(|session| session.id).collect();
+        let mut connection = self.db.acquire().await?;
+        store::sessions::mark_published(&mut connection, &ids).await?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::Duration;
+
+    const LIFETIMES: Lifetimes = Lifetimes {
+        access: Duration::minutes(15),
+        refresh_idle: Duration::days(7),
+        refresh: Duration::days(30),
+        grace: Duration::seconds(10),
+    };
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + Duration::seconds(seconds)
+    }
+
+    #[test]
+    fn the_token_before_the_active_one_has_a_grace_time_and_older_ones_none() {
+        let mut session = Session::open(ids::new_id(), LIFETIMES, at(0));
+        assert_eq!(session.judge(1, LIFETIMES, at(0)), Use::Active);
+        session.rotate(LIFETIMES, at(100));
+        assert_eq!(session.judge(2, LIFETIMES, at(100)), Use::Active);
+        assert_eq!(session.judge(1, LIFETIMES, at(110)), Use::JustReplaced);
+        assert_eq!(session.judge(1, LIFETIMES, at(111)), Use::Reused);
+        session.rotate(LIFETIMES, at(105));
+        assert_eq!(
+            session.judge(1, LIFETIMES, at(105)),
+            Use::Reused,
+            "two generations back, however fast"
+        );
+        assert_eq!(session.judge(4, LIFETIMES, at(105)), Use::Over);
+        session.ended_at = Some(at(106));
+        assert_eq!(session.judge(3, LIFETIMES, at(106)), Use::Over);
+    }
+
+    #[test]
+    fn a_session_ends_for_want_of_use_and_in_the_end_anyway() {
+        let day = 86_400;
+        let mut session = Session::open(ids::new_id(), LIFETIMES, at(0));
+        assert_eq!(session.judge(1, LIFETIMES, at(7 * day - 1)), Use::Active);
+        assert_eq!(session.judge(1, LIFETIMES, at(7 * day)), Use::Over);
+        for _ in 0..5 {
+            let now = session.rotated_at + Duration::days(6);
+            session.rotate(LIFETIMES, now);
+        }
+        assert_eq!(session.rotated_at, at(30 * day));
+        assert_eq!(session.refresh_expires_at, at(30 * day), "never past the end");
+        assert_eq!(session.judge(6, LIFETIMES, at(30 * day)), Use::Over);
+    }
+}

@@ -1,0 +1,114 @@
+//! From the settings to a running service.
+
+use std::sync::Arc;
+
+use common::BoxError;
+use common::auth::{Authenticator, Revocations};
+use common::cache::Redis;
+use common::db;
+use common::events::Relay;
+use common::service::{App, Check, Context, Definition};
+
+use crate::config::Config;
+use crate::jobs;
+use crate::keys::{self, KeyRing, Schedule};
+use crate::password::Passwords;
+use crate::secrets::Sealer;
+use crate::sessions::Revoker;
+use crate::throttle::AddressLimit;
+use crate::tokens::Tokens;
+use crate::{AppState, SCHEMA, bootstrap, metrics, routes};
+
+/// What never changes about this service.
+pub const DEFINITION: Definition = Definition {
+    name: "user-management",
+    port: 8002,
+    version: env!("CARGO_PKG_VERSION"),
+};
+
+/// Starts the service.
+///
+/// # Errors
+/// As [`prepare`].
+pub async fn start(config: Config, context: Context) -> Result<App, BoxError> {
+    let (state, authenticator, checks) = prepare(config, &context).await?;
+    Ok(App {
+        router: routes().build(state, authenticator),
+        checks,
+    })
+}
+
+/// Connects, migrates, makes the first keys and the first administrator, and starts what runs
+/// beside requests.
+///
+/// # Errors
+/// When the database does not answer in time, or `JWT_SECRET_KEY` does not fit the keys in it.
+pub async fn prepare(
+    config: Config,
+    context: &Context,
+) -> Result<(AppState, Authenticator, Vec<Check>), BoxError> {
+    metrics::describe();
+    let clock = context.clock.clone();
+    let redis = Redis::new(&config.redis)?;
+    let db = db::connect(&config.database, DEFINITION.name, &SCHEMA, &context.shutdown).await?;
+
+    let sealer = Arc::new(Sealer::new(&config.tokens.secret)?);
+    let schedule = Schedule::new(
+        chrono::Duration::from_std(config.tokens.key_rotation)?,
+        chrono::Duration::from_std(config.tokens.access_ttl)?,
+    );
+    let stored = keys::maintain(&db, &sealer, &schedule, clock.now()).await?;
+    let ring = KeyRing::new(&stored, &sealer)?;
+    let tokens = Tokens::new(&config.tokens, &config.auth, ring.clone())?;
+    let passwords = Passwords::new(&config.passwords)?;
+    bootstrap::first_administrator(&db, &passwords, config.administrator.as_ref(), &clock).await?;
+
+    let revocations = Revocations::new();
+    let revoker = Revoker::new(db.clone(), redis.clone(), revocations.clone(), clock.clone());
+    revoker.reload().await?;
+    let authenticator =
+        Authenticator::new(&config.auth, ring.verifying(), revocations.clone(), clock.clone());
+
+    let shutdown = &context.shutdown;
+    context.spawn(
+        "revocations",
+        revocations.follow(redis.clone(), clock.clone(), shutdown.clone()),
+    );
+    context.spawn(
+        "publish_revocations",
+        jobs::revocations::run(revoker.clone(), shutdown.clone()),
+    );
+    context.spawn(
+        "signing_keys",
+        jobs::signing_keys::run(
+            jobs::signing_keys::Keeper {
+                db: db.clone(),
+                sealer,
+                schedule,
+                ring,
+                clock: clock.clone(),
+            },
+            shutdown.clone(),
+        ),
+    );
+    context.spawn(
+        "sessions",
+        jobs::sessions::run(db.clone(), clock.clone(), shutdown.clone()),
+    );
+    context.spawn(
+        "outbox",
+        Relay::new(db.clone(), redis.clone(), &SCHEMA).run(shutdown.clone()),
+    );
+
+    let checks = vec![Check::postgres(&db), Check::redis(&redis)];
+    let state = AppState {
+        db,
+        clock,
+        passwords,
+        tokens,
+        revoker,
+        address_limit: AddressLimit::new(redis, &config.throttle),
+        registration_open: config.registration_open,
+    };
+    Ok((state, authenticator, checks))
+}

@@ -1,0 +1,21 @@
+//! What handlers share.
+
+use common::clock::Clock;
+use sqlx::PgPool;
+
+use crate::password::Passwords;
+use crate::sessions::Revoker;
+use crate::throttle::AddressLimit;
+use crate::tokens::Tokens;
+
+/// Shared by all requests. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct AppState {
+    pub(crate) db: PgPool,
+    pub(crate) clock: Clock,
+    pub(crate) passwords: Passwords,
+    pub(crate) tokens: Tokens,
+    pub(crate) revoker: Revoker,
+    pub(crate) address_limit: AddressLimit,
+    pub(crate) registration_open: bool,
+}

@@ -1,0 +1,90 @@
+//! `identity.login_failures`.
+
+use chrono::{DateTime, Utc};
+use common::db::{StoreError, StoreResult};
+use sqlx::PgConnection;
+
+use crate::account::AccountKey;
+
+/// Until when the account is locked, as last written. Holds the row until the transaction ends.
+pub(crate) async fn locked_until(
+    connection: &mut PgConnection,
+    account: AccountKey,
+) -> Result<Option<DateTime<Utc>>, StoreError> {
+    let row = sqlx::query_scalar!(
+        "select locked_until from identity.login_failures where email_hash = $1 for update",
+        account.as_bytes()
+    )
+    .fetch_optional(connection)
+    .await
+    .store("login_failures_locked_until")?;
+    Ok(row.flatten())
+}
+
+/// Counts one failure and returns how many there are; those before `forget_before` do not count
+/// any more.
+pub(crate) async fn count(
+    connection: &mut PgConnection,
+    account: AccountKey,
+    now: DateTime<Utc>,
+    forget_before: DateTime<Utc>,
+) -> Result<i32, StoreError> {
+    sqlx::query_scalar!(
+        "insert into identity.login_failures as f (email_hash, failures, last_failed_at)
+         values ($1, 1, $2)
+         on conflict (email_hash) do update
+         set failures = case when f.last_failed_at < $3 then 1 else f.failures + 1 end,
+             last_failed_at = $2, locked_until = null
+         returning failures",
+        account.as_bytes(),
+        now,
+        forget_before
+    )
+    .fetch_one(connection)
+    .await
+    .store("login_failures_count")
+}
+
+/// Locks the account.
+pub(crate) async fn lock(
+    connection: &mut PgConnection,
+    account: AccountKey,
+    until: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update identity.login_failures set locked_until = $2 where email_hash = $1",
+        account.as_bytes(),
+        until
+    )
+    .execute(connection)
+    .await
+    .store("login_failures_lock")?;
+    Ok(())
+}
+
+/// Forgets the failures of an account.
+pub(crate) async fn clear(connection: &mut PgConnection, account: AccountKey) -> Result<(), StoreError> {
+    sqlx::query!(
+        "delete from identity.login_failures where email_hash = $1",
+        account.as_bytes()
+    )
+    .execute(connection)
+    .await
+    .store("login_failures_clear")?;
+    Ok(())
+}
+
+/// Deletes what is older than `before`.
+pub(crate) async fn delete_before(
+    connection: &mut PgConnection,
+    before: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "delete from identity.login_failures where last_failed_at < $1",
+        before
+    )
+    .execute(connection)
+    .await
+    .store("login_failures_delete_before")?;
+    Ok(())
+}

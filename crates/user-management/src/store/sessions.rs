@@ -1,0 +1,203 @@
+//! `identity.sessions`.
+
+use chrono::{DateTime, Utc};
+use common::db::{StoreError, StoreResult};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::sessions::{EndReason, Ended, Session};
+
+/// Opens a session.
+pub(crate) async fn insert(
+    connection: &mut PgConnection,
+    session: &Session,
+    ip: &str,
+    user_agent: Option<&str>,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "insert into identity.sessions
+             (id, user_id, refresh_seed, generation, rotated_at, refresh_expires_at, expires_at,
+              access_expires_at, created_at, ip, user_agent)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $5, $9, $10)",
+        session.id,
+        session.user_id,
+        session.refresh_seed,
+        session.generation,
+        session.rotated_at,
+        session.refresh_expires_at,
+        session.expires_at,
+        session.access_expires_at,
+        ip,
+        user_agent
+    )
+    .execute(connection)
+    .await
+    .store("sessions_insert")?;
+    Ok(())
+}
+
+/// The session.
+pub(crate) async fn find(connection: &mut PgConnection, id: Uuid) -> Result<Option<Session>, StoreError> {
+    sqlx::query_as!(
+        Session,
+        "select id, user_id, refresh_seed, generation, rotated_at, refresh_expires_at, expires_at,
+                access_expires_at, ended_at
+         from identity.sessions where id = $1",
+        id
+    )
+    .fetch_optional(connection)
+    .await
+    .store("sessions_find")
+}
+
+/// The session, which nobody else changes until the transaction ends.
+pub(crate) async fn find_locked(
+    connection: &mut PgConnection,
+    id: Uuid,
+) -> Result<Option<Session>, StoreError> {
+    sqlx::query!(
+        "select 1 as one from identity.sessions where id = $1 for update",
+        id
+    )
+    .fetch_optional(&mut *connection)
+    .await
+    .store("sessions_lock")?;
+    find(connection, id).await
+}
+
+/// Writes what a refresh changes.
+pub(crate) async fn update(connection: &mut PgConnection, session: &Session) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update identity.sessions
+         set generation = $2, rotated_at = $3, refresh_expires_at = $4, access_expires_at = $5
+         where id = $1",
+        session.id,
+        session.generation,
+        session.rotated_at,
+        session.refresh_expires_at,
+        session.access_expires_at
+    )
+    .execute(connection)
+    .await
+    .store("sessions_update")?;
+    Ok(())
+}
+
+/// Ends a session of the user; `None` when it has ended already or is not theirs.
+pub(crate) async fn end(
+    connection: &mut PgConnection,
+    id: Uuid,
+    user: Uuid,
+    reason: EndReason,
+    now: DateTime<Utc>,
+) -> Result<Option<Ended>, StoreError> {
+    sqlx::query_as!(
+        Ended,
+        "update identity.sessions set ended_at = $3, end_reason = $4
+         where id = $1 and user_id = $2 and ended_at is null
+         returning id, access_expires_at",
+        id,
+        user,
+        now,
+        reason.as_str()
+    )
+    .fetch_optional(connection)
+    .await
+    .store("sessions_end")
+}
+
+/// Ends all sessions of a user.
+pub(crate) async fn end_all(
+    connection: &mut PgConnection,
+    user: Uuid,
+    reason: EndReason,
+    now: DateTime<Utc>,
+) -> Result<Vec<Ended>, StoreError> {
+    sqlx::query_as!(
+        Ended,
+        "update identity.sessions set ended_at = $2, end_reason = $3
+         where user_id = $1 and ended_at is null
+         returning id, access_expires_at",
+        user,
+        now,
+        reason.as_str()
+    )
+    .fetch_all(connection)
+    .await
+    .store("sessions_end_all")
+}
+
+/// Ended sessions that Redis has not been told of and that had access tokens after `since`.
+pub(crate) async fn unpublished(
+    connection: &mut PgConnection,
+    since: DateTime<Utc>,
+    limit: i64,
+) -> Result<Vec<Ended>, StoreError> {
+    sqlx::query_as!(
+        Ended,
+        "select id, access_expires_at from identity.sessions
+         where ended_at is not null and not revocation_published and access_expires_at > $1
+         order by access_expires_at desc
+         limit $2",
+        since,
+        limit
+    )
+    .fetch_all(connection)
+    .await
+    .store("sessions_unpublished")
+}
+
+/// Remembers that Redis has been told.
+pub(crate) async fn mark_published(connection: &mut PgConnection, ids: &[Uuid]) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update identity.sessions set revocation_published = true where id = any($1)",
+        ids
+    )
+    .execute(connection)
+    .await
+    .store("sessions_mark_published")?;
+    Ok(())
+}
+
+/// Makes all revocations that still matter wait for publication again: Redis may have lost them.
+pub(crate) async fn mark_unpublished(
+    connection: &mut PgConnection,
+    since: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update identity.sessions set revocation_published = false
+         where ended_at is not null and revocation_published and access_expires_at > $1",
+        since
+    )
+    .execute(connection)
+    .await
+    .store("sessions_mark_unpublished")?;
+    Ok(())
+}
+
+/// How many sessions can be refreshed.
+pub(crate) async fn count_active(
+    connection: &mut PgConnection,
+    now: DateTime<Utc>,
+) -> Result<i64, StoreError> {
+    sqlx::query_scalar!(
+        r#"select count(*) as "count!" from identity.sessions
+           where ended_at is null and refresh_expires_at > $1"#,
+        now
+    )
+    .fetch_one(connection)
+    .await
+    .store("sessions_count_active")
+}
+
+/// Deletes sessions that ended of themselves before `before`.
+pub(crate) async fn delete_before(
+    connection: &mut PgConnection,
+    before: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    sqlx::query!("delete from identity.sessions where expires_at < $1", before)
+        .execute(connection)
+        .await
+        .store("sessions_delete_before")?;
+    Ok(())
+}

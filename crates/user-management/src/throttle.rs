@@ -1,0 +1,128 @@
+//! Against guessing of passwords: a lock on the account and a limit on the address.
+//!
+//! The lock is soft (it ends by itself within a quarter of an hour) and cannot be told from a
+//! wrong password. Its count lives in the database; the count by address in Redis, and without
+//! Redis logins go on uncounted.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use common::cache::Redis;
+use common::telemetry::Chain;
+
+use crate::config::ThrottleSettings;
+use crate::metrics;
+
+/// Failures that lock an account.
+const LOCK_AFTER: i32 = 5;
+/// The first lock; each further failure doubles it.
+const FIRST_LOCK: Duration = Duration::from_secs(30);
+/// The longest lock.
+const LONGEST_LOCK: Duration = Duration::from_secs(15 * 60);
+/// Failures older than this are forgotten.
+pub(crate) const FORGET_FAILURES_AFTER: chrono::Duration = chrono::Duration::hours(12);
+
+/// How long an account is locked after that many failures in a row.
+pub(crate) fn lock_after(failures: i32) -> Option<chrono::Duration> {
+    let doublings = u32::try_from(failures - LOCK_AFTER).ok()?;
+    let factor = 2_u32.checked_pow(doublings).unwrap_or(u32::MAX);
+    let lock = FIRST_LOCK.saturating_mul(factor).min(LONGEST_LOCK);
+    chrono::Duration::from_std(lock).ok()
+}
+
+/// How long Redis may take: a login must not wait for it longer.
+const PATIENCE: Duration = Duration::from_millis(300);
+
+/// Counts failed logins by address. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct AddressLimit {
+    redis: Redis,
+    failures: u32,
+    window: Duration,
+}
+
+impl AddressLimit {
+    pub(crate) fn new(redis: Redis, settings: &ThrottleSettings) -> Self {
+        Self {
+            redis,
+            failures: settings.failures_per_address,
+            window: settings.window,
+        }
+    }
+
+    /// Seconds to wait when the address has failed too often.
+    pub(crate) async fn wait(&self, address: IpAddr) -> Option<u64> {
+        let key = key(address);
+        let mut connection = self.redis.connection();
+        let mut pipeline = redis::pipe();
+        pipeline.get(&key).ttl(&key);
+        let asked = pipeline.query_async::<(Option<u32>, i64)>(&mut connection);
+        let (failures, seconds) = answered(tokio::time::timeout(PATIENCE, asked).await)?;
+        (failures? >= self.failures).then(|| u64::try_from(seconds).unwrap_or(1).max(1))
+    }
+
+    /// Counts a failure of the address.
+    pub(crate) async fn count(&self, address: IpAddr) {
+        let key = key(address);
+        let mut connection = self.redis.connection();
+        let mut pipeline = redis::pipe();
+        // The first failure begins the window; later ones do not move its end.
+        pipeline
+            .atomic()
+            .cmd("SET")
+            .arg(&key)
+            .arg(0)
+            .arg("EX")
+            .arg(self.window.as_secs())
+            .arg("NX")
+            .ignore()
+            .incr(&key, 1)
+            .ignore();
+        let counted = pipeline.query_async::<()>(&mut connection);
+        answered(tokio::time::timeout(PATIENCE, counted).await);
+    }
+}
+
+fn answered<T>(result: Result<redis::RedisResult<T>, tokio::time::error::Elapsed>) -> Option<T> {
+    let error: common::BoxError = match result {
+        Ok(Ok(value)) => return Some(value),
+        Ok(Err(error)) => error.into(),
+        Err(error) => error.into(),
+    };
+    metrics::throttle_unavailable();
+    tracing::warn!(error = %Chain(error.as_ref()), "a login is not counted by address");
+    None
+}
+
+/// One subscriber has a whole /64 of IPv6.
+fn key(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(v4) => format!("auth:login_failures:{v4}"),
+        IpAddr::V6(v6) => {
+            let [a, b, c, d, ..] = v6.segments();
+            format!("auth:login_failures:{a:x}:{b:x}:{c:x}:{d:x}::/64")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn locks_double_up_to_a_quarter_of_an_hour() {
+        let seconds: Vec<i64> = (4..=12)
+            .map(|failures| lock_after(failures).map_or(0, |lock| lock.num_seconds()))
+            .collect();
+        assert_eq!(seconds, [0, 30, 60, 120, 240, 480, 900, 900, 900]);
+        assert_eq!(lock_after(i32::MAX).unwrap().num_seconds(), 900);
+    }
+
+    #[test]
+    fn addresses_of_one_subscriber_count_together() {
+        let key = |text: &str| key(text.parse().unwrap());
+        assert_eq!(key("2001:db8:1:2::1"), key("2001:db8:1:2:ffff::9"));
+        assert_ne!(key("2001:db8:1:2::1"), key("2001:db8:1:3::1"));
+        assert_ne!(key("192.0.2.1"), key("192.0.2.2"));
+    }
+}

@@ -1,0 +1,151 @@
+//! Access tokens (JWT) and refresh tokens.
+
+use std::sync::Arc;
+
+use aws_lc_rs::error::Unspecified;
+use aws_lc_rs::hmac;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, Duration, Utc};
+use common::auth::Claims;
+use common::{config, ids};
+use jsonwebtoken::{Algorithm, Header};
+use secrecy::SecretString;
+use uuid::Uuid;
+
+use crate::account::User;
+use crate::config::TokenSettings;
+use crate::keys::KeyRing;
+use crate::secrets::refresh_key;
+use crate::sessions::Session;
+
+/// Makes tokens. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Tokens(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    ring: KeyRing,
+    refresh_key: hmac::Key,
+    issuer: String,
+    audience: String,
+    lifetimes: Lifetimes,
+}
+
+/// How long tokens live.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Lifetimes {
+    pub(crate) access: Duration,
+    pub(crate) refresh_idle: Duration,
+    pub(crate) refresh: Duration,
+    pub(crate) grace: Duration,
+}
+
+/// A refresh token as somebody presented it: well formed, not yet known to be ours.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Presented {
+    pub(crate) session: Uuid,
+    pub(crate) generation: i32,
+    mac: [u8; MAC_BYTES],
+}
+
+const PREFIX: &str = "rt_";
+const ID_BYTES: usize = 16;
+const GENERATION_BYTES: usize = 4;
+const MAC_BYTES: usize = 32;
+
+impl Tokens {
+    pub(crate) fn new(
+        settings: &TokenSettings,
+        auth: &config::Auth,
+        ring: KeyRing,
+    ) -> Result<Self, Unspecified> {
+        let lifetime = |duration| Duration::from_std(duration).unwrap_or(Duration::MAX);
+        Ok(Self(Arc::new(Inner {
+            ring,
+            refresh_key: refresh_key(&settings.secret)?,
+            issuer: auth.issuer.clone(),
+            audience: auth.audience.clone(),
+            lifetimes: Lifetimes {
+                access: lifetime(settings.access_ttl),
+                refresh_idle: lifetime(settings.refresh_idle_ttl),
+                refresh: lifetime(settings.refresh_ttl),
+                grace: lifetime(settings.refresh_grace),
+            },
+        })))
+    }
+
+    pub(crate) fn ring(&self) -> &KeyRing {
+        &self.0.ring
+    }
+
+    pub(crate) fn lifetimes(&self) -> Lifetimes {
+        self.0.lifetimes
+    }
+
+    /// An access token: `typ` `at+jwt` (RFC 9068), EdDSA.
+    pub(crate) fn access(
+        &self,
+        user: &User,
+        session: Uuid,
+        now: DateTime<Utc>,
+    ) -> Result<String, jsonwebtoken::errors::Error> {
+        let inner = &self.0;
+        let key = inner.ring.current();
+        let mut header = Header::new(Algorithm::EdDSA);
+        header.typ = Some("at+jwt".to_owned());
+        header.kid = Some(key.kid.clone());
+        let claims = Claims {
+            iss: inner.issuer.clone(),
+            sub: user.id,
+            sid: session,
+            aud: inner.audience.clone(),
+            exp: (now + inner.lifetimes.access).timestamp(),
+            iat: now.timestamp(),
+            jti: ids::new_id(),
+            role: user.role.clone(),
+            perms: user.permissions,
+            companies: user.companies.clone(),
+        };
+        jsonwebtoken::encode(&header, &claims, &key.signing)
+    }
+
+    /// The session's active refresh token. It is derived and not stored, so that it can be given
+    /// once more to a client whose answer got lost, and cannot be read from the database.
+    pub(crate) fn refresh(&self, session: &Session) -> SecretString {
+        let mac = hmac::sign(
+            &self.0.refresh_key,
+            &message(session.id, session.generation, &session.refresh_seed),
+        );
+        let mut bytes = Vec::with_capacity(ID_BYTES + GENERATION_BYTES + MAC_BYTES);
+        bytes.extend_from_slice(session.id.as_bytes());
+        bytes.extend_from_slice(&session.generation.to_be_bytes());
+        bytes.extend_from_slice(mac.as_ref());
+        SecretString::from(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes)))
+    }
+
+    /// True when the token is one that we made for the session, in whatever generation.
+    pub(crate) fn made(&self, presented: &Presented, session: &Session) -> bool {
+        let message = message(session.id, presented.generation, &session.refresh_seed);
+        presented.session == session.id && hmac::verify(&self.0.refresh_key, &message, &presented.mac).is_ok()
+    }
+}
+
+impl Presented {
+    /// The parts of a token; `None` when it cannot be one of ours.
+    pub(crate) fn parse(token: &str) -> Option<Self> {
+        let bytes = URL_SAFE_NO_PAD.decode(token.strip_prefix(PREFIX)?).ok()?;
+        let (id, rest) = bytes.split_first_chunk::<ID_BYTES>()?;
+        let (generation, mac) = rest.split_first_chunk::<GENERATION_BYTES>()?;
+        Some(Self {
+            session: Uuid::from_bytes(*id),
+            generation: i32::from_be_bytes(*generation),
+            mac: mac.try_into().ok()?,
+        })
+    }
+}
+
+/// Parts of fixed length first, so that no two messages run into each other.
+fn message(session: Uuid, generation: i32, seed: &[u8]) -> Vec<u8> {
+    [session.as_bytes().as_slice(), &generation.to_be_bytes(), seed].concat()
+}
