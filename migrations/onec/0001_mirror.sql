@@ -59,7 +59,6 @@ create table onec.counterparties (
     generation   uuid not null,
     unique (infobase_id, ref)
 );
-create index counterparties_search on onec.counterparties using gin (search_name gin_trgm_ops);
 
 create table onec.contracts (
     infobase_id  uuid not null references onec.infobases (id) on delete cascade,
@@ -96,7 +95,6 @@ create table onec.items (
     generation   uuid not null,
     unique (infobase_id, ref)
 );
-create index items_search on onec.items using gin (search_name gin_trgm_ops);
 create index items_parent on onec.items (infobase_id, parent);
 
 create table onec.units (
@@ -318,3 +316,63 @@ create table onec.outbox (
     event      jsonb not null,
     created_at timestamptz not null default now()
 );
+
+-- Accounts with these codes and their sub-accounts.
+create function onec.accounts_under(infobase uuid, codes text[])
+returns table (ref uuid, code text, name text)
+language sql stable as $$
+    select a.ref, a.code, a.name
+    from onec.accounts a
+    where a.infobase_id = infobase
+      and exists (select 1 from unnest(codes) as wanted where a.code = wanted or a.code like wanted || '.%')
+$$;
+
+-- Balances (debit less credit) before a moment, by account and analytics; of the companies in
+-- `scope`, or all. `live` holds rows that 1C computed itself, as JSON, instead of the mirror's.
+create function onec.balances(infobase uuid, codes text[], before timestamp, scope uuid[], live text)
+returns table (
+    account uuid, code text, name text, company uuid, counterparty uuid, contract uuid, document uuid,
+    item uuid, warehouse uuid, place uuid, amount numeric, quantity numeric
+)
+language sql stable as $$
+    select a.ref, a.code, a.name, s.company, s.counterparty, s.contract, s.document,
+           s.item, s.warehouse, s.place, sum(s.amount), sum(s.quantity)
+    from onec.accounts_under(infobase, codes) a
+    join (
+        select m.account, m.company, m.counterparty, m.contract, m.document, m.item, m.warehouse, m.place,
+               m.debit - m.credit as amount, m.quantity
+        from onec.ledger_sides m
+        where live is null and m.infobase_id = infobase and m.period < before
+        union all
+        select l.account, l.company, l.counterparty, l.contract, l.document, l.item, l.warehouse, l.place,
+               l.amount, l.quantity
+        from json_to_recordset(coalesce(live, '[]')::json) as l (
+            account uuid, company uuid, counterparty uuid, contract uuid, document uuid, item uuid,
+            warehouse uuid, place uuid, amount numeric, quantity numeric)
+    ) s on s.account = a.ref
+    where scope is null or s.company = any (scope)
+    group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
+$$;
+
+-- Opening balance and turnovers of accounts in a period: from, and before `until`.
+create function onec.turnovers(
+    infobase uuid, codes text[], since timestamp, until timestamp, scope uuid[], live text)
+returns table (account uuid, code text, name text, opening numeric, debit numeric, credit numeric)
+language sql stable as $$
+    select a.ref, a.code, a.name, sum(s.opening), sum(s.debit), sum(s.credit)
+    from onec.accounts_under(infobase, codes) a
+    join (
+        select m.account, m.company,
+               case when m.period < since then m.debit - m.credit else 0 end as opening,
+               case when m.period >= since then m.debit else 0 end as debit,
+               case when m.period >= since then m.credit else 0 end as credit
+        from onec.ledger_sides m
+        where live is null and m.infobase_id = infobase and m.period < until
+        union all
+        select l.account, l.company, l.opening, l.debit, l.credit
+        from json_to_recordset(coalesce(live, '[]')::json) as l (
+            account uuid, company uuid, opening numeric, debit numeric, credit numeric)
+    ) s on s.account = a.ref
+    where scope is null or s.company = any (scope)
+    group by 1, 2, 3
+$$;

@@ -148,11 +148,10 @@ impl OdataError {
             return Self::Locked;
         }
         match status {
-            200..300 => Self::NotOdata,
-            300..400 => Self::NotOdata,
             401 => Self::CredentialsRefused,
             403 => Self::AccessDenied(set.to_owned()),
-            404 => Self::NotOdata,
+            // A success, a redirection or a page of something else.
+            0..400 | 404 => Self::NotOdata,
             500.. => Self::Failed(status, None),
             _ => Self::Refused(status, None),
         }
