@@ -7,8 +7,9 @@ use crate::calendar::{self, Stamp};
 use crate::company;
 use crate::ids::{self, Kind, Ref};
 use crate::model::{
-    BankAccount, Book, CashMove, Contract, Counterparty, Entry, Head, Item, Line, Operation, OperationLine, Organization,
-    Payment, PaymentLine, Price, Rate, Register, SaleMove, Settlement, StockMove, Trade, Warehouse, payment_book, trade_book,
+    BankAccount, Book, CashMove, Contract, Counterparty, Entry, Head, Item, Line, Operation, OperationLine,
+    Organization, Payment, PaymentLine, Price, Rate, Register, SaleMove, Settlement, StockMove, Trade,
+    Warehouse, payment_book, trade_book,
 };
 
 /// What base to generate.
@@ -25,7 +26,11 @@ pub struct Options {
 impl Default for Options {
     /// Seed 1, scale 1, up to yesterday in Moscow.
     fn default() -> Self {
-        Self { seed: 1, scale: 1, until: calendar::today() }
+        Self {
+            seed: 1,
+            scale: 1,
+            until: calendar::today(),
+        }
     }
 }
 
@@ -120,8 +125,8 @@ impl Base {
             Kind::CashDesk => self.cash_desks.len(),
             Kind::Currency => company::catalogs::CURRENCIES.len(),
             Kind::Account => crate::chart::ACCOUNTS.len(),
-            Kind::SubcontoKind => crate::chart::SUBCONTO.len(),
-            Kind::TaxKind => 1,
+            Kind::Analytics => crate::chart::SUBCONTO.len(),
+            Kind::TaxPayment => 1,
             Kind::Sale | Kind::Purchase | Kind::Invoice => {
                 trade_book(kind).map_or(0, |book| self.trades[book].documents.len())
             }
@@ -135,11 +140,20 @@ impl Base {
     /// The head of a document; nothing for other objects.
     pub(crate) fn head(&self, document: Ref) -> Option<&Head> {
         if let Some(book) = trade_book(document.kind) {
-            self.trades[book].documents.get(document.at()).map(|found| &found.head)
+            self.trades[book]
+                .documents
+                .get(document.at())
+                .map(|found| &found.head)
         } else if let Some(book) = payment_book(document.kind) {
-            self.payments[book].documents.get(document.at()).map(|found| &found.head)
+            self.payments[book]
+                .documents
+                .get(document.at())
+                .map(|found| &found.head)
         } else if document.kind == Kind::Operation {
-            self.operations.documents.get(document.at()).map(|found| &found.head)
+            self.operations
+                .documents
+                .get(document.at())
+                .map(|found| &found.head)
         } else {
             None
         }
@@ -152,7 +166,10 @@ impl Base {
 
     /// A document's number as printed, such as «ТД00-000012».
     pub(crate) fn number(&self, head: &Head) -> String {
-        let prefix = self.organizations.get(usize::from(head.organization)).map_or("", |found| found.prefix);
+        let prefix = self
+            .organizations
+            .get(usize::from(head.organization))
+            .map_or("", |found| found.prefix);
         format!("{prefix}00-{:06}", head.number)
     }
 
@@ -161,21 +178,51 @@ impl Base {
         let at = reference.at();
         match reference.kind {
             Kind::Nothing => String::new(),
-            Kind::Organization => self.organizations.get(at).map_or_else(String::new, |found| found.name.to_owned()),
-            Kind::Counterparty => self.counterparties.get(at).map_or_else(String::new, |found| found.name.clone()),
+            Kind::Organization => self
+                .organizations
+                .get(at)
+                .map_or_else(String::new, |found| found.name.to_owned()),
+            Kind::Counterparty => self
+                .counterparties
+                .get(at)
+                .map_or_else(String::new, |found| found.name.clone()),
             Kind::Contract => self.contracts.get(at).map_or_else(String::new, Contract::title),
-            Kind::Item => self.items.get(at).map_or_else(String::new, |found| found.name.clone()),
-            Kind::Unit => company::goods::UNITS.get(at).map_or_else(String::new, |found| found.1.to_owned()),
-            Kind::Warehouse => self.warehouses.get(at).map_or_else(String::new, |found| found.name.to_owned()),
-            Kind::User => company::names::MANAGERS.get(at).map_or_else(String::new, |found| (*found).to_owned()),
-            Kind::BankAccount => self.bank_accounts.get(at).map_or_else(String::new, BankAccount::title),
+            Kind::Item => self
+                .items
+                .get(at)
+                .map_or_else(String::new, |found| found.name.clone()),
+            Kind::Unit => company::goods::UNITS
+                .get(at)
+                .map_or_else(String::new, |found| found.1.to_owned()),
+            Kind::Warehouse => self
+                .warehouses
+                .get(at)
+                .map_or_else(String::new, |found| found.name.to_owned()),
+            Kind::User => company::names::MANAGERS
+                .get(at)
+                .map_or_else(String::new, |found| (*found).to_owned()),
+            Kind::BankAccount => self
+                .bank_accounts
+                .get(at)
+                .map_or_else(String::new, BankAccount::title),
             Kind::CashDesk => self.cash_desks.get(at).map_or_else(String::new, |owner| {
-                format!("Касса {}", self.organizations.get(usize::from(*owner)).map_or("", |found| found.name))
+                format!(
+                    "Касса {}",
+                    self.organizations
+                        .get(usize::from(*owner))
+                        .map_or("", |found| found.name)
+                )
             }),
-            Kind::Currency => company::catalogs::CURRENCIES.get(at).map_or_else(String::new, |found| found.1.to_owned()),
-            Kind::Account => crate::chart::ACCOUNTS.get(at).map_or_else(String::new, |found| found.code.to_owned()),
-            Kind::SubcontoKind => crate::chart::SUBCONTO.get(at).map_or_else(String::new, |found| found.1.to_owned()),
-            Kind::TaxKind => company::catalogs::TAX_KIND_TITLE.to_owned(),
+            Kind::Currency => company::catalogs::CURRENCIES
+                .get(at)
+                .map_or_else(String::new, |found| found.1.to_owned()),
+            Kind::Account => crate::chart::ACCOUNTS
+                .get(at)
+                .map_or_else(String::new, |found| found.code.to_owned()),
+            Kind::Analytics => crate::chart::SUBCONTO
+                .get(at)
+                .map_or_else(String::new, |found| found.1.to_owned()),
+            Kind::TaxPayment => company::catalogs::TAX_KIND_TITLE.to_owned(),
             _ => self.head(reference).map_or_else(String::new, |head| {
                 let date = calendar::moment(head.date).format("%d.%m.%Y %H:%M:%S");
                 format!("{} {} от {date}", reference.kind.title(), self.number(head))
@@ -187,7 +234,11 @@ impl Base {
 impl Contract {
     /// «Договор 12 от 01.11.2024».
     pub(crate) fn title(&self) -> String {
-        format!("Договор {} от {}", self.number, calendar::date(self.date).format("%d.%m.%Y"))
+        format!(
+            "Договор {} от {}",
+            self.number,
+            calendar::date(self.date).format("%d.%m.%Y")
+        )
     }
 }
 
@@ -203,7 +254,15 @@ impl Base {
     pub fn summary(&self) -> Summary {
         let public = crate::schema::SCHEMA.sets.iter().filter(|set| set.is_public());
         let sets = public.map(|set| (set.name.clone(), (set.count)(self))).collect();
-        let documents = ids::OBJECTS.into_iter().filter(|kind| !kind.title().is_empty()).map(|kind| self.count(kind)).sum();
-        Summary { sets, documents, entries: self.ledger.rows.len() }
+        let documents = ids::OBJECTS
+            .into_iter()
+            .filter(|kind| !kind.title().is_empty())
+            .map(|kind| self.count(kind))
+            .sum();
+        Summary {
+            sets,
+            documents,
+            entries: self.ledger.rows.len(),
+        }
     }
 }

@@ -21,7 +21,10 @@ pub(crate) fn first_day() -> NaiveDate {
 /// Midnight at the start of `date`; days before the epoch give zero.
 pub(crate) fn stamp(date: NaiveDate) -> Stamp {
     let days = (date - epoch()).num_days().max(0);
-    u32::try_from(days).unwrap_or(u32::MAX / DAY).min(u32::MAX / DAY - 1) * DAY
+    u32::try_from(days)
+        .unwrap_or(u32::MAX / DAY)
+        .min(u32::MAX / DAY - 1)
+        * DAY
 }
 
 /// The moment a stamp stands for.
@@ -45,7 +48,10 @@ pub(crate) fn today() -> NaiveDate {
 }
 
 /// The wall clock in Moscow.
-#[expect(clippy::disallowed_methods, reason = "a foreign system has a clock of its own")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a foreign system has a clock of its own"
+)]
 pub(crate) fn now() -> NaiveDateTime {
     let zone = FixedOffset::east_opt(3 * 3600);
     let utc = Utc::now();

@@ -48,7 +48,11 @@ pub(crate) struct Switches {
 impl Switches {
     /// What is switched on.
     pub(crate) fn get(&self) -> Faults {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).0.clone()
+        self.state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .0
+            .clone()
     }
 
     /// Replaces the switches.
@@ -60,7 +64,11 @@ impl Switches {
     pub(crate) fn next(&self) -> Option<Trouble> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let (faults, owed) = &mut *state;
-        let status = if faults.fail_status == 0 { 500 } else { faults.fail_status };
+        let status = if faults.fail_status == 0 {
+            500
+        } else {
+            faults.fail_status
+        };
         if faults.fail_next > 0 {
             faults.fail_next -= 1;
             return Some(Trouble::Status(status));
@@ -115,16 +123,28 @@ mod tests {
     #[test]
     fn a_rate_is_spread_evenly() {
         let switches = Switches::default();
-        switches.set(Faults { fail_rate: 0.25, fail_status: 503, ..Faults::default() });
-        let failed = (0..100).filter(|_| switches.next() == Some(Trouble::Status(503))).count();
+        switches.set(Faults {
+            fail_rate: 0.25,
+            fail_status: 503,
+            ..Faults::default()
+        });
+        let failed = (0..100)
+            .filter(|_| switches.next() == Some(Trouble::Status(503)))
+            .count();
         assert_eq!(failed, 25);
     }
 
     #[test]
     fn failures_in_a_row_run_out() {
         let switches = Switches::default();
-        switches.set(Faults { fail_next: 2, ..Faults::default() });
+        switches.set(Faults {
+            fail_next: 2,
+            ..Faults::default()
+        });
         let seen: Vec<_> = (0..3).map(|_| switches.next()).collect();
-        assert_eq!(seen, [Some(Trouble::Status(500)), Some(Trouble::Status(500)), None]);
+        assert_eq!(
+            seen,
+            [Some(Trouble::Status(500)), Some(Trouble::Status(500)), None]
+        );
     }
 }

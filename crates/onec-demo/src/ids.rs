@@ -21,7 +21,7 @@ pub(crate) enum Kind {
     CashDesk,
     Currency,
     Account,
-    SubcontoKind,
+    Analytics,
     Sale,
     Purchase,
     Invoice,
@@ -31,7 +31,7 @@ pub(crate) enum Kind {
     CashOut,
     Operation,
     /// A member of the enumeration of budget payment kinds: shown by name, it has no guid on the wire.
-    TaxKind,
+    TaxPayment,
 }
 
 /// Kinds that have an entity set of their own.
@@ -47,7 +47,7 @@ pub(crate) const OBJECTS: [Kind; 20] = [
     Kind::CashDesk,
     Kind::Currency,
     Kind::Account,
-    Kind::SubcontoKind,
+    Kind::Analytics,
     Kind::Sale,
     Kind::Purchase,
     Kind::Invoice,
@@ -74,7 +74,7 @@ impl Kind {
             Self::CashDesk => "Catalog_Кассы",
             Self::Currency => "Catalog_Валюты",
             Self::Account => "ChartOfAccounts_Хозрасчетный",
-            Self::SubcontoKind => "ChartOfCharacteristicTypes_ВидыСубконтоХозрасчетные",
+            Self::Analytics => "ChartOfCharacteristicTypes_ВидыСубконтоХозрасчетные",
             Self::Sale => "Document_РеализацияТоваровУслуг",
             Self::Purchase => "Document_ПоступлениеТоваровУслуг",
             Self::Invoice => "Document_СчетНаОплатуПокупателю",
@@ -83,7 +83,7 @@ impl Kind {
             Self::CashIn => "Document_ПриходныйКассовыйОрдер",
             Self::CashOut => "Document_РасходныйКассовыйОрдер",
             Self::Operation => "Document_ОперацияБух",
-            Self::TaxKind => "ВидыПлатежейВГосБюджет",
+            Self::TaxPayment => "ВидыПлатежейВГосБюджет",
         }
     }
 
@@ -119,7 +119,10 @@ pub(crate) struct Ref {
 
 impl Ref {
     /// The empty reference.
-    pub(crate) const NONE: Self = Self { kind: Kind::Nothing, index: 0 };
+    pub(crate) const NONE: Self = Self {
+        kind: Kind::Nothing,
+        index: 0,
+    };
 
     /// A reference to object `index` of `kind`.
     pub(crate) const fn new(kind: Kind, index: u32) -> Self {
@@ -166,7 +169,9 @@ fn assemble(seed: u64, left: u32, right: u32) -> Uuid {
     let value = (u64::from(left) << 32) | u64::from(right);
     let v = value.to_be_bytes();
     let c = mix(value ^ seed.rotate_left(17)).to_be_bytes();
-    let bytes = [v[0], v[1], v[2], v[3], v[4], v[5], c[0], c[1], c[2], c[3], v[6], v[7], c[4], c[5], c[6], c[7]];
+    let bytes = [
+        v[0], v[1], v[2], v[3], v[4], v[5], c[0], c[1], c[2], c[3], v[6], v[7], c[4], c[5], c[6], c[7],
+    ];
     uuid::Builder::from_random_bytes(bytes).into_uuid()
 }
 
@@ -181,7 +186,10 @@ pub(crate) fn reference(seed: u64, guid: Uuid) -> Option<Ref> {
     for number in (1..=4).rev() {
         (left, right) = (right ^ round(left, seed, number), left);
     }
-    OBJECTS.into_iter().find(|kind| *kind as u32 == left).map(|kind| Ref::new(kind, right))
+    OBJECTS
+        .into_iter()
+        .find(|kind| *kind as u32 == left)
+        .map(|kind| Ref::new(kind, right))
 }
 
 #[cfg(test)]

@@ -1,5 +1,8 @@
 //! The demo 1C server from the command line.
-#![expect(clippy::print_stdout, reason = "a command-line tool answers on standard output")]
+#![expect(
+    clippy::print_stdout,
+    reason = "a command-line tool answers on standard output"
+)]
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -49,7 +52,11 @@ struct Company {
 impl Company {
     fn options(&self) -> Options {
         let default = Options::default();
-        Options { seed: self.seed, scale: self.scale, until: self.until.unwrap_or(default.until) }
+        Options {
+            seed: self.seed,
+            scale: self.scale,
+            until: self.until.unwrap_or(default.until),
+        }
     }
 }
 
@@ -64,7 +71,12 @@ struct Serve {
     #[arg(long, default_value = "odata")]
     user: String,
     /// The user's password.
-    #[arg(long, env = "ONEC_DEMO_PASSWORD", default_value = "odata-demo", hide_env_values = true)]
+    #[arg(
+        long,
+        env = "ONEC_DEMO_PASSWORD",
+        default_value = "odata-demo",
+        hide_env_values = true
+    )]
     password: String,
     /// Milliseconds before each answer, from the start.
     #[arg(long, default_value_t = 0)]
@@ -145,13 +157,20 @@ struct Question {
 
 impl Question {
     fn answer(&self, base: &Base) -> anyhow::Result<Report> {
-        let yesterday = self.company.options().until.pred_opt().context("no day before --until")?;
+        let yesterday = self
+            .company
+            .options()
+            .until
+            .pred_opt()
+            .context("no day before --until")?;
         let date = self.date.unwrap_or(yesterday);
         let to = self.to.unwrap_or(yesterday);
         let from = self.from.or_else(|| to.with_day(1)).unwrap_or(to);
         let scope = match &self.organization {
             None => Scope::ALL,
-            Some(name) => Scope::organization(base, name).with_context(|| format!("no organisation is named {name}"))?,
+            Some(name) => {
+                Scope::organization(base, name).with_context(|| format!("no organisation is named {name}"))?
+            }
         };
         Ok(match self.report {
             Name::Receivables => truth::receivables(base, scope, date),
@@ -207,10 +226,19 @@ fn main() -> anyhow::Result<()> {
 async fn run(settings: Serve) -> anyhow::Result<()> {
     tracing_subscriber::fmt().with_writer(std::io::stderr).init();
     let base = Arc::new(Base::generate(&settings.company.options()));
-    let listener = TcpListener::bind(settings.listen).await.with_context(|| format!("listening on {}", settings.listen))?;
+    let listener = TcpListener::bind(settings.listen)
+        .await
+        .with_context(|| format!("listening on {}", settings.listen))?;
     let address = listener.local_addr().context("reading the address")?;
-    let faults = Faults { latency_ms: settings.latency_ms, ..Faults::default() };
-    let options = ServerOptions { user: settings.user, password: settings.password, faults };
+    let faults = Faults {
+        latency_ms: settings.latency_ms,
+        ..Faults::default()
+    };
+    let options = ServerOptions {
+        user: settings.user,
+        password: settings.password,
+        faults,
+    };
     println!("http://{address}{BASE_PATH}/odata/standard.odata/");
     let mut terminated = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
     let stop = async move {
@@ -219,5 +247,7 @@ async fn run(settings: Serve) -> anyhow::Result<()> {
             _ = tokio::signal::ctrl_c() => {}
         }
     };
-    onec_demo::serve(listener, base, options, stop).await.context("serving")
+    onec_demo::serve(listener, base, options, stop)
+        .await
+        .context("serving")
 }

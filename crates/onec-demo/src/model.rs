@@ -217,7 +217,10 @@ pub(crate) struct Book<D, L> {
 
 impl<D, L> Default for Book<D, L> {
     fn default() -> Self {
-        Self { documents: Vec::new(), lines: Vec::new() }
+        Self {
+            documents: Vec::new(),
+            lines: Vec::new(),
+        }
     }
 }
 
@@ -247,7 +250,10 @@ pub(crate) struct Register<T> {
 
 impl<T> Default for Register<T> {
     fn default() -> Self {
-        Self { rows: Vec::new(), sets: Vec::new() }
+        Self {
+            rows: Vec::new(),
+            sets: Vec::new(),
+        }
     }
 }
 
@@ -262,13 +268,20 @@ impl<T: Movement> Register<T> {
                 position
             }
         };
-        *row.mark_mut() = Mark { period, recorder, line: position - first + 1 };
+        *row.mark_mut() = Mark {
+            period,
+            recorder,
+            line: position - first + 1,
+        };
         self.rows.push(row);
     }
 
     /// Rows of set number `set`.
     pub(crate) fn range(&self, set: usize) -> std::ops::Range<u32> {
-        let end = self.sets.get(set + 1).map_or(self.rows.len(), |(_, first)| *first as usize);
+        let end = self
+            .sets
+            .get(set + 1)
+            .map_or(self.rows.len(), |(_, first)| *first as usize);
         self.sets.get(set).map_or(0, |(_, first)| *first)..u32::try_from(end).unwrap_or(u32::MAX)
     }
 
@@ -362,7 +375,11 @@ movements!(Entry, Settlement, StockMove, CashMove, SaleMove);
 
 impl Mark {
     /// Filled in by [`Register::push`].
-    pub(crate) const UNSET: Self = Self { period: 0, recorder: Ref::NONE, line: 0 };
+    pub(crate) const UNSET: Self = Self {
+        period: 0,
+        recorder: Ref::NONE,
+        line: 0,
+    };
 }
 
 /// A price set on a day.

@@ -38,7 +38,11 @@ pub struct ServerOptions {
 impl Default for ServerOptions {
     /// User `odata` with password `odata-demo`, no troubles.
     fn default() -> Self {
-        Self { user: "odata".to_owned(), password: "odata-demo".to_owned(), faults: Faults::default() }
+        Self {
+            user: "odata".to_owned(),
+            password: "odata-demo".to_owned(),
+            faults: Faults::default(),
+        }
     }
 }
 
@@ -62,7 +66,9 @@ pub async fn serve(
     options: ServerOptions,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    axum::serve(listener, router(base, options)).with_graceful_shutdown(shutdown).await
+    axum::serve(listener, router(base, options))
+        .with_graceful_shutdown(shutdown)
+        .await
 }
 
 /// The routes of a server, for those who listen themselves.
@@ -70,7 +76,11 @@ pub fn router(base: Arc<Base>, options: ServerOptions) -> Router {
     let switches = Switches::default();
     switches.set(options.faults);
     let credentials = format!("{}:{}", options.user, options.password);
-    let server = Arc::new(Server { base, credentials, switches });
+    let server = Arc::new(Server {
+        base,
+        credentials,
+        switches,
+    });
     Router::new()
         .route("/demo/_faults", get(faults).post(set_faults))
         .route(SERVICE, any(service))
@@ -94,15 +104,24 @@ async fn set_faults(State(server): State<Arc<Server>>, body: Bytes) -> Response 
 }
 
 fn authorized(headers: &HeaderMap, credentials: &str) -> bool {
-    let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let encoded = given.and_then(|value| value.strip_prefix("Basic ").or_else(|| value.strip_prefix("basic ")));
+    let given = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok());
+    let encoded = given.and_then(|value| {
+        value
+            .strip_prefix("Basic ")
+            .or_else(|| value.strip_prefix("basic "))
+    });
     let decoded = encoded.and_then(|text| base64::engine::general_purpose::STANDARD.decode(text.trim()).ok());
     decoded.is_some_and(|bytes| bytes == credentials.as_bytes())
 }
 
 fn respond(status: u16, content_type: &str, body: impl Into<Body>) -> Response {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let headers = [(header::CONTENT_TYPE.as_str(), content_type), ("DataServiceVersion", "3.0")];
+    let headers = [
+        (header::CONTENT_TYPE.as_str(), content_type),
+        ("DataServiceVersion", "3.0"),
+    ];
     (status, headers, body.into()).into_response()
 }
 
@@ -113,7 +132,12 @@ fn refuse(refusal: &Refusal, format: Format) -> Response {
     }
 }
 
-async fn service(State(server): State<Arc<Server>>, method: Method, uri: Uri, headers: HeaderMap) -> Response {
+async fn service(
+    State(server): State<Arc<Server>>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
     let faults = server.switches.get();
     if faults.latency_ms > 0 {
         tokio::time::sleep(Duration::from_millis(faults.latency_ms)).await;
@@ -128,7 +152,11 @@ async fn service(State(server): State<Arc<Server>>, method: Method, uri: Uri, he
         let (status, content_type, body) = trouble.answer(uri.path());
         return respond(status, content_type, body);
     }
-    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or("").to_owned();
+    let accept = headers
+        .get(header::ACCEPT)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or("")
+        .to_owned();
     let format = match odata::format(uri.query().unwrap_or(""), &accept) {
         Ok(format) => format,
         Err(refusal) => return refuse(&refusal, Format::Atom),
@@ -136,7 +164,10 @@ async fn service(State(server): State<Arc<Server>>, method: Method, uri: Uri, he
     if method != Method::GET && method != Method::HEAD {
         return refuse(&Refusal::http_method(method.as_str()), format);
     }
-    let host = headers.get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or("localhost");
+    let host = headers
+        .get(header::HOST)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or("localhost");
     let root = format!("http://{host}{SERVICE}/");
     let base = Arc::clone(&server.base);
     // Sums over a large base take seconds: they must not hold up other requests.
@@ -163,7 +194,10 @@ async fn service(State(server): State<Arc<Server>>, method: Method, uri: Uri, he
         Ok(Err(refusal)) => refuse(&refusal, format),
         Err(error) => {
             tracing::error!(%error, "a request was not answered");
-            refuse(&Refusal::internal("Произошла внутренняя ошибка OData сервиса"), format)
+            refuse(
+                &Refusal::internal("Произошла внутренняя ошибка OData сервиса"),
+                format,
+            )
         }
     }
 }

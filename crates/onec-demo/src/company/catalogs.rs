@@ -52,22 +52,53 @@ pub(crate) fn fill(base: &mut Base, rng: &mut Rng, scale: u32) {
 
 fn organizations(base: &mut Base, rng: &mut Rng) {
     let names = [
-        ("Торговый дом «Северный ветер»", "Общество с ограниченной ответственностью «Торговый дом «Северный ветер»", "ТД", "77"),
-        ("Комплект-Сервис ООО", "Общество с ограниченной ответственностью «Комплект-Сервис»", "КС", "78"),
-        ("Розница Плюс ООО", "Общество с ограниченной ответственностью «Розница Плюс»", "РП", "50"),
+        (
+            "Торговый дом «Северный ветер»",
+            "Общество с ограниченной ответственностью «Торговый дом «Северный ветер»",
+            "ТД",
+            "77",
+        ),
+        (
+            "Комплект-Сервис ООО",
+            "Общество с ограниченной ответственностью «Комплект-Сервис»",
+            "КС",
+            "78",
+        ),
+        (
+            "Розница Плюс ООО",
+            "Общество с ограниченной ответственностью «Розница Плюс»",
+            "РП",
+            "50",
+        ),
     ];
     for (name, full_name, prefix, region) in names {
         let inn = requisites::company_inn(rng, region);
         let kpp = requisites::kpp(&inn);
         let ogrn = requisites::ogrn(rng, region);
-        base.organizations.push(Organization { name, full_name, prefix, inn, kpp, ogrn });
+        base.organizations.push(Organization {
+            name,
+            full_name,
+            prefix,
+            inn,
+            kpp,
+            ogrn,
+        });
     }
-    for name in ["Центральный склад", "Северный склад", "Южный склад", "Розничный магазин"] {
+    for name in [
+        "Центральный склад",
+        "Северный склад",
+        "Южный склад",
+        "Розничный магазин",
+    ] {
         base.warehouses.push(Warehouse { name });
     }
     for (organization, bank) in [(0, 0), (0, 1), (1, 2), (2, 0)] {
         let number = format!("407028105{:011}", rng.range(10_000_000_000, 99_999_999_999));
-        base.bank_accounts.push(BankAccount { organization, number, bank: names::BANKS[bank] });
+        base.bank_accounts.push(BankAccount {
+            organization,
+            number,
+            bank: names::BANKS[bank],
+        });
     }
     base.cash_desks = vec![0, 1, 2];
 }
@@ -75,7 +106,13 @@ fn organizations(base: &mut Base, rng: &mut Rng) {
 fn items(base: &mut Base, rng: &mut Rng) {
     for group in &GROUPS {
         let name = group.name.to_owned();
-        base.items.push(Item { name, article: String::new(), parent: Ref::NONE, unit: 0, price: 0 });
+        base.items.push(Item {
+            name,
+            article: String::new(),
+            parent: Ref::NONE,
+            unit: 0,
+            price: 0,
+        });
     }
     for (number, group) in GROUPS.iter().enumerate() {
         let parent = Ref::new(Kind::Item, u32::try_from(number).unwrap_or(0));
@@ -84,7 +121,13 @@ fn items(base: &mut Base, rng: &mut Rng) {
                 let name = format!("{noun} {make}");
                 let article = format!("{:02}-{:04}", number + 1, base.items.len());
                 let price = price * rng.range(85, 125);
-                base.items.push(Item { name, article, parent, unit, price });
+                base.items.push(Item {
+                    name,
+                    article,
+                    parent,
+                    unit,
+                    price,
+                });
             }
         }
     }
@@ -110,7 +153,11 @@ fn counterparties(base: &mut Base, rng: &mut Rng, scale: u32) {
             "-" => String::new(),
             known => known.to_owned(),
         };
-        one.kpp = if one.inn.is_empty() { String::new() } else { requisites::kpp(&one.inn) };
+        one.kpp = if one.inn.is_empty() {
+            String::new()
+        } else {
+            requisites::kpp(&one.inn)
+        };
         if inn == "-" {
             (one.role, one.habit, one.legal) = (Role::Customer, Habit::Cash, false);
             one.parent = Ref::new(Kind::Counterparty, 0);
@@ -164,7 +211,10 @@ fn one_counterparty(base: &mut Base, rng: &mut Rng, number: usize, role: Role) {
         88.. => (names::person(number), names::person(number)),
         72..88 => {
             let person = names::person(number);
-            (format!("ИП {person}"), format!("Индивидуальный предприниматель {person}"))
+            (
+                format!("ИП {person}"),
+                format!("Индивидуальный предприниматель {person}"),
+            )
         }
         66..72 => {
             let firm = names::firm(number);
@@ -172,17 +222,32 @@ fn one_counterparty(base: &mut Base, rng: &mut Rng, number: usize, role: Role) {
         }
         _ => {
             let firm = names::firm(number);
-            (format!("{firm} ООО"), format!("Общество с ограниченной ответственностью «{firm}»"))
+            (
+                format!("{firm} ООО"),
+                format!("Общество с ограниченной ответственностью «{firm}»"),
+            )
         }
     };
     let mut one = blank(name, role, Ref::new(Kind::Counterparty, folder));
     one.full_name = full_name;
     one.legal = shape < 72;
-    one.inn = if one.legal { requisites::company_inn(rng, region) } else { requisites::person_inn(rng, region) };
-    one.kpp = if one.legal { requisites::kpp(&one.inn) } else { String::new() };
+    one.inn = if one.legal {
+        requisites::company_inn(rng, region)
+    } else {
+        requisites::person_inn(rng, region)
+    };
+    one.kpp = if one.legal {
+        requisites::kpp(&one.inn)
+    } else {
+        String::new()
+    };
     one.address = names::address(rng, city);
     let last = rng.range(10, 99);
-    one.phone = format!("+7 ({code}) {}-{:02}-{last}", rng.range(200, 799), rng.range(10, 99));
+    one.phone = format!(
+        "+7 ({code}) {}-{:02}-{last}",
+        rng.range(200, 799),
+        rng.range(10, 99)
+    );
     one.email = format!("info{}@example.ru", number + 1);
     one.habit = match rng.below(100) {
         0..48 => Habit::Punctual,
@@ -207,7 +272,11 @@ fn one_counterparty(base: &mut Base, rng: &mut Rng, number: usize, role: Role) {
     if role != Role::Supplier {
         let first = if rng.chance(720) { 0 } else { 1 };
         let habit = base.counterparties[id as usize].habit;
-        let term = if habit == Habit::Prepays { 0 } else { *rng.pick(&[5, 7, 10, 14, 14, 21, 30, 30, 45]) };
+        let term = if habit == Habit::Prepays {
+            0
+        } else {
+            *rng.pick(&[5, 7, 10, 14, 14, 21, 30, 30, 45])
+        };
         contract(base, rng, id, first, true, term);
         if rng.chance(250) {
             contract(base, rng, id, 1 - first, true, term);
@@ -223,17 +292,38 @@ fn one_counterparty(base: &mut Base, rng: &mut Rng, number: usize, role: Role) {
 
 fn contract(base: &mut Base, rng: &mut Rng, owner: u32, organization: u8, with_customer: bool, term: u8) {
     let back = Days::new(u64::try_from(rng.range(10, 400)).unwrap_or(10));
-    let date = calendar::stamp(calendar::first_day().checked_sub_days(back).unwrap_or_else(calendar::first_day));
+    let date = calendar::stamp(
+        calendar::first_day()
+            .checked_sub_days(back)
+            .unwrap_or_else(calendar::first_day),
+    );
     let id = u32::try_from(base.contracts.len()).unwrap_or(0);
     let number = format!("{}-{}", id + 1, if with_customer { "П" } else { "З" });
-    base.contracts.push(Contract { owner, organization, number, date, with_customer, term });
+    base.contracts.push(Contract {
+        owner,
+        organization,
+        number,
+        date,
+        with_customer,
+        term,
+    });
     base.counterparties[owner as usize].contracts.push(id);
 }
 
 impl Base {
     /// The contract of `counterparty` with `organization` on the given side of the trade.
-    pub(crate) fn contract_of(&self, counterparty: u32, organization: u8, with_customer: bool) -> Option<u32> {
-        let list = self.counterparties.get(counterparty as usize)?.contracts.iter().copied();
+    pub(crate) fn contract_of(
+        &self,
+        counterparty: u32,
+        organization: u8,
+        with_customer: bool,
+    ) -> Option<u32> {
+        let list = self
+            .counterparties
+            .get(counterparty as usize)?
+            .contracts
+            .iter()
+            .copied();
         list.into_iter().find(|id| {
             let contract = &self.contracts[*id as usize];
             contract.organization == organization && contract.with_customer == with_customer

@@ -12,10 +12,19 @@ use crate::model::{Operation, OperationKind, OperationLine};
 pub(crate) fn capital(state: &mut State) {
     let scale = i64::from(state.scale);
     let date = state.day_start;
-    for (organization, account, roubles) in [(0, 0, 24_000_000), (0, 1, 6_000_000), (1, 2, 9_000_000), (2, 3, 3_000_000)] {
+    for (organization, account, roubles) in [
+        (0, 0, 24_000_000),
+        (0, 1, 6_000_000),
+        (1, 2, 9_000_000),
+        (2, 3, 3_000_000),
+    ] {
         let place = Ref::new(Kind::BankAccount, account);
         let sum = roubles * 100 * (1 + scale / 10);
-        let line = OperationLine { kind: OperationKind::Capital, place, sum };
+        let line = OperationLine {
+            kind: OperationKind::Capital,
+            place,
+            sum,
+        };
         write(state, organization, date, "Ввод начальных остатков", vec![line]);
         *state.cash.entry(place).or_insert(0) += sum;
     }
@@ -29,7 +38,13 @@ fn write(state: &mut State, organization: u8, date: Stamp, title: &'static str, 
     let sum = lines.iter().map(|line| line.sum).sum();
     let count = u32::try_from(lines.len()).unwrap_or(0);
     book.lines.extend(lines);
-    book.documents.push(Operation { head, title, first_line, lines: count, sum });
+    book.documents.push(Operation {
+        head,
+        title,
+        first_line,
+        lines: count,
+        sum,
+    });
     postings::operation(&mut state.base, index);
 }
 
@@ -42,8 +57,8 @@ pub(crate) fn month(state: &mut State) {
         let at = usize::from(organization);
         // Wages grow with the sales of the month.
         let bonus = state.months[at].revenue * 3 / 100 / 100 * 100;
-        let office = [21_000_000, 7_500_000, 3_000_000][at] * i64::from(1 + state.scale / 20);
-        let trade = [16_000_000, 6_000_000, 4_500_000][at] * i64::from(1 + state.scale / 20) + bonus;
+        let office = [21_000_000, 7_500_000, 2_000_000][at] * i64::from(1 + state.scale / 20);
+        let trade = [16_000_000, 6_000_000, 3_800_000][at] * i64::from(1 + state.scale / 20) + bonus;
         let gross = office + trade;
         let parts = [
             (OperationKind::PayrollOffice, office),
@@ -60,7 +75,13 @@ pub(crate) fn month(state: &mut State) {
         state.tax(organization, chart::MEDICAL, parts[5].1);
         office_costs[at] = office + parts[3].1 + parts[4].1 + parts[5].1;
         trade_costs[at] = trade + state.months[at].trade;
-        write(state, organization, evening, "Начисление заработной платы и взносов", lines(&parts));
+        write(
+            state,
+            organization,
+            evening,
+            "Начисление заработной платы и взносов",
+            lines(&parts),
+        );
     }
     let midnight = state.day_start + crate::calendar::DAY - 1;
     for organization in 0..3_u8 {
@@ -95,6 +116,10 @@ fn lines(parts: &[(OperationKind, i64)]) -> Vec<OperationLine> {
     parts
         .iter()
         .filter(|(_, sum)| *sum > 0)
-        .map(|(kind, sum)| OperationLine { kind: *kind, place: Ref::NONE, sum: *sum })
+        .map(|(kind, sum)| OperationLine {
+            kind: *kind,
+            place: Ref::NONE,
+            sum: *sum,
+        })
         .collect()
 }

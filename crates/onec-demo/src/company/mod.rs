@@ -109,7 +109,11 @@ fn one_day_off(state: &mut State, day: NaiveDate) {
 
 fn happen(state: &mut State, event: Event) {
     match event {
-        Event::CustomerPays { contract, sale, permille } => money::customer_pays(state, contract, sale, permille),
+        Event::CustomerPays {
+            contract,
+            sale,
+            permille,
+        } => money::customer_pays(state, contract, sale, permille),
         Event::Prepayment { contract, sum } => money::prepayment(state, contract, sum),
         Event::PrepaidSale { contract, sum } => trade::prepaid(state, contract, sum),
         Event::PaySupplier { contract, tries } => money::pay_supplier(state, contract, tries),
@@ -125,12 +129,24 @@ fn prices(state: &mut State, day: NaiveDate) {
         return;
     }
     let period = calendar::stamp(day);
-    let rises: Vec<i64> = (0..FIRST_ITEM).map(|_| if state.rng.chance(600) { state.rng.range(5, 45) } else { 0 }).collect();
+    let rises: Vec<i64> = (0..FIRST_ITEM)
+        .map(|_| {
+            if state.rng.chance(600) {
+                state.rng.range(5, 45)
+            } else {
+                0
+            }
+        })
+        .collect();
     for at in FIRST_ITEM as usize..state.base.items.len() {
         let group = state.base.items[at].parent.at();
         let item = u32::try_from(at).unwrap_or(0);
         let old = state.prices[at];
-        let price = if first { old } else { old + old * rises[group] / 1000 };
+        let price = if first {
+            old
+        } else {
+            old + old * rises[group] / 1000
+        };
         if first || price != old {
             state.prices[at] = price;
             state.base.prices.push(Price { period, item, price });
@@ -144,6 +160,10 @@ fn rates(state: &mut State) {
     for (at, currency) in (1_u8..=3).enumerate() {
         let step = state.rates[at] * state.rng.range(-70, 71) / 10_000;
         state.rates[at] += step;
-        state.base.rates.push(Rate { period, currency, rate: state.rates[at] });
+        state.base.rates.push(Rate {
+            period,
+            currency,
+            rate: state.rates[at],
+        });
     }
 }

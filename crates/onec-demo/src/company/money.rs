@@ -58,7 +58,12 @@ fn write(state: &mut State, transfer: &Transfer, lines: &[(Ref, i64)], posted: b
     let first_line = u32::try_from(payments.lines.len()).unwrap_or(u32::MAX);
     let sum = lines.iter().map(|(_, part)| part).sum();
     for (deal, part) in lines {
-        payments.lines.push(PaymentLine { document, contract: transfer.contract, deal: *deal, sum: *part });
+        payments.lines.push(PaymentLine {
+            document,
+            contract: transfer.contract,
+            deal: *deal,
+            sum: *part,
+        });
     }
     payments.documents.push(Payment {
         head,
@@ -86,7 +91,9 @@ pub(crate) fn customer_pays(state: &mut State, contract: u32, sale: u32, permill
     let retail = organization == STORES[3].0;
     let with_others = permille == 1000 && !retail && state.rng.chance(250);
     let today = state.day_start;
-    let Some(list) = state.debts.get_mut(&contract) else { return };
+    let Some(list) = state.debts.get_mut(&contract) else {
+        return;
+    };
     let mut lines = Vec::new();
     for open in list.iter_mut() {
         let share = if open.deal == sale {
@@ -97,7 +104,11 @@ pub(crate) fn customer_pays(state: &mut State, contract: u32, sale: u32, permill
             continue;
         };
         // Parts are paid in whole roubles.
-        let part = if share == 1000 { open.rest } else { open.rest * share / 1000 / 100 * 100 };
+        let part = if share == 1000 {
+            open.rest
+        } else {
+            open.rest * share / 1000 / 100 * 100
+        };
         if part > 0 {
             open.rest -= part;
             lines.push((Ref::new(Kind::Sale, open.deal), part));
@@ -109,21 +120,40 @@ pub(crate) fn customer_pays(state: &mut State, contract: u32, sale: u32, permill
     }
     if permille < 1000 {
         let bad = permille < 400;
-        let days = if bad { state.rng.range(90, 220) } else { state.rng.range(10, 35) };
-        state.later(days, Event::CustomerPays { contract, sale, permille: 1000 });
+        let days = if bad {
+            state.rng.range(90, 220)
+        } else {
+            state.rng.range(10, 35)
+        };
+        state.later(
+            days,
+            Event::CustomerPays {
+                contract,
+                sale,
+                permille: 1000,
+            },
+        );
     }
     let overpaid = !retail && permille == 1000 && state.rng.chance(12);
     if overpaid {
         lines.push((Ref::NONE, state.rng.range(5, 60) * 10_000));
     }
-    let place = if retail {
+    let by_card = retail && state.rng.chance(550);
+    let place = if retail && !by_card {
         desk_of(organization)
     } else if organization == 0 && state.rng.chance(250) {
         Ref::new(Kind::BankAccount, 1)
     } else {
         bank_of(organization)
     };
-    let transfer = Transfer { organization, place, incoming: true, payee, contract, purpose: Purpose::Customer };
+    let transfer = Transfer {
+        organization,
+        place,
+        incoming: true,
+        payee,
+        contract,
+        purpose: Purpose::Customer,
+    };
     let payment = write(state, &transfer, &lines, true);
     if overpaid && let Some((_, part)) = lines.last() {
         state.advances.entry(contract).or_default().push((payment, *part));
@@ -137,7 +167,14 @@ pub(crate) fn prepayment(state: &mut State, contract: u32, sum: i64) {
         (Ref::new(Kind::Counterparty, found.owner), found.organization)
     };
     let place = bank_of(organization);
-    let transfer = Transfer { organization, place, incoming: true, payee, contract, purpose: Purpose::Customer };
+    let transfer = Transfer {
+        organization,
+        place,
+        incoming: true,
+        payee,
+        contract,
+        purpose: Purpose::Customer,
+    };
     let payment = write(state, &transfer, &[(Ref::NONE, sum)], true);
     state.advances.entry(contract).or_default().push((payment, sum));
     let days = state.rng.range(1, 6);
@@ -146,7 +183,11 @@ pub(crate) fn prepayment(state: &mut State, contract: u32, sum: i64) {
 
 /// Picks a place with enough money: the desk of the shop, then the bank accounts.
 fn place_with(state: &State, organization: u8, sum: i64) -> Option<Ref> {
-    let second = if organization == 0 { Ref::new(Kind::BankAccount, 1) } else { bank_of(organization) };
+    let second = if organization == 0 {
+        Ref::new(Kind::BankAccount, 1)
+    } else {
+        bank_of(organization)
+    };
     let places = if organization == 2 {
         [desk_of(2), bank_of(2), bank_of(2)]
     } else {
@@ -162,9 +203,14 @@ pub(crate) fn pay_supplier(state: &mut State, contract: u32, tries: u8) {
         (Ref::new(Kind::Counterparty, found.owner), found.organization)
     };
     let soon = state.day_start + 4 * crate::calendar::DAY;
-    let Some(list) = state.bills.get_mut(&contract) else { return };
-    let mut lines: Vec<(Ref, i64)> =
-        list.iter().filter(|open| open.due <= soon).map(|open| (Ref::new(Kind::Purchase, open.deal), open.rest)).collect();
+    let Some(list) = state.bills.get_mut(&contract) else {
+        return;
+    };
+    let mut lines: Vec<(Ref, i64)> = list
+        .iter()
+        .filter(|open| open.due <= soon)
+        .map(|open| (Ref::new(Kind::Purchase, open.deal), open.rest))
+        .collect();
     let mut place = None;
     // When there is not enough for all, the oldest bills go first.
     while !lines.is_empty() && place.is_none() {
@@ -177,7 +223,13 @@ pub(crate) fn pay_supplier(state: &mut State, contract: u32, tries: u8) {
         }
     }
     let Some(place) = place else {
-        state.later(3, Event::PaySupplier { contract, tries: tries.saturating_add(1) });
+        state.later(
+            3,
+            Event::PaySupplier {
+                contract,
+                tries: tries.saturating_add(1),
+            },
+        );
         return;
     };
     if lines.is_empty() {
@@ -189,20 +241,41 @@ pub(crate) fn pay_supplier(state: &mut State, contract: u32, tries: u8) {
             state.later(3, Event::PaySupplier { contract, tries });
         }
     }
-    let transfer = Transfer { organization, place, incoming: false, payee, contract, purpose: Purpose::Supplier };
+    let transfer = Transfer {
+        organization,
+        place,
+        incoming: false,
+        payee,
+        contract,
+        purpose: Purpose::Supplier,
+    };
     write(state, &transfer, &lines, true);
 }
 
 /// Pays for an order before it comes; false when money is short.
 pub(crate) fn pay_ahead(state: &mut State, order: &Order) -> bool {
     let organization = STORES[order.store].0;
-    let Some(contract) = state.base.contract_of(order.supplier, organization, false) else { return false };
-    let sum: i64 = supply::quote(state, order).iter().map(|pick| pick.price * i64::from(pick.quantity)).sum();
+    let Some(contract) = state.base.contract_of(order.supplier, organization, false) else {
+        return false;
+    };
+    let sum: i64 = supply::quote(state, order)
+        .iter()
+        .map(|pick| pick.price * i64::from(pick.quantity))
+        .sum();
     // Rounded to whole roubles: a little of the advance or of the debt is left.
     let sum = (sum / 100).max(1) * 100;
-    let Some(place) = place_with(state, organization, sum) else { return false };
+    let Some(place) = place_with(state, organization, sum) else {
+        return false;
+    };
     let payee = Ref::new(Kind::Counterparty, order.supplier);
-    let transfer = Transfer { organization, place, incoming: false, payee, contract, purpose: Purpose::Supplier };
+    let transfer = Transfer {
+        organization,
+        place,
+        incoming: false,
+        payee,
+        contract,
+        purpose: Purpose::Supplier,
+    };
     let payment = write(state, &transfer, &[(Ref::NONE, sum)], true);
     state.advances.entry(contract).or_default().push((payment, sum));
     true
@@ -213,7 +286,14 @@ pub(crate) fn draft(state: &mut State, counterparty: u32, contract: u32, deleted
     let organization = state.base.contracts[contract as usize].organization;
     let payee = Ref::new(Kind::Counterparty, counterparty);
     let place = bank_of(organization);
-    let transfer = Transfer { organization, place, incoming: true, payee, contract, purpose: Purpose::Customer };
+    let transfer = Transfer {
+        organization,
+        place,
+        incoming: true,
+        payee,
+        contract,
+        purpose: Purpose::Customer,
+    };
     let sum = state.rng.range(10, 900) * 10_000;
     let written = write(state, &transfer, &[(Ref::NONE, sum)], false);
     state.base.payments[0].documents[written.at()].head.deleted = deleted;
@@ -225,8 +305,14 @@ pub(crate) fn budget(state: &mut State, day: NaiveDate) {
     for organization in 0..3_u8 {
         let at = usize::from(organization);
         if today >= 5 && !state.paid_rent(organization, day) {
-            let sum = [18_000_000, 9_500_000, 6_200_000][at];
-            if spend(state, organization, Ref::new(Kind::Counterparty, LANDLORD), Purpose::Rent, sum) {
+            let sum = [18_000_000, 9_500_000, 2_800_000][at];
+            if spend(
+                state,
+                organization,
+                Ref::new(Kind::Counterparty, LANDLORD),
+                Purpose::Rent,
+                sum,
+            ) {
                 state.months[at].trade += sum;
                 state.set_rent(organization, day);
             }
@@ -236,7 +322,13 @@ pub(crate) fn budget(state: &mut State, day: NaiveDate) {
         }
         if today >= 25 && !state.paid_fee(organization, day) {
             let sum = 150_000 + state.rng.range(0, 900) * 100;
-            if spend(state, organization, Ref::new(Kind::Counterparty, BANK), Purpose::Fee, sum) {
+            if spend(
+                state,
+                organization,
+                Ref::new(Kind::Counterparty, BANK),
+                Purpose::Fee,
+                sum,
+            ) {
                 state.months[at].fees += sum;
                 state.set_fee(organization, day);
             }
@@ -257,15 +349,28 @@ pub(crate) fn budget(state: &mut State, day: NaiveDate) {
 
 /// Pays from the bank if it can.
 fn spend(state: &mut State, organization: u8, payee: Ref, purpose: Purpose, sum: i64) -> bool {
-    let second = if organization == 0 { Ref::new(Kind::BankAccount, 1) } else { bank_of(organization) };
-    let found = [bank_of(organization), second].into_iter().find(|place| balance(state, *place) >= sum);
+    let second = if organization == 0 {
+        Ref::new(Kind::BankAccount, 1)
+    } else {
+        bank_of(organization)
+    };
+    let found = [bank_of(organization), second]
+        .into_iter()
+        .find(|place| balance(state, *place) >= sum);
     let Some(place) = found else { return false };
     let contract = if purpose == Purpose::Rent && organization == 0 {
         state.base.contract_of(LANDLORD, 0, false).unwrap_or(NO_CONTRACT)
     } else {
         NO_CONTRACT
     };
-    let transfer = Transfer { organization, place, incoming: false, payee, contract, purpose };
+    let transfer = Transfer {
+        organization,
+        place,
+        incoming: false,
+        payee,
+        contract,
+        purpose,
+    };
     write(state, &transfer, &[(Ref::NONE, sum)], true);
     true
 }
@@ -280,7 +385,14 @@ fn pay_wages(state: &mut State, organization: u8) {
         for (user, part) in [(6, half), (7, sum - half)] {
             let payee = Ref::new(Kind::User, user);
             let contract = NO_CONTRACT;
-            let transfer = Transfer { organization, place: desk, incoming: false, payee, contract, purpose: Purpose::Salary };
+            let transfer = Transfer {
+                organization,
+                place: desk,
+                incoming: false,
+                payee,
+                contract,
+                purpose: Purpose::Salary,
+            };
             write(state, &transfer, &[(Ref::NONE, part)], true);
         }
         state.wages[at] = 0;
@@ -290,5 +402,11 @@ fn pay_wages(state: &mut State, organization: u8) {
 }
 
 /// Accounts taxes are kept on.
-pub(crate) const TAX_ACCOUNTS: [u8; 6] =
-    [chart::INCOME_TAX, chart::VAT, chart::PROFIT_TAX, chart::SOCIAL, chart::PENSION, chart::MEDICAL];
+pub(crate) const TAX_ACCOUNTS: [u8; 6] = [
+    chart::INCOME_TAX,
+    chart::VAT,
+    chart::PROFIT_TAX,
+    chart::SOCIAL,
+    chart::PENSION,
+    chart::MEDICAL,
+];

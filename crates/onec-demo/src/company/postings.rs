@@ -7,19 +7,38 @@ use crate::ids::{Kind, Ref};
 use crate::model::{CashMove, Entry, Mark, OperationKind, Purpose, SaleMove, Settlement, Side, StockMove};
 
 const EMPTY: [Ref; 3] = [Ref::NONE; 3];
-const TAX: [Ref; 3] = [Ref::new(Kind::TaxKind, 0), Ref::NONE, Ref::NONE];
+const TAX: [Ref; 3] = [Ref::new(Kind::TaxPayment, 0), Ref::NONE, Ref::NONE];
 
 const fn side(account: u8, analytics: [Ref; 3]) -> Side {
-    Side { account, analytics, quantity: 0 }
+    Side {
+        account,
+        analytics,
+        quantity: 0,
+    }
 }
 
 fn settlement(account: u8, counterparty: u32, contract: u32, deal: Ref) -> Side {
-    side(account, [Ref::new(Kind::Counterparty, counterparty), Ref::new(Kind::Contract, contract), deal])
+    side(
+        account,
+        [
+            Ref::new(Kind::Counterparty, counterparty),
+            Ref::new(Kind::Contract, contract),
+            deal,
+        ],
+    )
 }
 
 fn goods(item: u32, warehouse: u8, quantity: i32) -> Side {
-    let analytics = [Ref::new(Kind::Item, item), Ref::new(Kind::Warehouse, u32::from(warehouse)), Ref::NONE];
-    Side { account: c::GOODS, analytics, quantity }
+    let analytics = [
+        Ref::new(Kind::Item, item),
+        Ref::new(Kind::Warehouse, u32::from(warehouse)),
+        Ref::NONE,
+    ];
+    Side {
+        account: c::GOODS,
+        analytics,
+        quantity,
+    }
 }
 
 fn money(place: Ref) -> Side {
@@ -61,20 +80,53 @@ struct Writer<'a> {
 impl Writer<'_> {
     fn entry(&mut self, debit: Side, credit: Side, sum: i64, text: &'static str) {
         if sum != 0 {
-            let row = Entry { mark: Mark::UNSET, organization: self.organization, debit, credit, sum, text };
+            let row = Entry {
+                mark: Mark::UNSET,
+                organization: self.organization,
+                debit,
+                credit,
+                sum,
+                text,
+            };
             self.base.ledger.push(self.period, self.recorder, row);
         }
     }
 
-    fn settle(&mut self, customers: bool, receipt: bool, counterparty: u32, contract: u32, deal: Ref, sum: i64) {
+    fn settle(
+        &mut self,
+        customers: bool,
+        receipt: bool,
+        counterparty: u32,
+        contract: u32,
+        deal: Ref,
+        sum: i64,
+    ) {
         let organization = self.organization;
-        let row = Settlement { mark: Mark::UNSET, receipt, organization, counterparty, contract, deal, sum };
-        let register = if customers { &mut self.base.customers } else { &mut self.base.suppliers };
+        let row = Settlement {
+            mark: Mark::UNSET,
+            receipt,
+            organization,
+            counterparty,
+            contract,
+            deal,
+            sum,
+        };
+        let register = if customers {
+            &mut self.base.customers
+        } else {
+            &mut self.base.suppliers
+        };
         register.push(self.period, self.recorder, row);
     }
 
     fn cash(&mut self, receipt: bool, place: Ref, sum: i64) {
-        let row = CashMove { mark: Mark::UNSET, receipt, organization: self.organization, place, sum };
+        let row = CashMove {
+            mark: Mark::UNSET,
+            receipt,
+            organization: self.organization,
+            place,
+            sum,
+        };
         self.base.cash.push(self.period, self.recorder, row);
     }
 }
@@ -83,16 +135,31 @@ impl Writer<'_> {
 pub(crate) fn sale(base: &mut Base, index: u32, offsets: &[(Ref, i64)]) {
     let recorder = Ref::new(Kind::Sale, index);
     let document = &base.trades[0].documents[index as usize];
-    let (head, counterparty, contract, warehouse, sum) =
-        (document.head, document.counterparty, document.contract, document.warehouse, document.sum);
+    let (head, counterparty, contract, warehouse, sum) = (
+        document.head,
+        document.counterparty,
+        document.contract,
+        document.warehouse,
+        document.sum,
+    );
     let lines = document.first_line..document.first_line + document.lines;
     let customer = Ref::new(Kind::Counterparty, counterparty);
     let manager = base.counterparties[counterparty as usize].manager;
-    let mut writer = Writer { base, period: head.date, recorder, organization: head.organization };
+    let mut writer = Writer {
+        base,
+        period: head.date,
+        recorder,
+        organization: head.organization,
+    };
 
     writer.settle(true, true, counterparty, contract, recorder, sum);
     let debt = settlement(c::CUSTOMERS, counterparty, contract, recorder);
-    writer.entry(debt, side(c::REVENUE, [customer, Ref::NONE, Ref::NONE]), sum, "Реализация товаров");
+    writer.entry(
+        debt,
+        side(c::REVENUE, [customer, Ref::NONE, Ref::NONE]),
+        sum,
+        "Реализация товаров",
+    );
     for (advance, part) in offsets {
         writer.settle(true, false, counterparty, contract, recorder, *part);
         writer.settle(true, true, counterparty, contract, *advance, *part);
@@ -127,20 +194,40 @@ pub(crate) fn sale(base: &mut Base, index: u32, offsets: &[(Ref, i64)]) {
             cost,
         };
         writer.base.stock.push(head.date, recorder, row);
-        writer.entry(side(c::COST, EMPTY), goods(item, warehouse, quantity), cost, "Списана себестоимость товаров");
+        writer.entry(
+            side(c::COST, EMPTY),
+            goods(item, warehouse, quantity),
+            cost,
+            "Списана себестоимость товаров",
+        );
     }
-    writer.entry(side(c::SALES_VAT, EMPTY), side(c::VAT, TAX), vat, "НДС с реализации");
+    writer.entry(
+        side(c::SALES_VAT, EMPTY),
+        side(c::VAT, TAX),
+        vat,
+        "НДС с реализации",
+    );
 }
 
 /// Posts a purchase; `offsets` are the advances it eats.
 pub(crate) fn purchase(base: &mut Base, index: u32, offsets: &[(Ref, i64)]) {
     let recorder = Ref::new(Kind::Purchase, index);
     let document = &base.trades[1].documents[index as usize];
-    let (head, counterparty, contract, warehouse, sum) =
-        (document.head, document.counterparty, document.contract, document.warehouse, document.sum);
+    let (head, counterparty, contract, warehouse, sum) = (
+        document.head,
+        document.counterparty,
+        document.contract,
+        document.warehouse,
+        document.sum,
+    );
     let lines = document.first_line..document.first_line + document.lines;
     let supplier = [Ref::new(Kind::Counterparty, counterparty), Ref::NONE, Ref::NONE];
-    let mut writer = Writer { base, period: head.date, recorder, organization: head.organization };
+    let mut writer = Writer {
+        base,
+        period: head.date,
+        recorder,
+        organization: head.organization,
+    };
 
     writer.settle(false, true, counterparty, contract, recorder, sum);
     let debt = settlement(c::SUPPLIERS, counterparty, contract, recorder);
@@ -149,13 +236,35 @@ pub(crate) fn purchase(base: &mut Base, index: u32, offsets: &[(Ref, i64)]) {
         let line = &writer.base.trades[1].lines[at as usize];
         let (item, quantity, cost) = (line.item, line.quantity, line.sum - line.vat);
         vat += line.vat;
-        let row =
-            StockMove { mark: Mark::UNSET, receipt: true, organization: head.organization, warehouse, item, quantity, cost };
+        let row = StockMove {
+            mark: Mark::UNSET,
+            receipt: true,
+            organization: head.organization,
+            warehouse,
+            item,
+            quantity,
+            cost,
+        };
         writer.base.stock.push(head.date, recorder, row);
-        writer.entry(goods(item, warehouse, quantity), debt, cost, "Поступление товаров");
+        writer.entry(
+            goods(item, warehouse, quantity),
+            debt,
+            cost,
+            "Поступление товаров",
+        );
     }
-    writer.entry(side(c::VAT_BOUGHT, supplier), debt, vat, "НДС по приобретенным товарам");
-    writer.entry(side(c::VAT, TAX), side(c::VAT_BOUGHT, supplier), vat, "НДС принят к вычету");
+    writer.entry(
+        side(c::VAT_BOUGHT, supplier),
+        debt,
+        vat,
+        "НДС по приобретенным товарам",
+    );
+    writer.entry(
+        side(c::VAT, TAX),
+        side(c::VAT_BOUGHT, supplier),
+        vat,
+        "НДС принят к вычету",
+    );
     for (advance, part) in offsets {
         writer.settle(false, false, counterparty, contract, recorder, *part);
         writer.settle(false, true, counterparty, contract, *advance, *part);
@@ -169,10 +278,20 @@ pub(crate) fn payment(base: &mut Base, book: usize, index: u32) {
     let recorder = Ref::new(crate::model::PAYMENTS[book], index);
     let incoming = matches!(recorder.kind, Kind::BankIn | Kind::CashIn);
     let document = &base.payments[book].documents[index as usize];
-    let (head, payee, place, purpose, sum) =
-        (document.head, document.payee, document.place, document.purpose, document.sum);
+    let (head, payee, place, purpose, sum) = (
+        document.head,
+        document.payee,
+        document.place,
+        document.purpose,
+        document.sum,
+    );
     let lines = document.first_line..document.first_line + document.lines;
-    let mut writer = Writer { base, period: head.date, recorder, organization: head.organization };
+    let mut writer = Writer {
+        base,
+        period: head.date,
+        recorder,
+        organization: head.organization,
+    };
     writer.cash(incoming, place, sum);
     let here = money(place);
     match purpose {
@@ -215,7 +334,12 @@ pub(crate) fn operation(base: &mut Base, index: u32) {
     let document = &base.operations.documents[index as usize];
     let (head, title) = (document.head, document.title);
     let lines = document.first_line..document.first_line + document.lines;
-    let mut writer = Writer { base, period: head.date, recorder, organization: head.organization };
+    let mut writer = Writer {
+        base,
+        period: head.date,
+        recorder,
+        organization: head.organization,
+    };
     for at in lines {
         let line = &writer.base.operations.lines[at as usize];
         let (kind, place, sum) = (line.kind, line.place, line.sum);

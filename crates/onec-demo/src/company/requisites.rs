@@ -3,7 +3,11 @@
 use super::rng::Rng;
 
 fn control(digits: &[u8], weights: &[u32]) -> u8 {
-    let sum: u32 = digits.iter().zip(weights).map(|(digit, weight)| u32::from(*digit) * weight).sum();
+    let sum: u32 = digits
+        .iter()
+        .zip(weights)
+        .map(|(digit, weight)| u32::from(*digit) * weight)
+        .sum();
     u8::try_from(sum % 11 % 10).unwrap_or(0)
 }
 
@@ -38,7 +42,9 @@ pub(crate) fn person_inn(rng: &mut Rng, region: &str) -> String {
 pub(crate) fn ogrn(rng: &mut Rng, region: &str) -> String {
     let year = rng.range(2, 23);
     let digits = random_digits(rng, &format!("1{year:02}{region}"), 12);
-    let number = digits.iter().fold(0_u64, |value, digit| value * 10 + u64::from(*digit));
+    let number = digits
+        .iter()
+        .fold(0_u64, |value, digit| value * 10 + u64::from(*digit));
     format!("{}{}", text(&digits), number % 11 % 10)
 }
 
@@ -49,7 +55,11 @@ pub(crate) fn kpp(inn: &str) -> String {
 
 /// Whether `inn` has the right length and check digits.
 pub fn is_valid_inn(inn: &str) -> bool {
-    let digits: Vec<u8> = inn.bytes().filter(u8::is_ascii_digit).map(|byte| byte - b'0').collect();
+    let digits: Vec<u8> = inn
+        .bytes()
+        .filter(u8::is_ascii_digit)
+        .map(|byte| byte - b'0')
+        .collect();
     match digits.len() {
         _ if digits.len() != inn.len() => false,
         10 => control(&digits[..9], &[2, 4, 10, 3, 5, 9, 4, 6, 8]) == digits[9],

@@ -8,7 +8,9 @@ pub(crate) struct Rng {
 impl Rng {
     /// A generator started from `seed`.
     pub(crate) fn new(seed: u64) -> Self {
-        let mut rng = Self { state: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x2545_f491_4f6c_dd1d };
+        let mut rng = Self {
+            state: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x2545_f491_4f6c_dd1d,
+        };
         rng.next();
         rng.next();
         rng

@@ -159,7 +159,7 @@ impl State {
                 }
                 let liking = *self.rng.pick(&[1_u32, 1, 1, 2, 2, 3, 4, 6, 8]);
                 self.shelves[store].extend((0..liking).map(|_| item));
-                let value = 900_000 + i64::from(liking) * 750_000;
+                let value = 1_200_000 + i64::from(liking) * 950_000;
                 self.cell(store, item).lot = (value / price.max(1)).clamp(4, 1500);
             }
         }
@@ -207,7 +207,9 @@ impl State {
     /// `expected` hundredths of an event a day, give or take `spread` percent, as a whole number.
     pub(crate) fn around(&mut self, expected: i64, spread: i64) -> usize {
         let wide = expected * 100;
-        let thrown = self.rng.range(wide * (100 - spread) / 100, wide * (100 + spread) / 100);
+        let thrown = self
+            .rng
+            .range(wide * (100 - spread) / 100, wide * (100 + spread) / 100);
         let rest = usize::try_from(thrown % 10_000 / 10).unwrap_or(0);
         usize::try_from(thrown / 10_000).unwrap_or(0) + usize::from(self.rng.chance(rest))
     }
@@ -216,7 +218,14 @@ impl State {
     pub(crate) fn head(&mut self, kind: Kind, organization: u8, user: u8, date: Stamp) -> Head {
         let number = self.numbers.entry((kind, organization)).or_insert(0);
         *number += 1;
-        Head { date, number: *number, organization, user, posted: true, deleted: false }
+        Head {
+            date,
+            number: *number,
+            organization,
+            user,
+            posted: true,
+            deleted: false,
+        }
     }
 
     /// The cell of an item in a store.
@@ -228,13 +237,19 @@ impl State {
     /// Plans an event `days` from now.
     pub(crate) fn later(&mut self, days: i64, event: Event) {
         let days = u32::try_from(days.max(1)).unwrap_or(1);
-        self.events.entry(self.day_start + days * DAY).or_default().push(event);
+        self.events
+            .entry(self.day_start + days * DAY)
+            .or_default()
+            .push(event);
     }
 
     /// Takes the events planned for today and for the days off before it.
     pub(crate) fn due_events(&mut self) -> Vec<Event> {
         let later = self.events.split_off(&(self.day_start + 1));
-        std::mem::replace(&mut self.events, later).into_values().flatten().collect()
+        std::mem::replace(&mut self.events, later)
+            .into_values()
+            .flatten()
+            .collect()
     }
 
     /// Takes up to `sum` of the advances under a contract, oldest first.

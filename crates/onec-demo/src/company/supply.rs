@@ -1,16 +1,16 @@
 //! Purchases: what is wanted, ordered, delivered.
 
 use super::catalogs::{FIRST_ITEM, STORES};
+use super::money;
 use super::postings;
 use super::state::{Event, Need, Open, Order, State};
 use super::trade::{self, Pick};
-use super::money;
 use crate::calendar::DAY;
 
 /// Days after which a small order is sent anyway.
-const PATIENCE: u32 = 12;
+const PATIENCE: u32 = 24;
 /// Lines that make an order worth sending at once.
-const ENOUGH: usize = 6;
+const ENOUGH: usize = 8;
 
 /// Which supplier an item is bought from this time.
 fn supplier_of(state: &mut State, item: u32) -> u32 {
@@ -33,7 +33,15 @@ pub(crate) fn want(state: &mut State, store: usize, item: u32) {
         let supplier = supplier_of(state, item);
         let since = state.day_start;
         let quantity = i32::try_from(lot).unwrap_or(1);
-        state.needs.entry((store, supplier)).or_insert_with(|| Need { since, lines: Vec::new() }).lines.push((item, quantity));
+        state
+            .needs
+            .entry((store, supplier))
+            .or_insert_with(|| Need {
+                since,
+                lines: Vec::new(),
+            })
+            .lines
+            .push((item, quantity));
     }
 }
 
@@ -44,7 +52,6 @@ pub(crate) fn fill_stores(state: &mut State, first_half: bool) {
         for store in 0..STORES.len() {
             for item in FIRST_ITEM..u32::try_from(state.base.items.len()).unwrap_or(0) {
                 want(state, store, item);
-                want_more(state, store, item);
             }
         }
     }
@@ -52,22 +59,16 @@ pub(crate) fn fill_stores(state: &mut State, first_half: bool) {
     let half = if first_half { keys.len() / 2 } else { 0 };
     for (store, supplier) in keys.into_iter().skip(half) {
         if let Some(need) = state.needs.remove(&(store, supplier)) {
-            deliver(state, &Order { store, supplier, lines: merged(need.lines) });
+            deliver(
+                state,
+                &Order {
+                    store,
+                    supplier,
+                    lines: merged(need.lines),
+                },
+            );
         }
     }
-}
-
-/// At the opening each item is bought a lot more than the reorder point asks for.
-fn want_more(state: &mut State, store: usize, item: u32) {
-    let lot = state.cell(store, item).lot;
-    if lot == 0 {
-        return;
-    }
-    state.cell(store, item).ordered += lot;
-    let supplier = supplier_of(state, item);
-    let since = state.day_start;
-    let quantity = i32::try_from(lot).unwrap_or(1);
-    state.needs.entry((store, supplier)).or_insert_with(|| Need { since, lines: Vec::new() }).lines.push((item, quantity));
 }
 
 fn merged(lines: Vec<(u32, i32)>) -> Vec<(u32, i32)> {
@@ -91,8 +92,14 @@ pub(crate) fn order_goods(state: &mut State) {
         .map(|(key, _)| *key)
         .collect();
     for (store, supplier) in ripe {
-        let Some(need) = state.needs.remove(&(store, supplier)) else { continue };
-        let order = Order { store, supplier, lines: need.lines };
+        let Some(need) = state.needs.remove(&(store, supplier)) else {
+            continue;
+        };
+        let order = Order {
+            store,
+            supplier,
+            lines: need.lines,
+        };
         let careful = supplier % 9 == 4;
         if careful && money::pay_ahead(state, &order) {
             state.later(3, Event::Delivery(order));
@@ -110,7 +117,11 @@ pub(crate) fn quote(state: &mut State, order: &Order) -> Vec<Pick> {
         // Each supplier asks for its own share of the selling price.
         let share = 640 + i64::from(order.supplier * 37 % 9) * 10;
         let price = (state.prices[*item as usize] * share / 1000).max(1);
-        picks.push(Pick { item: *item, quantity: *quantity, price });
+        picks.push(Pick {
+            item: *item,
+            quantity: *quantity,
+            price,
+        });
     }
     picks
 }
@@ -118,7 +129,9 @@ pub(crate) fn quote(state: &mut State, order: &Order) -> Vec<Pick> {
 /// Goods arrive: the purchase is written and posted.
 pub(crate) fn deliver(state: &mut State, order: &Order) {
     let (organization, _) = STORES[order.store];
-    let Some(contract) = state.base.contract_of(order.supplier, organization, false) else { return };
+    let Some(contract) = state.base.contract_of(order.supplier, organization, false) else {
+        return;
+    };
     let picks = quote(state, order);
     let sum = trade::write(state, 1, order.store, order.supplier, contract, &picks, true);
     let purchase = u32::try_from(state.base.trades[1].documents.len() - 1).unwrap_or(0);
@@ -140,7 +153,11 @@ pub(crate) fn deliver(state: &mut State, order: &Order) {
     if rest > 0 {
         let term = u32::from(state.base.contracts[contract as usize].term);
         let due = state.day_start + term * DAY;
-        state.bills.entry(contract).or_default().push(Open { deal: purchase, rest, due });
+        state.bills.entry(contract).or_default().push(Open {
+            deal: purchase,
+            rest,
+            due,
+        });
         let days = i64::from(term) - state.rng.range(0, 3);
         state.later(days, Event::PaySupplier { contract, tries: 0 });
     }
@@ -151,7 +168,11 @@ pub(crate) fn draft(state: &mut State) {
     let at = state.rng.below(state.supplier_list.len());
     let supplier = state.supplier_list[at];
     let lines = vec![(*state.rng.pick(&state.shelves[0]), 10), (FIRST_ITEM, 5)];
-    let order = Order { store: 0, supplier, lines: merged(lines) };
+    let order = Order {
+        store: 0,
+        supplier,
+        lines: merged(lines),
+    };
     if let Some(contract) = state.base.contract_of(supplier, 0, false) {
         let picks = quote(state, &order);
         trade::write(state, 1, 0, supplier, contract, &picks, false);

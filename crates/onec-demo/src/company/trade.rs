@@ -27,7 +27,11 @@ pub(crate) fn wholesale(state: &mut State) {
     }
     let at = state.rng.below(state.buyers[organization].len());
     let (counterparty, contract) = state.buyers[organization][at];
-    let store = if organization == 1 { 2 } else { usize::from(state.rng.chance(280)) };
+    let store = if organization == 1 {
+        2
+    } else {
+        usize::from(state.rng.chance(280))
+    };
     let habit = state.base.counterparties[counterparty as usize].habit;
     let size = state.rng.range(300_000, 2_400_000);
     let rows = state.rng.below(7) + 1;
@@ -55,7 +59,13 @@ pub(crate) fn prepaid(state: &mut State, contract: u32, sum: i64) {
     };
     let store = if organization == 1 { 2 } else { 0 };
     let rows = 1 + usize::try_from(sum / 1_500_000).unwrap_or(0).min(6);
-    let picks = choose(state, store, counterparty, rows, sum / i64::try_from(rows).unwrap_or(1));
+    let picks = choose(
+        state,
+        store,
+        counterparty,
+        rows,
+        sum / i64::try_from(rows).unwrap_or(1),
+    );
     if picks.is_empty() {
         state.later(2, Event::PrepaidSale { contract, sum });
     } else {
@@ -66,9 +76,13 @@ pub(crate) fn prepaid(state: &mut State, contract: u32, sum: i64) {
 /// A sale in the shop, paid at once.
 pub(crate) fn retail(state: &mut State) {
     let named = state.rng.chance(450) && !state.visitors.is_empty();
-    let (counterparty, contract) = if named { *state.rng.pick(&state.visitors) } else { (PASSER_BY, 0) };
+    let (counterparty, contract) = if named {
+        *state.rng.pick(&state.visitors)
+    } else {
+        (PASSER_BY, 0)
+    };
     let rows = state.rng.below(4) + 1;
-    let size = state.rng.range(20_000, 450_000);
+    let size = state.rng.range(40_000, 850_000);
     let picks = choose(state, RETAIL, counterparty, rows, size);
     if let Some(sale) = (!picks.is_empty()).then(|| sell(state, RETAIL, counterparty, contract, &picks)) {
         money::customer_pays(state, contract, sale, 1000);
@@ -121,7 +135,11 @@ fn choose(state: &mut State, store: usize, counterparty: u32, rows: usize, size:
         let wanted = (size * state.rng.range(40, 160) / 100 / price.max(1)).max(1);
         let quantity = wanted.min(state.cell(store, item).quantity);
         if quantity > 0 {
-            picks.push(Pick { item, quantity: i32::try_from(quantity).unwrap_or(1), price });
+            picks.push(Pick {
+                item,
+                quantity: i32::try_from(quantity).unwrap_or(1),
+                price,
+            });
         }
     }
     picks
@@ -160,7 +178,15 @@ pub(crate) fn write(
         });
     }
     let lines = u32::try_from(picks.len()).unwrap_or(0);
-    trades.documents.push(Trade { head, counterparty, contract, warehouse, first_line, lines, sum });
+    trades.documents.push(Trade {
+        head,
+        counterparty,
+        contract,
+        warehouse,
+        first_line,
+        lines,
+        sum,
+    });
     sum
 }
 
@@ -201,7 +227,11 @@ fn sell(state: &mut State, store: usize, counterparty: u32, contract: u32, picks
     if rest > 0 {
         let term = u32::from(state.base.contracts[contract as usize].term);
         let due = state.day_start + term * DAY;
-        state.debts.entry(contract).or_default().push(Open { deal: sale, rest, due });
+        state.debts.entry(contract).or_default().push(Open {
+            deal: sale,
+            rest,
+            due,
+        });
         plan_payment(state, counterparty, contract, sale, i64::from(term));
     }
     sale
@@ -216,6 +246,12 @@ fn plan_payment(state: &mut State, counterparty: u32, contract: u32, sale: u32, 
         Habit::Late => (term + state.rng.range(12, 50), state.rng.range(40, 70) * 10),
         Habit::Bad => (term + state.rng.range(30, 70), state.rng.range(20, 50) * 10),
     };
-    state.later(days, Event::CustomerPays { contract, sale, permille });
+    state.later(
+        days,
+        Event::CustomerPays {
+            contract,
+            sale,
+            permille,
+        },
+    );
 }
-

@@ -54,14 +54,23 @@ fn field(out: &mut String, base: &Base, source: &Source, row: Row, at: usize) {
     let value = source.value(base, row, at);
     property(out, base, name, &value);
     if edm == Edm::Composite {
-        property(out, base, &format!("{name}_Type"), &Value::text(type_name(&value)));
+        property(
+            out,
+            base,
+            &format!("{name}_Type"),
+            &Value::text(type_name(&value)),
+        );
     }
 }
 
 /// A single property as a document.
 pub(crate) fn one_property(base: &Base, name: &str, value: &Value<'_>) -> String {
     let text = text_of(base, value).unwrap_or_default();
-    let null = if *value == Value::Null { " m:null=\"true\"" } else { "" };
+    let null = if *value == Value::Null {
+        " m:null=\"true\""
+    } else {
+        ""
+    };
     format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<d:{name} xmlns:d=\"{DATA}\" xmlns:m=\"{META}\"{null}>{}</d:{name}>",
         escape(&text)
@@ -72,7 +81,9 @@ impl Writer {
     /// An entry of a feed, or alone with `alone`.
     pub(crate) fn entry(&self, out: &mut String, row: Row, alone: bool) {
         let base = &*self.base;
-        let Some(set) = self.source.set() else { return self.element(out, row) };
+        let Some(set) = self.source.set() else {
+            return self.element(out, row);
+        };
         let link = format!("{}{}", set.name, key_of(base, set, row));
         if alone {
             out.push_str("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
@@ -92,7 +103,9 @@ impl Writer {
             set.name
         ));
         for at in &self.view.columns {
-            let Some(name) = navigation_name(self.source.field(*at)) else { continue };
+            let Some(name) = navigation_name(self.source.field(*at)) else {
+                continue;
+            };
             if target(&self.source.value(base, row, *at)).is_some() {
                 out.push_str(&format!(
                     "<link rel=\"{DATA}/related/{name}\" href=\"{}/{name}\" \
@@ -101,7 +114,10 @@ impl Writer {
                 ));
             }
         }
-        out.push_str(&format!("<link rel=\"edit\" href=\"{}\" title=\"edit-link\"/>", escape(&link)));
+        out.push_str(&format!(
+            "<link rel=\"edit\" href=\"{}\" title=\"edit-link\"/>",
+            escape(&link)
+        ));
         out.push_str(&format!(
             "<content type=\"application/xml\"><m:properties xmlns:d=\"{DATA}\" xmlns:m=\"{META}\">"
         ));
@@ -127,12 +143,21 @@ impl Writer {
         }
         for at in &self.view.presentations {
             let (name, edm) = self.source.field(*at);
-            let plain = if edm == Edm::Own { "Ref" } else { navigation_name((name, edm)).unwrap_or(name) };
+            let plain = if edm == Edm::Own {
+                "Ref"
+            } else {
+                navigation_name((name, edm)).unwrap_or(name)
+            };
             let shown = match self.source.value(base, row, *at) {
                 Value::Key(found) | Value::Composite(found) => base.presentation(found),
                 _ => String::new(),
             };
-            property(out, base, &format!("{plain}____Presentation"), &Value::text(shown));
+            property(
+                out,
+                base,
+                &format!("{plain}____Presentation"),
+                &Value::text(shown),
+            );
         }
         let Some(set) = self.source.set() else { return };
         for (part, columns) in &self.view.parts {
@@ -140,7 +165,10 @@ impl Writer {
             let rows = Source::Set(part.set);
             let type_name = row_type(&set.name, part.name);
             let lines = (part.range)(base, row);
-            let head = format!("<d:{} m:type=\"Collection(StandardODATA.{type_name})\"", part.name);
+            let head = format!(
+                "<d:{} m:type=\"Collection(StandardODATA.{type_name})\"",
+                part.name
+            );
             if lines.is_empty() {
                 out.push_str(&format!("{head}/>"));
                 continue;
@@ -160,5 +188,9 @@ impl Writer {
 
 /// Name of the complex type of a tabular part's rows, or of a record set's.
 pub(crate) fn row_type(set: &str, part: &str) -> String {
-    if part == "RecordSet" { format!("{set}_RowType") } else { format!("{set}_{part}_RowType") }
+    if part == "RecordSet" {
+        format!("{set}_RowType")
+    } else {
+        format!("{set}_{part}_RowType")
+    }
 }

@@ -11,7 +11,11 @@ pub(crate) struct Refusal {
 
 impl Refusal {
     fn new(status: u16, code: i32, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into() }
+        Self {
+            status,
+            code,
+            message: message.into(),
+        }
     }
 
     /// 0: a query option nobody knows.
@@ -21,7 +25,11 @@ impl Refusal {
 
     /// 1: a literal that cannot be read.
     pub(crate) fn value(text: &str, edm: &str) -> Self {
-        Self::new(400, 1, format!("Не удалось разобрать строку '{text}' как значение типа {edm}!"))
+        Self::new(
+            400,
+            1,
+            format!("Не удалось разобрать строку '{text}' как значение типа {edm}!"),
+        )
     }
 
     /// 2: a request that makes no sense as such.
@@ -31,12 +39,20 @@ impl Refusal {
 
     /// 3: a representation that is not offered.
     pub(crate) fn representation(format: &str) -> Self {
-        Self::new(406, 3, format!("Формат представления \"{format}\" не поддерживается"))
+        Self::new(
+            406,
+            3,
+            format!("Формат представления \"{format}\" не поддерживается"),
+        )
     }
 
     /// 4: a value out of place.
     pub(crate) fn bad_value(option: &str, value: &str) -> Self {
-        Self::new(400, 4, format!("Неверное значение \"{value}\" параметра {option}"))
+        Self::new(
+            400,
+            4,
+            format!("Неверное значение \"{value}\" параметра {option}"),
+        )
     }
 
     /// 6: a method the entity does not have.
@@ -61,7 +77,11 @@ impl Refusal {
 
     /// 9: no object with this key.
     pub(crate) fn not_found(set: &str) -> Self {
-        Self::new(404, 9, format!("Экземпляр сущности \"{set}\" не найден по переданному ключу."))
+        Self::new(
+            404,
+            9,
+            format!("Экземпляр сущности \"{set}\" не найден по переданному ключу."),
+        )
     }
 
     /// 12: an argument of a function that is not right.
@@ -76,12 +96,20 @@ impl Refusal {
 
     /// 19: an HTTP method the resource does not take.
     pub(crate) fn http_method(method: &str) -> Self {
-        Self::new(405, 19, format!("Метод HTTP {method} не поддерживается для данного ресурса"))
+        Self::new(
+            405,
+            19,
+            format!("Метод HTTP {method} не поддерживается для данного ресурса"),
+        )
     }
 
     /// 20: something in the answer the user may not see.
     pub(crate) fn rights() -> Self {
-        Self::new(401, 20, "Недостаточно прав доступа: у пользователя недостаточно прав на исполнение операции над базой данных.")
+        Self::new(
+            401,
+            20,
+            "Недостаточно прав доступа: у пользователя недостаточно прав на исполнение операции над базой данных.",
+        )
     }
 
     /// An order comparison of references, which the query language does not have.

@@ -110,7 +110,11 @@ pub(crate) enum Expression {
     Arithmetic(Arithmetic, Box<Self>, Box<Self>),
     Call(Function, Vec<Self>),
     /// `any` or, when `every`, `all` over the rows of a tabular part.
-    Lambda { part: usize, every: bool, body: Option<Box<Self>> },
+    Lambda {
+        part: usize,
+        every: bool,
+        body: Option<Box<Self>>,
+    },
     /// The reference if it is of the kind, else null.
     Cast(Box<Self>, Kind),
     IsOf(Box<Self>, Kind),
@@ -129,7 +133,12 @@ pub(crate) struct Context<'a> {
 impl<'a> Context<'a> {
     /// A row of a source.
     pub(crate) fn new(base: &'a Base, source: &'a Source, row: Row) -> Self {
-        Self { base, source, row, inner: None }
+        Self {
+            base,
+            source,
+            row,
+            inner: None,
+        }
     }
 }
 
@@ -142,11 +151,17 @@ impl Path {
             _ => context.source.value(base, context.row, self.first),
         };
         for step in &self.steps {
-            let Some(object) = target(&value) else { return Value::Null };
-            let Some(set) = SCHEMA.of(object.kind) else { return Value::Null };
+            let Some(object) = target(&value) else {
+                return Value::Null;
+            };
+            let Some(set) = SCHEMA.of(object.kind) else {
+                return Value::Null;
+            };
             let set = &SCHEMA.sets[set];
             value = match step {
-                Step::Known(kind, column) if object.kind == *kind => (set.columns[*column].get)(base, object.index),
+                Step::Known(kind, column) if object.kind == *kind => {
+                    (set.columns[*column].get)(base, object.index)
+                }
                 Step::Known(..) => return Value::Null,
                 Step::Named(name) => match set.column(name) {
                     Some(column) => (set.columns[column].get)(base, object.index),
@@ -154,7 +169,11 @@ impl Path {
                 },
             };
         }
-        if self.type_name { Value::text(type_name(&value)) } else { value }
+        if self.type_name {
+            Value::text(type_name(&value))
+        } else {
+            value
+        }
     }
 }
 
@@ -166,7 +185,9 @@ impl Expression {
             Self::Path(path) if path.type_name => false,
             Self::Path(path) => {
                 let edm = match path.steps.last() {
-                    Some(Step::Known(kind, column)) => SCHEMA.of(*kind).map(|set| SCHEMA.sets[set].columns[*column].edm),
+                    Some(Step::Known(kind, column)) => {
+                        SCHEMA.of(*kind).map(|set| SCHEMA.sets[set].columns[*column].edm)
+                    }
                     Some(Step::Named(_)) => None,
                     None if path.inner => None,
                     None => Some(source.field(path.first).1),
@@ -191,20 +212,32 @@ impl Expression {
             Self::And(a, b) => Value::Bool(a.holds(context)? && b.holds(context)?),
             Self::Or(a, b) => Value::Bool(a.holds(context)? || b.holds(context)?),
             Self::Not(a) => Value::Bool(!a.holds(context)?),
-            Self::Compare(how, a, b) => Value::Bool(compare(*how, &a.value(context)?, &b.value(context)?, context.base)?),
+            Self::Compare(how, a, b) => Value::Bool(compare(
+                *how,
+                &a.value(context)?,
+                &b.value(context)?,
+                context.base,
+            )?),
             Self::Arithmetic(how, a, b) => arithmetic(*how, &a.value(context)?, &b.value(context)?),
             Self::Call(function, arguments) => {
-                let values = arguments.iter().map(|one| one.value(context)).collect::<Result<Vec<_>, _>>()?;
+                let values = arguments
+                    .iter()
+                    .map(|one| one.value(context))
+                    .collect::<Result<Vec<_>, _>>()?;
                 call(*function, &values)
             }
-            Self::Lambda { part, every, body } => Value::Bool(lambda(*part, *every, body.as_deref(), context)?),
+            Self::Lambda { part, every, body } => {
+                Value::Bool(lambda(*part, *every, body.as_deref(), context)?)
+            }
             Self::Cast(inner, kind) => match inner.value(context)? {
                 Value::Key(found) | Value::Composite(found) if found.kind == *kind => Value::Composite(found),
                 _ => Value::Null,
             },
             Self::IsOf(inner, kind) => {
                 let value = inner.value(context)?;
-                Value::Bool(matches!(value, Value::Key(found) | Value::Composite(found) if found.kind == *kind))
+                Value::Bool(
+                    matches!(value, Value::Key(found) | Value::Composite(found) if found.kind == *kind),
+                )
             }
         })
     }
@@ -229,7 +262,9 @@ fn compare(how: Comparison, a: &Value<'_>, b: &Value<'_>, base: &Base) -> Result
 }
 
 fn arithmetic(how: Arithmetic, a: &Value<'_>, b: &Value<'_>) -> Value<'static> {
-    let (Value::Number(a), Value::Number(b)) = (a, b) else { return Value::Null };
+    let (Value::Number(a), Value::Number(b)) = (a, b) else {
+        return Value::Null;
+    };
     let result = match how {
         Arithmetic::Add => a.checked_add(*b),
         Arithmetic::Sub => a.checked_sub(*b),
@@ -239,11 +274,21 @@ fn arithmetic(how: Arithmetic, a: &Value<'_>, b: &Value<'_>) -> Value<'static> {
     result.map_or(Value::Null, Value::Number)
 }
 
-fn lambda(part: usize, every: bool, body: Option<&Expression>, context: &Context<'_>) -> Result<bool, Refusal> {
-    let Some(part) = context.source.set().and_then(|set| set.parts.get(part)) else { return Ok(false) };
+fn lambda(
+    part: usize,
+    every: bool,
+    body: Option<&Expression>,
+    context: &Context<'_>,
+) -> Result<bool, Refusal> {
+    let Some(part) = context.source.set().and_then(|set| set.parts.get(part)) else {
+        return Ok(false);
+    };
     for row in (part.range)(context.base, context.row) {
         let Some(body) = body else { return Ok(true) };
-        let inner = Context { inner: Some((part.set, row)), ..*context };
+        let inner = Context {
+            inner: Some((part.set, row)),
+            ..*context
+        };
         if body.holds(&inner)? != every {
             return Ok(!every);
         }
@@ -270,7 +315,8 @@ fn call(function: Function, values: &[Value<'_>]) -> Value<'static> {
         Function::EndsWith => pair(0, 1, |whole, part| whole.trim_end_matches(' ').ends_with(part)),
         Function::Like => match (text(0), text(1)) {
             (Some(whole), Some(pattern)) => {
-                let (whole, pattern): (Vec<char>, Vec<char>) = (whole.chars().collect(), pattern.chars().collect());
+                let (whole, pattern): (Vec<char>, Vec<char>) =
+                    (whole.chars().collect(), pattern.chars().collect());
                 Value::Bool(like(&whole, &pattern))
             }
             _ => Value::Bool(false),
@@ -312,7 +358,9 @@ fn date_part(function: Function, date: NaiveDateTime) -> i64 {
 
 /// Positions count from 1, as in the query language.
 fn substring(values: &[Value<'_>]) -> Value<'static> {
-    let (Value::Text(text), Value::Number(from)) = (&values[0], &values[1]) else { return Value::Null };
+    let (Value::Text(text), Value::Number(from)) = (&values[0], &values[1]) else {
+        return Value::Null;
+    };
     let skip = from.to_usize().unwrap_or(1).saturating_sub(1);
     let length = match values.get(2) {
         Some(Value::Number(length)) => length.to_usize().unwrap_or(0),
@@ -333,14 +381,21 @@ fn like(text: &[char], pattern: &[char]) -> bool {
 }
 
 fn date_add(values: &[Value<'_>]) -> Value<'static> {
-    let (Value::Date(date), Value::Text(unit), Value::Number(count)) = (&values[0], &values[1], &values[2]) else {
+    let (Value::Date(date), Value::Text(unit), Value::Number(count)) = (&values[0], &values[1], &values[2])
+    else {
         return Value::Null;
     };
-    let Some(count) = count.to_i64() else { return Value::Null };
+    let Some(count) = count.to_i64() else {
+        return Value::Null;
+    };
     let months = |per: i64| {
         let total = count * per;
         let step = Months::new(u32::try_from(total.unsigned_abs()).unwrap_or(0));
-        if total < 0 { date.checked_sub_months(step) } else { date.checked_add_months(step) }
+        if total < 0 {
+            date.checked_sub_months(step)
+        } else {
+            date.checked_add_months(step)
+        }
     };
     let moved = match unit.to_lowercase().as_str() {
         "second" => Duration::try_seconds(count).and_then(|step| date.checked_add_signed(step)),

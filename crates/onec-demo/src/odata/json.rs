@@ -60,7 +60,7 @@ pub(crate) fn text_of(base: &Base, value: &Value<'_>) -> Option<String> {
         Value::Key(found) => base.guid(*found).to_string(),
         Value::Composite(found) => match found.kind {
             Kind::Nothing => String::new(),
-            Kind::TaxKind => crate::company::catalogs::TAX_KIND.to_owned(),
+            Kind::TaxPayment => crate::company::catalogs::TAX_KIND.to_owned(),
             _ => base.guid(*found).to_string(),
         },
     })
@@ -124,7 +124,10 @@ impl Writer {
         if let (Metadata::Full, Some(set)) = (self.metadata, set) {
             let key = key_of(base, set, row);
             string(members.name("odata.type"), &format!("StandardODATA.{}", set.name));
-            string(members.name("odata.id"), &format!("{}{}{key}", self.root, set.name));
+            string(
+                members.name("odata.id"),
+                &format!("{}{}{key}", self.root, set.name),
+            );
             string(members.name("odata.editLink"), &format!("{}{key}", set.name));
         }
         let mut columns = self.view.columns.clone();
@@ -136,7 +139,11 @@ impl Writer {
         }
         for at in &self.view.presentations {
             let field = self.source.field(*at);
-            let plain = if field.1 == Edm::Own { "Ref" } else { navigation_name(field).unwrap_or(field.0) };
+            let plain = if field.1 == Edm::Own {
+                "Ref"
+            } else {
+                navigation_name(field).unwrap_or(field.0)
+            };
             let found = match self.source.value(base, row, *at) {
                 Value::Key(found) | Value::Composite(found) => base.presentation(found),
                 _ => String::new(),
@@ -147,7 +154,11 @@ impl Writer {
         for (part, columns) in &self.view.parts {
             let part = &set.parts[*part];
             let rows = Source::Set(part.set);
-            let whole: Vec<usize> = if columns.is_empty() { (0..rows.width()).collect() } else { columns.clone() };
+            let whole: Vec<usize> = if columns.is_empty() {
+                (0..rows.width()).collect()
+            } else {
+                columns.clone()
+            };
             let out = members.name(part.name);
             out.push('[');
             let mut first = true;
@@ -181,13 +192,18 @@ impl Writer {
         let base = &*self.base;
         let mut key = None;
         for at in columns {
-            let Some(name) = navigation_name(self.source.field(*at)) else { continue };
+            let Some(name) = navigation_name(self.source.field(*at)) else {
+                continue;
+            };
             if self.view.expanded.iter().any(|expanded| expanded.column == *at) {
                 continue;
             }
             if target(&self.source.value(base, row, *at)).is_some() {
                 let key = key.get_or_insert_with(|| key_of(base, set, row));
-                string(members.name(&format!("{name}@navigationLinkUrl")), &format!("{}{key}/{name}", set.name));
+                string(
+                    members.name(&format!("{name}@navigationLinkUrl")),
+                    &format!("{}{key}/{name}", set.name),
+                );
             }
         }
     }
@@ -197,14 +213,19 @@ impl Writer {
 fn object(out: &mut String, base: &Base, expanded: &Expanded, value: &Value<'_>) {
     let found = target(value).filter(|found| expanded.kind.is_none_or(|kind| kind == found.kind));
     let found = found.and_then(|found| SCHEMA.of(found.kind).map(|set| (found, set)));
-    let Some((found, at)) = found else { return out.push_str("null") };
+    let Some((found, at)) = found else {
+        return out.push_str("null");
+    };
     let source = Source::Set(at);
     let set = &SCHEMA.sets[at];
     let view = everything(&source);
     out.push('{');
     let mut members = Members { out, first: true };
     for column in view.columns {
-        let wanted = expanded.names.as_ref().is_none_or(|names| names.iter().any(|name| name == source.field(column).0));
+        let wanted = expanded
+            .names
+            .as_ref()
+            .is_none_or(|names| names.iter().any(|name| name == source.field(column).0));
         if wanted {
             members.field(base, &source, found.index, column);
         }

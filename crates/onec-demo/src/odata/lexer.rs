@@ -81,12 +81,18 @@ fn quoted(chars: &[char], at: &mut usize, option: &str) -> Result<String, Refusa
 fn number(chars: &[char], at: &mut usize, option: &str) -> Result<Decimal, Refusal> {
     let start = *at;
     *at += 1;
-    while chars.get(*at).is_some_and(|next| next.is_ascii_digit() || *next == '.') {
+    while chars
+        .get(*at)
+        .is_some_and(|next| next.is_ascii_digit() || *next == '.')
+    {
         *at += 1;
     }
     let text: String = chars[start..*at].iter().collect();
     // A type suffix (10L, 10.5M, 10d) means nothing here.
-    if chars.get(*at).is_some_and(|next| matches!(next, 'L' | 'l' | 'M' | 'm' | 'd' | 'D' | 'f')) {
+    if chars
+        .get(*at)
+        .is_some_and(|next| matches!(next, 'L' | 'l' | 'M' | 'm' | 'd' | 'D' | 'f'))
+    {
         *at += 1;
     }
     text.parse().map_err(|_| Refusal::parse(option))
@@ -94,7 +100,10 @@ fn number(chars: &[char], at: &mut usize, option: &str) -> Result<Decimal, Refus
 
 fn word(chars: &[char], at: &mut usize, option: &str) -> Result<Token, Refusal> {
     let start = *at;
-    while chars.get(*at).is_some_and(|next| next.is_alphanumeric() || matches!(next, '_' | '.' | '$')) {
+    while chars
+        .get(*at)
+        .is_some_and(|next| next.is_alphanumeric() || matches!(next, '_' | '.' | '$'))
+    {
         *at += 1;
     }
     let name: String = chars[start..*at].iter().collect();
@@ -104,11 +113,15 @@ fn word(chars: &[char], at: &mut usize, option: &str) -> Result<Token, Refusal> 
     match name.as_str() {
         "guid" => {
             let text = quoted(chars, at, option)?;
-            text.parse().map(Token::Guid).map_err(|_| Refusal::value(&text, "Edm.Guid"))
+            text.parse()
+                .map(Token::Guid)
+                .map_err(|_| Refusal::value(&text, "Edm.Guid"))
         }
         "datetime" => {
             let text = quoted(chars, at, option)?;
-            moment(&text).map(Token::Date).ok_or_else(|| Refusal::value(&text, "Edm.DateTime"))
+            moment(&text)
+                .map(Token::Date)
+                .ok_or_else(|| Refusal::value(&text, "Edm.DateTime"))
         }
         _ => Err(Refusal::parse(option)),
     }

@@ -16,7 +16,11 @@ pub(crate) fn service_xml(root: &str, published: bool) -> String {
         escape(root)
     );
     for set in SCHEMA.sets.iter().filter(|set| published && set.is_public()) {
-        let _ = write!(out, "<collection href=\"{0}\"><atom:title>{0}</atom:title></collection>", set.name);
+        let _ = write!(
+            out,
+            "<collection href=\"{0}\"><atom:title>{0}</atom:title></collection>",
+            set.name
+        );
     }
     out.push_str("</workspace></service>");
     out
@@ -35,7 +39,11 @@ pub(crate) fn service_json(root: &str, published: bool) -> String {
 
 /// The data model.
 pub(crate) fn edmx(published: bool) -> String {
-    let sets: Vec<&EntitySet> = SCHEMA.sets.iter().filter(|set| published && set.is_public()).collect();
+    let sets: Vec<&EntitySet> = SCHEMA
+        .sets
+        .iter()
+        .filter(|set| published && set.is_public())
+        .collect();
     let mut out = String::from(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
          <edmx:Edmx xmlns:edmx=\"http://schemas.microsoft.com/ado/2007/06/edmx\" Version=\"1.0\">\
@@ -55,7 +63,11 @@ pub(crate) fn edmx(published: bool) -> String {
     enumerations(&mut out);
     out.push_str("<EntityContainer Name=\"EnterpriseV8\" m:IsDefaultEntityContainer=\"true\">\n");
     for set in &sets {
-        let _ = writeln!(out, "<EntitySet Name=\"{0}\" EntityType=\"StandardODATA.{0}\"/>", set.name);
+        let _ = writeln!(
+            out,
+            "<EntitySet Name=\"{0}\" EntityType=\"StandardODATA.{0}\"/>",
+            set.name
+        );
     }
     for set in &sets {
         functions(&mut out, set);
@@ -72,7 +84,11 @@ fn properties(out: &mut String, columns: &[Column], key: &[&str]) {
 }
 
 fn property(out: &mut String, name: &str, edm: Edm, nullable: bool) {
-    let _ = writeln!(out, "<Property Name=\"{name}\" Type=\"{}\" Nullable=\"{nullable}\"/>", edm.name());
+    let _ = writeln!(
+        out,
+        "<Property Name=\"{name}\" Type=\"{}\" Nullable=\"{nullable}\"/>",
+        edm.name()
+    );
 }
 
 fn type_properties(out: &mut String, columns: &[Column], key: &[&str]) {
@@ -91,7 +107,11 @@ fn entity_type(out: &mut String, set: &EntitySet) {
     properties(out, &set.columns, set.key);
     for part in &set.parts {
         let name = row_type(&set.name, part.name);
-        let _ = writeln!(out, "<Property Name=\"{}\" Type=\"Collection(StandardODATA.{name})\" Nullable=\"false\"/>", part.name);
+        let _ = writeln!(
+            out,
+            "<Property Name=\"{}\" Type=\"Collection(StandardODATA.{name})\" Nullable=\"false\"/>",
+            part.name
+        );
     }
     type_properties(out, &set.columns, set.key);
     for (navigation, _) in links(set) {
@@ -146,8 +166,12 @@ fn complex_types(out: &mut String, set: &EntitySet) {
             _ => continue,
         };
         let _ = writeln!(out, "<ComplexType Name=\"{}_{suffix}\">", set.name);
-        let dimensions: Vec<Column> =
-            register.dimensions.iter().filter_map(|name| records.column(name)).map(|at| records.columns[at].clone()).collect();
+        let dimensions: Vec<Column> = register
+            .dimensions
+            .iter()
+            .filter_map(|name| records.column(name))
+            .map(|at| records.columns[at].clone())
+            .collect();
         properties(out, &dimensions, &[]);
         if *method != Method::Balance {
             breakdown(out);
@@ -174,8 +198,15 @@ fn breakdown(out: &mut String) {
 }
 
 fn correspondence(out: &mut String, set: &EntitySet) {
-    let Some(entries) = SCHEMA.position(&format!("{}_RecordType", set.name)) else { return };
-    let sides: Vec<Column> = SCHEMA.sets[entries].columns.iter().filter(|column| is_side(column)).cloned().collect();
+    let Some(entries) = SCHEMA.position(&format!("{}_RecordType", set.name)) else {
+        return;
+    };
+    let sides: Vec<Column> = SCHEMA.sets[entries]
+        .columns
+        .iter()
+        .filter(|column| is_side(column))
+        .cloned()
+        .collect();
     let _ = writeln!(out, "<ComplexType Name=\"{}_DrCrTurnover\">", set.name);
     properties(out, &sides, &[]);
     breakdown(out);
@@ -197,13 +228,27 @@ fn enumerations(out: &mut String) {
         ("AllowedLength", &["Fixed", "Variable"]),
         ("DateFractions", &["Date", "DateTime", "Time"]),
         ("AllowedLength", &["Fixed", "Variable"]),
-        ("ЮридическоеФизическоеЛицо", &["ФизическоеЛицо", "ЮридическоеЛицо"]),
+        (
+            "ЮридическоеФизическоеЛицо",
+            &["ФизическоеЛицо", "ЮридическоеЛицо"],
+        ),
         ("ВидыДоговоровКонтрагентов", &["СПокупателем", "СПоставщиком"]),
         ("СтавкиНДС", &["БезНДС", "НДС10", "НДС20"]),
         ("ВидыОперацийРеализацияТоваров", &["Товары", "Услуги"]),
-        ("ВидыОперацийДвиженияДенежныхСредств", &["ОплатаПокупателя", "ОплатаПоставщику", "ПеречислениеНалога", "ПрочееСписание"]),
+        (
+            "ВидыОперацийДвиженияДенежныхСредств",
+            &[
+                "ОплатаПокупателя",
+                "ОплатаПоставщику",
+                "ПеречислениеНалога",
+                "ПрочееСписание",
+            ],
+        ),
         ("ВидыПлатежейВГосБюджет", &["Налог"]),
-        ("ТипыКонтактнойИнформации", &["Адрес", "АдресЭлектроннойПочты", "Телефон"]),
+        (
+            "ТипыКонтактнойИнформации",
+            &["Адрес", "АдресЭлектроннойПочты", "Телефон"],
+        ),
         ("ТипыСкладов", &["ОптовыйСклад", "РозничныйМагазин"]),
     ];
     for (name, members) in LIST {
@@ -224,7 +269,13 @@ fn functions(out: &mut String, set: &EntitySet) {
     if let Shape::Object(kind) = set.shape
         && !kind.title().is_empty()
     {
-        for (name, parameter) in [("Post", "<Parameter Name=\"PostingModeOperational\" Type=\"Edm.Boolean\"/>"), ("Unpost", "")] {
+        for (name, parameter) in [
+            (
+                "Post",
+                "<Parameter Name=\"PostingModeOperational\" Type=\"Edm.Boolean\"/>",
+            ),
+            ("Unpost", ""),
+        ] {
             let _ = writeln!(
                 out,
                 "<FunctionImport Name=\"{name}\" IsBindable=\"true\" IsSideEffecting=\"true\">\
@@ -241,48 +292,76 @@ fn register_function(out: &mut String, set: &EntitySet, register: &Register, nam
         Method::Balance if accounting => (
             format!("{}_Balance", set.name),
             &[
-                ("AccountCondition", Edm::Text), ("Condition", Edm::Text), ("Dimensions", Edm::Text),
-                ("ExtraDimensions", Edm::Text), ("Period", Edm::Date),
+                ("AccountCondition", Edm::Text),
+                ("Condition", Edm::Text),
+                ("Dimensions", Edm::Text),
+                ("ExtraDimensions", Edm::Text),
+                ("Period", Edm::Date),
             ],
         ),
         Method::Balance => (
             format!("{}_Balance", set.name),
-            &[("Condition", Edm::Text), ("Dimensions", Edm::Text), ("Period", Edm::Date)],
+            &[
+                ("Condition", Edm::Text),
+                ("Dimensions", Edm::Text),
+                ("Period", Edm::Date),
+            ],
         ),
         Method::Turnovers if accounting => (
             format!("{}_Turnover", set.name),
             &[
-                ("AccountCondition", Edm::Text), ("BalancedAccountCondition", Edm::Text), ("Condition", Edm::Text),
-                ("Dimensions", Edm::Text), ("EndPeriod", Edm::Date), ("ExtraDimensions", Edm::Text), ("StartPeriod", Edm::Date),
+                ("AccountCondition", Edm::Text),
+                ("BalancedAccountCondition", Edm::Text),
+                ("Condition", Edm::Text),
+                ("Dimensions", Edm::Text),
+                ("EndPeriod", Edm::Date),
+                ("ExtraDimensions", Edm::Text),
+                ("StartPeriod", Edm::Date),
             ],
         ),
         Method::BalanceAndTurnovers if accounting => (
             format!("{}_BalanceAndTurnover", set.name),
             &[
-                ("AccountCondition", Edm::Text), ("Condition", Edm::Text), ("Dimensions", Edm::Text), ("EndPeriod", Edm::Date),
-                ("ExtraDimensions", Edm::Text), ("StartPeriod", Edm::Date),
+                ("AccountCondition", Edm::Text),
+                ("Condition", Edm::Text),
+                ("Dimensions", Edm::Text),
+                ("EndPeriod", Edm::Date),
+                ("ExtraDimensions", Edm::Text),
+                ("StartPeriod", Edm::Date),
             ],
         ),
         Method::DrCrTurnovers => (
             format!("{}_DrCrTurnover", set.name),
             &[
-                ("AccountCrCondition", Edm::Text), ("AccountDrCondition", Edm::Text), ("Condition", Edm::Text),
-                ("EndPeriod", Edm::Date), ("StartPeriod", Edm::Date),
+                ("AccountCrCondition", Edm::Text),
+                ("AccountDrCondition", Edm::Text),
+                ("Condition", Edm::Text),
+                ("EndPeriod", Edm::Date),
+                ("StartPeriod", Edm::Date),
             ],
         ),
         Method::RecordsWithExtDimensions => (
             format!("{}_RecordType", set.name),
             &[
-                ("Condition", Edm::Text), ("EndPeriod", Edm::Date), ("OrderBy", Edm::Text), ("StartPeriod", Edm::Date),
+                ("Condition", Edm::Text),
+                ("EndPeriod", Edm::Date),
+                ("OrderBy", Edm::Text),
+                ("StartPeriod", Edm::Date),
                 ("Top", Edm::Int64),
             ],
         ),
-        Method::SliceLast | Method::SliceFirst => {
-            (set.name.clone(), &[("Condition", Edm::Text), ("Period", Edm::Date)])
-        }
+        Method::SliceLast | Method::SliceFirst => (
+            set.name.clone(),
+            &[("Condition", Edm::Text), ("Period", Edm::Date)],
+        ),
         Method::Turnovers | Method::BalanceAndTurnovers => (
             format!("{}_{}", set.name, name.trim_end_matches('s')),
-            &[("Condition", Edm::Text), ("Dimensions", Edm::Text), ("EndPeriod", Edm::Date), ("StartPeriod", Edm::Date)],
+            &[
+                ("Condition", Edm::Text),
+                ("Dimensions", Edm::Text),
+                ("EndPeriod", Edm::Date),
+                ("StartPeriod", Edm::Date),
+            ],
         ),
     };
     let _ = write!(

@@ -76,7 +76,10 @@ const JSON: [&str; 3] = [
 
 /// Decides the format by `$format`, else by what the client takes.
 pub(crate) fn format(query: &str, accept: &str) -> Result<Format, Refusal> {
-    let option = url::options(query)?.into_iter().find(|(name, _)| name == "$format").map(|(_, value)| value);
+    let option = url::options(query)?
+        .into_iter()
+        .find(|(name, _)| name == "$format")
+        .map(|(_, value)| value);
     let text = option.unwrap_or_else(|| accept.to_owned());
     let lower = text.to_lowercase().replace(' ', "");
     if lower.contains("odata=verbose") {
@@ -91,12 +94,22 @@ pub(crate) fn format(query: &str, accept: &str) -> Result<Format, Refusal> {
             Metadata::Minimal
         }));
     }
-    let known = lower.is_empty() || ["*/*", "atom", "xml", "text/html", "text/plain"].iter().any(|one| lower.contains(one));
-    if known { Ok(Format::Atom) } else { Err(Refusal::representation(&text)) }
+    let known = lower.is_empty()
+        || ["*/*", "atom", "xml", "text/html", "text/plain"]
+            .iter()
+            .any(|one| lower.contains(one));
+    if known {
+        Ok(Format::Atom)
+    } else {
+        Err(Refusal::representation(&text))
+    }
 }
 
 fn whole(content_type: &'static str, text: String) -> Answer {
-    Answer { content_type, body: Pieces::Whole(Bytes::from(text)) }
+    Answer {
+        content_type,
+        body: Pieces::Whole(Bytes::from(text)),
+    }
 }
 
 fn json_type(metadata: Metadata) -> &'static str {
@@ -119,8 +132,14 @@ pub(crate) fn answer(base: &Arc<Base>, request: &Request<'_>) -> Result<Answer, 
     let format = format(request.query, request.accept)?;
     let Some((first, rest)) = segments.split_first() else {
         return Ok(match format {
-            Format::Atom => whole("application/atomsvc+xml;charset=utf-8", metadata::service_xml(&request.root, !request.unpublished)),
-            Format::Json(level) => whole(json_type(level), metadata::service_json(&request.root, !request.unpublished)),
+            Format::Atom => whole(
+                "application/atomsvc+xml;charset=utf-8",
+                metadata::service_xml(&request.root, !request.unpublished),
+            ),
+            Format::Json(level) => whole(
+                json_type(level),
+                metadata::service_json(&request.root, !request.unpublished),
+            ),
         });
     };
     if first.name == "$metadata" {
@@ -131,7 +150,12 @@ pub(crate) fn answer(base: &Arc<Base>, request: &Request<'_>) -> Result<Answer, 
         .position(&first.name)
         .filter(|at| !request.unpublished && SCHEMA.sets[*at].is_public())
         .ok_or_else(|| Refusal::unknown_entity(&first.name))?;
-    let session = Session { base, request, format, options };
+    let session = Session {
+        base,
+        request,
+        format,
+        options,
+    };
     match &first.arguments {
         Some(key) => session.entity(at, key, rest),
         None => session.set(at, rest),
@@ -149,7 +173,10 @@ struct Session<'a> {
 impl Session<'_> {
     fn restriction(&self) -> Option<Restriction> {
         let leave_out = self.options.allowed_only;
-        self.request.hidden.map(|organization| Restriction { organization, leave_out })
+        self.request.hidden.map(|organization| Restriction {
+            organization,
+            leave_out,
+        })
     }
 
     /// A set, a count of it, or a method of a register.
@@ -162,13 +189,25 @@ impl Session<'_> {
         }
         let set = &SCHEMA.sets[at];
         let method = set.register.as_ref().and_then(|register| {
-            let found = Method::of(register.flavour).iter().find(|known| known.0 == next.name);
+            let found = Method::of(register.flavour)
+                .iter()
+                .find(|known| known.0 == next.name);
             found.map(|found| (register, found.1))
         });
-        let Some((register, method)) = method else { return Err(Refusal::method_not_found()) };
+        let Some((register, method)) = method else {
+            return Err(Refusal::method_not_found());
+        };
         let brackets = next.arguments.as_deref().unwrap_or("");
         let hidden = self.request.hidden;
-        let (source, among) = virtual_tables::run(self.base, register, &set.name, method, brackets, &self.options, hidden)?;
+        let (source, among) = virtual_tables::run(
+            self.base,
+            register,
+            &set.name,
+            method,
+            brackets,
+            &self.options,
+            hidden,
+        )?;
         match tail {
             [] => {
                 let context = match &source {
@@ -188,7 +227,12 @@ impl Session<'_> {
         Ok(whole("text/plain;charset=utf-8", format!("\u{feff}{number}")))
     }
 
-    fn collection(&self, source: Source, among: Option<Vec<Row>>, context: String) -> Result<Answer, Refusal> {
+    fn collection(
+        &self,
+        source: Source,
+        among: Option<Vec<Row>>,
+        context: String,
+    ) -> Result<Answer, Refusal> {
         let page = query::run(self.base, &source, among, &self.options, self.restriction())?;
         if self.request.most_rows.is_some_and(|most| page.rows.len() > most) {
             return Err(Refusal::internal("The device is full '/tmp/v8_3F2A_17.tmp'"));
@@ -211,7 +255,13 @@ impl Session<'_> {
         }
         head.push_str("\n\"value\": [");
         let root = self.request.root.clone();
-        let writer = json::Writer { base: Arc::clone(self.base), source, view: page.view, metadata, root };
+        let writer = json::Writer {
+            base: Arc::clone(self.base),
+            source,
+            view: page.view,
+            metadata,
+            root,
+        };
         let write = move |out: &mut String, row: Row, first: bool| {
             if !first {
                 out.push(',');
@@ -219,21 +269,34 @@ impl Session<'_> {
             writer.row(out, row);
         };
         let body = pieces(head, page.rows, "]\n}".to_owned(), write);
-        Answer { content_type: json_type(metadata), body }
+        Answer {
+            content_type: json_type(metadata),
+            body,
+        }
     }
 
     fn atom(&self, source: Source, page: Page) -> Answer {
         let root = self.request.root.clone();
         let (head, tail, content_type) = match &source {
             Source::Set(_) => {
-                let total = page.total.map_or_else(String::new, |total| format!("<m:count>{total}</m:count>"));
+                let total = page
+                    .total
+                    .map_or_else(String::new, |total| format!("<m:count>{total}</m:count>"));
                 (atom::feed(&root), format!("{total}</feed>"), FEED)
             }
             Source::Table(table) => (atom::collection(&table.name), "</d:Result>".to_owned(), XML),
         };
-        let writer = atom::Writer { base: Arc::clone(self.base), source, view: page.view, root };
+        let writer = atom::Writer {
+            base: Arc::clone(self.base),
+            source,
+            view: page.view,
+            root,
+        };
         let write = move |out: &mut String, row: Row, _first: bool| writer.entry(out, row, false);
-        Answer { content_type, body: pieces(head, page.rows, tail, write) }
+        Answer {
+            content_type,
+            body: pieces(head, page.rows, tail, write),
+        }
     }
 
     /// One object, or a step from it.
@@ -242,13 +305,23 @@ impl Session<'_> {
         let source = Source::Set(at);
         if self.request.hidden.is_some() {
             // A hidden object looks like one that is not there to a user who asks for what is allowed only.
-            let seen = query::run(self.base, &source, Some(vec![row]), &Options::default(), self.restriction())?;
+            let seen = query::run(
+                self.base,
+                &source,
+                Some(vec![row]),
+                &Options::default(),
+                self.restriction(),
+            )?;
             if seen.rows.is_empty() {
                 return Err(Refusal::not_found(&SCHEMA.sets[at].name));
             }
         }
         let Some((next, tail)) = rest.split_first() else {
-            let view = view::view(&source, self.options.select.as_deref(), self.options.expand.as_deref())?;
+            let view = view::view(
+                &source,
+                self.options.select.as_deref(),
+                self.options.expand.as_deref(),
+            )?;
             return Ok(self.single(at, row, view));
         };
         self.walk(at, row, &next.name, tail)
@@ -263,16 +336,32 @@ impl Session<'_> {
                 let mut out = String::from("{");
                 if metadata != Metadata::None {
                     out.push_str("\n\"odata.metadata\": ");
-                    json::string(&mut out, &format!("{root}$metadata#{}/@Element", SCHEMA.sets[at].name));
+                    json::string(
+                        &mut out,
+                        &format!("{root}$metadata#{}/@Element", SCHEMA.sets[at].name),
+                    );
                 }
                 let first = metadata == Metadata::None;
-                json::Writer { base, source, view, metadata, root }.single(&mut out, row, first);
+                json::Writer {
+                    base,
+                    source,
+                    view,
+                    metadata,
+                    root,
+                }
+                .single(&mut out, row, first);
                 out.push_str("\n}");
                 whole(json_type(metadata), out)
             }
             Format::Atom => {
                 let mut out = String::new();
-                atom::Writer { base, source, view, root }.entry(&mut out, row, true);
+                atom::Writer {
+                    base,
+                    source,
+                    view,
+                    root,
+                }
+                .entry(&mut out, row, true);
                 whole(ENTRY, out)
             }
         }
@@ -286,18 +375,27 @@ impl Session<'_> {
             let context = SCHEMA.sets[part.set].name.clone();
             return self.collection(Source::Set(part.set), Some(rows), context);
         }
-        if let Some(column) = set.column(name).filter(|column| tail.is_empty() && set.columns[*column].navigation() != Some(name)) {
+        if let Some(column) = set
+            .column(name)
+            .filter(|column| tail.is_empty() && set.columns[*column].navigation() != Some(name))
+        {
             let value = (set.columns[column].get)(self.base, row);
             return Ok(self.property(set.columns[column].name, set.columns[column].edm, &value));
         }
         let column = set.navigation(name).ok_or_else(|| Refusal::segment(name))?;
         let value = (set.columns[column].get)(self.base, row);
         let found = target(&value).and_then(|found| SCHEMA.of(found.kind).map(|set| (found, set)));
-        let Some((found, next)) = found else { return Err(Refusal::not_found(name)) };
+        let Some((found, next)) = found else {
+            return Err(Refusal::not_found(name));
+        };
         match tail.split_first() {
             None => {
                 let source = Source::Set(next);
-                let view = view::view(&source, self.options.select.as_deref(), self.options.expand.as_deref())?;
+                let view = view::view(
+                    &source,
+                    self.options.select.as_deref(),
+                    self.options.expand.as_deref(),
+                )?;
                 Ok(self.single(next, found.index, view))
             }
             Some((segment, tail)) => self.walk(next, found.index, &segment.name, tail),
@@ -310,7 +408,10 @@ impl Session<'_> {
                 let mut out = String::from("{");
                 if metadata != Metadata::None {
                     out.push_str("\n\"odata.metadata\": ");
-                    json::string(&mut out, &format!("{}$metadata#{}", self.request.root, edm.name()));
+                    json::string(
+                        &mut out,
+                        &format!("{}$metadata#{}", self.request.root, edm.name()),
+                    );
                     out.push(',');
                 }
                 out.push_str("\n\"value\": ");

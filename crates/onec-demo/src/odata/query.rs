@@ -11,7 +11,7 @@ use super::view::{self, View};
 use crate::base::Base;
 use crate::calendar;
 use crate::ids::{Kind, Ref};
-use crate::schema::{Row, SCHEMA, Shape, Value};
+use crate::schema::{Row, SCHEMA, Shape, Value, folded};
 
 /// Query options of a request for many rows.
 #[derive(Default)]
@@ -84,20 +84,33 @@ pub(crate) fn run(
     options: &Options,
     restriction: Option<Restriction>,
 ) -> Result<Page, Refusal> {
-    let filter = options.filter.as_deref().map(|text| parser::filter(base, source, text)).transpose()?;
+    let filter = options
+        .filter
+        .as_deref()
+        .map(|text| parser::filter(base, source, text))
+        .transpose()?;
     let order = order(source, options.orderby.as_deref())?;
     let view = view::view(source, options.select.as_deref(), options.expand.as_deref())?;
-    let sieve = Sieve { base, source, filter: filter.as_ref(), restriction };
+    let sieve = Sieve {
+        base,
+        source,
+        filter: filter.as_ref(),
+        restriction,
+    };
     let candidates = match among {
         Some(rows) => Candidates::List(rows),
         None => candidates(base, source, filter.as_ref()),
     };
     let natural = natural(source, &order).filter(|_| matches!(candidates, Candidates::Range(_)));
     let wanted = options.top.map(|top| top.saturating_add(options.skip));
-    let enough = if options.inline_count || !(order.is_empty() || natural.is_some()) { None } else { wanted };
+    let enough = if options.inline_count || !(order.is_empty() || natural.is_some()) {
+        None
+    } else {
+        wanted
+    };
     let mut rows = match (natural, &candidates) {
         (Some(descending), Candidates::Range(range)) => {
-            sieve.in_order(range.clone(), descending, enough, &order)?
+            sieve.in_order(range.clone(), descending, options.skip, enough, &order)?
         }
         _ => sieve.collect(candidates.iter(), enough)?,
     };
@@ -107,7 +120,11 @@ pub(crate) fn run(
     let total = options.inline_count.then_some(rows.len());
     let from = options.skip.min(rows.len());
     let to = wanted.unwrap_or(usize::MAX).min(rows.len()).max(from);
-    let rows = if (from, to) == (0, rows.len()) { rows } else { rows[from..to].to_vec() };
+    let rows = if (from, to) == (0, rows.len()) {
+        rows
+    } else {
+        rows[from..to].to_vec()
+    };
     Ok(Page { rows, view, total })
 }
 
@@ -119,8 +136,17 @@ pub(crate) fn count(
     options: &Options,
     restriction: Option<Restriction>,
 ) -> Result<usize, Refusal> {
-    let filter = options.filter.as_deref().map(|text| parser::filter(base, source, text)).transpose()?;
-    let sieve = Sieve { base, source, filter: filter.as_ref(), restriction };
+    let filter = options
+        .filter
+        .as_deref()
+        .map(|text| parser::filter(base, source, text))
+        .transpose()?;
+    let sieve = Sieve {
+        base,
+        source,
+        filter: filter.as_ref(),
+        restriction,
+    };
     let candidates = among.map_or_else(|| candidates(base, source, filter.as_ref()), Candidates::List);
     if let (None, None, Candidates::Range(range)) = (&filter, restriction, &candidates)
         && !sieve.sparse()
@@ -157,16 +183,25 @@ impl Sieve<'_> {
     fn sparse(&self) -> bool {
         match self.source.set().map(|set| set.shape) {
             Some(Shape::Rows(owner)) => {
-                matches!(SCHEMA.sets[owner].shape, Shape::Object(Kind::Counterparty | Kind::Account))
+                matches!(
+                    SCHEMA.sets[owner].shape,
+                    Shape::Object(Kind::Counterparty | Kind::Account)
+                )
             }
             _ => false,
         }
     }
 
     fn exists(&self, row: Row) -> bool {
-        let (Source::Set(at), Some(set)) = (self.source, self.source.set()) else { return true };
-        let Shape::Rows(owner) = set.shape else { return true };
-        let Value::Key(object) = (set.columns[0].get)(self.base, row) else { return true };
+        let (Source::Set(at), Some(set)) = (self.source, self.source.set()) else {
+            return true;
+        };
+        let Shape::Rows(owner) = set.shape else {
+            return true;
+        };
+        let Value::Key(object) = (set.columns[0].get)(self.base, row) else {
+            return true;
+        };
         let part = SCHEMA.sets[owner].parts.iter().find(|part| part.set == *at);
         part.is_some_and(|part| (part.range)(self.base, object.index).contains(&row))
     }
@@ -182,7 +217,11 @@ impl Sieve<'_> {
         }
         match self.restriction {
             Some(restriction) if self.belongs_to(row, restriction.organization) => {
-                if restriction.leave_out { Ok(false) } else { Err(Refusal::rights()) }
+                if restriction.leave_out {
+                    Ok(false)
+                } else {
+                    Err(Refusal::rights())
+                }
             }
             _ => Ok(true),
         }
@@ -190,9 +229,18 @@ impl Sieve<'_> {
 
     fn belongs_to(&self, row: Row, organization: u32) -> bool {
         let owner = Value::Key(Ref::new(Kind::Organization, organization));
-        let own = matches!(self.source.set().map(|set| set.shape), Some(Shape::Object(Kind::Organization)));
-        let name = if own { "Ref_Key" } else { "Организация_Key" };
-        self.source.find(name).is_some_and(|at| self.source.value(self.base, row, at) == owner)
+        let own = matches!(
+            self.source.set().map(|set| set.shape),
+            Some(Shape::Object(Kind::Organization))
+        );
+        let name = if own {
+            "Ref_Key"
+        } else {
+            "Организация_Key"
+        };
+        self.source
+            .find(name)
+            .is_some_and(|at| self.source.value(self.base, row, at) == owner)
     }
 
     fn collect(&self, rows: impl Iterator<Item = Row>, enough: Option<usize>) -> Result<Vec<Row>, Refusal> {
@@ -210,23 +258,32 @@ impl Sieve<'_> {
     }
 
     /// Walks a set that is kept in the order asked for, and puts only rows of the same moment in order among
-    /// themselves.
+    /// themselves; rows that are skipped anyway stay as they are.
     fn in_order(
         &self,
         range: Range<Row>,
         descending: bool,
+        skip: usize,
         enough: Option<usize>,
         order: &[(Path, bool)],
     ) -> Result<Vec<Row>, Refusal> {
-        let Some((_, moment)) = self.source.set().and_then(|set| set.order) else { return Ok(Vec::new()) };
+        let Some((_, moment)) = self.source.set().and_then(|set| set.order) else {
+            return Ok(Vec::new());
+        };
         let mut list: Vec<Row> = Vec::new();
         let mut same = 0;
         let mut last = None;
-        let walk: Box<dyn Iterator<Item = Row>> = if descending { Box::new(range.rev()) } else { Box::new(range) };
+        let walk: Box<dyn Iterator<Item = Row>> = if descending {
+            Box::new(range.rev())
+        } else {
+            Box::new(range)
+        };
         for row in walk {
             let now = moment(self.base, row);
             if last != Some(now) {
-                self.settle(&mut list[same..], order, descending);
+                if list.len() > skip {
+                    self.settle(&mut list[same..], order, descending);
+                }
                 if enough.is_some_and(|enough| list.len() >= enough) {
                     return Ok(list);
                 }
@@ -255,7 +312,12 @@ impl Sieve<'_> {
 /// Parses `$orderby`.
 fn order(source: &Source, text: Option<&str>) -> Result<Vec<(Path, bool)>, Refusal> {
     let mut list = Vec::new();
-    for item in text.unwrap_or("").split(',').map(str::trim).filter(|item| !item.is_empty()) {
+    for item in text
+        .unwrap_or("")
+        .split(',')
+        .map(str::trim)
+        .filter(|item| !item.is_empty())
+    {
         let mut words = item.split(' ').filter(|word| !word.is_empty());
         let path = parser::path(source, words.next().unwrap_or(""))?;
         let descending = match words.next() {
@@ -283,12 +345,18 @@ fn sort(base: &Base, source: &Source, rows: &mut Vec<Row>, order: &[(Path, bool)
         .iter()
         .map(|row| {
             let context = Context::new(base, source, *row);
-            (order.iter().map(|(path, _)| shown(base, path.value(&context))).collect(), *row)
+            (
+                order
+                    .iter()
+                    .map(|(path, _)| shown(base, path.value(&context)))
+                    .collect(),
+                *row,
+            )
         })
         .collect();
     keyed.sort_by(|(a, _), (b, _)| {
         for (at, (_, descending)) in order.iter().enumerate() {
-            let compared = a[at].sort(&b[at], base);
+            let compared = a[at].sort(&b[at]);
             if compared != Ordering::Equal {
                 return if *descending { compared.reverse() } else { compared };
             }
@@ -298,10 +366,12 @@ fn sort(base: &Base, source: &Source, rows: &mut Vec<Row>, order: &[(Path, bool)
     *rows = keyed.into_iter().map(|(_, row)| row).collect();
 }
 
-/// References are ordered by what they are shown as: made once for each row.
+/// What a value is ordered by, made once for each row: references go by what they are shown as, letters by their small
+/// form.
 fn shown<'a>(base: &Base, value: Value<'a>) -> Value<'a> {
     match value {
-        Value::Key(found) | Value::Composite(found) => Value::text(base.presentation(found)),
+        Value::Key(found) | Value::Composite(found) => Value::text(folded(&base.presentation(found))),
+        Value::Text(text) => Value::text(folded(&text)),
         other => other,
     }
 }
@@ -309,7 +379,9 @@ fn shown<'a>(base: &Base, value: Value<'a>) -> Value<'a> {
 /// Narrows the rows down by what the filter says of the date the set is kept by, of the key or of the recorder.
 fn candidates(base: &Base, source: &Source, filter: Option<&Expression>) -> Candidates {
     let count = source.count(base);
-    let (Some(set), Some(filter)) = (source.set(), filter) else { return Candidates::Range(0..count) };
+    let (Some(set), Some(filter)) = (source.set(), filter) else {
+        return Candidates::Range(0..count);
+    };
     if let Shape::Object(kind) = set.shape
         && let Some(mut rows) = keys(base, filter, kind)
     {
@@ -358,7 +430,9 @@ fn bounds(filter: &Expression, column: usize, low: &mut i64, high: &mut i64) {
             bounds(b, column, low, high);
         }
         Expression::Compare(how, a, b) => {
-            let Expression::Literal(Value::Date(date)) = b.as_ref() else { return };
+            let Expression::Literal(Value::Date(date)) = b.as_ref() else {
+                return;
+            };
             if !is_plain(a, column) {
                 return;
             }

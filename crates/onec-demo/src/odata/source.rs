@@ -56,7 +56,12 @@ impl Source {
     pub(crate) fn value<'a>(&'a self, base: &'a Base, row: Row, at: usize) -> Value<'a> {
         match self {
             Self::Set(set) => (SCHEMA.sets[*set].columns[at].get)(base, row),
-            Self::Table(table) => table.rows.get(row as usize).and_then(|cells| cells.get(at)).cloned().unwrap_or(Value::Null),
+            Self::Table(table) => table
+                .rows
+                .get(row as usize)
+                .and_then(|cells| cells.get(at))
+                .cloned()
+                .unwrap_or(Value::Null),
         }
     }
 
@@ -90,7 +95,9 @@ pub(crate) fn navigation_name((name, edm): (&str, Edm)) -> Option<&str> {
 /// The object a value points to, if it points to one.
 pub(crate) fn target(value: &Value<'_>) -> Option<Ref> {
     match value {
-        Value::Key(found) | Value::Composite(found) if !found.is_none() && found.kind != Kind::TaxKind => Some(*found),
+        Value::Key(found) | Value::Composite(found) if !found.is_none() && found.kind != Kind::TaxPayment => {
+            Some(*found)
+        }
         _ => None,
     }
 }

@@ -19,7 +19,9 @@ pub(crate) struct Segment {
 /// Percent-decodes UTF-8; `+` stays a plus.
 pub(crate) fn decode(text: &str) -> Result<String, Refusal> {
     let decoded = percent_decode_str(text).decode_utf8();
-    decoded.map(std::borrow::Cow::into_owned).map_err(|_| Refusal::request("Адрес не в кодировке UTF-8"))
+    decoded
+        .map(std::borrow::Cow::into_owned)
+        .map_err(|_| Refusal::request("Адрес не в кодировке UTF-8"))
 }
 
 /// Cuts a decoded path into segments; slashes inside brackets do not cut.
@@ -52,9 +54,15 @@ fn segment(text: &str) -> Segment {
     match text.split_once('(') {
         Some((name, rest)) => {
             let inside = rest.strip_suffix(')').unwrap_or(rest);
-            Segment { name: name.to_owned(), arguments: Some(inside.trim().to_owned()) }
+            Segment {
+                name: name.to_owned(),
+                arguments: Some(inside.trim().to_owned()),
+            }
         }
-        None => Segment { name: text.to_owned(), arguments: None },
+        None => Segment {
+            name: text.to_owned(),
+            arguments: None,
+        },
     }
 }
 
@@ -66,7 +74,10 @@ pub(crate) fn arguments(text: &str) -> Result<Vec<(String, String)>, Refusal> {
         let (name, tail) = rest.split_once('=').ok_or_else(|| Refusal::argument(rest))?;
         let end = argument_end(tail);
         let value = tail[..end].trim();
-        let value = value.strip_prefix('\'').and_then(|inner| inner.strip_suffix('\'')).unwrap_or(value);
+        let value = value
+            .strip_prefix('\'')
+            .and_then(|inner| inner.strip_suffix('\''))
+            .unwrap_or(value);
         list.push((name.trim().to_owned(), value.to_owned()));
         rest = tail[end..].trim_start_matches(',').trim();
     }
@@ -78,8 +89,14 @@ pub(crate) fn arguments(text: &str) -> Result<Vec<(String, String)>, Refusal> {
 fn argument_end(text: &str) -> usize {
     for (at, _) in text.match_indices(',') {
         let next = text[at + 1..].trim_start();
-        let name: String = next.chars().take_while(|letter| letter.is_ascii_alphanumeric()).collect();
-        if !name.is_empty() && PARAMETERS.contains(&name.as_str()) && next[name.len()..].trim_start().starts_with('=') {
+        let name: String = next
+            .chars()
+            .take_while(|letter| letter.is_ascii_alphanumeric())
+            .collect();
+        if !name.is_empty()
+            && PARAMETERS.contains(&name.as_str())
+            && next[name.len()..].trim_start().starts_with('=')
+        {
             return at;
         }
     }
@@ -88,8 +105,19 @@ fn argument_end(text: &str) -> usize {
 
 /// Parameters of the functions of registers.
 const PARAMETERS: [&str; 13] = [
-    "Period", "StartPeriod", "EndPeriod", "Condition", "Dimensions", "AccountCondition", "BalancedAccountCondition",
-    "ExtraDimensions", "BalancedExtraDimensions", "AccountDrCondition", "AccountCrCondition", "Top", "OrderBy",
+    "Period",
+    "StartPeriod",
+    "EndPeriod",
+    "Condition",
+    "Dimensions",
+    "AccountCondition",
+    "BalancedAccountCondition",
+    "ExtraDimensions",
+    "BalancedExtraDimensions",
+    "AccountDrCondition",
+    "AccountCrCondition",
+    "Top",
+    "OrderBy",
 ];
 
 /// Key parts: name (none for a lone value) and value.
@@ -124,14 +152,24 @@ pub(crate) fn find(base: &Base, at: usize, text: &str) -> Result<Row, Refusal> {
     let found = match set.shape {
         Shape::Object(kind) => object(base, kind, part("Ref_Key").map(|found| &found.1))?,
         Shape::Rows(owner) => {
-            let Shape::Object(kind) = SCHEMA.sets[owner].shape else { return Err(missing()) };
+            let Shape::Object(kind) = SCHEMA.sets[owner].shape else {
+                return Err(missing());
+            };
             let document = object(base, kind, part("Ref_Key").map(|found| &found.1))?.ok_or_else(missing)?;
             let line = number(part("LineNumber").map(|found| &found.1))?;
-            let range = SCHEMA.sets[owner].parts.iter().find(|one| one.set == at).map(|one| (one.range)(base, document));
+            let range = SCHEMA.sets[owner]
+                .parts
+                .iter()
+                .find(|one| one.set == at)
+                .map(|one| (one.range)(base, document));
             range.and_then(|range| nth(range, line))
         }
         Shape::RecordSets | Shape::Records if set.recorder.is_some() => {
-            let recorder = recorder(base, part("Recorder").map(|found| &found.1), part("Recorder_Type").map(|found| &found.1))?;
+            let recorder = recorder(
+                base,
+                part("Recorder").map(|found| &found.1),
+                part("Recorder_Type").map(|found| &found.1),
+            )?;
             let range = match (recorder, set.recorder) {
                 (Some(recorder), Some(rows)) => rows(base, recorder),
                 _ => 0..0,
@@ -163,7 +201,10 @@ fn number(token: Option<&Token>) -> Result<Row, Refusal> {
 
 fn object(base: &Base, kind: Kind, token: Option<&Token>) -> Result<Option<Row>, Refusal> {
     match token {
-        Some(Token::Guid(guid)) => Ok(base.reference(*guid).filter(|found| found.kind == kind).map(|found| found.index)),
+        Some(Token::Guid(guid)) => Ok(base
+            .reference(*guid)
+            .filter(|found| found.kind == kind)
+            .map(|found| found.index)),
         Some(Token::Text(text)) => Err(Refusal::value(text, "Edm.Guid")),
         _ => Err(Refusal::key_part("Ref_Key")),
     }
@@ -176,7 +217,9 @@ fn recorder(base: &Base, token: Option<&Token>, type_name: Option<&Token>) -> Re
         Some(Token::Text(text)) => text.parse().map_err(|_| Refusal::value(text, "Edm.Guid"))?,
         _ => return Err(Refusal::key_part("Recorder")),
     };
-    let Some(Token::Text(name)) = type_name else { return Err(Refusal::key_part("Recorder_Type")) };
+    let Some(Token::Text(name)) = type_name else {
+        return Err(Refusal::key_part("Recorder_Type"));
+    };
     let kind = Kind::by_set_name(name.strip_prefix("StandardODATA.").unwrap_or(name));
     Ok(base.reference(guid).filter(|found| Some(found.kind) == kind))
 }
@@ -206,19 +249,28 @@ fn information<'t>(
 
 /// The canonical key of a row, brackets and all.
 pub(crate) fn key_of(base: &Base, set: &EntitySet, row: Row) -> String {
-    let value = |name: &str| set.column(name).map(|at| (set.columns[at].edm, (set.columns[at].get)(base, row)));
+    let value = |name: &str| {
+        set.column(name)
+            .map(|at| (set.columns[at].edm, (set.columns[at].get)(base, row)))
+    };
     if let [only] = set.key
         && let Some((_, Value::Key(own))) = value(only)
     {
         return format!("(guid'{}')", base.guid(own));
     }
-    let parts: Vec<String> = set.key.iter().map(|name| format!("{name}={}", key_literal(base, name, &value))).collect();
+    let parts: Vec<String> = set
+        .key
+        .iter()
+        .map(|name| format!("{name}={}", key_literal(base, name, &value)))
+        .collect();
     format!("({})", parts.join(", "))
 }
 
 fn key_literal<'a>(base: &Base, name: &str, value: &dyn Fn(&str) -> Option<(Edm, Value<'a>)>) -> String {
     if let Some(composite) = name.strip_suffix("_Type") {
-        return value(composite).map_or_else(String::new, |(_, found)| format!("'{}'", super::source::type_name(&found)));
+        return value(composite).map_or_else(String::new, |(_, found)| {
+            format!("'{}'", super::source::type_name(&found))
+        });
     }
     match value(name) {
         Some((_, Value::Key(found))) => format!("guid'{}'", base.guid(found)),
@@ -246,23 +298,33 @@ mod tests {
 
     #[test]
     fn paths_are_cut_outside_brackets() {
-        let list = segments("AccountingRegister_Х/Balance(AccountCondition='Account/Code eq '62.01'')/$count");
+        let list =
+            segments("AccountingRegister_Х/Balance(AccountCondition='Account/Code eq '62.01'')/$count");
         let names: Vec<&str> = list.iter().map(|one| one.name.as_str()).collect();
         assert_eq!(names, ["AccountingRegister_Х", "Balance", "$count"]);
-        assert_eq!(list[1].arguments.as_deref(), Some("AccountCondition='Account/Code eq '62.01''"));
+        assert_eq!(
+            list[1].arguments.as_deref(),
+            Some("AccountCondition='Account/Code eq '62.01''")
+        );
     }
 
     #[test]
     fn arguments_keep_their_inner_quotes() {
         let text = "Period=datetime'2026-01-01T00:00:00',Condition='startswith(A,'x') and B eq guid'1'', Dimensions='A,B'";
         let list = arguments(text).unwrap();
-        assert_eq!(list[0], ("Period".to_owned(), "datetime'2026-01-01T00:00:00'".to_owned()));
+        assert_eq!(
+            list[0],
+            ("Period".to_owned(), "datetime'2026-01-01T00:00:00'".to_owned())
+        );
         assert_eq!(list[1].1, "startswith(A,'x') and B eq guid'1'");
         assert_eq!(list[2], ("Dimensions".to_owned(), "A,B".to_owned()));
     }
 
     #[test]
     fn a_plus_is_a_plus() {
-        assert_eq!(options("$filter=a+b%20c").unwrap(), [("$filter".to_owned(), "a+b c".to_owned())]);
+        assert_eq!(
+            options("$filter=a+b%20c").unwrap(),
+            [("$filter".to_owned(), "a+b c".to_owned())]
+        );
     }
 }

@@ -78,7 +78,8 @@ pub(crate) fn view(source: &Source, select: Option<&str>, expand: Option<&str>) 
         for path in list.split(',').map(str::trim).filter(|path| !path.is_empty()) {
             let names: Vec<&str> = path.split('/').collect();
             // With `$select`, only what is selected as well is expanded.
-            let chosen = select.is_none() || all || nested.iter().any(|chosen| chosen.first() == names.first());
+            let chosen =
+                select.is_none() || all || nested.iter().any(|chosen| chosen.first() == names.first());
             add(source, &names, &nested, chosen, &mut view.expanded)?;
         }
     }
@@ -89,10 +90,21 @@ fn references(source: &Source) -> impl Iterator<Item = usize> {
     (0..source.width()).filter(|at| matches!(source.field(*at).1, Edm::Own | Edm::Key(_) | Edm::Composite))
 }
 
-fn one<'n>(source: &Source, name: &'n str, view: &mut View, nested: &mut Vec<Vec<&'n str>>) -> Result<(), Refusal> {
+fn one<'n>(
+    source: &Source,
+    name: &'n str,
+    view: &mut View,
+    nested: &mut Vec<Vec<&'n str>>,
+) -> Result<(), Refusal> {
     if let Some(base_name) = name.strip_suffix(SUFFIX) {
-        let own = if base_name == "Ref" { source.find("Ref_Key") } else { None };
-        let at = own.or_else(|| source.find(base_name)).or_else(|| source.navigation(base_name));
+        let own = if base_name == "Ref" {
+            source.find("Ref_Key")
+        } else {
+            None
+        };
+        let at = own
+            .or_else(|| source.find(base_name))
+            .or_else(|| source.navigation(base_name));
         view.presentations.push(at.ok_or_else(|| Refusal::segment(name))?);
         return Ok(());
     }
@@ -105,13 +117,18 @@ fn one<'n>(source: &Source, name: &'n str, view: &mut View, nested: &mut Vec<Vec
         return Ok(());
     }
     let names: Vec<&str> = name.split('/').collect();
-    let part = source.set().and_then(|set| set.parts.iter().position(|part| part.name == names[0]));
+    let part = source
+        .set()
+        .and_then(|set| set.parts.iter().position(|part| part.name == names[0]));
     if let (Some(part), Some(set)) = (part, source.set()) {
         let rows = &SCHEMA.sets[set.parts[part].set];
         let columns = match names.get(1) {
             None | Some(&"*") => Vec::new(),
             Some(field) => {
-                let plain = field.strip_suffix("_Type").filter(|_| rows.column(field).is_none()).unwrap_or(field);
+                let plain = field
+                    .strip_suffix("_Type")
+                    .filter(|_| rows.column(field).is_none())
+                    .unwrap_or(field);
                 vec![rows.column(plain).ok_or_else(|| Refusal::segment(field))?]
             }
         };
@@ -142,8 +159,16 @@ fn merge_parts(view: &mut View) {
 }
 
 /// Adds one path of `$expand`.
-fn add(source: &Source, names: &[&str], nested: &[Vec<&str>], chosen: bool, list: &mut Vec<Expanded>) -> Result<(), Refusal> {
-    let Some((name, mut rest)) = names.split_first() else { return Ok(()) };
+fn add(
+    source: &Source,
+    names: &[&str],
+    nested: &[Vec<&str>],
+    chosen: bool,
+    list: &mut Vec<Expanded>,
+) -> Result<(), Refusal> {
+    let Some((name, mut rest)) = names.split_first() else {
+        return Ok(());
+    };
     let column = source.navigation(name).ok_or_else(|| Refusal::segment(name))?;
     let mut kind = match source.field(column).1 {
         Edm::Key(kind) => Some(kind),
@@ -168,22 +193,43 @@ fn add(source: &Source, names: &[&str], nested: &[Vec<&str>], chosen: bool, list
         .iter()
         .filter(|path| path.first() == Some(name))
         .map(|path| path[1..].to_vec())
-        .map(|path| if typed.is_some() && path.first() == typed.as_ref() { path[1..].to_vec() } else { path })
+        .map(|path| {
+            if typed.is_some() && path.first() == typed.as_ref() {
+                path[1..].to_vec()
+            } else {
+                path
+            }
+        })
         .filter(|path| !path.is_empty())
         .collect();
-    let at = match list.iter().position(|known| known.column == column && known.kind == kind) {
+    let at = match list
+        .iter()
+        .position(|known| known.column == column && known.kind == kind)
+    {
         Some(at) => at,
         None => {
-            let names: Vec<String> = below.iter().filter(|path| path.len() == 1).map(|path| path[0].to_owned()).collect();
+            let names: Vec<String> = below
+                .iter()
+                .filter(|path| path.len() == 1)
+                .map(|path| path[0].to_owned())
+                .collect();
             let whole = below.is_empty() || names.iter().any(|name| name == "*");
             let names = if whole { None } else { Some(names) };
-            list.push(Expanded { column, name: (*name).to_owned(), kind, names, children: Vec::new() });
+            list.push(Expanded {
+                column,
+                name: (*name).to_owned(),
+                kind,
+                names,
+                children: Vec::new(),
+            });
             list.len() - 1
         }
     };
     if rest.is_empty() {
         return Ok(());
     }
-    let set = kind.and_then(|kind| SCHEMA.of(kind)).ok_or_else(|| Refusal::segment(name))?;
+    let set = kind
+        .and_then(|kind| SCHEMA.of(kind))
+        .ok_or_else(|| Refusal::segment(name))?;
     add(&Source::Set(set), rest, &below, true, &mut list[at].children)
 }

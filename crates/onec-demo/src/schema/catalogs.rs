@@ -80,11 +80,17 @@ fn organizations() -> EntitySet {
 
 /// A property a folder does not have.
 fn unless_folder<'a>(one: &'a Counterparty, value: Value<'a>) -> Value<'a> {
-    if one.role == Role::Folder { Value::Null } else { value }
+    if one.role == Role::Folder {
+        Value::Null
+    } else {
+        value
+    }
 }
 
 fn main_contract(one: &Counterparty) -> Ref {
-    one.contracts.first().map_or(Ref::NONE, |id| Ref::new(Kind::Contract, *id))
+    one.contracts
+        .first()
+        .map_or(Ref::NONE, |id| Ref::new(Kind::Contract, *id))
 }
 
 /// Contacts of a counterparty that are filled in: kind and text.
@@ -320,9 +326,9 @@ fn accounts(sets: &mut Vec<EntitySet>) {
         columns: columns![
             "Ref_Key": Edm::Own => |_, row| Value::key(Kind::Account, row / PLACES),
             "LineNumber": Edm::Int64 => |_, row| Value::whole(row % PLACES + 1),
-            "ВидСубконто_Key": Edm::Key(Kind::SubcontoKind) => |_, row| {
+            "ВидСубконто_Key": Edm::Key(Kind::Analytics) => |_, row| {
                 let kinds = ACCOUNTS[(row / PLACES) as usize].subconto;
-                Value::Key(kinds.get((row % PLACES) as usize).map_or(Ref::NONE, |kind| Ref::new(Kind::SubcontoKind, *kind as u32)))
+                Value::Key(kinds.get((row % PLACES) as usize).map_or(Ref::NONE, |kind| Ref::new(Kind::Analytics, *kind as u32)))
             },
             "ТолькоОбороты": Edm::Bool => |_, _| Value::Bool(false),
             "Суммовой": Edm::Bool => |_, _| Value::Bool(true),
@@ -338,7 +344,7 @@ fn accounts(sets: &mut Vec<EntitySet>) {
 
 fn subconto_kinds() -> EntitySet {
     let mut set = catalog!(
-        Kind::SubcontoKind,
+        Kind::Analytics,
         UNMARKED,
         |_, row| Value::text(format!("{:05}", row + 1)),
         |_, row| Value::str(SUBCONTO[row as usize].1),

@@ -40,7 +40,10 @@ fn set(
     count: fn(&Base) -> usize,
     date: fn(&Base, Row) -> crate::calendar::Stamp,
 ) -> EntitySet {
-    let order = columns.iter().position(|column| column.name == "Date").map(|at| (at, date));
+    let order = columns
+        .iter()
+        .position(|column| column.name == "Date")
+        .map(|at| (at, date));
     EntitySet {
         name: kind.set_name().to_owned(),
         shape: Shape::Object(kind),
@@ -101,7 +104,9 @@ fn trades<const B: usize>(sets: &mut Vec<EntitySet>) {
         "СуммаВключаетНДС": Edm::Bool => |_, _| Value::Bool(true),
     ]);
     let count: fn(&Base) -> usize = |base| base.trades[B].documents.len();
-    let mut documents = set(TRADES[B], columns, count, |base, row| trade::<B>(base, row).head.date);
+    let mut documents = set(TRADES[B], columns, count, |base, row| {
+        trade::<B>(base, row).head.date
+    });
     documents.parts.push(Part {
         name: "Товары",
         set: owner + 1,
@@ -111,7 +116,9 @@ fn trades<const B: usize>(sets: &mut Vec<EntitySet>) {
         },
     });
     sets.push(documents);
-    sets.push(rows(owner, TRADES[B], "Товары", lines::<B>(), |base| base.trades[B].lines.len()));
+    sets.push(rows(owner, TRADES[B], "Товары", lines::<B>(), |base| {
+        base.trades[B].lines.len()
+    }));
 }
 
 fn lines<const B: usize>() -> Vec<Column> {
@@ -154,12 +161,17 @@ fn operation_name(purpose: Purpose) -> &'static str {
 
 /// What the payment order says.
 fn purpose_text(base: &Base, document: &Payment) -> String {
-    let contract = base.contracts.get(document.contract as usize).map_or("", |found| &found.number);
+    let contract = base
+        .contracts
+        .get(document.contract as usize)
+        .map_or("", |found| &found.number);
     match document.purpose {
         Purpose::Customer => format!("Оплата за товары по договору {contract}, в т.ч. НДС 20%"),
         Purpose::Supplier => format!("Оплата поставщику за товары по договору {contract}, в т.ч. НДС 20%"),
         Purpose::Tax(account) => {
-            let name = crate::chart::ACCOUNTS.get(usize::from(account)).map_or("", |found| found.name);
+            let name = crate::chart::ACCOUNTS
+                .get(usize::from(account))
+                .map_or("", |found| found.name);
             format!("Уплата: {name}")
         }
         Purpose::Salary => "Выплата заработной платы".to_owned(),
@@ -169,7 +181,11 @@ fn purpose_text(base: &Base, document: &Payment) -> String {
 }
 
 fn contract_ref(contract: u32) -> Ref {
-    if contract == NO_CONTRACT { Ref::NONE } else { Ref::new(Kind::Contract, contract) }
+    if contract == NO_CONTRACT {
+        Ref::NONE
+    } else {
+        Ref::new(Kind::Contract, contract)
+    }
 }
 
 fn payments<const B: usize>(sets: &mut Vec<EntitySet>) {
@@ -196,7 +212,9 @@ fn payments<const B: usize>(sets: &mut Vec<EntitySet>) {
         },
     ]);
     let count: fn(&Base) -> usize = |base| base.payments[B].documents.len();
-    let mut documents = set(PAYMENTS[B], columns, count, |base, row| payment::<B>(base, row).head.date);
+    let mut documents = set(PAYMENTS[B], columns, count, |base, row| {
+        payment::<B>(base, row).head.date
+    });
     documents.parts.push(Part {
         name: "РасшифровкаПлатежа",
         set: owner + 1,
@@ -207,7 +225,13 @@ fn payments<const B: usize>(sets: &mut Vec<EntitySet>) {
     });
     sets.push(documents);
     let count: fn(&Base) -> usize = |base| base.payments[B].lines.len();
-    sets.push(rows(owner, PAYMENTS[B], "РасшифровкаПлатежа", payment_lines::<B>(), count));
+    sets.push(rows(
+        owner,
+        PAYMENTS[B],
+        "РасшифровкаПлатежа",
+        payment_lines::<B>(),
+        count,
+    ));
 }
 
 /// The account a payment is booked against.
@@ -262,14 +286,17 @@ fn line_name(kind: OperationKind) -> &'static str {
 
 fn operations(sets: &mut Vec<EntitySet>) {
     let owner = sets.len();
-    let mut columns = head_columns!(Kind::Operation, |base, row| base.operations.documents[row as usize].head);
+    let mut columns = head_columns!(Kind::Operation, |base, row| base.operations.documents
+        [row as usize]
+        .head);
     columns.extend(columns![
         "Содержание": Edm::Text => |base, row| Value::str(base.operations.documents[row as usize].title),
         "СуммаОперации": Edm::Double => |base, row| Value::money(base.operations.documents[row as usize].sum),
     ]);
     let count: fn(&Base) -> usize = |base| base.operations.documents.len();
-    let mut documents =
-        set(Kind::Operation, columns, count, |base, row| base.operations.documents[row as usize].head.date);
+    let mut documents = set(Kind::Operation, columns, count, |base, row| {
+        base.operations.documents[row as usize].head.date
+    });
     documents.parts.push(Part {
         name: "Строки",
         set: owner + 1,
@@ -281,7 +308,12 @@ fn operations(sets: &mut Vec<EntitySet>) {
     sets.push(documents);
     // Lines keep no link up: few enough to look for their document by position.
     fn owner_of(base: &Base, row: Row) -> Row {
-        position(base.operations.documents.partition_point(|document| document.first_line <= row)).saturating_sub(1)
+        position(
+            base.operations
+                .documents
+                .partition_point(|document| document.first_line <= row),
+        )
+        .saturating_sub(1)
     }
     let columns = columns![
         "Ref_Key": Edm::Own => |base, row| Value::key(Kind::Operation, owner_of(base, row)),
@@ -291,5 +323,7 @@ fn operations(sets: &mut Vec<EntitySet>) {
         "Содержание": Edm::Text => |base, row| Value::str(line_name(base.operations.lines[row as usize].kind)),
         "Сумма": Edm::Double => |base, row| Value::money(base.operations.lines[row as usize].sum),
     ];
-    sets.push(rows(owner, Kind::Operation, "Строки", columns, |base| base.operations.lines.len()));
+    sets.push(rows(owner, Kind::Operation, "Строки", columns, |base| {
+        base.operations.lines.len()
+    }));
 }

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::LazyLock;
 
-pub(crate) use value::Value;
+pub(crate) use value::{Value, folded};
 
 use crate::base::Base;
 use crate::calendar::Stamp;
@@ -52,6 +52,9 @@ impl Edm {
         }
     }
 }
+
+/// The property a set is kept in order of, and the date of a row.
+pub(crate) type Order = (usize, fn(&Base, Row) -> Stamp);
 
 /// A property.
 #[derive(Clone)]
@@ -104,7 +107,7 @@ pub(crate) struct EntitySet {
     pub(crate) key: &'static [&'static str],
     pub(crate) count: fn(&Base) -> usize,
     /// For sets kept in order of a date: the property's position and the date of a row.
-    pub(crate) order: Option<(usize, fn(&Base, Row) -> Stamp)>,
+    pub(crate) order: Option<Order>,
     /// For records: position of the set's first row where a recorder's rows are to be found.
     pub(crate) recorder: Option<fn(&Base, crate::ids::Ref) -> Range<Row>>,
     /// What virtual tables are made from.
@@ -119,7 +122,9 @@ impl EntitySet {
 
     /// Position of the reference a navigation property follows.
     pub(crate) fn navigation(&self, name: &str) -> Option<usize> {
-        self.columns.iter().position(|column| column.navigation() == Some(name))
+        self.columns
+            .iter()
+            .position(|column| column.navigation() == Some(name))
     }
 
     /// The tabular part with this name.
@@ -175,7 +180,11 @@ impl Schema {
         catalogs::add(&mut sets);
         documents::add(&mut sets);
         registers::add(&mut sets);
-        let by_name = sets.iter().enumerate().map(|(at, set)| (set.name.clone(), at)).collect();
+        let by_name = sets
+            .iter()
+            .enumerate()
+            .map(|(at, set)| (set.name.clone(), at))
+            .collect();
         Self { sets, by_name }
     }
 

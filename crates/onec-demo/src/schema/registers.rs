@@ -101,8 +101,17 @@ fn settlements<const C: usize>(sets: &mut Vec<EntitySet>, name: &str) {
     let register = Register {
         flavour: Flavour::Balance,
         records: sets.len() + 1,
-        dimensions: vec!["Организация_Key", "Контрагент_Key", "ДоговорКонтрагента_Key", "ДокументРасчетов"],
-        resources: vec![Resource { name: "Сумма", decimals: 2, get: |base, row| record::<C>(base, row).sum }],
+        dimensions: vec![
+            "Организация_Key",
+            "Контрагент_Key",
+            "ДоговорКонтрагента_Key",
+            "ДокументРасчетов",
+        ],
+        resources: vec![Resource {
+            name: "Сумма",
+            decimals: 2,
+            get: |base, row| record::<C>(base, row).sum,
+        }],
         period: |base, row| record::<C>(base, row).mark.period,
         adds: |base, row| record::<C>(base, row).receipt,
     };
@@ -126,13 +135,27 @@ fn stock(sets: &mut Vec<EntitySet>) {
         records: sets.len() + 1,
         dimensions: vec!["Организация_Key", "Склад_Key", "Номенклатура_Key"],
         resources: vec![
-            Resource { name: "Количество", decimals: 0, get: |base, row| i64::from(base.stock.rows[row as usize].quantity) },
-            Resource { name: "Стоимость", decimals: 2, get: |base, row| base.stock.rows[row as usize].cost },
+            Resource {
+                name: "Количество",
+                decimals: 0,
+                get: |base, row| i64::from(base.stock.rows[row as usize].quantity),
+            },
+            Resource {
+                name: "Стоимость",
+                decimals: 2,
+                get: |base, row| base.stock.rows[row as usize].cost,
+            },
         ],
         period: |base, row| base.stock.rows[row as usize].mark.period,
         adds: |base, row| base.stock.rows[row as usize].receipt,
     };
-    with_recorders!(sets, "AccumulationRegister_ТоварыНаСкладах", register, columns, |base| base.stock);
+    with_recorders!(
+        sets,
+        "AccumulationRegister_ТоварыНаСкладах",
+        register,
+        columns,
+        |base| base.stock
+    );
 }
 
 fn cash(sets: &mut Vec<EntitySet>) {
@@ -149,11 +172,21 @@ fn cash(sets: &mut Vec<EntitySet>) {
         flavour: Flavour::Balance,
         records: sets.len() + 1,
         dimensions: vec!["Организация_Key", "БанковскийСчетКасса"],
-        resources: vec![Resource { name: "Сумма", decimals: 2, get: |base, row| base.cash.rows[row as usize].sum }],
+        resources: vec![Resource {
+            name: "Сумма",
+            decimals: 2,
+            get: |base, row| base.cash.rows[row as usize].sum,
+        }],
         period: |base, row| base.cash.rows[row as usize].mark.period,
         adds: |base, row| base.cash.rows[row as usize].receipt,
     };
-    with_recorders!(sets, "AccumulationRegister_ДенежныеСредства", register, columns, |base| base.cash);
+    with_recorders!(
+        sets,
+        "AccumulationRegister_ДенежныеСредства",
+        register,
+        columns,
+        |base| base.cash
+    );
 }
 
 fn sales(sets: &mut Vec<EntitySet>) {
@@ -176,17 +209,45 @@ fn sales(sets: &mut Vec<EntitySet>) {
     let register = Register {
         flavour: Flavour::Turnover,
         records: sets.len() + 1,
-        dimensions: vec!["Организация_Key", "Контрагент_Key", "Номенклатура_Key", "Менеджер_Key", "Склад_Key"],
+        dimensions: vec![
+            "Организация_Key",
+            "Контрагент_Key",
+            "Номенклатура_Key",
+            "Менеджер_Key",
+            "Склад_Key",
+        ],
         resources: vec![
-            Resource { name: "Количество", decimals: 0, get: |base, row| i64::from(base.sales.rows[row as usize].quantity) },
-            Resource { name: "Сумма", decimals: 2, get: |base, row| base.sales.rows[row as usize].sum },
-            Resource { name: "НДС", decimals: 2, get: |base, row| base.sales.rows[row as usize].vat },
-            Resource { name: "Себестоимость", decimals: 2, get: |base, row| base.sales.rows[row as usize].cost },
+            Resource {
+                name: "Количество",
+                decimals: 0,
+                get: |base, row| i64::from(base.sales.rows[row as usize].quantity),
+            },
+            Resource {
+                name: "Сумма",
+                decimals: 2,
+                get: |base, row| base.sales.rows[row as usize].sum,
+            },
+            Resource {
+                name: "НДС",
+                decimals: 2,
+                get: |base, row| base.sales.rows[row as usize].vat,
+            },
+            Resource {
+                name: "Себестоимость",
+                decimals: 2,
+                get: |base, row| base.sales.rows[row as usize].cost,
+            },
         ],
         period: |base, row| base.sales.rows[row as usize].mark.period,
         adds: |_, _| true,
     };
-    with_recorders!(sets, "AccumulationRegister_Продажи", register, columns, |base| base.sales);
+    with_recorders!(
+        sets,
+        "AccumulationRegister_Продажи",
+        register,
+        columns,
+        |base| base.sales
+    );
 }
 
 fn entry(base: &Base, row: Row) -> &Entry {
@@ -195,13 +256,21 @@ fn entry(base: &Base, row: Row) -> &Entry {
 
 /// The kind of analytics at a place of an account.
 fn analytics_kind(account: u8, place: usize) -> Value<'static> {
-    let kind = ACCOUNTS.get(usize::from(account)).and_then(|found| found.subconto.get(place));
-    Value::Key(kind.map_or(Ref::NONE, |kind| Ref::new(Kind::SubcontoKind, *kind as u32)))
+    let kind = ACCOUNTS
+        .get(usize::from(account))
+        .and_then(|found| found.subconto.get(place));
+    Value::Key(kind.map_or(Ref::NONE, |kind| Ref::new(Kind::Analytics, *kind as u32)))
 }
 
 fn quantity(side: &Side) -> Value<'static> {
-    let counted = ACCOUNTS.get(usize::from(side.account)).is_some_and(|account| account.quantity);
-    if counted { Value::whole(side.quantity) } else { Value::Null }
+    let counted = ACCOUNTS
+        .get(usize::from(side.account))
+        .is_some_and(|account| account.quantity);
+    if counted {
+        Value::whole(side.quantity)
+    } else {
+        Value::Null
+    }
 }
 
 /// The name of the ledger.
@@ -215,17 +284,17 @@ fn ledger(sets: &mut Vec<EntitySet>) {
         "AccountDr_Key": Edm::Key(Kind::Account) => |base, row| Value::key(Kind::Account, entry(base, row).debit.account),
         "AccountCr_Key": Edm::Key(Kind::Account) => |base, row| Value::key(Kind::Account, entry(base, row).credit.account),
         "ExtDimensionDr1": Edm::Composite => |base, row| Value::Composite(entry(base, row).debit.analytics[0]),
-        "ExtDimensionTypeDr1_Key": Edm::Key(Kind::SubcontoKind) => |base, row| analytics_kind(entry(base, row).debit.account, 0),
+        "ExtDimensionTypeDr1_Key": Edm::Key(Kind::Analytics) => |base, row| analytics_kind(entry(base, row).debit.account, 0),
         "ExtDimensionDr2": Edm::Composite => |base, row| Value::Composite(entry(base, row).debit.analytics[1]),
-        "ExtDimensionTypeDr2_Key": Edm::Key(Kind::SubcontoKind) => |base, row| analytics_kind(entry(base, row).debit.account, 1),
+        "ExtDimensionTypeDr2_Key": Edm::Key(Kind::Analytics) => |base, row| analytics_kind(entry(base, row).debit.account, 1),
         "ExtDimensionDr3": Edm::Composite => |base, row| Value::Composite(entry(base, row).debit.analytics[2]),
-        "ExtDimensionTypeDr3_Key": Edm::Key(Kind::SubcontoKind) => |base, row| analytics_kind(entry(base, row).debit.account, 2),
+        "ExtDimensionTypeDr3_Key": Edm::Key(Kind::Analytics) => |base, row| analytics_kind(entry(base, row).debit.account, 2),
         "ExtDimensionCr1": Edm::Composite => |base, row| Value::Composite(entry(base, row).credit.analytics[0]),
-        "ExtDimensionTypeCr1_Key": Edm::Key(Kind::SubcontoKind) => |base, row| analytics_kind(entry(base, row).credit.account, 0),
+        "ExtDimensionTypeCr1_Key": Edm::Key(Kind::Analytics) => |base, row| analytics_kind(entry(base, row).credit.account, 0),
         "ExtDimensionCr2": Edm::Composite => |base, row| Value::Composite(entry(base, row).credit.analytics[1]),
-        "ExtDimensionTypeCr2_Key": Edm::Key(Kind::SubcontoKind) => |base, row| analytics_kind(entry(base, row).credit.account, 1),
+        "ExtDimensionTypeCr2_Key": Edm::Key(Kind::Analytics) => |base, row| analytics_kind(entry(base, row).credit.account, 1),
         "ExtDimensionCr3": Edm::Composite => |base, row| Value::Composite(entry(base, row).credit.analytics[2]),
-        "ExtDimensionTypeCr3_Key": Edm::Key(Kind::SubcontoKind) => |base, row| analytics_kind(entry(base, row).credit.account, 2),
+        "ExtDimensionTypeCr3_Key": Edm::Key(Kind::Analytics) => |base, row| analytics_kind(entry(base, row).credit.account, 2),
         "Организация_Key": Edm::Key(Kind::Organization) => |base, row| {
             Value::key(Kind::Organization, entry(base, row).organization)
         },
@@ -237,13 +306,27 @@ fn ledger(sets: &mut Vec<EntitySet>) {
     let register = Register {
         flavour: Flavour::Accounting,
         records: sets.len() + 2,
-        dimensions: vec!["Account_Key", "ExtDimension1", "ExtDimension2", "ExtDimension3", "Организация_Key"],
+        dimensions: vec![
+            "Account_Key",
+            "ExtDimension1",
+            "ExtDimension2",
+            "ExtDimension3",
+            "Организация_Key",
+        ],
         resources: vec![
-            Resource { name: "Сумма", decimals: 2, get: |base, row| entry(base, row / 2).sum },
-            Resource { name: "Количество", decimals: 0, get: |base, row| i64::from(half(base, row).quantity) },
+            Resource {
+                name: "Сумма",
+                decimals: 2,
+                get: |base, row| entry(base, row / 2).sum,
+            },
+            Resource {
+                name: "Количество",
+                decimals: 0,
+                get: |base, row| i64::from(half(base, row).quantity),
+            },
         ],
         period: |base, row| entry(base, row / 2).mark.period,
-        adds: |_, row| row % 2 == 0,
+        adds: |_, row| row.is_multiple_of(2),
     };
     with_recorders!(sets, LEDGER, register, columns, |base| base.ledger);
     sets.push(halves());
@@ -252,7 +335,11 @@ fn ledger(sets: &mut Vec<EntitySet>) {
 /// The side a row of the hidden set stands for.
 fn half(base: &Base, row: Row) -> &Side {
     let entry = entry(base, row / 2);
-    if row % 2 == 0 { &entry.debit } else { &entry.credit }
+    if row.is_multiple_of(2) {
+        &entry.debit
+    } else {
+        &entry.credit
+    }
 }
 
 /// The other side of the same entry.
@@ -318,12 +405,20 @@ fn prices(own: usize) -> EntitySet {
     ];
     let register = slices(own, "Номенклатура_Key", period);
     let key = &["Period", "Номенклатура_Key"];
-    information("InformationRegister_ЦеныНоменклатуры", columns, key, |base| base.prices.len(), period, register)
+    information(
+        "InformationRegister_ЦеныНоменклатуры",
+        columns,
+        key,
+        |base| base.prices.len(),
+        period,
+        register,
+    )
 }
 
 fn rates(own: usize) -> EntitySet {
     let period: fn(&Base, Row) -> Stamp = |base, row| base.rates[row as usize].period;
-    let rate: Getter = |base, row| Value::Number(rust_decimal::Decimal::new(base.rates[row as usize].rate, 4));
+    let rate: Getter =
+        |base, row| Value::Number(rust_decimal::Decimal::new(base.rates[row as usize].rate, 4));
     let columns = columns![
         "Period": Edm::Date => |base, row| Value::date(base.rates[row as usize].period),
         "Валюта_Key": Edm::Key(Kind::Currency) => |base, row| Value::key(Kind::Currency, base.rates[row as usize].currency),
@@ -332,11 +427,24 @@ fn rates(own: usize) -> EntitySet {
     ];
     let register = slices(own, "Валюта_Key", period);
     let key = &["Period", "Валюта_Key"];
-    information("InformationRegister_КурсыВалют", columns, key, |base| base.rates.len(), period, register)
+    information(
+        "InformationRegister_КурсыВалют",
+        columns,
+        key,
+        |base| base.rates.len(),
+        period,
+        register,
+    )
 }
 
 fn slices(own: usize, dimension: &'static str, period: fn(&Base, Row) -> Stamp) -> Register {
     let adds: fn(&Base, Row) -> bool = |_, _| true;
-    Register { flavour: Flavour::Slices, records: own, dimensions: vec![dimension], resources: Vec::new(), period, adds }
+    Register {
+        flavour: Flavour::Slices,
+        records: own,
+        dimensions: vec![dimension],
+        resources: Vec::new(),
+        period,
+        adds,
+    }
 }
-

@@ -89,18 +89,21 @@ impl<'a> Value<'a> {
         matches!(self, Self::Guid(_) | Self::Key(_) | Self::Composite(_))
     }
 
-    /// Order for `$orderby`: nulls first, references by what they are shown as.
-    pub(crate) fn sort(&self, other: &Self, base: &Base) -> Ordering {
+    /// Order of two values made ready for `$orderby`: nulls first, text letter by letter.
+    pub(crate) fn sort(&self, other: &Self) -> Ordering {
         match (self, other) {
             (Self::Null, Self::Null) => Ordering::Equal,
             (Self::Null, _) => Ordering::Less,
             (_, Self::Null) => Ordering::Greater,
-            (Self::Key(a) | Self::Composite(a), Self::Key(b) | Self::Composite(b)) => {
-                compare_text(&base.presentation(*a), &base.presentation(*b))
-            }
+            (Self::Text(a), Self::Text(b)) => a.cmp(b),
             _ => self.compare(other).unwrap_or(Ordering::Equal),
         }
     }
+}
+
+/// The form in which strings are compared: small letters, no spaces at the end.
+pub(crate) fn folded(text: &str) -> String {
+    text.trim_end_matches(' ').to_lowercase()
 }
 
 /// Equality of strings as the database has it: case and trailing spaces do not matter.
@@ -111,5 +114,7 @@ fn same_text(a: &str, b: &str) -> bool {
 
 fn compare_text(a: &str, b: &str) -> Ordering {
     let (a, b) = (a.trim_end_matches(' '), b.trim_end_matches(' '));
-    a.chars().flat_map(char::to_lowercase).cmp(b.chars().flat_map(char::to_lowercase))
+    a.chars()
+        .flat_map(char::to_lowercase)
+        .cmp(b.chars().flat_map(char::to_lowercase))
 }

@@ -22,7 +22,12 @@ struct Posting {
 
 impl Posting {
     fn new(debit: &'static str, credit: &'static str, sum: i64) -> Self {
-        Self { debit, credit, sum, quantity: 0 }
+        Self {
+            debit,
+            credit,
+            sum,
+            quantity: 0,
+        }
     }
 }
 
@@ -63,28 +68,50 @@ fn meaning(base: &Base, document: Ref, waiting: &mut Waiting) -> Vec<Posting> {
         match document.kind {
             Kind::Sale => {
                 list.push(Posting::new("62.01", "90.01.1", found.sum));
-                list.push(Posting::new("62.02", "62.01", offset(waiting, found.contract, found.sum)));
+                list.push(Posting::new(
+                    "62.02",
+                    "62.01",
+                    offset(waiting, found.contract, found.sum),
+                ));
                 for line in lines {
                     let sum = line.cost;
-                    list.push(Posting { debit: "90.02.1", credit: "41.01", sum, quantity: i64::from(line.quantity) });
+                    list.push(Posting {
+                        debit: "90.02.1",
+                        credit: "41.01",
+                        sum,
+                        quantity: i64::from(line.quantity),
+                    });
                 }
                 list.push(Posting::new("90.03", "68.02", vat));
             }
             Kind::Purchase => {
                 for line in lines {
                     let sum = line.sum - line.vat;
-                    list.push(Posting { debit: "41.01", credit: "60.01", sum, quantity: i64::from(line.quantity) });
+                    list.push(Posting {
+                        debit: "41.01",
+                        credit: "60.01",
+                        sum,
+                        quantity: i64::from(line.quantity),
+                    });
                 }
                 list.push(Posting::new("19.03", "60.01", vat));
                 list.push(Posting::new("68.02", "19.03", vat));
-                list.push(Posting::new("60.01", "60.02", offset(waiting, found.contract, found.sum)));
+                list.push(Posting::new(
+                    "60.01",
+                    "60.02",
+                    offset(waiting, found.contract, found.sum),
+                ));
             }
             _ => {}
         }
     } else if let Some(book) = payment_book(document.kind) {
         let found = &base.payments[book].documents[document.at()];
         let first = found.first_line as usize;
-        let place = if matches!(document.kind, Kind::BankIn | Kind::BankOut) { "51" } else { "50.01" };
+        let place = if matches!(document.kind, Kind::BankIn | Kind::BankOut) {
+            "51"
+        } else {
+            "50.01"
+        };
         match found.purpose {
             Purpose::Customer | Purpose::Supplier => {
                 for line in &base.payments[book].lines[first..first + found.lines as usize] {
@@ -100,7 +127,11 @@ fn meaning(base: &Base, document: Ref, waiting: &mut Waiting) -> Vec<Posting> {
                     });
                 }
             }
-            Purpose::Tax(account) => list.push(Posting::new(ACCOUNTS[usize::from(account)].code, place, found.sum)),
+            Purpose::Tax(account) => list.push(Posting::new(
+                ACCOUNTS[usize::from(account)].code,
+                place,
+                found.sum,
+            )),
             Purpose::Salary => list.push(Posting::new("70", place, found.sum)),
             Purpose::Rent => list.push(Posting::new("44.01", place, found.sum)),
             Purpose::Fee => list.push(Posting::new("91", place, found.sum)),
@@ -164,15 +195,26 @@ fn turnovers(base: &Base, scope: Scope, from: NaiveDate, to: NaiveDate) -> BTree
 }
 
 fn account_name(code: &str) -> &'static str {
-    ACCOUNTS.iter().find(|account| account.code == code).map_or("", |account| account.name)
+    ACCOUNTS
+        .iter()
+        .find(|account| account.code == code)
+        .map_or("", |account| account.name)
 }
 
 /// A trial balance of the accounts whose code begins with `prefix`. Each account is netted over its analytics.
 pub fn trial_balance(base: &Base, scope: Scope, from: NaiveDate, to: NaiveDate, prefix: &str) -> Report {
-    let belongs = |code: &str| code == prefix || prefix.is_empty() || code.starts_with(&format!("{}.", prefix.trim_end_matches('.')));
-    let mut list: Vec<(&'static str, Turnover)> =
-        turnovers(base, scope, from, to).into_iter().filter(|(code, _)| belongs(code)).collect();
-    list.sort_by(|a, b| (b.1.debit + b.1.credit).cmp(&(a.1.debit + a.1.credit)).then(a.0.cmp(b.0)));
+    let belongs = |code: &str| {
+        code == prefix || prefix.is_empty() || code.starts_with(&format!("{}.", prefix.trim_end_matches('.')))
+    };
+    let mut list: Vec<(&'static str, Turnover)> = turnovers(base, scope, from, to)
+        .into_iter()
+        .filter(|(code, _)| belongs(code))
+        .collect();
+    list.sort_by(|a, b| {
+        (b.1.debit + b.1.credit)
+            .cmp(&(a.1.debit + a.1.credit))
+            .then(a.0.cmp(b.0))
+    });
     let figures = |turnover: &Turnover| {
         let closing = turnover.opening + turnover.debit - turnover.credit;
         [
@@ -184,8 +226,14 @@ pub fn trial_balance(base: &Base, scope: Scope, from: NaiveDate, to: NaiveDate, 
             (-closing).max(0),
         ]
     };
-    let names =
-        ["opening_debit", "opening_credit", "turnover_debit", "turnover_credit", "closing_debit", "closing_credit"];
+    let names = [
+        "opening_debit",
+        "opening_credit",
+        "turnover_debit",
+        "turnover_credit",
+        "closing_debit",
+        "closing_credit",
+    ];
     let mut total = [0; 6];
     let mut rows = Vec::new();
     for (code, turnover) in &list {
@@ -194,31 +242,53 @@ pub fn trial_balance(base: &Base, scope: Scope, from: NaiveDate, to: NaiveDate, 
             *sum += value;
         }
         let head = [("account", text(*code)), ("name", text(account_name(code)))];
-        rows.push(row(head.into_iter().chain(names.into_iter().zip(values.map(money)))));
+        rows.push(row(head
+            .into_iter()
+            .chain(names.into_iter().zip(values.map(money)))));
     }
     let totals = row(names.into_iter().zip(total.map(money)));
-    Report { report: "trial_balance", date: Some(to), from: Some(from), rows, totals }
+    Report {
+        report: "trial_balance",
+        date: Some(to),
+        from: Some(from),
+        rows,
+        totals,
+    }
 }
 
 /// Taxes and contributions accrued (credited to 68 and 69) and paid or deducted (debited) in a period; the balance is
 /// what is owed at its end.
 pub fn taxes(base: &Base, scope: Scope, from: NaiveDate, to: NaiveDate) -> Report {
     let taxed = |code: &str| code.starts_with("68.") || code.starts_with("69.");
-    let mut list: Vec<(&'static str, Turnover)> =
-        turnovers(base, scope, from, to).into_iter().filter(|(code, _)| taxed(code)).collect();
+    let mut list: Vec<(&'static str, Turnover)> = turnovers(base, scope, from, to)
+        .into_iter()
+        .filter(|(code, _)| taxed(code))
+        .collect();
     list.sort_by(|a, b| b.1.credit.cmp(&a.1.credit).then(a.0.cmp(b.0)));
     let mut total = [0; 3];
     let mut rows = Vec::new();
     for (code, turnover) in &list {
-        let values = [turnover.credit, turnover.debit, turnover.credit - turnover.debit - turnover.opening];
+        let values = [
+            turnover.credit,
+            turnover.debit,
+            turnover.credit - turnover.debit - turnover.opening,
+        ];
         for (sum, value) in total.iter_mut().zip(values) {
             *sum += value;
         }
         let head = [("account", text(*code)), ("name", text(account_name(code)))];
-        rows.push(row(head.into_iter().chain(["accrued", "paid", "balance"].into_iter().zip(values.map(money)))));
+        rows.push(row(head.into_iter().chain(
+            ["accrued", "paid", "balance"].into_iter().zip(values.map(money)),
+        )));
     }
     let totals = row(["accrued", "paid", "balance"].into_iter().zip(total.map(money)));
-    Report { report: "taxes", date: Some(to), from: Some(from), rows, totals }
+    Report {
+        report: "taxes",
+        date: Some(to),
+        from: Some(from),
+        rows,
+        totals,
+    }
 }
 
 fn listed(base: &Base, list: &[(Stamp, Ref)]) -> Report {
@@ -226,7 +296,10 @@ fn listed(base: &Base, list: &[(Stamp, Ref)]) -> Report {
         let head: &Head = base.head(*document)?;
         let (counterparty, sum) = if let Some(book) = trade_book(document.kind) {
             let found = &base.trades[book].documents[document.at()];
-            (base.presentation(Ref::new(Kind::Counterparty, found.counterparty)), found.sum)
+            (
+                base.presentation(Ref::new(Kind::Counterparty, found.counterparty)),
+                found.sum,
+            )
         } else if let Some(book) = payment_book(document.kind) {
             let found = &base.payments[book].documents[document.at()];
             (base.presentation(found.payee), found.sum)
@@ -234,7 +307,10 @@ fn listed(base: &Base, list: &[(Stamp, Ref)]) -> Report {
             (String::new(), base.operations.documents[document.at()].sum)
         };
         Some(row([
-            ("date", text(calendar::moment(*date).format("%Y-%m-%dT%H:%M:%S").to_string())),
+            (
+                "date",
+                text(calendar::moment(*date).format("%Y-%m-%dT%H:%M:%S").to_string()),
+            ),
             ("type", text(document.kind.title())),
             ("number", text(base.number(head))),
             ("counterparty", text(counterparty)),
@@ -245,7 +321,13 @@ fn listed(base: &Base, list: &[(Stamp, Ref)]) -> Report {
     };
     let rows: Vec<_> = list.iter().filter_map(shown).collect();
     let totals = row([("count", Value::from(rows.len()))]);
-    Report { report: "documents", date: None, from: None, rows, totals }
+    Report {
+        report: "documents",
+        date: None,
+        from: None,
+        rows,
+        totals,
+    }
 }
 
 /// Documents that are not posted, the latest first.
@@ -289,5 +371,11 @@ pub fn postings(base: &Base, number: &str) -> Report {
             ]));
         }
     }
-    Report { report: "postings", date: None, from: None, rows, totals: row([("amount", money(total))]) }
+    Report {
+        report: "postings",
+        date: None,
+        from: None,
+        rows,
+        totals: row([("amount", money(total))]),
+    }
 }

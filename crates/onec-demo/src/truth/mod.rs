@@ -58,13 +58,20 @@ impl Scope {
     /// The organisation whose name contains `name`; nothing if there is none.
     pub fn organization(base: &Base, name: &str) -> Option<Self> {
         let name = name.to_lowercase();
-        let found = base.organizations.iter().position(|one| one.name.to_lowercase().contains(&name))?;
+        let found = base
+            .organizations
+            .iter()
+            .position(|one| one.name.to_lowercase().contains(&name))?;
         u8::try_from(found).ok().map(|at| Self(Some(at)))
     }
 
     /// Whether a document is posted, not deleted and of these organisations.
     fn takes(self, head: &Head) -> bool {
-        head.posted && !head.deleted && self.0.is_none_or(|organization| organization == head.organization)
+        head.posted
+            && !head.deleted
+            && self
+                .0
+                .is_none_or(|organization| organization == head.organization)
     }
 }
 
@@ -87,7 +94,10 @@ fn quantity(units: i64) -> Value {
 
 /// A row of named values.
 fn row(cells: impl IntoIterator<Item = (&'static str, Value)>) -> Map<String, Value> {
-    cells.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    cells
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
 }
 
 fn text(text: impl Into<String>) -> Value {
@@ -106,5 +116,9 @@ fn counterparty_name(base: &Base, index: u32) -> String {
 fn counterparties_named(base: &Base, name: &str) -> Vec<u32> {
     let name = name.to_lowercase();
     let fits = |one: &crate::model::Counterparty| one.name.to_lowercase().contains(&name);
-    (0_u32..).zip(&base.counterparties).filter(|(_, one)| fits(one)).map(|(at, _)| at).collect()
+    (0_u32..)
+        .zip(&base.counterparties)
+        .filter(|(_, one)| fits(one))
+        .map(|(at, _)| at)
+        .collect()
 }

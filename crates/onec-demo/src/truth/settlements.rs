@@ -67,7 +67,12 @@ struct Account {
 
 /// Settles goods against money: payments name what they pay; money that names nothing waits for the next goods under
 /// the same contract, the oldest first.
-fn settle(base: &Base, scope: Scope, side: (usize, [usize; 2], Purpose), end: Stamp) -> BTreeMap<u32, Account> {
+fn settle(
+    base: &Base,
+    scope: Scope,
+    side: (usize, [usize; 2], Purpose),
+    end: Stamp,
+) -> BTreeMap<u32, Account> {
     let mut unpaid: HashMap<u32, i64> = HashMap::new();
     let mut ahead: HashMap<u32, Vec<i64>> = HashMap::new();
     for happening in happenings(base, scope, side, end) {
@@ -109,13 +114,22 @@ fn settle(base: &Base, scope: Scope, side: (usize, [usize; 2], Purpose), end: St
     for (contract, list) in ahead {
         let sum: i64 = list.iter().sum();
         if sum != 0 {
-            accounts.entry(base.contracts[contract as usize].owner).or_default().advance += sum;
+            accounts
+                .entry(base.contracts[contract as usize].owner)
+                .or_default()
+                .advance += sum;
         }
     }
     accounts
 }
 
-fn debts(base: &Base, name: &'static str, scope: Scope, side: (usize, [usize; 2], Purpose), date: NaiveDate) -> Report {
+fn debts(
+    base: &Base,
+    name: &'static str,
+    scope: Scope,
+    side: (usize, [usize; 2], Purpose),
+    date: NaiveDate,
+) -> Report {
     let mut list: Vec<(u32, Account)> = settle(base, scope, side, after(date)).into_iter().collect();
     list.sort_by(|(a, x), (b, y)| y.debt.cmp(&x.debt).then(a.cmp(b)));
     let mut totals = [0; 3];
@@ -126,15 +140,33 @@ fn debts(base: &Base, name: &'static str, scope: Scope, side: (usize, [usize; 2]
         totals[2] += account.advance;
         rows.push(row([
             ("counterparty", text(counterparty_name(base, counterparty))),
-            ("counterparty_id", id(base, Ref::new(Kind::Counterparty, counterparty))),
+            (
+                "counterparty_id",
+                id(base, Ref::new(Kind::Counterparty, counterparty)),
+            ),
             ("debt", money(account.debt)),
             ("overdue", money(account.overdue)),
             ("advance", money(account.advance)),
-            ("due_date", account.due.map_or(Value::Null, |due| text(calendar::date(due).to_string()))),
+            (
+                "due_date",
+                account
+                    .due
+                    .map_or(Value::Null, |due| text(calendar::date(due).to_string())),
+            ),
         ]));
     }
-    let totals = row([("debt", money(totals[0])), ("overdue", money(totals[1])), ("advance", money(totals[2]))]);
-    Report { report: name, date: Some(date), from: None, rows, totals }
+    let totals = row([
+        ("debt", money(totals[0])),
+        ("overdue", money(totals[1])),
+        ("advance", money(totals[2])),
+    ]);
+    Report {
+        report: name,
+        date: Some(date),
+        from: None,
+        rows,
+        totals,
+    }
 }
 
 /// What customers owe at the end of `date`, what of it is overdue, and what they have paid ahead.
@@ -161,18 +193,33 @@ pub fn statement(base: &Base, scope: Scope, counterparty: &str, from: NaiveDate,
                 }
                 Happening::Money(found, book) if wanted.contains(&found.payee.index) => {
                     let line = &base.payments[book].lines[found.first_line as usize];
-                    (Ref::new(crate::model::PAYMENTS[book], line.document), found.sum, false)
+                    (
+                        Ref::new(crate::model::PAYMENTS[book], line.document),
+                        found.sum,
+                        false,
+                    )
                 }
                 _ => continue,
             };
             let debit = goods == sales;
-            lines.push((base.date_of(document), document, if debit { sum } else { 0 }, if debit { 0 } else { sum }));
+            lines.push((
+                base.date_of(document),
+                document,
+                if debit { sum } else { 0 },
+                if debit { 0 } else { sum },
+            ));
         }
     }
     lines.sort();
-    let opening: i64 = lines.iter().filter(|line| line.0 < start).map(|line| line.2 - line.3).sum();
+    let opening: i64 = lines
+        .iter()
+        .filter(|line| line.0 < start)
+        .map(|line| line.2 - line.3)
+        .sum();
     lines.retain(|line| line.0 >= start);
-    let (debit, credit) = lines.iter().fold((0, 0), |(debit, credit), line| (debit + line.2, credit + line.3));
+    let (debit, credit) = lines
+        .iter()
+        .fold((0, 0), |(debit, credit), line| (debit + line.2, credit + line.3));
     let shown = |line: &(Stamp, Ref, i64, i64)| -> Map<String, Value> {
         row([
             ("date", text(calendar::date(line.0).to_string())),
@@ -187,5 +234,11 @@ pub fn statement(base: &Base, scope: Scope, counterparty: &str, from: NaiveDate,
         ("credit", money(credit)),
         ("closing", money(opening + debit - credit)),
     ]);
-    Report { report: "statement", date: Some(to), from: Some(from), rows: lines.iter().map(shown).collect(), totals }
+    Report {
+        report: "statement",
+        date: Some(to),
+        from: Some(from),
+        rows: lines.iter().map(shown).collect(),
+        totals,
+    }
 }

@@ -10,9 +10,17 @@ use crate::calendar;
 use crate::ids::{Kind, Ref};
 
 /// What goods are in stock at the end of `date`, by warehouse and item; names are parts of names.
-pub fn stock(base: &Base, scope: Scope, date: NaiveDate, warehouse: Option<&str>, item: Option<&str>) -> Report {
+pub fn stock(
+    base: &Base,
+    scope: Scope,
+    date: NaiveDate,
+    warehouse: Option<&str>,
+    item: Option<&str>,
+) -> Report {
     let end = after(date);
-    let fits = |name: &str, part: Option<&str>| part.is_none_or(|part| name.to_lowercase().contains(&part.to_lowercase()));
+    let fits = |name: &str, part: Option<&str>| {
+        part.is_none_or(|part| name.to_lowercase().contains(&part.to_lowercase()))
+    };
     let mut left: BTreeMap<(u8, u32), (i64, i64)> = BTreeMap::new();
     for (book, sign) in [(1, 1), (0, -1)] {
         for document in &base.trades[book].documents {
@@ -37,7 +45,9 @@ pub fn stock(base: &Base, scope: Scope, date: NaiveDate, warehouse: Option<&str>
         })
         .collect();
     list.sort_by(|a, b| b.1.1.cmp(&a.1.1).then(a.0.cmp(&b.0)));
-    let total = list.iter().fold((0, 0), |sum, (_, cell)| (sum.0 + cell.0, sum.1 + cell.1));
+    let total = list
+        .iter()
+        .fold((0, 0), |sum, (_, cell)| (sum.0 + cell.0, sum.1 + cell.1));
     let rows = list
         .iter()
         .map(|((place, goods), (count, cost))| {
@@ -51,7 +61,13 @@ pub fn stock(base: &Base, scope: Scope, date: NaiveDate, warehouse: Option<&str>
         })
         .collect();
     let totals = row([("quantity", quantity(total.0)), ("cost", money(total.1))]);
-    Report { report: "stock", date: Some(date), from: None, rows, totals }
+    Report {
+        report: "stock",
+        date: Some(date),
+        from: None,
+        rows,
+        totals,
+    }
 }
 
 /// What sales are grouped by.
@@ -132,8 +148,16 @@ pub fn sales(base: &Base, scope: Scope, from: NaiveDate, to: NaiveDate, by: By) 
         .iter()
         .map(|((key, reference), figures)| {
             let id = reference.map_or(serde_json::Value::Null, |reference| id(base, reference));
-            row([("key", text(key.clone())), ("id", id)].into_iter().chain(figures.cells()))
+            row([("key", text(key.clone())), ("id", id)]
+                .into_iter()
+                .chain(figures.cells()))
         })
         .collect();
-    Report { report: "sales", date: Some(to), from: Some(from), rows, totals: row(all.cells()) }
+    Report {
+        report: "sales",
+        date: Some(to),
+        from: Some(from),
+        rows,
+        totals: row(all.cells()),
+    }
 }
