@@ -30,6 +30,7 @@ pub(super) async fn run(
                   sum(credit) over () as total_accrued, sum(debit) over () as total_paid,
                   sum(credit - debit - opening) over () as total_balance
            from onec.turnovers($1, $2, $3, $4, $5, $6)
+           where opening <> 0 or debit <> 0 or credit <> 0
            order by credit desc, code limit $7"#,
         scope.infobase.id,
         &scope.profile.chart.taxes,

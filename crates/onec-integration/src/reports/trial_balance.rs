@@ -36,6 +36,7 @@ pub(super) async fn run(
                       greatest(credit - debit - opening, 0) as closing_credit
                from onec.turnovers($1, coalesce($2, array(
                    select code from onec.accounts where infobase_id = $1 and parent is null)), $3, $4, $5, $6)
+               where opening <> 0 or debit <> 0 or credit <> 0
            )
            select code as "code!", name as "name!", debit as "debit!", credit as "credit!",
                   opening_debit as "opening_debit!", opening_credit as "opening_credit!",
