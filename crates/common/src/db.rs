@@ -104,13 +104,25 @@ impl StoreError {
             sqlx::Error::PoolTimedOut
             | sqlx::Error::PoolClosed
             | sqlx::Error::Io(_)
-            | sqlx::Error::Tls(_) => true,
+            | sqlx::Error::Tls(_)
+            // What a connection ends with that a proxy accepted and closed again.
+            | sqlx::Error::Protocol(_) => true,
             // Classes 08 (connection), 53 (resources) and 57P (shutdown) of PostgreSQL.
             sqlx::Error::Database(error) => error
                 .code()
                 .is_some_and(|code| ["08", "53", "57P"].iter().any(|class| code.starts_with(class))),
             _ => false,
         }
+    }
+
+    /// True when the statement lost against a concurrent one and may succeed when repeated: a
+    /// deadlock, a serialisation failure, or a lock that was not free in time.
+    #[must_use]
+    pub fn is_contention(&self) -> bool {
+        self.source
+            .as_database_error()
+            .and_then(|error| error.code())
+            .is_some_and(|code| code.starts_with("40") || code == "55P03")
     }
 
     /// True when the statement broke the constraint of that name.
