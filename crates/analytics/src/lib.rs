@@ -1,1 +1,78 @@
 //! Usage events, system metrics, dashboards and report files.
+//!
+//! Owns the schema `analytics`: raw events of the last months, their hourly rollups, and report
+//! files until they expire. Figures of 1C are never stored here as facts: reports and panels ask
+//! onec-integration with the caller's own token, and that token is never written down.
+//!
+//! Modules in reading order: [`router`], `http`, then the rules `ingest`, `period`, `quantile`,
+//! `reports`, `overview`, the clients `onec` and `services`, then `store` and `jobs`.
+
+mod config;
+mod error;
+mod http;
+mod ingest;
+mod jobs;
+mod metrics;
+mod onec;
+mod overview;
+mod period;
+mod quantile;
+mod reports;
+mod router;
+mod services;
+mod state;
+pub mod store;
+
+use std::sync::Arc;
+
+use common::BoxError;
+use common::auth::{Authenticator, Keys, Revocations};
+use common::cache::Redis;
+use common::db;
+use common::service::{App, Check, Context, Definition};
+use tokio::sync::Notify;
+
+pub use config::Config;
+pub use router::routes;
+pub use state::AppState;
+pub use store::SCHEMA;
+
+/// Name, port and version of the service.
+pub const DEFINITION: Definition = Definition {
+    name: "analytics",
+    port: 8003,
+    version: env!("CARGO_PKG_VERSION"),
+};
+
+/// Connects, migrates, and starts the background tasks.
+///
+/// # Errors
+/// When the database does not answer in time or a setting cannot be used.
+pub async fn start(config: Config, context: Context) -> Result<App, BoxError> {
+    let db = db::connect(&config.database, DEFINITION.name, &SCHEMA, &context.shutdown).await?;
+    let redis = Redis::new(&config.redis)?;
+    let revocations = Revocations::new();
+    let authenticator = Authenticator::new(
+        &config.auth,
+        Keys::remote(config.auth.jwks_url.clone())?,
+        revocations.clone(),
+        context.clock.clone(),
+    );
+    context.spawn(
+        "revocations",
+        revocations.follow(redis.clone(), context.clock.clone(), context.shutdown.clone()),
+    );
+    let state = AppState {
+        db,
+        clock: context.clock.clone(),
+        onec: onec::Onec::new(config.onec_integration.clone())?,
+        services: Arc::new(services::Services::new(config.services.clone())?),
+        time_zone: config.time_zone,
+        work: Arc::new(Notify::new()),
+    };
+    jobs::start(&state, &redis, &config, &context).await?;
+    Ok(App {
+        checks: vec![Check::postgres(&state.db), Check::redis(&redis)],
+        router: routes().build(state, authenticator),
+    })
+}

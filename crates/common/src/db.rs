@@ -115,6 +115,16 @@ impl StoreError {
         }
     }
 
+    /// True when the statement lost against a concurrent one and may succeed when repeated: a
+    /// deadlock, a serialisation failure, or a lock that was not free in time.
+    #[must_use]
+    pub fn is_contention(&self) -> bool {
+        self.source
+            .as_database_error()
+            .and_then(|error| error.code())
+            .is_some_and(|code| code.starts_with("40") || code == "55P03")
+    }
+
     /// True when the statement broke the constraint of that name.
     #[must_use]
     pub fn breaks(&self, constraint: &str) -> bool {

@@ -1,1 +1,68 @@
 //! Audit log, threats and alerts.
+//!
+//! Owns the schema `security`: the hash chain of the audit log, the login attempts of the last
+//! day, the threats found in them and the alerts that people handle. It never blocks anybody by
+//! itself, never changes an audit entry, and keeps no e-mail addresses and no texts.
+//!
+//! Modules in reading order: [`router`], `http`, then the rules `audit`, `detect`, `threats` and
+//! `alerts`, then `store` and `jobs`.
+
+mod alerts;
+mod audit;
+mod config;
+mod detect;
+mod error;
+mod http;
+mod jobs;
+mod metrics;
+mod router;
+mod state;
+pub mod store;
+mod threats;
+
+use common::BoxError;
+use common::auth::{Authenticator, Keys, Revocations};
+use common::cache::Redis;
+use common::db;
+use common::service::{App, Check, Context, Definition};
+
+pub use config::Config;
+pub use router::routes;
+pub use state::AppState;
+pub use store::SCHEMA;
+
+/// Name, port and version of the service.
+pub const DEFINITION: Definition = Definition {
+    name: "security",
+    port: 8004,
+    version: env!("CARGO_PKG_VERSION"),
+};
+
+/// Connects, migrates, and starts the background tasks.
+///
+/// # Errors
+/// When the database does not answer in time or a setting cannot be used.
+pub async fn start(config: Config, context: Context) -> Result<App, BoxError> {
+    let db = db::connect(&config.database, DEFINITION.name, &SCHEMA, &context.shutdown).await?;
+    let redis = Redis::new(&config.redis)?;
+    let revocations = Revocations::new();
+    let authenticator = Authenticator::new(
+        &config.auth,
+        Keys::remote(config.auth.jwks_url.clone())?,
+        revocations.clone(),
+        context.clock.clone(),
+    );
+    context.spawn(
+        "revocations",
+        revocations.follow(redis.clone(), context.clock.clone(), context.shutdown.clone()),
+    );
+    let state = AppState {
+        db,
+        clock: context.clock.clone(),
+    };
+    jobs::start(&state, &redis, config.verify_every, &context);
+    Ok(App {
+        checks: vec![Check::postgres(&state.db), Check::redis(&redis)],
+        router: routes().build(state, authenticator),
+    })
+}

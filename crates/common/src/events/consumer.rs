@@ -35,7 +35,7 @@ pub enum HandleError {
 
 impl From<StoreError> for HandleError {
     fn from(error: StoreError) -> Self {
-        if error.is_unavailable() {
+        if error.is_unavailable() || error.is_contention() {
             Self::Retry(error.into())
         } else {
             Self::Poison(error.into())

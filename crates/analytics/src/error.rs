@@ -1,0 +1,104 @@
+//! What can go wrong, in the words of the service.
+
+use ::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use common::Text;
+use common::db::StoreError;
+use common::http::{FieldError, Problem};
+
+use crate::onec::OnecError;
+
+/// An error of a request.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("the store failed")]
+    Store(#[from] StoreError),
+    #[error("the figures of 1C cannot be had")]
+    Onec(#[from] OnecError),
+    #[error("a report has {actual} rows, more than {limit}")]
+    RowLimitExceeded { limit: u32, actual: u64 },
+    #[error("the request is wrong")]
+    Refused(#[source] ProblemError),
+    #[error("there is no such thing of the caller's")]
+    NotFound,
+    #[error("the file has expired")]
+    FileExpired,
+    #[error("the idempotency key was used for another request")]
+    KeyReused,
+    #[error("a value cannot be written as JSON")]
+    Json(#[from] serde_json::Error),
+}
+
+/// A [`Problem`] that was made already.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .0.code())]
+pub(crate) struct ProblemError(pub(crate) Problem);
+
+impl From<Problem> for Error {
+    fn from(problem: Problem) -> Self {
+        Self::Refused(ProblemError(problem))
+    }
+}
+
+impl Error {
+    /// One wrong member of the request.
+    pub(crate) fn member(pointer: &str, detail: Text) -> Self {
+        Problem::validation(vec![FieldError {
+            pointer: pointer.to_owned(),
+            detail,
+        }])
+        .into()
+    }
+
+    fn into_problem(self) -> Result<Problem, OnecError> {
+        Ok(match self {
+            Self::Store(error) => error.into(),
+            Self::Onec(error @ OnecError::Unavailable(_)) => {
+                Problem::unavailable("onec-integration").source(error)
+            }
+            // onec-integration has said it all, in the caller's language.
+            Self::Onec(error @ OnecError::Refused { .. }) => return Err(error),
+            Self::RowLimitExceeded { limit, actual } => Problem::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "analytics.row_limit_exceeded",
+                Text::new("Слишком много строк", "Too many rows"),
+            )
+            .detail(Text::new(
+                format!("В отчёте {actual} строк, а можно не больше {limit}. Сузьте период или отбор."),
+                format!("The report has {actual} rows; at most {limit} are possible. Narrow the period or the filter."),
+            ))
+            .extension("limit", limit)
+            .extension("actual", actual),
+            Self::Refused(ProblemError(problem)) => problem,
+            Self::NotFound => Problem::not_found(),
+            Self::FileExpired => Problem::new(
+                StatusCode::GONE,
+                "analytics.file_expired",
+                Text::new("Срок хранения файла истёк", "The file has expired"),
+            )
+            .detail(Text::new(
+                "Сформируйте отчёт заново.",
+                "Generate the report again.",
+            )),
+            Self::KeyReused => Problem::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "request.idempotency_key_reused",
+                Text::new("Ключ идемпотентности уже использован", "Idempotency key reused"),
+            )
+            .detail(Text::new(
+                "С этим Idempotency-Key уже отправлен другой запрос.",
+                "Another request was sent with this Idempotency-Key.",
+            )),
+            Self::Json(error) => Problem::internal(error),
+        })
+    }
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        match self.into_problem() {
+            Ok(problem) => problem.into_response(),
+            Err(refused) => refused.into_response(),
+        }
+    }
+}

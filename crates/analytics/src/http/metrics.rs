@@ -1,0 +1,287 @@
+//! `/metrics`: the whole system in figures.
+
+use std::collections::HashMap;
+
+use ::http::HeaderMap;
+use ::http::header::{ACCEPT, CONTENT_TYPE};
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, Utc};
+use common::db::{StoreError, StoreResult};
+use common::http::{Json, Query};
+use common::telemetry;
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::error::Error;
+use crate::period::{Range, Span};
+use crate::quantile::Histogram;
+use crate::services::Health;
+use crate::state::AppState;
+use crate::store::system::{self, InfobaseState, ModelCount};
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct MetricsQuery {
+    #[serde(default)]
+    range: Range,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct MetricsResponse {
+    range: Range,
+    #[serde(flatten)]
+    span: Span,
+    previous: Span,
+    generated_at: DateTime<Utc>,
+    services: Vec<ServiceMetrics>,
+    models: Vec<ModelMetrics>,
+    onec: Vec<InfobaseMetrics>,
+    users: UserMetrics,
+}
+
+#[derive(Debug, Serialize)]
+struct ServiceMetrics {
+    name: &'static str,
+    up: bool,
+    replicas: usize,
+    replicas_up: usize,
+    version: Option<String>,
+    /// Requests that the gateway forwarded to it; of the gateway, all requests.
+    #[serde(flatten)]
+    traffic: Traffic,
+    previous: Traffic,
+}
+
+/// Absent figures are null: without requests there is no share of errors and no percentile.
+#[derive(Debug, Serialize)]
+struct Traffic {
+    requests: i64,
+    requests_per_second: f64,
+    error_ratio: Option<f64>,
+    p50_ms: Option<u64>,
+    p95_ms: Option<u64>,
+    p99_ms: Option<u64>,
+}
+
+#[derive(Debug, Serialize)]
+struct ModelMetrics {
+    provider: String,
+    model: String,
+    #[serde(flatten)]
+    usage: Usage,
+    previous: Option<Usage>,
+}
+
+#[derive(Debug, Serialize)]
+struct Usage {
+    calls: i64,
+    failures: i64,
+    input_tokens: i64,
+    output_tokens: i64,
+    /// Null when the price of no call is known.
+    cost_usd: Option<Decimal>,
+    /// Calls that the cost leaves out, because their price is unknown.
+    unpriced_calls: i64,
+}
+
+#[derive(Debug, Serialize)]
+struct InfobaseMetrics {
+    infobase_id: Uuid,
+    infobase: String,
+    last_sync_at: DateTime<Utc>,
+    last_outcome: String,
+    last_error: Option<String>,
+    last_success_at: Option<DateTime<Utc>>,
+    syncs: i64,
+    failures: i64,
+    rows: i64,
+}
+
+#[derive(Debug, Serialize)]
+struct UserMetrics {
+    active: i64,
+    previous_active: i64,
+}
+
+/// GET /metrics
+pub(crate) async fn show(
+    State(state): State<AppState>,
+    Query(query): Query<MetricsQuery>,
+    headers: HeaderMap,
+) -> Result<Response, Error> {
+    if wants_prometheus(&headers) {
+        let content_type = [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
+        return Ok((content_type, telemetry::render_metrics()).into_response());
+    }
+    let (now, range) = (state.clock.now(), query.range);
+    let (span, previous) = (range.current(now), range.previous(now));
+    let (health, figures) = futures_util::join!(state.services.health(), figures(&state, span, previous));
+    let figures = figures?;
+    let response = MetricsResponse {
+        range,
+        span,
+        previous,
+        generated_at: now,
+        services: services(health, &figures, span),
+        models: figures.models,
+        onec: figures.onec,
+        users: figures.users,
+    };
+    Ok(Json(response).into_response())
+}
+
+/// A Prometheus server names `text/plain`; browsers and programs that want JSON do not.
+fn wants_prometheus(headers: &HeaderMap) -> bool {
+    let accepted = headers
+        .get(ACCEPT)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    accepted.contains("text/plain") && !accepted.contains("application/json")
+}
+
+/// Requests by upstream.
+type Requests = HashMap<String, (Histogram, i64)>;
+
+struct Figures {
+    current: Requests,
+    previous: Requests,
+    models: Vec<ModelMetrics>,
+    onec: Vec<InfobaseMetrics>,
+    users: UserMetrics,
+}
+
+async fn figures(state: &AppState, span: Span, previous: Span) -> Result<Figures, StoreError> {
+    let mut connection = state.db.acquire().await.store("acquire")?;
+    let connection: &mut PgConnection = &mut connection;
+    let models = system::models(connection, span).await?;
+    let earlier = system::models(connection, previous).await?;
+    Ok(Figures {
+        current: requests(connection, span).await?,
+        previous: requests(connection, previous).await?,
+        models: compare(models, earlier),
+        onec: system::infobases(connection, span)
+            .await?
+            .into_iter()
+            .map(InfobaseMetrics::from)
+            .collect(),
+        users: UserMetrics {
+            active: system::active_users(connection, span.cover()).await?,
+            previous_active: system::active_users(connection, previous.cover()).await?,
+        },
+    })
+}
+
+async fn requests(connection: &mut PgConnection, span: Span) -> Result<Requests, StoreError> {
+    let mut requests = Requests::new();
+    for row in system::requests(connection, span.cover()).await? {
+        // Every request came through the gateway.
+        for service in ["gateway", row.upstream.as_str()] {
+            if service == "gateway" || row.upstream != "gateway" {
+                let (histogram, errors) = requests.entry(service.to_owned()).or_default();
+                histogram.add(row.bucket, row.count);
+                *errors += row.errors;
+            }
+        }
+    }
+    Ok(requests)
+}
+
+fn services(health: Vec<Health>, figures: &Figures, span: Span) -> Vec<ServiceMetrics> {
+    health
+        .into_iter()
+        .map(|health| ServiceMetrics {
+            traffic: traffic(figures.current.get(health.name), span),
+            previous: traffic(figures.previous.get(health.name), span),
+            name: health.name,
+            up: health.up,
+            replicas: health.replicas,
+            replicas_up: health.replicas_up,
+            version: health.version,
+        })
+        .collect()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
+fn traffic(requests: Option<&(Histogram, i64)>, span: Span) -> Traffic {
+    let empty = (Histogram::default(), 0);
+    let (histogram, errors) = requests.unwrap_or(&empty);
+    let count = histogram.count();
+    Traffic {
+        requests: count,
+        requests_per_second: count as f64 / span.seconds() as f64,
+        error_ratio: (count > 0).then(|| *errors as f64 / count as f64),
+        p50_ms: histogram.quantile(0.5),
+        p95_ms: histogram.quantile(0.95),
+        p99_ms: histogram.quantile(0.99),
+    }
+}
+
+/// Models of this span with what they were in the one before; those that are no longer used too.
+fn compare(current: Vec<ModelCount>, earlier: Vec<ModelCount>) -> Vec<ModelMetrics> {
+    let mut before: HashMap<(String, String), Usage> = HashMap::new();
+    let mut order = Vec::new();
+    for count in earlier {
+        let (key, usage) = split(count);
+        order.push(key.clone());
+        before.insert(key, usage);
+    }
+    let mut models: Vec<ModelMetrics> = current
+        .into_iter()
+        .map(|count| {
+            let (key, usage) = split(count);
+            ModelMetrics {
+                previous: before.remove(&key),
+                provider: key.0,
+                model: key.1,
+                usage,
+            }
+        })
+        .collect();
+    let gone = order
+        .into_iter()
+        .filter_map(|key| Some((before.remove(&key)?, key)));
+    models.extend(gone.map(|(usage, (provider, model))| ModelMetrics {
+        provider,
+        model,
+        usage: Usage {
+            calls: 0,
+            failures: 0,
+            input_tokens: 0,
+            output_tokens: 0,
+            cost_usd: None,
+            unpriced_calls: 0,
+        },
+        previous: Some(usage),
+    }));
+    models
+}
+
+fn split(count: ModelCount) -> ((String, String), Usage) {
+    let usage = Usage {
+        calls: count.calls,
+        failures: count.failures,
+        input_tokens: count.input_tokens,
+        output_tokens: count.output_tokens,
+        cost_usd: count.cost_usd.map(|cost| cost.normalize()),
+        unpriced_calls: count.unpriced,
+    };
+    ((count.provider, count.model), usage)
+}
+
+impl From<InfobaseState> for InfobaseMetrics {
+    fn from(state: InfobaseState) -> Self {
+        Self {
+            infobase_id: state.infobase_id,
+            infobase: state.infobase,
+            last_sync_at: state.last_sync_at,
+            last_outcome: state.last_outcome,
+            last_error: state.last_error,
+            last_success_at: state.last_success_at,
+            syncs: state.syncs,
+            failures: state.failures,
+            rows: state.rows,
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! Makes months ahead and removes what is too old.
+
+use chrono::{Datelike, Duration, Months};
+use common::db::{StoreError, StoreResult};
+
+use crate::state::AppState;
+use crate::store;
+
+/// Hourly rollups are kept for thirteen months: a month can be compared with that of last year.
+const KEEP_ROLLUPS: Duration = Duration::days(396);
+const KEEP_REJECTED: Duration = Duration::days(7);
+const KEEP_JOBS: Duration = Duration::days(30);
+
+/// Makes the partitions of this month and the next.
+pub(super) async fn prepare_months(state: &AppState) -> Result<(), StoreError> {
+    let mut connection = state.db.acquire().await.store("acquire")?;
+    let today = state.clock.now().date_naive();
+    let this = today.with_day(1).unwrap_or(today);
+    store::events::ensure_month(&mut connection, this).await?;
+    if let Some(next) = this.checked_add_months(Months::new(1)) {
+        store::events::ensure_month(&mut connection, next).await?;
+    }
+    Ok(())
+}
+
+/// One round.
+pub(super) async fn retain(state: &AppState, retention: Duration) -> Result<(), StoreError> {
+    prepare_months(state).await?;
+    let now = state.clock.now();
+    let mut connection = state.db.acquire().await.store("acquire")?;
+    let dropped = store::events::drop_months_before(&mut connection, now - retention).await?;
+    if dropped > 0 {
+        tracing::info!("{dropped} months of raw events were dropped");
+    }
+    store::events::delete_before(&mut connection, now - KEEP_REJECTED, now - KEEP_ROLLUPS).await?;
+    store::reports::delete_expired(&mut connection, now, now - KEEP_JOBS).await
+}

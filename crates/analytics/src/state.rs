@@ -1,0 +1,23 @@
+//! What handlers share.
+
+use std::sync::Arc;
+
+use chrono_tz::Tz;
+use common::clock::Clock;
+use sqlx::PgPool;
+use tokio::sync::Notify;
+
+use crate::onec::Onec;
+use crate::services::Services;
+
+/// What handlers share. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct AppState {
+    pub(crate) db: PgPool,
+    pub(crate) clock: Clock,
+    pub(crate) onec: Onec,
+    pub(crate) services: Arc<Services>,
+    pub(crate) time_zone: Tz,
+    /// Wakes the builder of report files.
+    pub(crate) work: Arc<Notify>,
+}

@@ -1,0 +1,13 @@
+//! The service as `main` starts it, on a real PostgreSQL and a real Redis. onec-integration is
+//! another service: a stand-in with its contract types and the real check of tokens answers for it.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends by a panic")]
+
+mod authz;
+mod dashboards;
+mod ingest;
+mod metrics;
+mod onec;
+mod outage;
+mod reports;
+mod support;

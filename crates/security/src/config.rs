@@ -1,0 +1,37 @@
+//! Settings of the service.
+
+use std::time::Duration;
+
+use common::config::{self, Reader};
+
+/// Settings of the service, beside those of every service.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The database.
+    pub database: config::Database,
+    /// Event streams and revoked sessions.
+    pub redis: config::Redis,
+    /// How access tokens are verified.
+    pub auth: config::Auth,
+    /// `AUDIT_VERIFY_EVERY` (1h): how often the audit chain is recomputed without being asked.
+    pub verify_every: Duration,
+}
+
+impl Config {
+    /// Reads the settings.
+    pub fn read(reader: &mut Reader) -> Option<Self> {
+        let database = config::Database::read(reader);
+        let redis = config::Redis::read(reader);
+        let auth = config::Auth::read(reader);
+        let verify_every = reader.duration("AUDIT_VERIFY_EVERY", Duration::from_secs(3600));
+        if verify_every.is_some_and(|every| every < Duration::from_secs(1)) {
+            reader.invalid("AUDIT_VERIFY_EVERY", "is shorter than a second");
+        }
+        Some(Self {
+            database: database?,
+            redis: redis?,
+            auth: auth?,
+            verify_every: verify_every?,
+        })
+    }
+}

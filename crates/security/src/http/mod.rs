@@ -1,0 +1,5 @@
+//! Requests and responses.
+
+pub(crate) mod alerts;
+pub(crate) mod audit;
+pub(crate) mod threats;

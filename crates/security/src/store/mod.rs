@@ -1,0 +1,17 @@
+//! The service's tables. Functions work on a connection and neither begin nor commit.
+
+pub(crate) mod alerts;
+pub(crate) mod attempts;
+pub(crate) mod audit;
+pub(crate) mod threats;
+
+use common::db::Schema;
+use sqlx::migrate::Migrator;
+
+static MIGRATOR: Migrator = sqlx::migrate!("../../migrations/security");
+
+/// The service's schema.
+pub static SCHEMA: Schema = Schema {
+    name: "security",
+    migrator: &MIGRATOR,
+};
