@@ -6,15 +6,16 @@ use reqwest::{Client, ClientBuilder, RequestBuilder, Response};
 
 use crate::telemetry::RequestContext;
 
-/// A builder with our time limits: 5 s to connect, 60 s for a whole call, idle connections shorter
-/// than the 75 s that our servers keep them. Callers may change them.
+/// A builder with our time limits: 5 s to connect, 60 s for a whole call, and idle connections
+/// kept for less than the 10 s after which our servers close them, so that a call does not meet a
+/// connection that is just being closed. Callers may change them.
 pub fn builder() -> ClientBuilder {
     crate::service::install_crypto_provider();
     Client::builder()
         .user_agent(concat!("ai-assistants-1c/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(Duration::from_secs(5))
         .timeout(Duration::from_secs(60))
-        .pool_idle_timeout(Duration::from_secs(60))
+        .pool_idle_timeout(Duration::from_secs(8))
         .redirect(reqwest::redirect::Policy::none())
 }
 

@@ -16,8 +16,8 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-/// How long a client may take to send the head of a request: slow clients hold a connection, not
-/// a worker, but not for ever.
+/// How long a client may take to send the head of a request, counted from the end of the previous
+/// one: slow clients hold a connection, not a worker, but not for ever, and idle connections end.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes of a request's head.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
