@@ -40,7 +40,7 @@ pub struct Config {
     /// `X-Forwarded-For` and `X-Forwarded-Proto` are believed, separated by commas.
     pub trusted_proxies: TrustedProxies,
     /// `TLS_TERMINATED` (false): clients reach the gateway only by HTTPS, which ends in front of
-    /// it; browsers are then told to stay with HTTPS.
+    /// it, at one of the trusted proxies; browsers are then told to stay with HTTPS.
     pub tls_terminated: bool,
 }
 
@@ -80,6 +80,14 @@ impl Config {
         let allowed_origins = reader.parse("CORS_ALLOWED_ORIGINS", AllowedOrigins::default());
         let trusted_proxies = trusted_proxies(reader);
         let tls_terminated = reader.parse("TLS_TERMINATED", false);
+        if let (Some(proxies), Some(true)) = (&trusted_proxies, tls_terminated)
+            && proxies.0.is_empty()
+        {
+            reader.invalid(
+                "TRUSTED_PROXIES",
+                "must name the proxy where TLS ends: without it all clients share one address and its rate limit",
+            );
+        }
         let [assistant, onec, users, analytics, security] = upstreams;
         Some(Self {
             redis: redis?,
@@ -157,6 +165,21 @@ mod tests {
             .collect();
         assert_eq!(ports, [8000, 8001, 8002, 8003, 8004].map(Some));
         assert_eq!(config.quotas.user.get(), 600);
+    }
+
+    #[test]
+    fn tls_ends_at_a_known_proxy() {
+        let read = |proxies: &'static str| {
+            let mut reader = Reader::from_values([
+                ("REDIS_URL", "redis://127.0.0.1:6379/"),
+                ("TLS_TERMINATED", "true"),
+                ("TRUSTED_PROXIES", proxies),
+            ]);
+            let config = Config::read(&mut reader);
+            reader.finish(config)
+        };
+        assert!(read("10.0.0.0/8, fd00::1").is_ok());
+        assert_eq!(read("").unwrap_err().entries()[0].0, "TRUSTED_PROXIES");
     }
 
     #[test]

@@ -76,15 +76,13 @@ impl Publisher {
                 break;
             }
             // Redis may be away for long; the end of the service does not wait for it here.
-            tokio::select! {
-                () = shutdown.cancelled() => break,
-                () = publish_surely(&self.redis, &mut batch) => {}
-            }
+            publish_surely(&self.redis, &mut batch, &shutdown).await;
         }
         self.receiver.close();
         let flush = async {
+            let patient = CancellationToken::new();
             loop {
-                publish_surely(&self.redis, &mut batch).await;
+                publish_surely(&self.redis, &mut batch, &patient).await;
                 while batch.len() < BATCH
                     && let Ok(handled) = self.receiver.try_recv()
                 {
@@ -122,8 +120,10 @@ async fn gather(receiver: &mut mpsc::Receiver<Handled>, batch: &mut Vec<(Stream,
     }
 }
 
-/// Tries until Redis has taken the batch; consumers know repeated events by their ids.
-async fn publish_surely(redis: &Redis, batch: &mut Vec<(Stream, Event)>) {
+/// Tries until Redis has taken the batch, or until `stop` between two attempts; the batch is kept
+/// then. An attempt is not broken off, because nobody would know whether Redis has got it; when
+/// it is repeated for another reason, consumers know the events by their ids.
+async fn publish_surely(redis: &Redis, batch: &mut Vec<(Stream, Event)>, stop: &CancellationToken) {
     let mut pause = PAUSE.0;
     let mut failed = false;
     while let Err(error) = publish(redis, batch).await {
@@ -131,7 +131,10 @@ async fn publish_surely(redis: &Redis, batch: &mut Vec<(Stream, Event)>) {
             tracing::warn!(error = %common::telemetry::Chain(&error), "request events wait for Redis");
             failed = true;
         }
-        tokio::time::sleep(pause).await;
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(pause) => {}
+        }
         pause = (pause * 2).min(PAUSE.1);
     }
     metrics::events_published(batch.len());

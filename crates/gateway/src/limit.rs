@@ -151,8 +151,8 @@ struct Cell {
     retry_after: u64,
 }
 
-/// Redis's own clock is used, so that gateways whose clocks differ agree. The TAT is written with
-/// `%.0f`, because Lua's own conversion keeps 14 digits and microseconds since 1970 have 16.
+/// Redis's own clock is used, so that gateways whose clocks differ agree. The TAT is written as a
+/// whole number explicitly: microseconds since 1970 have 16 digits, and Lua's own `tostring` keeps 14.
 const SCRIPT: &str = r"
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]

@@ -123,7 +123,6 @@ pub(crate) fn upstream_broken(service: Service) -> Problem {
         Text::new("Сервис оборвал соединение", "The service broke off"),
     )
     .detail(which(service))
-    .retry_after(1)
 }
 
 /// 504: the request was sent, and may still have its effect.

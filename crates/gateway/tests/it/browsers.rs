@@ -19,7 +19,11 @@ async fn every_answer_carries_the_security_headers() {
         );
         assert!(!answer.headers.contains_key("strict-transport-security"));
     }
-    let world = World::builder().set("TLS_TERMINATED", "true").start().await;
+    let world = World::builder()
+        .set("TLS_TERMINATED", "true")
+        .set("TRUSTED_PROXIES", "192.0.2.1")
+        .start()
+        .await;
     let answer = world.user().get("/api/users/me").await;
     assert_eq!(answer.headers["strict-transport-security"], "max-age=31536000");
     let seen: serde_json::Value = answer.json();

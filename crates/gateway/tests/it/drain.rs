@@ -8,14 +8,15 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::routing::get;
 use common::http::layers::Limits;
-use common::testing::Client;
+use common::testing::{self, Client, TestServer};
 use futures_util::{StreamExt, stream};
 use http::Method;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::process::Command;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::world::{World, eventually, soon};
+use crate::world::{World, eventually, soon, stand_in};
 
 #[tokio::test]
 async fn a_stream_in_flight_is_finished_and_nobody_new_is_let_in() {
@@ -65,4 +66,49 @@ async fn a_stream_in_flight_is_finished_and_nobody_new_is_let_in() {
         futures_util::future::join(serving, using),
     )
     .await;
+}
+
+#[tokio::test]
+async fn the_program_ends_with_0_after_sigterm() {
+    let redis = testing::redis().await;
+    let users = TestServer::serve(stand_in("user-management", Router::new())).await;
+    let free = async || {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        listener.local_addr().unwrap().port().to_string()
+    };
+    let (port, admin_port) = (free().await, free().await);
+    let mut program = Command::new(env!("CARGO_BIN_EXE_gateway"))
+        .env_clear()
+        .env("REDIS_URL", redis.url())
+        .env("USER_MANAGEMENT_URL", users.url())
+        .env("PORT", &port)
+        .env("ADMIN_PORT", &admin_port)
+        .env("LOG_LEVEL", "error")
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    eventually("the gateway listens", async || {
+        TcpStream::connect(format!("127.0.0.1:{port}")).await.is_ok()
+    })
+    .await;
+    let client = Client::anonymous(format!("http://127.0.0.1:{port}"));
+    assert_eq!(client.get("/api/users/auth/login").await.status, 200);
+    let admin = Client::anonymous(format!("http://127.0.0.1:{admin_port}"));
+    assert!(
+        admin
+            .get("/metrics")
+            .await
+            .text()
+            .contains("gateway_breaker_state")
+    );
+    let id = program.id().unwrap().to_string();
+    let killed = Command::new("kill").args(["-TERM", &id]).status().await.unwrap();
+    assert!(killed.success());
+    let ended = soon("the end of the program", program.wait()).await.unwrap();
+    assert_eq!(ended.code(), Some(0));
+    let mut connection = redis.connect().connection();
+    let events: usize = redis::AsyncCommands::xlen(&mut connection, "events:requests")
+        .await
+        .unwrap();
+    assert_eq!(events, 1);
 }

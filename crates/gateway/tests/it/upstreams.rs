@@ -8,6 +8,7 @@ use axum::routing::{get, post};
 use common::testing::TestServer;
 use http::{Method, StatusCode};
 use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -24,7 +25,7 @@ async fn a_service_that_is_away_is_left_alone_and_found_again() {
     let address = nobody().await;
     let world = World::builder()
         .set("ANALYTICS_URL", format!("http://{address}"))
-        .set("BREAKER_OPEN_FOR", "300ms")
+        .set("BREAKER_OPEN_FOR", "1s")
         .start()
         .await;
     let user = world.user();
@@ -135,9 +136,7 @@ async fn a_connection_that_breaks_after_sending_gives_502_and_no_second_try() {
     let breaking = async {
         let (mut connection, _) = listener.accept().await.unwrap();
         let mut head = [0; 10];
-        tokio::io::AsyncReadExt::read_exact(&mut connection, &mut head)
-            .await
-            .unwrap();
+        connection.read_exact(&mut head).await.unwrap();
     };
     let asking = user.post("/api/analytics/reports", &1);
     let (answer, ()) = futures_util::future::join(asking, breaking).await;
@@ -192,4 +191,38 @@ async fn a_client_that_stops_sending_is_not_the_service_s_fault() {
             .assert_problem(408, "request.body_timeout");
     }
     assert_eq!(user.post("/api/ai/read", &1).await.text(), "1");
+}
+
+#[tokio::test]
+async fn a_connection_that_was_closed_while_idle_costs_no_request() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let world = World::builder()
+        .set(
+            "ANALYTICS_URL",
+            format!("http://{}", listener.local_addr().unwrap()),
+        )
+        .start()
+        .await;
+    // Says nothing of closing, and closes after each answer.
+    let closing = async {
+        loop {
+            let (mut connection, _) = listener.accept().await.unwrap();
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                head.push(connection.read_u8().await.unwrap());
+            }
+            let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+            connection.write_all(answer).await.unwrap();
+        }
+    };
+    let user = world.user();
+    let asking = async {
+        for _ in 0..50 {
+            assert_eq!(user.get("/api/analytics/metrics").await.text(), "ok");
+        }
+    };
+    tokio::select! {
+        () = closing => {}
+        () = asking => {}
+    }
 }
