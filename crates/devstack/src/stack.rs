@@ -304,6 +304,7 @@ impl Stack {
         let mut variables = vec![
             ("ENVIRONMENT", "development".to_owned()),
             ("LISTEN_HOST", "127.0.0.1".to_owned()),
+            ("LOG_FORMAT", "pretty".to_owned()),
             ("PORT", ports.api(program).to_string()),
             ("ADMIN_PORT", ports.admin(program).unwrap_or_default().to_string()),
             ("REDIS_URL", self.redis_url()),

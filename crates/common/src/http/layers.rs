@@ -212,7 +212,7 @@ fn access_line(
 ) {
     let nanos = u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX);
     let millis = elapsed.as_millis();
-    let (status, code) = (status.as_u16(), code.unwrap_or_default());
+    let status = status.as_u16();
     macro_rules! line {
         ($level:ident) => {
             tracing::$level!(

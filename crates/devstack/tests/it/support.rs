@@ -37,7 +37,6 @@ impl TestStack {
             without: Vec::new(),
             demo_arguments: demo_arguments.clone(),
             variables: vec![
-                ("LOG_FORMAT".to_owned(), "pretty".to_owned()),
                 // Dozens of questions in a few seconds are no abuse here.
                 ("RATE_LIMIT_ANONYMOUS".to_owned(), "6000".to_owned()),
                 ("RATE_LIMIT_CHAT".to_owned(), "6000".to_owned()),
