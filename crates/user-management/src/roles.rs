@@ -50,8 +50,9 @@ fn covers_companies(own: &Companies, other: &Companies) -> bool {
     }
 }
 
-/// Greatest number of companies that are named one by one.
-const MAX_COMPANIES: usize = 1000;
+/// Greatest number of companies that are named one by one: they travel in the token, which has to
+/// fit into the 8 KiB that servers accept as headers.
+const MAX_COMPANIES: usize = 100;
 
 /// Companies as a request names them: `["*"]` or ids.
 ///

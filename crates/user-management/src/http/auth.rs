@@ -10,7 +10,8 @@ use common::db::{StoreError, StoreResult};
 use common::http::{Json, Problem, Violations};
 use common::{ids, telemetry};
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use uuid::Uuid;
 
 use super::Client;
@@ -29,9 +30,15 @@ use crate::{AppState, metrics, store};
 /// Tokens must not stay in a cache (RFC 6749, section 5.1).
 const NO_STORE: [(HeaderName, &str); 1] = [(CACHE_CONTROL, "no-store")];
 
+/// A secret, which is not repeated in the answer when it is no text.
+fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretString, D::Error> {
+    SecretString::deserialize(deserializer).map_err(|_| D::Error::custom("invalid type: expected a string"))
+}
+
 #[derive(Deserialize)]
 pub(crate) struct Register {
     email: String,
+    #[serde(deserialize_with = "secret")]
     password: SecretString,
     name: String,
 }
@@ -105,13 +112,16 @@ fn check(state: &AppState, body: &Register) -> Result<(Email, PersonName), Probl
     violations.finish()?;
     match (email, name) {
         (Ok(email), Ok(name)) => Ok((email, name)),
-        _ => Err(Problem::internal("a wrong member was not recorded as a violation")),
+        _ => Err(Problem::internal(
+            "a wrong member was not recorded as a violation",
+        )),
     }
 }
 
 #[derive(Deserialize)]
 pub(crate) struct Login {
     email: String,
+    #[serde(deserialize_with = "secret")]
     password: SecretString,
 }
 
@@ -195,19 +205,18 @@ async fn attempt(
 ) -> Result<Result<Box<Issued>, LoginFailure>, Error> {
     let now = state.clock.now();
     let mut transaction = state.db.begin().await.store("begin")?;
-    let locked_until = store::login_failures::locked_until(&mut transaction, account).await?;
-    let found = match (user, verdict) {
-        (Some(id), Verdict::Right { .. }) => store::users::find_steady(&mut transaction, id).await?,
-        _ => None,
-    };
+    let locked_until = store::login_failures::locked_until(&mut transaction, account, now).await?;
+    // During a lock the verdict is not looked at, so that the time tells nothing of it either.
     let result = if locked_until.is_some_and(|until| until > now) {
         Err(LoginFailure::Locked)
     } else {
-        found.ok_or(if user.is_some() {
-            LoginFailure::WrongPassword
-        } else {
-            LoginFailure::UnknownAccount
-        })
+        match (user, verdict) {
+            (Some(id), Verdict::Right { .. }) => store::users::find_steady(&mut transaction, id)
+                .await?
+                .ok_or(LoginFailure::UnknownAccount),
+            (Some(_), Verdict::Wrong) => Err(LoginFailure::WrongPassword),
+            (None, _) => Err(LoginFailure::UnknownAccount),
+        }
     };
     let result = match result {
         Ok(found) => {
@@ -251,6 +260,7 @@ async fn rehash(state: &AppState, id: Uuid, outdated: &str, password: &SecretStr
 
 #[derive(Deserialize)]
 pub(crate) struct Refresh {
+    #[serde(deserialize_with = "secret")]
     refresh_token: SecretString,
 }
 

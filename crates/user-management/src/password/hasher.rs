@@ -1,15 +1,16 @@
-//! Hashing with argon2id, a bounded number at a time.
+//! Hashing and comparing, a bounded number at a time.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use argon2::Params;
 use argon2::password_hash::phc::PasswordHash;
-use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
 use common::BoxError;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Semaphore;
 
 use super::Policy;
+use super::argon2id::{self, Memory};
 use super::policy::normalised;
 use crate::config::PasswordSettings;
 use crate::metrics;
@@ -44,17 +45,32 @@ pub(crate) enum Verdict {
 #[derive(Debug, Clone)]
 pub(crate) struct Passwords(Arc<Inner>);
 
-#[derive(Debug)]
 struct Inner {
-    argon2: Argon2<'static>,
+    params: Params,
     policy: Policy,
     /// Hash of nobody's password, compared with when there is no account, so that the answer takes
     /// as long.
     dummy: String,
     /// Those that run or wait.
     admitted: Arc<Semaphore>,
+    /// How many may run or wait.
+    capacity: usize,
+    /// How many may run.
+    concurrency: usize,
     /// Those that run.
     running: Arc<Semaphore>,
+    /// Memory of hashes that have ended, for the next ones: making it anew takes a good part of the
+    /// time of a hash. Freed when nobody waits for it.
+    memory: Mutex<Vec<Memory>>,
+}
+
+impl std::fmt::Debug for Inner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Passwords")
+            .field("params", &self.params)
+            .field("policy", &self.policy)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Passwords {
@@ -65,14 +81,16 @@ impl Passwords {
             settings.parallelism,
             None,
         )?;
-        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-        let dummy = hash(&argon2, &rand::random::<[u8; 32]>())?;
+        let dummy = argon2id::hash(&params, &rand::random::<[u8; 32]>(), &mut Memory::default())?;
         Ok(Self(Arc::new(Inner {
-            argon2,
+            params,
             policy: Policy::new(settings.min_length),
             dummy,
             admitted: Arc::new(Semaphore::new(settings.concurrency + settings.queue)),
+            capacity: settings.concurrency + settings.queue,
+            concurrency: settings.concurrency,
             running: Arc::new(Semaphore::new(settings.concurrency)),
+            memory: Mutex::default(),
         })))
     }
 
@@ -84,7 +102,7 @@ impl Passwords {
     /// The PHC string of a new password.
     pub(crate) async fn hash(&self, password: &SecretString) -> Result<String, HashError> {
         let password = normalised(password.expose_secret());
-        self.run(move |inner| hash(&inner.argon2, password.as_bytes()))
+        self.run(move |inner, memory| argon2id::hash(&inner.params, password.as_bytes(), memory))
             .await
     }
 
@@ -103,25 +121,26 @@ impl Passwords {
         } else {
             normalised(password)
         };
-        self.run(move |inner| {
+        self.run(move |inner, memory| {
             let stored = stored.filter(|_| !impossible);
             let known = stored.is_some();
             let hash = PasswordHash::new(stored.as_deref().unwrap_or(&inner.dummy))?;
-            let compared = inner.argon2.verify_password(password.as_bytes(), &hash);
-            match compared {
-                Ok(()) if known => Ok(Verdict::Right {
-                    outdated: is_outdated(&hash, inner.argon2.params()),
-                }),
-                Ok(()) | Err(argon2::password_hash::Error::PasswordInvalid) => Ok(Verdict::Wrong),
-                Err(error) => Err(error.into()),
-            }
+            // Always computed, also when the result cannot count.
+            let same = argon2id::matches(&hash, password.as_bytes(), memory)?;
+            Ok(if same && known {
+                Verdict::Right {
+                    outdated: argon2id::is_outdated(&hash, &inner.params),
+                }
+            } else {
+                Verdict::Wrong
+            })
         })
         .await
     }
 
     async fn run<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Inner) -> Result<T, BoxError> + Send + 'static,
+        work: impl FnOnce(&Inner, &mut Memory) -> Result<T, BoxError> + Send + 'static,
     ) -> Result<T, HashError> {
         let inner = Arc::clone(&self.0);
         let Ok(admitted) = Arc::clone(&inner.admitted).try_acquire_owned() else {
@@ -134,10 +153,14 @@ impl Passwords {
             .map_err(|error| HashError::Failed(error.into()))?;
         let done = tokio::task::spawn_blocking(move || {
             // Held by the work itself: a client that gives up does not make room before it ends.
-            let _permits = (admitted, running);
+            let permits = (admitted, running);
             let started = Instant::now();
-            let result = work(&inner);
+            let mut memory = inner.take_memory();
+            let result = work(&inner, &mut memory);
             metrics::password_hashed(started.elapsed());
+            // Before the memory: of several that end at once, the last to come sees that it is alone.
+            drop(permits);
+            inner.give_back(memory);
             result
         });
         done.await
@@ -146,17 +169,20 @@ impl Passwords {
     }
 }
 
-fn hash(argon2: &Argon2<'_>, password: &[u8]) -> Result<String, BoxError> {
-    Ok(argon2.hash_password(password)?.to_string())
-}
+impl Inner {
+    fn take_memory(&self) -> Memory {
+        let mut spare = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        spare.pop().unwrap_or_default()
+    }
 
-fn is_outdated(hash: &PasswordHash, wanted: &Params) -> bool {
-    hash.algorithm != Algorithm::Argon2id.ident()
-        || Params::try_from(hash).map_or(true, |used| {
-            used.m_cost() < wanted.m_cost()
-                || used.t_cost() < wanted.t_cost()
-                || used.p_cost() < wanted.p_cost()
-        })
+    fn give_back(&self, memory: Memory) {
+        let mut spare = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.admitted.available_permits() == self.capacity {
+            spare.clear();
+        } else if spare.len() < self.concurrency {
+            spare.push(memory);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -241,6 +267,10 @@ mod tests {
         assert!(matches!(refused, Err(HashError::Overloaded)), "{refused:?}");
         drop(held);
         assert!(one.await.is_ok() && other.await.is_ok());
+        assert!(
+            passwords.0.memory.lock().unwrap().is_empty(),
+            "memory is given back in the end"
+        );
         assert!(passwords.hash(&password).await.is_ok(), "there is room again");
     }
 }

@@ -1,5 +1,6 @@
 //! Passwords: which are accepted, and how they are hashed and compared.
 
+mod argon2id;
 mod hasher;
 mod policy;
 

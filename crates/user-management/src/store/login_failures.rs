@@ -6,23 +6,28 @@ use sqlx::PgConnection;
 
 use crate::account::AccountKey;
 
-/// Until when the account is locked, as last written. Holds the row until the transaction ends.
+/// Until when the account is locked. Holds its row, which is made when there is none, until the
+/// transaction ends: attempts on one account are decided one after another.
 pub(crate) async fn locked_until(
     connection: &mut PgConnection,
     account: AccountKey,
+    now: DateTime<Utc>,
 ) -> Result<Option<DateTime<Utc>>, StoreError> {
-    let row = sqlx::query_scalar!(
-        "select locked_until from identity.login_failures where email_hash = $1 for update",
-        account.as_bytes()
+    sqlx::query_scalar!(
+        "insert into identity.login_failures as f (email_hash, failures, last_failed_at)
+         values ($1, 0, $2)
+         on conflict (email_hash) do update set failures = f.failures
+         returning locked_until",
+        account.as_bytes(),
+        now
     )
-    .fetch_optional(connection)
+    .fetch_one(connection)
     .await
-    .store("login_failures_locked_until")?;
-    Ok(row.flatten())
+    .store("login_failures_locked_until")
 }
 
-/// Counts one failure and returns how many there are; those before `forget_before` do not count
-/// any more.
+/// Counts one failure in the row that [`locked_until`] holds, and returns how many there are; those
+/// before `forget_before` do not count any more.
 pub(crate) async fn count(
     connection: &mut PgConnection,
     account: AccountKey,
@@ -30,11 +35,10 @@ pub(crate) async fn count(
     forget_before: DateTime<Utc>,
 ) -> Result<i32, StoreError> {
     sqlx::query_scalar!(
-        "insert into identity.login_failures as f (email_hash, failures, last_failed_at)
-         values ($1, 1, $2)
-         on conflict (email_hash) do update
-         set failures = case when f.last_failed_at < $3 then 1 else f.failures + 1 end,
+        "update identity.login_failures
+         set failures = case when last_failed_at < $3 then 1 else failures + 1 end,
              last_failed_at = $2, locked_until = null
+         where email_hash = $1
          returning failures",
         account.as_bytes(),
         now,

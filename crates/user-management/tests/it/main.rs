@@ -1,1 +1,15 @@
+//! user-management through its real router, on a real PostgreSQL and a real Redis.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends by a panic")]
 
+mod address_limit;
+mod administrator;
+mod harness;
+mod keys;
+mod login;
+mod logout;
+mod outage;
+mod refresh;
+mod register;
+mod role_change;
+mod routes;
+mod users;
