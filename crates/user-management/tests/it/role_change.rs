@@ -141,18 +141,35 @@ async fn the_last_administrator_stays() {
         "nothing has changed"
     );
 
-    let second = service.user_with_role("second@example.com", "admin").await;
-    // Each takes the other's role at the same moment: one of the two comes second.
-    let (own, others) = (service.admin().await, second);
+    // Each takes the other's role at the same moment: both requests are held until both are on
+    // their way, so that neither can have finished before the other looked.
+    let others = service.user_with_role("second@example.com", "admin").await;
+    let own = service.admin().await;
+    let mut holding = service.db.begin().await.unwrap();
+    sqlx::query("select 1 from identity.users for update")
+        .execute(&mut *holding)
+        .await
+        .unwrap();
     let body = json!({ "role": "user" });
     let (path_one, path_two) = (path(others.id), path(own.id));
-    let (one, two) = tokio::join!(
+    let release = async {
+        eventually("both requests wait", async || {
+            service
+                .count("pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'")
+                .await
+                == 2
+        })
+        .await;
+        holding.rollback().await.unwrap();
+    };
+    let (one, two, ()) = tokio::join!(
         own.client.put(&path_one, &body),
-        others.client.put(&path_two, &body)
+        others.client.put(&path_two, &body),
+        release
     );
-    let statuses = [one.status.as_u16(), two.status.as_u16()];
-    assert!(statuses.contains(&200), "{statuses:?}");
-    assert!(statuses.contains(&409) || statuses.contains(&401), "{statuses:?}");
+    let mut statuses = [one.status.as_u16(), two.status.as_u16()];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 409]);
     assert_eq!(service.count("identity.users where role = 'admin'").await, 1);
 }
 
