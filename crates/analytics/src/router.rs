@@ -3,7 +3,7 @@
 use common::auth::Permission;
 use common::http::routes::{Access, Routes};
 
-use crate::http::{dashboards, metrics, reports};
+use crate::http::{dashboards, metrics, report_files, reports};
 use crate::state::AppState;
 
 /// The table of routes. Reports and panels with figures of 1C also need `onec:read`, which
@@ -18,6 +18,6 @@ pub fn routes() -> Routes<AppState> {
         .get("/dashboards", dashboard, dashboards::list)
         .get("/dashboards/{id}", dashboard, dashboards::show)
         .post("/reports/generate", report, reports::generate)
-        .get("/reports/jobs/{id}", report, reports::job)
-        .get("/reports/files/{id}", report, reports::file)
+        .get("/reports/jobs/{id}", report, report_files::job)
+        .get("/reports/files/{id}", report, report_files::file)
 }

@@ -4,11 +4,12 @@
 //! day, the threats found in them and the alerts that people handle. It never blocks anybody by
 //! itself, never changes an audit entry, and keeps no e-mail addresses and no texts.
 //!
-//! Modules in reading order: [`router`], `http`, then the rules `audit`, `detect`, `threats` and
+//! Modules in reading order: [`router`], `http`, then the rules `audit`, `chain`, `detect`, `threats` and
 //! `alerts`, then `store` and `jobs`.
 
 mod alerts;
 mod audit;
+mod chain;
 mod config;
 mod detect;
 mod error;

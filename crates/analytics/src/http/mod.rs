@@ -2,4 +2,8 @@
 
 pub(crate) mod dashboards;
 pub(crate) mod metrics;
+pub(crate) mod report_files;
 pub(crate) mod reports;
+
+/// Where clients find this service behind the gateway.
+const PUBLIC_PREFIX: &str = "/api/analytics";

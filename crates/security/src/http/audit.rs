@@ -16,7 +16,8 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::DEFINITION;
-use crate::audit::{Entry, FirstBroken, MAX_DETAILS, NewEntry};
+use crate::audit::{Entry, MAX_DETAILS, NewEntry};
+use crate::chain::FirstBroken;
 use crate::error::Error;
 use crate::jobs;
 use crate::state::AppState;

@@ -6,7 +6,7 @@ use common::db::{StoreError, StoreResult};
 use serde_json::json;
 
 use super::consume::raise;
-use crate::audit::FirstBroken;
+use crate::chain::FirstBroken;
 use crate::metrics::{AUDIT_VALID, AUDIT_VERIFICATION_SECONDS, AUDIT_VERIFICATIONS};
 use crate::state::AppState;
 use crate::store;

@@ -8,7 +8,8 @@ use futures_util::TryStreamExt;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::audit::{Entry, FirstBroken, NewEntry, Verifier};
+use crate::audit::{Entry, NewEntry};
+use crate::chain::{FirstBroken, Verifier};
 
 /// Which entries a list holds.
 #[derive(Debug, Default)]
