@@ -331,7 +331,6 @@ impl Stack {
             Program::UserManagement => variables.extend([
                 ("ADMIN_EMAIL", LOGINS[0].email.to_owned()),
                 ("ADMIN_PASSWORD", DEMO_PASSWORD.to_owned()),
-                ("ADMIN_NAME", LOGINS[0].name.to_owned()),
                 ("PASSWORD_MIN_LENGTH", "8".to_owned()),
             ]),
             Program::OnecIntegration => variables.extend([
