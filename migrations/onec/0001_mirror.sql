@@ -15,6 +15,8 @@ create table onec.infobases (
     time_zone        text not null,
     from_environment boolean not null default false,
     profile          text,
+    -- When the first synchronisation ended: before, the mirror is not whole.
+    mirrored_at      timestamptz,
     -- What the last call of 1C told; null before the first.
     reachable        boolean,
     attempted_at     timestamptz,

@@ -105,7 +105,6 @@ impl Zone {
 /// An infobase that can be called.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    pub(crate) id: Uuid,
     pub(crate) client: Client,
     pub(crate) zone: Zone,
     plan: Mutex<Option<(Instant, Arc<Plan>)>>,
@@ -176,7 +175,10 @@ impl Connections {
     }
 
     /// The connection of an infobase that was read already.
-    pub(crate) async fn of(&self, stored: &store::infobases::Infobase) -> Result<Arc<Connection>, InfobaseError> {
+    pub(crate) async fn of(
+        &self,
+        stored: &store::infobases::Infobase,
+    ) -> Result<Arc<Connection>, InfobaseError> {
         let settings = (
             format!("{}\n{}", stored.base_url, stored.time_zone),
             stored.username.clone(),
@@ -195,7 +197,6 @@ impl Connections {
         };
         let client = Client::new(root, credentials).map_err(OdataError::Unreachable)?;
         let connection = Arc::new(Connection {
-            id: stored.id,
             client,
             zone,
             plan: Mutex::default(),
@@ -215,8 +216,14 @@ mod tests {
         for (address, root) in [
             ("http://1c/base", Some("http://1c/base/odata/standard.odata/")),
             ("http://1c/base/", Some("http://1c/base/odata/standard.odata/")),
-            ("https://1c/base/odata/standard.odata", Some("https://1c/base/odata/standard.odata/")),
-            ("http://1c/odata/standard.odata/?x=1#y", Some("http://1c/odata/standard.odata/")),
+            (
+                "https://1c/base/odata/standard.odata",
+                Some("https://1c/base/odata/standard.odata/"),
+            ),
+            (
+                "http://1c/odata/standard.odata/?x=1#y",
+                Some("http://1c/odata/standard.odata/"),
+            ),
             ("ftp://1c/base", None),
         ] {
             let found = service_root(&address.parse().unwrap());
@@ -226,7 +233,9 @@ mod tests {
 
     #[test]
     fn days_are_those_of_the_infobase() {
-        let at = DateTime::parse_from_rfc3339("2026-10-31T21:30:00Z").unwrap().to_utc();
+        let at = DateTime::parse_from_rfc3339("2026-10-31T21:30:00Z")
+            .unwrap()
+            .to_utc();
         let day = |zone: &str| Zone::parse(zone).unwrap().today(at).to_string();
         assert_eq!(day("Europe/Moscow"), "2026-11-01");
         assert_eq!(day("Europe/Kaliningrad"), "2026-10-31");

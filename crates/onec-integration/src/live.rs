@@ -112,7 +112,8 @@ impl Reader<'_> {
     async fn rows(&self, table: VirtualTable) -> Result<bytes::Bytes, InfobaseError> {
         let mut query = Query::table(&self.ledger.register, table);
         if self.accounts.len() <= MOST_NAMED
-            && let Some(filter) = Filter::any_of("Account_Key", self.accounts.iter().copied().map(Literal::Guid))
+            && let Some(filter) =
+                Filter::any_of("Account_Key", self.accounts.iter().copied().map(Literal::Guid))
         {
             query = query.filter(filter);
         }
@@ -130,13 +131,19 @@ impl Reader<'_> {
         let mut balance = Balance {
             account: row.guid("Account_Key"),
             company: row.guid(&format!("{}_Key", self.ledger.company)),
-            amount: row.decimal(&format!("{}Balance", self.ledger.amount))?.unwrap_or_default(),
-            quantity: row.decimal(&format!("{}Balance", self.ledger.quantity))?.unwrap_or_default(),
+            amount: row
+                .decimal(&format!("{}Balance", self.ledger.amount))?
+                .unwrap_or_default(),
+            quantity: row
+                .decimal(&format!("{}Balance", self.ledger.quantity))?
+                .unwrap_or_default(),
             ..Balance::default()
         };
         for field in ["ExtDimension1", "ExtDimension2", "ExtDimension3"] {
             let kind = row.target(field).and_then(|set| self.plan.analytics(&set));
-            let Some((kind, value)) = kind.zip(row.guid(field)) else { continue };
+            let Some((kind, value)) = kind.zip(row.guid(field)) else {
+                continue;
+            };
             let slot = match kind {
                 Analytics::Counterparty => &mut balance.counterparty,
                 Analytics::Contract => &mut balance.contract,
@@ -150,16 +157,25 @@ impl Reader<'_> {
         Ok(balance)
     }
 
-    async fn turnovers(&self, since: NaiveDateTime, until: NaiveDateTime) -> Result<Vec<Turnover>, InfobaseError> {
+    async fn turnovers(
+        &self,
+        since: NaiveDateTime,
+        until: NaiveDateTime,
+    ) -> Result<Vec<Turnover>, InfobaseError> {
         let mut sums: HashMap<(Option<Uuid>, Option<Uuid>), Turnover> = HashMap::new();
         for balance in self.balances(since).await? {
             let key = (balance.account, balance.company);
             sums.entry(key).or_default().opening += balance.amount;
         }
         // The end of a period of turnovers belongs to it.
-        let body = self.rows(VirtualTable::turnovers(since, until - TimeDelta::seconds(1))).await?;
+        let body = self
+            .rows(VirtualTable::turnovers(since, until - TimeDelta::seconds(1)))
+            .await?;
         for row in Collection::parse(&body).map_err(OdataError::from)?.value {
-            let key = (row.guid("Account_Key"), row.guid(&format!("{}_Key", self.ledger.company)));
+            let key = (
+                row.guid("Account_Key"),
+                row.guid(&format!("{}_Key", self.ledger.company)),
+            );
             let sum = sums.entry(key).or_default();
             let side = |side: &str| {
                 let field = format!("{}Turnover{side}", self.ledger.amount);
@@ -170,7 +186,11 @@ impl Reader<'_> {
         }
         Ok(sums
             .into_iter()
-            .map(|((account, company), sum)| Turnover { account, company, ..sum })
+            .map(|((account, company), sum)| Turnover {
+                account,
+                company,
+                ..sum
+            })
             .collect())
     }
 }

@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::infobase::InfobaseError;
 use crate::jobs::probe;
 use crate::live;
+use crate::odata::OdataError;
 use crate::reports::{Scope, compute, info, validate};
 use crate::state::AppState;
 
@@ -25,7 +26,10 @@ pub(crate) struct Catalogue {
 pub(crate) async fn list(identity: Identity) -> Json<Catalogue> {
     tracing::trace!(user.id = %identity.user_id, "report catalogue");
     let locale = locale();
-    let items = ReportId::ALL.into_iter().map(|report| info(report, locale)).collect();
+    let items = ReportId::ALL
+        .into_iter()
+        .map(|report| info(report, locale))
+        .collect();
     Json(Catalogue { items })
 }
 
@@ -56,7 +60,15 @@ pub(crate) async fn get(
     };
     // Which report with which parameters; none of the figures.
     let details = serde_json::to_value(&computed.parameters).unwrap_or_default();
-    audit(&mut transaction, &state, &caller, "reports.viewed", format!("report:{report}"), details).await?;
+    audit(
+        &mut transaction,
+        &state,
+        &caller,
+        "reports.viewed",
+        format!("report:{report}"),
+        details,
+    )
+    .await?;
     transaction.commit().await.store("commit")?;
     Ok(Json(computed))
 }
@@ -69,6 +81,10 @@ async fn fetch_live(
 ) -> Result<String, Problem> {
     let connection = state.connections.of(&scope.infobase).await.map_err(Error::from)?;
     let fetched = live::fetch(database, &connection, report, scope).await;
+    if let Err(Error::Infobase(InfobaseError::Odata(OdataError::NotPublished(_)))) = &fetched {
+        // What is published has changed.
+        connection.forget_plan().await;
+    }
     // Others learn at once that 1C does not answer.
     match &fetched {
         Ok(_) => probe::note(state, scope.infobase.id, None).await?,

@@ -114,7 +114,10 @@ impl From<jobs::Job> for JobView {
 }
 
 /// One job with the progress of its entities.
-pub(crate) async fn get(State(state): State<AppState>, Path(id): Path<Uuid>) -> Result<Json<JobView>, Problem> {
+pub(crate) async fn get(
+    State(state): State<AppState>,
+    Path(id): Path<Uuid>,
+) -> Result<Json<JobView>, Problem> {
     let mut connection = state.pool.acquire().await.store("acquire")?;
     let job = jobs::get(&mut connection, id).await?.ok_or(Error::JobNotFound)?;
     let entities = jobs::progress(&mut connection, id).await?;

@@ -43,7 +43,10 @@ pub(crate) async fn start(config: &Config, state: &AppState, context: &Context) 
     store::jobs::release_own(&mut connection, &state.instance).await?;
     drop(connection);
     for _ in 0..WORKERS {
-        context.spawn("sync worker", worker::run(state.clone(), context.shutdown.clone()));
+        context.spawn(
+            "sync worker",
+            worker::run(state.clone(), context.shutdown.clone()),
+        );
     }
     let schedule = schedule::run(state.clone(), config.sync_interval, context.shutdown.clone());
     context.spawn("sync scheduler", schedule);

@@ -52,7 +52,9 @@ pub(crate) async fn choose_infobase(
     pointer: &str,
 ) -> Result<Infobase, Problem> {
     if let Some(id) = id {
-        return Ok(infobases::get(connection, id).await?.ok_or(Error::InfobaseNotFound)?);
+        return Ok(infobases::get(connection, id)
+            .await?
+            .ok_or(Error::InfobaseNotFound)?);
     }
     let mut all = infobases::list(connection).await?;
     match all.len() {
@@ -151,7 +153,11 @@ impl Scope {
 
     /// First moment of the period.
     pub(crate) fn since(&self) -> NaiveDateTime {
-        self.query.from.unwrap_or(NaiveDate::MIN).max(earliest()).and_time(NaiveTime::MIN)
+        self.query
+            .from
+            .unwrap_or(NaiveDate::MIN)
+            .max(earliest())
+            .and_time(NaiveTime::MIN)
     }
 
     /// First moment after the period.
@@ -171,17 +177,30 @@ fn earliest() -> NaiveDate {
 }
 
 fn next_day(day: NaiveDate) -> NaiveDateTime {
-    day.checked_add_days(Days::new(1)).unwrap_or(day).and_time(NaiveTime::MIN)
+    day.checked_add_days(Days::new(1))
+        .unwrap_or(day)
+        .and_time(NaiveTime::MIN)
 }
 
 /// Days, rows and grouping that the caller did not name, as the report takes them.
-fn fill_defaults(report: ReportId, query: &mut ReportQuery, today: NaiveDate, filter: &mut Map<String, Value>) {
+fn fill_defaults(
+    report: ReportId,
+    query: &mut ReportQuery,
+    today: NaiveDate,
+    filter: &mut Map<String, Value>,
+) {
     match report {
         ReportId::Receivables | ReportId::Payables | ReportId::Stock | ReportId::Cash => {
             query.date = query.date.or(Some(today));
         }
-        ReportId::Sales | ReportId::CashFlow | ReportId::Taxes | ReportId::TrialBalance | ReportId::Statement => {
-            let to = query.to.unwrap_or_else(|| query.from.map_or(today, |from| from.max(today)));
+        ReportId::Sales
+        | ReportId::CashFlow
+        | ReportId::Taxes
+        | ReportId::TrialBalance
+        | ReportId::Statement => {
+            let to = query
+                .to
+                .unwrap_or_else(|| query.from.map_or(today, |from| from.max(today)));
             query.to = Some(to);
             query.from = query.from.or_else(|| to.with_day(1));
         }
@@ -193,7 +212,9 @@ fn fill_defaults(report: ReportId, query: &mut ReportQuery, today: NaiveDate, fi
     query.limit = query.limit.or(Some(DEFAULT_ROWS));
     query.source = query.source.or(Some(DataSource::Mirror));
     let shown = serde_json::to_value(&*query).unwrap_or_default();
-    for name in ["date", "from", "to", "group_by", "account", "number", "unposted", "overdue"] {
+    for name in [
+        "date", "from", "to", "group_by", "account", "number", "unposted", "overdue",
+    ] {
         if let Some(value) = shown.get(name) {
             filter.insert(name.to_owned(), value.clone());
         }
@@ -321,6 +342,9 @@ async fn below(
     let Some(first) = found.first() else {
         return Err(Error::SubjectNotFound(parameter).into());
     };
-    filter.insert(parameter.to_owned(), first.name.clone().unwrap_or_default().into());
+    filter.insert(
+        parameter.to_owned(),
+        first.name.clone().unwrap_or_default().into(),
+    );
     Ok(found.into_iter().filter_map(|row| row.reference).collect())
 }

@@ -28,7 +28,9 @@ pub(super) async fn read(run: &Run, plan: &CatalogPlan) -> Result<(), SyncError>
         return Ok(());
     };
     if run.job.full_read {
-        let skip = position.and_then(|position| position["skip"].as_u64()).unwrap_or(0);
+        let skip = position
+            .and_then(|position| position["skip"].as_u64())
+            .unwrap_or(0);
         read_all(run, plan, table, skip).await
     } else {
         read_changed(run, plan, table).await
@@ -47,7 +49,9 @@ async fn read_all(run: &Run, plan: &CatalogPlan, table: Table, mut skip: u64) ->
             .top(size)
             .skip(skip);
         let body = match client.rows(&query).await {
-            Err(OdataError::Failed(..) | OdataError::TooLarge | OdataError::TimedOut) if size > SMALLEST_PAGE => {
+            Err(OdataError::Failed(..) | OdataError::TooLarge | OdataError::TimedOut)
+                if size > SMALLEST_PAGE =>
+            {
                 size = (size / 4).max(SMALLEST_PAGE);
                 continue;
             }
@@ -58,8 +62,14 @@ async fn read_all(run: &Run, plan: &CatalogPlan, table: Table, mut skip: u64) ->
         skip += read as u64;
         let mut transaction = run.begin().await?;
         let written = mirror::upsert(&mut transaction, table, run.infobase(), run.job.id, &rows).await?;
-        run.page(&mut transaction, &plan.entity, read, written, &json!({"skip": skip}))
-            .await?;
+        run.page(
+            &mut transaction,
+            &plan.entity,
+            read,
+            written,
+            &json!({"skip": skip}),
+        )
+        .await?;
         transaction.commit().await.store("commit")?;
         if read < size as usize {
             break;
@@ -73,7 +83,10 @@ async fn read_all(run: &Run, plan: &CatalogPlan, table: Table, mut skip: u64) ->
     let removed = if u64::try_from(seen).is_ok_and(|seen| seen >= total) {
         mirror::sweep(&mut transaction, table, run.infobase(), run.job.id).await?
     } else {
-        tracing::warn!("{}: {seen} of {total} objects were read; nothing is removed", plan.entity);
+        tracing::warn!(
+            "{}: {seen} of {total} objects were read; nothing is removed",
+            plan.entity
+        );
         0
     };
     run.end_entity(&mut transaction, &plan.entity, removed).await?;
@@ -120,7 +133,8 @@ async fn read_changed(run: &Run, plan: &CatalogPlan, table: Table) -> Result<(),
     if all.len() as u64 >= total {
         written += mirror::retain(&mut transaction, table, run.infobase(), &all).await?;
     }
-    run.page(&mut transaction, &plan.entity, all.len(), written, &json!({})).await?;
+    run.page(&mut transaction, &plan.entity, all.len(), written, &json!({}))
+        .await?;
     run.end_entity(&mut transaction, &plan.entity, 0).await?;
     transaction.commit().await.store("commit")?;
     Ok(())
@@ -138,7 +152,8 @@ async fn read_pack(run: &Run, plan: &CatalogPlan, table: Table, pack: &[Uuid]) -
 }
 
 pub(super) fn reference(row: &Row<'_>) -> Result<Uuid, DataError> {
-    row.guid("Ref_Key").ok_or_else(|| DataError::Missing("Ref_Key".to_owned()))
+    row.guid("Ref_Key")
+        .ok_or_else(|| DataError::Missing("Ref_Key".to_owned()))
 }
 
 fn parse(plan: &CatalogPlan, table: Table, body: &[u8]) -> Result<Vec<CatalogRow>, DataError> {
