@@ -7,12 +7,12 @@ use common::contract::onec::ReportId;
 use common::db::StoreResult;
 use rust_decimal::Decimal;
 use serde::Serialize;
-use sqlx::PgConnection;
+use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::error::Error;
 use crate::infobase::{Connection, InfobaseError};
-use crate::odata::{Collection, DataError, Filter, Literal, OdataError, Query, Row, VirtualTable};
+use crate::odata::{Collection, DataError, Filter, Literal, OdataError, Patience, Query, Row, VirtualTable};
 use crate::profile::{Analytics, LedgerPlan, Plan};
 use crate::reports::Scope;
 
@@ -46,7 +46,7 @@ struct Turnover {
 
 /// Asks 1C for what a report needs; the answer goes into the SQL of the report.
 pub(crate) async fn fetch(
-    database: &mut PgConnection,
+    pool: &PgPool,
     connection: &Connection,
     report: ReportId,
     scope: &Scope,
@@ -69,7 +69,7 @@ pub(crate) async fn fetch(
         | ReportId::Postings => return Err(Error::LiveNotSupported(report)),
     };
     let accounts = match &codes {
-        Some(codes) => accounts(database, scope.infobase.id, codes).await?,
+        Some(codes) => accounts(pool, scope.infobase.id, codes).await?,
         None => Vec::new(),
     };
     let reader = Reader {
@@ -88,13 +88,14 @@ pub(crate) async fn fetch(
     Ok(json.unwrap_or_default())
 }
 
-async fn accounts(database: &mut PgConnection, infobase: Uuid, codes: &[String]) -> Result<Vec<Uuid>, Error> {
+/// Takes no connection of the database for longer than the look-up: 1C may compute for a minute.
+async fn accounts(pool: &PgPool, infobase: Uuid, codes: &[String]) -> Result<Vec<Uuid>, Error> {
     let refs = sqlx::query_scalar!(
         r#"select ref as "ref!" from onec.accounts_under($1, $2)"#,
         infobase,
         codes
     )
-    .fetch_all(database)
+    .fetch_all(pool)
     .await
     .store("accounts_under")?;
     Ok(refs)
@@ -117,7 +118,7 @@ impl Reader<'_> {
         {
             query = query.filter(filter);
         }
-        Ok(self.connection.client.rows(&query).await?)
+        Ok(self.connection.client.rows(&query, Patience::Person).await?)
     }
 
     async fn balances(&self, before: NaiveDateTime) -> Result<Vec<Balance>, InfobaseError> {

@@ -68,13 +68,14 @@ pub(crate) struct InfobaseList {
     items: Vec<InfobaseView>,
 }
 
-/// All infobases.
+/// The infobases with any of the caller's companies.
 pub(crate) async fn list(
     State(state): State<AppState>,
     identity: Identity,
 ) -> Result<Json<InfobaseList>, Problem> {
     let mut connection = state.pool.acquire().await.store("acquire")?;
-    let items = infobases::list(&mut connection).await?;
+    let restriction = identity.companies.restriction();
+    let items = infobases::list(&mut connection, restriction.as_deref()).await?;
     Ok(Json(InfobaseList {
         items: items
             .into_iter()

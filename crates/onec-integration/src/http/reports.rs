@@ -46,12 +46,12 @@ pub(crate) async fn get(
     let mut connection = state.pool.acquire().await.store("acquire")?;
     let scope = Scope::resolve(&mut connection, &state.clock, &identity, report, query).await?;
     let is_live = scope.query.source == Some(DataSource::Live);
+    drop(connection);
     let live = if is_live {
-        Some(fetch_live(&state, &mut connection, report, &scope).await?)
+        Some(fetch_live(&state, report, &scope).await?)
     } else {
         None
     };
-    drop(connection);
     let mut transaction = state.pool.begin().await.store("begin")?;
     let computed = compute(&mut transaction, report, &scope, live.as_deref(), locale()).await?;
     let caller = Caller {
@@ -73,14 +73,9 @@ pub(crate) async fn get(
     Ok(Json(computed))
 }
 
-async fn fetch_live(
-    state: &AppState,
-    database: &mut sqlx::PgConnection,
-    report: ReportId,
-    scope: &Scope,
-) -> Result<String, Problem> {
+async fn fetch_live(state: &AppState, report: ReportId, scope: &Scope) -> Result<String, Problem> {
     let connection = state.connections.of(&scope.infobase).await.map_err(Error::from)?;
-    let fetched = live::fetch(database, &connection, report, scope).await;
+    let fetched = live::fetch(&state.pool, &connection, report, scope).await;
     if let Err(Error::Infobase(InfobaseError::Odata(OdataError::NotPublished(_)))) = &fetched {
         // What is published has changed.
         connection.forget_plan().await;

@@ -93,22 +93,6 @@ impl OdataError {
         }
     }
 
-    /// True when the same request may well succeed in a moment.
-    pub(crate) fn is_transient(&self) -> bool {
-        match self {
-            Self::Unreachable(_) | Self::TimedOut | Self::NoLicence | Self::Failed(..) => true,
-            Self::Locked
-            | Self::CredentialsRefused
-            | Self::AccessDenied(_)
-            | Self::NotPublished(_)
-            | Self::NotFound(_)
-            | Self::Refused(..)
-            | Self::TooLarge
-            | Self::NotOdata
-            | Self::Data(_) => false,
-        }
-    }
-
     /// True when 1C answered at all, if only to refuse.
     pub(crate) fn has_answered(&self) -> bool {
         match self {

@@ -79,15 +79,23 @@ pub(crate) async fn upsert_from_environment(
     .store("infobase_upsert")
 }
 
-/// All infobases, the oldest first.
-pub(crate) async fn list(connection: &mut PgConnection) -> Result<Vec<Infobase>, StoreError> {
+/// Infobases, the oldest first: those with any of the companies in `restriction`, or all.
+pub(crate) async fn list(
+    connection: &mut PgConnection,
+    restriction: Option<&[Uuid]>,
+) -> Result<Vec<Infobase>, StoreError> {
     sqlx::query_as!(
         Infobase,
         r#"select id, name, base_url, username, password, time_zone, profile, reachable, attempted_at,
                   error_code, created_at,
                   case when mirrored_at is not null then
                       (select min(as_of) from onec.freshness where infobase_id = infobases.id) end as as_of
-           from onec.infobases order by id"#
+           from onec.infobases
+           where $1::uuid[] is null
+              or exists (select 1 from onec.companies
+                         where companies.infobase_id = infobases.id and companies.id = any($1))
+           order by id"#,
+        restriction
     )
     .fetch_all(connection)
     .await

@@ -5,7 +5,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{Run, SyncError, search_name};
-use crate::odata::{Collection, DataError, Filter, Literal, OdataError, Query, Row};
+use crate::odata::{Collection, DataError, Filter, Literal, OdataError, Patience, Query, Row};
 use crate::profile::CatalogPlan;
 use crate::store::mirror::{self, CatalogRow, Contact, Table};
 use common::db::StoreResult;
@@ -48,7 +48,7 @@ async fn read_all(run: &Run, plan: &CatalogPlan, table: Table, mut skip: u64) ->
             .orderby(plan.orderby.clone())
             .top(size)
             .skip(skip);
-        let body = match client.rows(&query).await {
+        let body = match client.rows(&query, Patience::Job).await {
             Err(OdataError::Failed(..) | OdataError::TooLarge | OdataError::TimedOut)
                 if size > SMALLEST_PAGE =>
             {
@@ -106,7 +106,7 @@ async fn read_changed(run: &Run, plan: &CatalogPlan, table: Table) -> Result<(),
             .orderby(plan.orderby.clone())
             .top(VERSIONS_PAGE)
             .skip(skip);
-        let body = client.rows(&query).await?;
+        let body = client.rows(&query, Patience::Job).await?;
         let mut refs = Vec::new();
         let mut versions = Vec::new();
         for row in Collection::parse(&body)?.value {
@@ -145,7 +145,7 @@ async fn read_pack(run: &Run, plan: &CatalogPlan, table: Table, pack: &[Uuid]) -
         return Ok(0);
     };
     let query = Query::set(&plan.set).select(plan.select.clone()).filter(filter);
-    let body = run.connection.client.rows(&query).await?;
+    let body = run.connection.client.rows(&query, Patience::Job).await?;
     let rows = parse(plan, table, &body)?;
     let mut connection = run.acquire().await?;
     Ok(mirror::upsert(&mut connection, table, run.infobase(), run.job.id, &rows).await?)

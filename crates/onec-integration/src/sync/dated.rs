@@ -9,7 +9,7 @@ use chrono::{NaiveDateTime, TimeDelta};
 use serde_json::{Value, json};
 
 use super::{Run, SyncError, WINDOW_DAYS};
-use crate::odata::{Collection, DataError, Filter, Literal, OdataError, Query};
+use crate::odata::{Collection, DataError, Filter, Literal, OdataError, Patience, Query};
 
 /// The smallest number of rows in an answer, before a failure counts.
 const SMALLEST_LIMIT: u32 = 50;
@@ -108,7 +108,7 @@ impl<'a> Reading<'a> {
                     .orderby([order])
                     .top(1),
             );
-            let body = client.rows(&query).await?;
+            let body = client.rows(&query, Patience::Job).await?;
             let rows = Collection::parse(&body)?.value;
             Ok(rows
                 .first()
@@ -160,7 +160,7 @@ impl<'a> Reading<'a> {
                 .run
                 .connection
                 .client
-                .rows(&query.clone().top(self.limit + 1))
+                .rows(&query.clone().top(self.limit + 1), Patience::Job)
                 .await
             {
                 Err(OdataError::Failed(..) | OdataError::TooLarge | OdataError::TimedOut)
@@ -216,7 +216,7 @@ impl<'a> Reading<'a> {
                 .orderby(self.slices.order.iter().copied())
                 .top(self.limit)
                 .skip(skip);
-            let body = self.run.connection.client.rows(&page).await?;
+            let body = self.run.connection.client.rows(&page, Patience::Job).await?;
             let count = Collection::parse(&body)?.value.len();
             skip += count as u64;
             bodies.push(body);

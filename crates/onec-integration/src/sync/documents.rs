@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::catalogs::{PACK, reference};
 use super::dated::{Reading, Slice, Slices};
 use super::{Run, SyncError};
-use crate::odata::{Collection, DataError, Filter, Literal, Query, Row};
+use crate::odata::{Collection, DataError, Filter, Literal, Patience, Query, Row};
 use crate::profile::DocumentPlan;
 use crate::store::documents::{self, AllocationRow, DocumentRow, Documents, LineRow};
 
@@ -94,7 +94,7 @@ async fn remove_missing(
             continue;
         };
         let query = Query::set(&plan.set).select(plan.select.clone()).filter(filter);
-        let body = run.connection.client.rows(&query).await?;
+        let body = run.connection.client.rows(&query, Patience::Job).await?;
         let moved = parse(plan, &[body])?;
         let gone: Vec<Uuid> = pack
             .iter()

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::dated::{Reading, Slice, Slices};
 use super::{Run, SyncError};
-use crate::odata::{Collection, DataError, Filter, Literal, Query, Row};
+use crate::odata::{Collection, DataError, Filter, Literal, Patience, Query, Row};
 use crate::profile::{Analytics, LedgerPlan, Plan};
 use crate::store::ledger::{self, EntryRow, Replaced};
 
@@ -68,7 +68,7 @@ pub(super) async fn reread(run: &Run, recorder: Uuid, set: &str) -> Result<(), S
     let query = Query::set(&plan.set)
         .select(plan.select.clone())
         .filter(Filter::eq("Recorder", &Literal::Cast(recorder, set)));
-    let body = run.connection.client.rows(&query).await?;
+    let body = run.connection.client.rows(&query, Patience::Job).await?;
     let rows = parse(&run.plan, plan, &[body])?;
     let mut connection = run.acquire().await?;
     ledger::replace(

@@ -301,9 +301,16 @@ async fn other_companies_are_invisible() {
     let nobody = service.client_of([]);
     let page: Value = nobody.get("/companies").await.json();
     assert_eq!(page["items"], json!([]));
-    let report: Value = nobody.get("/reports/cash?date=2025-03-31").await.json();
-    assert_eq!(report["row_count"], 0);
-    assert_eq!(report["totals"]["balance"], "0.00");
+    nobody
+        .get("/reports/cash?date=2025-03-31")
+        .await
+        .assert_problem(404, "onec.company_not_found");
+    for path in ["/infobases", "/search?q=склад"] {
+        let seen: Value = nobody.get(path).await.json();
+        assert_eq!(seen["items"], json!([]), "{path}");
+        let seen: Value = client.get(path).await.json();
+        assert_ne!(seen["items"], json!([]), "{path}");
+    }
 }
 
 #[tokio::test]
