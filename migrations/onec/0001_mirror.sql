@@ -15,6 +15,8 @@ create table onec.infobases (
     time_zone        text not null,
     from_environment boolean not null default false,
     profile          text,
+    -- When the first synchronisation ended: before, the mirror is not whole.
+    mirrored_at      timestamptz,
     -- What the last call of 1C told; null before the first.
     reachable        boolean,
     attempted_at     timestamptz,
@@ -342,7 +344,9 @@ language sql stable as $$
         select m.account, m.company, m.counterparty, m.contract, m.document, m.item, m.warehouse, m.place,
                m.debit - m.credit as amount, m.quantity
         from onec.ledger_sides m
+        -- As an array, so that the indices by account serve.
         where live is null and m.infobase_id = infobase and m.period < before
+          and m.account = any (array(select ref from onec.accounts_under(infobase, codes)))
         union all
         select l.account, l.company, l.counterparty, l.contract, l.document, l.item, l.warehouse, l.place,
                l.amount, l.quantity
@@ -368,6 +372,7 @@ language sql stable as $$
                case when m.period >= since then m.credit else 0 end as credit
         from onec.ledger_sides m
         where live is null and m.infobase_id = infobase and m.period < until
+          and m.account = any (array(select ref from onec.accounts_under(infobase, codes)))
         union all
         select l.account, l.company, l.opening, l.debit, l.credit
         from json_to_recordset(coalesce(live, '[]')::json) as l (

@@ -103,6 +103,8 @@ impl StoreError {
         match &self.source {
             sqlx::Error::PoolTimedOut
             | sqlx::Error::PoolClosed
+            // A connection that broke off in the middle of a message.
+            | sqlx::Error::Protocol(_)
             | sqlx::Error::Io(_)
             | sqlx::Error::Tls(_)
             // A server that goes away while a connection is being made leaves half an answer.

@@ -140,7 +140,10 @@ mod tests {
     #[test]
     fn mistakes_are_named() {
         let name = |more: &[(&str, &str)]| read(more).unwrap_err().entries()[0].0.clone();
-        assert_eq!(name(&[("ONEC_SERVER_URL", "ftp://1c"), ("ONEC_USERNAME", "a")]), "ONEC_SERVER_URL");
+        assert_eq!(
+            name(&[("ONEC_SERVER_URL", "ftp://1c"), ("ONEC_USERNAME", "a")]),
+            "ONEC_SERVER_URL"
+        );
         assert_eq!(name(&[("ONEC_SERVER_URL", "http://1c/a")]), "ONEC_USERNAME");
         assert_eq!(name(&[("ONEC_TIME_ZONE", "Moscow")]), "ONEC_TIME_ZONE");
         assert_eq!(name(&[("ENVIRONMENT", "production")]), "ONEC_ENCRYPTION_KEY");

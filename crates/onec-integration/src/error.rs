@@ -55,7 +55,8 @@ pub(crate) enum Error {
 
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
-        let simple = |status, code, ru: &'static str, en: &'static str| Self::new(status, code, Text::new(ru, en));
+        let simple =
+            |status, code, ru: &'static str, en: &'static str| Self::new(status, code, Text::new(ru, en));
         match error {
             Error::Store(error) | Error::Infobase(InfobaseError::Store(error)) => error.into(),
             Error::Infobase(InfobaseError::Unknown) | Error::InfobaseNotFound => simple(

@@ -105,10 +105,11 @@ impl Zone {
 /// An infobase that can be called.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    pub(crate) id: Uuid,
     pub(crate) client: Client,
     pub(crate) zone: Zone,
-    plan: Mutex<Option<(Instant, Arc<Plan>)>>,
+    plan: RwLock<Option<(Instant, Arc<Plan>)>>,
+    /// Held while the metadata are read, which takes 1C long.
+    reading: Mutex<()>,
     /// What the client was made of.
     settings: (String, String, Vec<u8>),
 }
@@ -116,11 +117,13 @@ pub(crate) struct Connection {
 impl Connection {
     /// How the infobase is read; from the metadata, which are asked for once a day.
     pub(crate) async fn plan(&self) -> Result<Arc<Plan>, InfobaseError> {
-        let mut cached = self.plan.lock().await;
-        if let Some((read_at, plan)) = &*cached
-            && read_at.elapsed() < PLAN_LIFETIME
-        {
-            return Ok(plan.clone());
+        if let Some(plan) = self.known_plan().await {
+            return Ok(plan);
+        }
+        let _reading = self.reading.lock().await;
+        // Somebody else may have read it meanwhile.
+        if let Some(plan) = self.known_plan().await {
+            return Ok(plan);
         }
         let metadata = self.client.metadata(&profile::wanted_sets()).await?;
         if metadata.is_empty() {
@@ -128,18 +131,27 @@ impl Connection {
         }
         let profile = profile::choose(&metadata).ok_or(InfobaseError::UnknownConfiguration)?;
         let plan = Arc::new(Plan::new(profile, &metadata));
-        *cached = Some((Instant::now(), plan.clone()));
+        *self.plan.write().await = Some((Instant::now(), plan.clone()));
         Ok(plan)
     }
 
-    /// The plan, when it is known already.
+    /// The plan, when it is known and not old.
     pub(crate) async fn known_plan(&self) -> Option<Arc<Plan>> {
-        self.plan.lock().await.as_ref().map(|(_, plan)| plan.clone())
+        let known = self.plan.read().await;
+        known
+            .as_ref()
+            .filter(|(read_at, _)| read_at.elapsed() < PLAN_LIFETIME)
+            .map(|(_, plan)| plan.clone())
+    }
+
+    /// True while the metadata are being read.
+    pub(crate) fn is_reading(&self) -> bool {
+        self.reading.try_lock().is_err()
     }
 
     /// Forgets the plan: the composition of the interface has changed.
     pub(crate) async fn forget_plan(&self) {
-        *self.plan.lock().await = None;
+        *self.plan.write().await = None;
     }
 }
 
@@ -176,7 +188,10 @@ impl Connections {
     }
 
     /// The connection of an infobase that was read already.
-    pub(crate) async fn of(&self, stored: &store::infobases::Infobase) -> Result<Arc<Connection>, InfobaseError> {
+    pub(crate) async fn of(
+        &self,
+        stored: &store::infobases::Infobase,
+    ) -> Result<Arc<Connection>, InfobaseError> {
         let settings = (
             format!("{}\n{}", stored.base_url, stored.time_zone),
             stored.username.clone(),
@@ -195,10 +210,10 @@ impl Connections {
         };
         let client = Client::new(root, credentials).map_err(OdataError::Unreachable)?;
         let connection = Arc::new(Connection {
-            id: stored.id,
             client,
             zone,
-            plan: Mutex::default(),
+            plan: RwLock::default(),
+            reading: Mutex::default(),
             settings,
         });
         self.open.write().await.insert(stored.id, connection.clone());
@@ -215,8 +230,14 @@ mod tests {
         for (address, root) in [
             ("http://1c/base", Some("http://1c/base/odata/standard.odata/")),
             ("http://1c/base/", Some("http://1c/base/odata/standard.odata/")),
-            ("https://1c/base/odata/standard.odata", Some("https://1c/base/odata/standard.odata/")),
-            ("http://1c/odata/standard.odata/?x=1#y", Some("http://1c/odata/standard.odata/")),
+            (
+                "https://1c/base/odata/standard.odata",
+                Some("https://1c/base/odata/standard.odata/"),
+            ),
+            (
+                "http://1c/odata/standard.odata/?x=1#y",
+                Some("http://1c/odata/standard.odata/"),
+            ),
             ("ftp://1c/base", None),
         ] {
             let found = service_root(&address.parse().unwrap());
@@ -226,7 +247,9 @@ mod tests {
 
     #[test]
     fn days_are_those_of_the_infobase() {
-        let at = DateTime::parse_from_rfc3339("2026-10-31T21:30:00Z").unwrap().to_utc();
+        let at = DateTime::parse_from_rfc3339("2026-10-31T21:30:00Z")
+            .unwrap()
+            .to_utc();
         let day = |zone: &str| Zone::parse(zone).unwrap().today(at).to_string();
         assert_eq!(day("Europe/Moscow"), "2026-11-01");
         assert_eq!(day("Europe/Kaliningrad"), "2026-10-31");

@@ -46,9 +46,10 @@ pub async fn start(config: Config, context: Context) -> Result<App, BoxError> {
     let pool = db::connect(&config.database, DEFINITION.name, &SCHEMA, &context.shutdown).await?;
     let redis = cache::Redis::new(&config.redis)?;
     let revocations = auth::Revocations::new();
-    let following = revocations
-        .clone()
-        .follow(redis.clone(), context.clock.clone(), context.shutdown.clone());
+    let following =
+        revocations
+            .clone()
+            .follow(redis.clone(), context.clock.clone(), context.shutdown.clone());
     context.spawn("revocations", following);
     let keys = auth::Keys::remote(config.auth.jwks_url.clone())?;
     let authenticator = auth::Authenticator::new(&config.auth, keys, revocations, context.clock.clone());

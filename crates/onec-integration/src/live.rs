@@ -7,12 +7,12 @@ use common::contract::onec::ReportId;
 use common::db::StoreResult;
 use rust_decimal::Decimal;
 use serde::Serialize;
-use sqlx::PgConnection;
+use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::error::Error;
 use crate::infobase::{Connection, InfobaseError};
-use crate::odata::{Collection, DataError, Filter, Literal, OdataError, Query, Row, VirtualTable};
+use crate::odata::{Collection, DataError, Filter, Literal, OdataError, Patience, Query, Row, VirtualTable};
 use crate::profile::{Analytics, LedgerPlan, Plan};
 use crate::reports::Scope;
 
@@ -46,7 +46,7 @@ struct Turnover {
 
 /// Asks 1C for what a report needs; the answer goes into the SQL of the report.
 pub(crate) async fn fetch(
-    database: &mut PgConnection,
+    pool: &PgPool,
     connection: &Connection,
     report: ReportId,
     scope: &Scope,
@@ -69,7 +69,7 @@ pub(crate) async fn fetch(
         | ReportId::Postings => return Err(Error::LiveNotSupported(report)),
     };
     let accounts = match &codes {
-        Some(codes) => accounts(database, scope.infobase.id, codes).await?,
+        Some(codes) => accounts(pool, scope.infobase.id, codes).await?,
         None => Vec::new(),
     };
     let reader = Reader {
@@ -88,13 +88,14 @@ pub(crate) async fn fetch(
     Ok(json.unwrap_or_default())
 }
 
-async fn accounts(database: &mut PgConnection, infobase: Uuid, codes: &[String]) -> Result<Vec<Uuid>, Error> {
+/// Takes no connection of the database for longer than the look-up: 1C may compute for a minute.
+async fn accounts(pool: &PgPool, infobase: Uuid, codes: &[String]) -> Result<Vec<Uuid>, Error> {
     let refs = sqlx::query_scalar!(
         r#"select ref as "ref!" from onec.accounts_under($1, $2)"#,
         infobase,
         codes
     )
-    .fetch_all(database)
+    .fetch_all(pool)
     .await
     .store("accounts_under")?;
     Ok(refs)
@@ -112,11 +113,12 @@ impl Reader<'_> {
     async fn rows(&self, table: VirtualTable) -> Result<bytes::Bytes, InfobaseError> {
         let mut query = Query::table(&self.ledger.register, table);
         if self.accounts.len() <= MOST_NAMED
-            && let Some(filter) = Filter::any_of("Account_Key", self.accounts.iter().copied().map(Literal::Guid))
+            && let Some(filter) =
+                Filter::any_of("Account_Key", self.accounts.iter().copied().map(Literal::Guid))
         {
             query = query.filter(filter);
         }
-        Ok(self.connection.client.rows(&query).await?)
+        Ok(self.connection.client.rows(&query, Patience::Person).await?)
     }
 
     async fn balances(&self, before: NaiveDateTime) -> Result<Vec<Balance>, InfobaseError> {
@@ -130,13 +132,19 @@ impl Reader<'_> {
         let mut balance = Balance {
             account: row.guid("Account_Key"),
             company: row.guid(&format!("{}_Key", self.ledger.company)),
-            amount: row.decimal(&format!("{}Balance", self.ledger.amount))?.unwrap_or_default(),
-            quantity: row.decimal(&format!("{}Balance", self.ledger.quantity))?.unwrap_or_default(),
+            amount: row
+                .decimal(&format!("{}Balance", self.ledger.amount))?
+                .unwrap_or_default(),
+            quantity: row
+                .decimal(&format!("{}Balance", self.ledger.quantity))?
+                .unwrap_or_default(),
             ..Balance::default()
         };
         for field in ["ExtDimension1", "ExtDimension2", "ExtDimension3"] {
             let kind = row.target(field).and_then(|set| self.plan.analytics(&set));
-            let Some((kind, value)) = kind.zip(row.guid(field)) else { continue };
+            let Some((kind, value)) = kind.zip(row.guid(field)) else {
+                continue;
+            };
             let slot = match kind {
                 Analytics::Counterparty => &mut balance.counterparty,
                 Analytics::Contract => &mut balance.contract,
@@ -150,16 +158,25 @@ impl Reader<'_> {
         Ok(balance)
     }
 
-    async fn turnovers(&self, since: NaiveDateTime, until: NaiveDateTime) -> Result<Vec<Turnover>, InfobaseError> {
+    async fn turnovers(
+        &self,
+        since: NaiveDateTime,
+        until: NaiveDateTime,
+    ) -> Result<Vec<Turnover>, InfobaseError> {
         let mut sums: HashMap<(Option<Uuid>, Option<Uuid>), Turnover> = HashMap::new();
         for balance in self.balances(since).await? {
             let key = (balance.account, balance.company);
             sums.entry(key).or_default().opening += balance.amount;
         }
         // The end of a period of turnovers belongs to it.
-        let body = self.rows(VirtualTable::turnovers(since, until - TimeDelta::seconds(1))).await?;
+        let body = self
+            .rows(VirtualTable::turnovers(since, until - TimeDelta::seconds(1)))
+            .await?;
         for row in Collection::parse(&body).map_err(OdataError::from)?.value {
-            let key = (row.guid("Account_Key"), row.guid(&format!("{}_Key", self.ledger.company)));
+            let key = (
+                row.guid("Account_Key"),
+                row.guid(&format!("{}_Key", self.ledger.company)),
+            );
             let sum = sums.entry(key).or_default();
             let side = |side: &str| {
                 let field = format!("{}Turnover{side}", self.ledger.amount);
@@ -170,7 +187,11 @@ impl Reader<'_> {
         }
         Ok(sums
             .into_iter()
-            .map(|((account, company), sum)| Turnover { account, company, ..sum })
+            .map(|((account, company), sum)| Turnover {
+                account,
+                company,
+                ..sum
+            })
             .collect())
     }
 }

@@ -65,7 +65,12 @@ mod tests {
         assert_ne!(sealed, vault.seal(a, &SecretString::from("пароль")).unwrap());
         assert_eq!(vault.open(a, &sealed).unwrap().expose_secret(), "пароль");
         assert!(vault.open(b, &sealed).is_err());
-        assert!(Vault::new(&SecretString::from("two")).unwrap().open(a, &sealed).is_err());
+        assert!(
+            Vault::new(&SecretString::from("two"))
+                .unwrap()
+                .open(a, &sealed)
+                .is_err()
+        );
         assert!(vault.open(a, &sealed[..5]).is_err());
     }
 }

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use chrono::{DateTime, Utc};
-use common::auth::Identity;
+use common::auth::{Identity, Permission};
 use common::db::StoreResult;
 use common::http::{ClientIp, Json, Problem, Violations};
 use common::{Text, ids};
@@ -24,8 +24,12 @@ use crate::store::infobases::{self, NewInfobase};
 pub(crate) struct InfobaseView {
     id: Uuid,
     name: String,
-    base_url: String,
-    username: String,
+    /// For those who may change it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    base_url: Option<String>,
+    /// For those who may change it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    username: Option<String>,
     time_zone: String,
     /// The configuration's profile, once it is known.
     profile: Option<String>,
@@ -39,13 +43,14 @@ pub(crate) struct InfobaseView {
     created_at: DateTime<Utc>,
 }
 
-impl From<infobases::Infobase> for InfobaseView {
-    fn from(stored: infobases::Infobase) -> Self {
+impl InfobaseView {
+    fn new(stored: infobases::Infobase, viewer: &Identity) -> Self {
+        let is_admin = viewer.may(Permission::OnecAdmin);
         Self {
             id: stored.id,
             name: stored.name,
-            base_url: stored.base_url,
-            username: stored.username,
+            base_url: is_admin.then_some(stored.base_url),
+            username: is_admin.then_some(stored.username),
             time_zone: stored.time_zone,
             profile: stored.profile,
             reachable: stored.reachable,
@@ -63,12 +68,19 @@ pub(crate) struct InfobaseList {
     items: Vec<InfobaseView>,
 }
 
-/// All infobases.
-pub(crate) async fn list(State(state): State<AppState>) -> Result<Json<InfobaseList>, Problem> {
+/// The infobases with any of the caller's companies.
+pub(crate) async fn list(
+    State(state): State<AppState>,
+    identity: Identity,
+) -> Result<Json<InfobaseList>, Problem> {
     let mut connection = state.pool.acquire().await.store("acquire")?;
-    let items = infobases::list(&mut connection).await?;
+    let restriction = identity.companies.restriction();
+    let items = infobases::list(&mut connection, restriction.as_deref()).await?;
     Ok(Json(InfobaseList {
-        items: items.into_iter().map(Into::into).collect(),
+        items: items
+            .into_iter()
+            .map(|stored| InfobaseView::new(stored, &identity))
+            .collect(),
     }))
 }
 
@@ -107,7 +119,10 @@ pub(crate) async fn add(
     violations.check(
         root.is_some(),
         "/base_url",
-        Text::new("Нужен адрес http или https.", "An http or https address is needed."),
+        Text::new(
+            "Нужен адрес http или https.",
+            "An http or https address is needed.",
+        ),
     );
     violations.check(
         !new.username.trim().is_empty(),
@@ -131,7 +146,7 @@ pub(crate) async fn add(
         .seal(id, &new.password)
         .map_err(|_| Error::Encryption)?;
     let mut transaction = state.pool.begin().await.store("begin")?;
-    let created = infobases::insert(
+    let added = infobases::insert(
         &mut transaction,
         &NewInfobase {
             id,
@@ -142,27 +157,28 @@ pub(crate) async fn add(
             time_zone: &new.time_zone,
         },
     )
-    .await?
-    .ok_or(Error::InfobaseExists)?;
+    .await?;
+    if !added {
+        return Err(Error::InfobaseExists.into());
+    }
     let caller = Caller {
         identity: &identity,
         ip,
     };
     let details = json!({"name": name});
-    audit(&mut transaction, &state, &caller, "infobases.added", format!("infobase:{id}"), details).await?;
+    audit(
+        &mut transaction,
+        &state,
+        &caller,
+        "infobases.added",
+        format!("infobase:{id}"),
+        details,
+    )
+    .await?;
+    let stored = infobases::get(&mut transaction, id)
+        .await?
+        .ok_or(Error::InfobaseNotFound)?;
     transaction.commit().await.store("commit")?;
-    let view = InfobaseView {
-        id,
-        name: name.to_owned(),
-        base_url,
-        username: new.username.trim().to_owned(),
-        time_zone: new.time_zone,
-        profile: None,
-        reachable: None,
-        last_attempt_at: None,
-        error: None,
-        as_of: None,
-        created_at: created,
-    };
+    let view = InfobaseView::new(stored, &identity);
     Ok((StatusCode::CREATED, Json(view)))
 }

@@ -6,13 +6,13 @@ pub(crate) mod reports;
 pub(crate) mod search;
 pub(crate) mod sync;
 
+use common::Locale;
 use common::auth::Identity;
 use common::contract::events::{AUDIT_RECORDED, AuditEvent, Outcome};
 use common::db::StoreError;
 use common::events::{Event, Stream, outbox};
 use common::http::ClientIp;
 use common::telemetry::RequestContext;
-use common::Locale;
 use serde_json::Value;
 use sqlx::PgConnection;
 
@@ -21,7 +21,9 @@ use crate::store::SCHEMA;
 
 /// Language of the request.
 fn locale() -> Locale {
-    RequestContext::current().map(|context| context.locale).unwrap_or_default()
+    RequestContext::current()
+        .map(|context| context.locale)
+        .unwrap_or_default()
 }
 
 /// Who did it, from where.

@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::infobase::InfobaseError;
 use crate::jobs::probe;
 use crate::live;
+use crate::odata::OdataError;
 use crate::reports::{Scope, compute, info, validate};
 use crate::state::AppState;
 
@@ -25,7 +26,10 @@ pub(crate) struct Catalogue {
 pub(crate) async fn list(identity: Identity) -> Json<Catalogue> {
     tracing::trace!(user.id = %identity.user_id, "report catalogue");
     let locale = locale();
-    let items = ReportId::ALL.into_iter().map(|report| info(report, locale)).collect();
+    let items = ReportId::ALL
+        .into_iter()
+        .map(|report| info(report, locale))
+        .collect();
     Json(Catalogue { items })
 }
 
@@ -42,12 +46,12 @@ pub(crate) async fn get(
     let mut connection = state.pool.acquire().await.store("acquire")?;
     let scope = Scope::resolve(&mut connection, &state.clock, &identity, report, query).await?;
     let is_live = scope.query.source == Some(DataSource::Live);
+    drop(connection);
     let live = if is_live {
-        Some(fetch_live(&state, &mut connection, report, &scope).await?)
+        Some(fetch_live(&state, report, &scope).await?)
     } else {
         None
     };
-    drop(connection);
     let mut transaction = state.pool.begin().await.store("begin")?;
     let computed = compute(&mut transaction, report, &scope, live.as_deref(), locale()).await?;
     let caller = Caller {
@@ -56,19 +60,26 @@ pub(crate) async fn get(
     };
     // Which report with which parameters; none of the figures.
     let details = serde_json::to_value(&computed.parameters).unwrap_or_default();
-    audit(&mut transaction, &state, &caller, "reports.viewed", format!("report:{report}"), details).await?;
+    audit(
+        &mut transaction,
+        &state,
+        &caller,
+        "reports.viewed",
+        format!("report:{report}"),
+        details,
+    )
+    .await?;
     transaction.commit().await.store("commit")?;
     Ok(Json(computed))
 }
 
-async fn fetch_live(
-    state: &AppState,
-    database: &mut sqlx::PgConnection,
-    report: ReportId,
-    scope: &Scope,
-) -> Result<String, Problem> {
+async fn fetch_live(state: &AppState, report: ReportId, scope: &Scope) -> Result<String, Problem> {
     let connection = state.connections.of(&scope.infobase).await.map_err(Error::from)?;
-    let fetched = live::fetch(database, &connection, report, scope).await;
+    let fetched = live::fetch(&state.pool, &connection, report, scope).await;
+    if let Err(Error::Infobase(InfobaseError::Odata(OdataError::NotPublished(_)))) = &fetched {
+        // What is published has changed.
+        connection.forget_plan().await;
+    }
     // Others learn at once that 1C does not answer.
     match &fetched {
         Ok(_) => probe::note(state, scope.infobase.id, None).await?,

@@ -43,7 +43,7 @@ pub(crate) async fn start(
     Json(request): Json<StartSync>,
 ) -> Result<(StatusCode, Json<Started>), Problem> {
     let mut transaction = state.pool.begin().await.store("begin")?;
-    let infobase = choose_infobase(&mut transaction, request.infobase_id, "/infobase_id").await?;
+    let infobase = choose_infobase(&mut transaction, &identity, request.infobase_id, "/infobase_id").await?;
     // What was never read can only be read whole.
     let full = request.full || infobase.as_of.is_none();
     let job = ids::new_id();
@@ -114,7 +114,10 @@ impl From<jobs::Job> for JobView {
 }
 
 /// One job with the progress of its entities.
-pub(crate) async fn get(State(state): State<AppState>, Path(id): Path<Uuid>) -> Result<Json<JobView>, Problem> {
+pub(crate) async fn get(
+    State(state): State<AppState>,
+    Path(id): Path<Uuid>,
+) -> Result<Json<JobView>, Problem> {
     let mut connection = state.pool.acquire().await.store("acquire")?;
     let job = jobs::get(&mut connection, id).await?.ok_or(Error::JobNotFound)?;
     let entities = jobs::progress(&mut connection, id).await?;

@@ -22,7 +22,7 @@ pub(crate) async fn start(config: &Config, state: &AppState, context: &Context) 
     let mut connection = state.pool.acquire().await.store("acquire")?;
     if let Some(seed) = &config.infobase {
         let url = seed.base_url.as_str();
-        let known = store::infobases::list(&mut connection).await?;
+        let known = store::infobases::list(&mut connection, None).await?;
         let id = known
             .iter()
             .find(|infobase| infobase.base_url == url)
@@ -43,7 +43,10 @@ pub(crate) async fn start(config: &Config, state: &AppState, context: &Context) 
     store::jobs::release_own(&mut connection, &state.instance).await?;
     drop(connection);
     for _ in 0..WORKERS {
-        context.spawn("sync worker", worker::run(state.clone(), context.shutdown.clone()));
+        context.spawn(
+            "sync worker",
+            worker::run(state.clone(), context.shutdown.clone()),
+        );
     }
     let schedule = schedule::run(state.clone(), config.sync_interval, context.shutdown.clone());
     context.spawn("sync scheduler", schedule);

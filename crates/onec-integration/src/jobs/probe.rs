@@ -33,7 +33,7 @@ pub(super) async fn run(state: AppState, interval: Duration, shutdown: Cancellat
 
 async fn probe_all(state: &AppState, interval: Duration) -> Result<(), StoreError> {
     let mut connection = state.pool.acquire().await.store("acquire")?;
-    let infobases = infobases::list(&mut connection).await?;
+    let infobases = infobases::list(&mut connection, None).await?;
     drop(connection);
     let interval = TimeDelta::from_std(interval).unwrap_or(TimeDelta::MAX);
     let now = state.clock.now();
@@ -52,17 +52,23 @@ async fn probe_all(state: &AppState, interval: Duration) -> Result<(), StoreErro
 }
 
 async fn probe(state: &AppState, infobase: &Infobase) -> Result<(), StoreError> {
-    let outcome = ask(state, infobase).await;
-    note(state, infobase.id, outcome.as_ref().err()).await
+    match ask(state, infobase).await {
+        Ok(true) => note(state, infobase.id, None).await,
+        Ok(false) => Ok(()),
+        Err(error) => note(state, infobase.id, Some(&error)).await,
+    }
 }
 
-async fn ask(state: &AppState, infobase: &Infobase) -> Result<(), InfobaseError> {
+/// Asks 1C; false when there was nothing to ask.
+async fn ask(state: &AppState, infobase: &Infobase) -> Result<bool, InfobaseError> {
     let connection = state.connections.of(infobase).await?;
     match connection.known_plan().await {
-        Some(plan) => Ok(connection.client.probe(&Query::set(plan.probe_set())).await?),
+        Some(plan) => connection.client.probe(&Query::set(plan.probe_set())).await?,
+        None if connection.is_reading() => return Ok(false),
         // Nothing was read yet by this process; the metadata are needed anyway.
-        None => connection.plan().await.map(drop),
+        None => drop(connection.plan().await?),
     }
+    Ok(true)
 }
 
 /// Notes the outcome of a call of 1C.

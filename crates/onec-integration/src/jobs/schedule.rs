@@ -28,7 +28,7 @@ pub(super) async fn run(state: AppState, interval: Duration, shutdown: Cancellat
 
 async fn tick(state: &AppState, interval: Duration) -> Result<(), StoreError> {
     let mut connection = state.pool.acquire().await.store("acquire")?;
-    for infobase in infobases::list(&mut connection).await? {
+    for infobase in infobases::list(&mut connection, None).await? {
         let label = infobase.id.to_string();
         if let Some(as_of) = infobase.as_of {
             let age = (state.clock.now() - as_of).as_seconds_f64();

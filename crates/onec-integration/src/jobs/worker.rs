@@ -84,13 +84,22 @@ async fn perform(state: &AppState, held: &Held) {
 
 async fn synchronise(state: &AppState, held: &Held) -> Result<(), SyncError> {
     let connection = state.connections.get(held.infobase_id).await?;
-    let run = Run::new(state.pool.clone(), state.clock.clone(), held.clone(), connection.clone()).await?;
+    let run = Run::new(
+        state.pool.clone(),
+        state.clock.clone(),
+        held.clone(),
+        connection.clone(),
+    )
+    .await?;
     let mut database = state.pool.acquire().await.store("acquire")?;
     infobases::note_profile(&mut database, held.infobase_id, run.profile_id()).await?;
     drop(database);
     probe::note(state, held.infobase_id, None).await?;
     let outcome = run.run().await;
-    if let Err(SyncError::Infobase(InfobaseError::Odata(OdataError::NotPublished(_) | OdataError::Refused(..)))) = &outcome {
+    if let Err(SyncError::Infobase(InfobaseError::Odata(
+        OdataError::NotPublished(_) | OdataError::Refused(..),
+    ))) = &outcome
+    {
         // What is published has changed.
         connection.forget_plan().await;
     }
@@ -101,7 +110,9 @@ async fn synchronise(state: &AppState, held: &Held) -> Result<(), SyncError> {
 async fn beat(state: &AppState, held: &Held) -> SyncError {
     loop {
         tokio::time::sleep(HEARTBEAT).await;
-        let Ok(mut connection) = state.pool.acquire().await else { continue };
+        let Ok(mut connection) = state.pool.acquire().await else {
+            continue;
+        };
         match jobs::extend(&mut connection, held, 0).await {
             Ok(true) => {}
             Ok(false) => return SyncError::LeaseLost,
@@ -126,8 +137,14 @@ async fn end(state: &AppState, held: &Held, outcome: Result<(), SyncError>) -> R
         return Ok(());
     };
     jobs::prune(&mut transaction, held.infobase_id).await?;
+    if outcome.is_ok() {
+        infobases::note_mirrored(&mut transaction, held.infobase_id).await?;
+    }
     if let Some(infobase) = infobases::get(&mut transaction, held.infobase_id).await? {
-        let took = job.finished_at.zip(job.started_at).map(|(end, start)| (end - start).num_milliseconds());
+        let took = job
+            .finished_at
+            .zip(job.started_at)
+            .map(|(end, start)| (end - start).num_milliseconds());
         let data = SyncEvent {
             infobase_id: infobase.id,
             infobase: infobase.name,

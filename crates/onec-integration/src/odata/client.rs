@@ -21,6 +21,27 @@ use crate::metrics::REQUEST_DURATION;
 const CONCURRENCY: usize = 3;
 /// How often a call is made before its failure counts.
 const ATTEMPTS: u32 = 3;
+
+/// Who waits for an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Patience {
+    /// A job, which tries again when 1C cannot be reached.
+    Job,
+    /// A person: that 1C cannot be reached is told at once.
+    Person,
+}
+
+impl Patience {
+    /// True when it is worth trying again. A call that ran into its time limit would do so again.
+    fn retries(self, error: &OdataError) -> bool {
+        match error {
+            OdataError::Failed(..) | OdataError::NoLicence => true,
+            OdataError::Unreachable(_) => self == Self::Job,
+            _ => false,
+        }
+    }
+}
+
 /// The pause after the first failure; four times longer after each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 /// Metadata of a whole configuration take 23 s to make.
@@ -63,18 +84,17 @@ impl Client {
     }
 
     /// The body of a query's rows: JSON of a [`Collection`](super::Collection).
-    pub(crate) async fn rows(&self, query: &Query) -> Result<Bytes, OdataError> {
+    pub(crate) async fn rows(&self, query: &Query, patience: Patience) -> Result<Bytes, OdataError> {
         let address = query.rows_address();
-        self.retried("rows", query.name(), || self.get(&address), "application/json")
-            .await
+        let kind = ("rows", "application/json");
+        self.retried(kind, query.name(), &address, patience).await
     }
 
     /// How many rows a query has.
     pub(crate) async fn count(&self, query: &Query) -> Result<u64, OdataError> {
         let address = query.count_address();
-        let body = self
-            .retried("count", query.name(), || self.get(&address), "text/plain")
-            .await?;
+        let kind = ("count", "text/plain");
+        let body = self.retried(kind, query.name(), &address, Patience::Job).await?;
         parse_count(query.name(), &body)
     }
 
@@ -106,21 +126,23 @@ impl Client {
         self.http.get(format!("{}{address}", self.root))
     }
 
+    /// Calls until it succeeds or patience ends. `kind` is the operation's name and the content
+    /// type expected.
     async fn retried(
         &self,
-        operation: &'static str,
+        (operation, expected): (&'static str, &'static str),
         set: &str,
-        request: impl Fn() -> RequestBuilder,
-        expected: &'static str,
+        address: &str,
+        patience: Patience,
     ) -> Result<Bytes, OdataError> {
         let mut pause = FIRST_PAUSE;
         let mut attempt = 1;
         loop {
             let started = Instant::now();
-            let answer = self.body(request(), set, expected).await;
+            let answer = self.body(self.get(address), set, expected).await;
             measure(operation, started, answer.as_ref().err());
             match answer {
-                Err(error) if error.is_transient() && attempt < ATTEMPTS => {
+                Err(error) if attempt < ATTEMPTS && patience.retries(&error) => {
                     tracing::debug!(error = %error, "1C: attempt {attempt} failed");
                     tokio::time::sleep(pause).await;
                     pause *= 4;

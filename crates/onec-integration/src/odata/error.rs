@@ -93,22 +93,6 @@ impl OdataError {
         }
     }
 
-    /// True when the same request may well succeed in a moment.
-    pub(crate) fn is_transient(&self) -> bool {
-        match self {
-            Self::Unreachable(_) | Self::TimedOut | Self::NoLicence | Self::Failed(..) => true,
-            Self::Locked
-            | Self::CredentialsRefused
-            | Self::AccessDenied(_)
-            | Self::NotPublished(_)
-            | Self::NotFound(_)
-            | Self::Refused(..)
-            | Self::TooLarge
-            | Self::NotOdata
-            | Self::Data(_) => false,
-        }
-    }
-
     /// True when 1C answered at all, if only to refuse.
     pub(crate) fn has_answered(&self) -> bool {
         match self {
@@ -151,7 +135,7 @@ impl OdataError {
             401 => Self::CredentialsRefused,
             403 => Self::AccessDenied(set.to_owned()),
             // A success, a redirection or a page of something else.
-            0..400 | 404 => Self::NotOdata,
+            0..=399 | 404 => Self::NotOdata,
             500.. => Self::Failed(status, None),
             _ => Self::Refused(status, None),
         }
@@ -187,11 +171,14 @@ mod tests {
     #[test]
     fn the_three_forms_of_errors_become_words() {
         let odata = |code: &str| {
-            format!("\u{feff}{{\"odata.error\":{{\"code\":\"{code}\",\"message\":{{\"lang\":\"ru\",\"value\":\"ИНН 7700\"}}}}}}")
+            format!(
+                "\u{feff}{{\"odata.error\":{{\"code\":\"{code}\",\"message\":{{\"lang\":\"ru\",\"value\":\"ИНН 7700\"}}}}}}"
+            )
         };
         let locked = "\u{feff}{\"#exception\":\"{http://v8.1c.ru/8.2/virtual-resource-system}Exception\",\"exception\":\
              {\"reason\":403,\"inner\":{\"descr\":\"Начало сеанса с информационной базой запрещено.\"}}}";
-        let licence = "<html><title>1C:Enterprise 8 application error</title>Не обнаружено свободной лицензии</html>";
+        let licence =
+            "<html><title>1C:Enterprise 8 application error</title>Не обнаружено свободной лицензии</html>";
         for (status, body, code) in [
             (404, odata("8"), "onec.not_published"),
             (404, odata("9"), "onec.object_not_found"),

@@ -71,10 +71,15 @@ mod tests {
             filter.to_string(),
             "Цена ge 10 and Description eq ''' or 1 eq 1 or '''"
         );
-        assert_eq!(Filter::eq("A eq 1 or B", &Literal::Bool(true)).to_string(), "Aeq1orB eq true");
+        assert_eq!(
+            Filter::eq("A eq 1 or B", &Literal::Bool(true)).to_string(),
+            "Aeq1orB eq true"
+        );
         let keys = [Uuid::nil(), Uuid::max()].map(Literal::Guid);
         assert_eq!(
-            Filter::any_of("Ref_Key", keys).map(|filter| filter.to_string()).as_deref(),
+            Filter::any_of("Ref_Key", keys)
+                .map(|filter| filter.to_string())
+                .as_deref(),
             Some(
                 "(Ref_Key eq guid'00000000-0000-0000-0000-000000000000' or \
                  Ref_Key eq guid'ffffffff-ffff-ffff-ffff-ffffffffffff')"

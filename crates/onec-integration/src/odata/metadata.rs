@@ -32,7 +32,9 @@ impl Metadata {
                 .map_err(DataError::Xml)?;
             match event {
                 Event::Start(element) | Event::Empty(element) => match element.local_name().as_ref() {
-                    "EntityType" | "ComplexType" => current = attribute(&element, "Name").filter(|name| wanted.contains(name)),
+                    "EntityType" | "ComplexType" => {
+                        current = attribute(&element, "Name").filter(|name| wanted.contains(name))
+                    }
                     "Property" => {
                         if let Some(name) = &current
                             && let Some(property) = attribute(&element, "Name")
@@ -40,7 +42,9 @@ impl Metadata {
                             types.entry(name.clone()).or_default().insert(property);
                         }
                     }
-                    "EntitySet" => published.extend(attribute(&element, "Name").filter(|name| wanted.contains(name))),
+                    "EntitySet" => {
+                        published.extend(attribute(&element, "Name").filter(|name| wanted.contains(name)))
+                    }
                     _ => {}
                 },
                 Event::Eof => break,
@@ -59,7 +63,9 @@ impl Metadata {
 
     /// True when the set is published and has the property.
     pub(crate) fn has_property(&self, set: &str, property: &str) -> bool {
-        self.0.get(set).is_some_and(|properties| properties.contains(property))
+        self.0
+            .get(set)
+            .is_some_and(|properties| properties.contains(property))
     }
 
     /// True when nothing that was asked for is published.
@@ -95,6 +101,9 @@ mod tests {
         assert!(metadata.has_property("Catalog_Склады", "Description"));
         assert!(!metadata.has_property("Catalog_Склады", "Code"));
         assert!(!metadata.has_set("Catalog_Прочее"));
-        assert!(!metadata.has_set("Catalog_Скрытое"), "a type without a set is not published");
+        assert!(
+            !metadata.has_set("Catalog_Скрытое"),
+            "a type without a set is not published"
+        );
     }
 }

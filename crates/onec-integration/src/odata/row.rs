@@ -81,7 +81,9 @@ impl<'a> Row<'a> {
 
     /// A string without the spaces that pad it.
     pub(crate) fn text(&self, field: &str) -> Result<Option<String>, DataError> {
-        let Some(raw) = self.raw(field) else { return Ok(None) };
+        let Some(raw) = self.raw(field) else {
+            return Ok(None);
+        };
         let text: Cow<'_, str> = string(raw).ok_or_else(|| wrong(field, "string"))?;
         let text = text.trim();
         Ok((!text.is_empty()).then(|| text.to_owned()))
@@ -89,7 +91,9 @@ impl<'a> Row<'a> {
 
     /// A number of any type: JSON numbers, and the strings that Int64 comes as.
     pub(crate) fn decimal(&self, field: &str) -> Result<Option<Decimal>, DataError> {
-        let Some(raw) = self.raw(field) else { return Ok(None) };
+        let Some(raw) = self.raw(field) else {
+            return Ok(None);
+        };
         let text = raw.trim_matches('"').trim();
         if text.is_empty() {
             return Ok(None);
@@ -102,7 +106,9 @@ impl<'a> Row<'a> {
 
     /// A whole number.
     pub(crate) fn integer(&self, field: &str) -> Result<Option<i32>, DataError> {
-        let Some(raw) = self.raw(field) else { return Ok(None) };
+        let Some(raw) = self.raw(field) else {
+            return Ok(None);
+        };
         let text = raw.trim_matches('"').trim();
         if text.is_empty() {
             return Ok(None);
@@ -122,9 +128,11 @@ impl<'a> Row<'a> {
 
     /// A naive local time; the empty date of 1C is `None`.
     pub(crate) fn moment(&self, field: &str) -> Result<Option<NaiveDateTime>, DataError> {
-        let Some(text) = self.text(field)? else { return Ok(None) };
-        let moment = NaiveDateTime::parse_from_str(&text, "%Y-%m-%dT%H:%M:%S%.f")
-            .map_err(|_| wrong(field, "date"))?;
+        let Some(text) = self.text(field)? else {
+            return Ok(None);
+        };
+        let moment =
+            NaiveDateTime::parse_from_str(&text, "%Y-%m-%dT%H:%M:%S%.f").map_err(|_| wrong(field, "date"))?;
         Ok((moment.year() > 1).then_some(moment))
     }
 
@@ -191,7 +199,10 @@ mod tests {
         assert_eq!(row.text("Код").unwrap().as_deref(), Some("796"));
         assert_eq!(row.text("Пробелы").unwrap(), None);
         assert_eq!(row.text("Кавычки").unwrap().as_deref(), Some("ООО \"Ромашка\""));
-        assert_eq!(row.moment("Дата").unwrap().unwrap().to_string(), "2015-12-31 23:59:59");
+        assert_eq!(
+            row.moment("Дата").unwrap().unwrap().to_string(),
+            "2015-12-31 23:59:59"
+        );
         assert_eq!(row.moment("Пустая").unwrap(), None);
         assert_eq!(row.target("Владелец").as_deref(), Some("Catalog_Организации"));
         let lines = row.rows("Товары").unwrap();
@@ -204,9 +215,18 @@ mod tests {
     fn a_value_of_another_type_is_an_error_that_names_the_property() {
         let body = r#"{"value":[{"Дата":"вчера","Сумма":"много","Да":"да"}]}"#;
         let rows = Collection::parse(body.as_bytes()).unwrap().value;
-        assert_eq!(rows[0].moment("Дата").unwrap_err().to_string(), "`Дата` is not a date");
-        assert_eq!(rows[0].decimal("Сумма").unwrap_err().to_string(), "`Сумма` is not a number");
-        assert_eq!(rows[0].boolean("Да").unwrap_err().to_string(), "`Да` is not a boolean");
+        assert_eq!(
+            rows[0].moment("Дата").unwrap_err().to_string(),
+            "`Дата` is not a date"
+        );
+        assert_eq!(
+            rows[0].decimal("Сумма").unwrap_err().to_string(),
+            "`Сумма` is not a number"
+        );
+        assert_eq!(
+            rows[0].boolean("Да").unwrap_err().to_string(),
+            "`Да` is not a boolean"
+        );
         assert!(Collection::parse(b"<html>").is_err());
     }
 }

@@ -17,7 +17,10 @@ const FILES: [&str; 1] = [include_str!("../../profiles/accounting-3.0.toml")];
 
 static PROFILES: LazyLock<Vec<Profile>> = LazyLock::new(|| {
     // A file that does not parse is left out; a test checks that all do.
-    FILES.iter().filter_map(|file| toml::from_str(file).ok()).collect()
+    FILES
+        .iter()
+        .filter_map(|file| toml::from_str(file).ok())
+        .collect()
 });
 
 /// One configuration.
@@ -101,11 +104,19 @@ pub(crate) fn wanted_sets() -> HashSet<String> {
     for profile in PROFILES.iter() {
         for catalog in profile.catalogs.values() {
             sets.insert(catalog.set.clone());
-            sets.extend(catalog.part.iter().map(|part| format!("{}_{}", catalog.set, part.name)));
+            sets.extend(
+                catalog
+                    .part
+                    .iter()
+                    .map(|part| format!("{}_{}", catalog.set, part.name)),
+            );
         }
         for document in profile.documents.values() {
             sets.insert(document.set.clone());
-            let parts = document.rows.iter().chain(document.allocations.iter().map(|part| &part.name));
+            let parts = document
+                .rows
+                .iter()
+                .chain(document.allocations.iter().map(|part| &part.name));
             sets.extend(parts.map(|part| format!("{}_{part}", document.set)));
         }
         sets.insert(profile.ledger.set.clone());

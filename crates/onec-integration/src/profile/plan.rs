@@ -58,7 +58,9 @@ impl Fields {
             .values()
             .flat_map(|field| match field {
                 Field::Plain(property) => vec![format!("{prefix}{property}")],
-                Field::Typed(property) => vec![format!("{prefix}{property}"), format!("{prefix}{property}_Type")],
+                Field::Typed(property) => {
+                    vec![format!("{prefix}{property}"), format!("{prefix}{property}_Type")]
+                }
             })
             .collect();
         names.sort();
@@ -67,7 +69,10 @@ impl Fields {
 
     /// The string, empty when there is none.
     pub(crate) fn text(&self, row: &Row<'_>, ours: &str) -> Result<String, DataError> {
-        let text = self.property(ours).map(|property| row.text(property)).transpose()?;
+        let text = self
+            .property(ours)
+            .map(|property| row.text(property))
+            .transpose()?;
         Ok(text.flatten().unwrap_or_default())
     }
 
@@ -78,23 +83,28 @@ impl Fields {
 
     /// The number.
     pub(crate) fn decimal(&self, row: &Row<'_>, ours: &str) -> Result<Option<Decimal>, DataError> {
-        self.property(ours).map_or(Ok(None), |property| row.decimal(property))
+        self.property(ours)
+            .map_or(Ok(None), |property| row.decimal(property))
     }
 
     /// The whole number.
     pub(crate) fn integer(&self, row: &Row<'_>, ours: &str) -> Result<Option<i32>, DataError> {
-        self.property(ours).map_or(Ok(None), |property| row.integer(property))
+        self.property(ours)
+            .map_or(Ok(None), |property| row.integer(property))
     }
 
     /// The boolean, false when there is none.
     pub(crate) fn boolean(&self, row: &Row<'_>, ours: &str) -> Result<bool, DataError> {
-        let value = self.property(ours).map_or(Ok(None), |property| row.boolean(property));
+        let value = self
+            .property(ours)
+            .map_or(Ok(None), |property| row.boolean(property));
         Ok(value?.unwrap_or(false))
     }
 
     /// The moment.
     pub(crate) fn moment(&self, row: &Row<'_>, ours: &str) -> Result<Option<NaiveDateTime>, DataError> {
-        self.property(ours).map_or(Ok(None), |property| row.moment(property))
+        self.property(ours)
+            .map_or(Ok(None), |property| row.moment(property))
     }
 }
 
@@ -147,7 +157,11 @@ impl CatalogPlan {
             .part
             .as_ref()
             .and_then(|part| PartPlan::of_profile(metadata, &profile.set, part));
-        let mut select = vec!["Ref_Key".to_owned(), "DataVersion".to_owned(), "DeletionMark".to_owned()];
+        let mut select = vec![
+            "Ref_Key".to_owned(),
+            "DataVersion".to_owned(),
+            "DeletionMark".to_owned(),
+        ];
         select.extend(fields.select(""));
         select.extend(part.iter().flat_map(PartPlan::select));
         let orderby = ["code", "name"]
@@ -191,9 +205,16 @@ impl DocumentPlan {
             .allocations
             .as_ref()
             .and_then(|part| PartPlan::of_profile(metadata, &profile.set, part));
-        let mut select: Vec<String> = ["Ref_Key", "DataVersion", "DeletionMark", "Number", "Date", "Posted"]
-            .map(str::to_owned)
-            .into();
+        let mut select: Vec<String> = [
+            "Ref_Key",
+            "DataVersion",
+            "DeletionMark",
+            "Number",
+            "Date",
+            "Posted",
+        ]
+        .map(str::to_owned)
+        .into();
         select.extend(fields.select(""));
         select.extend(rows.iter().flat_map(PartPlan::select));
         select.extend(allocations.iter().flat_map(PartPlan::select));
@@ -229,7 +250,15 @@ impl LedgerPlan {
         }
         let fields = Fields::resolve(metadata, &ledger.set, &ledger.fields);
         // What every accounting register with correspondence has.
-        let standard = ["Recorder", "Recorder_Type", "Period", "LineNumber", "Active", "AccountDr_Key", "AccountCr_Key"];
+        let standard = [
+            "Recorder",
+            "Recorder_Type",
+            "Period",
+            "LineNumber",
+            "Active",
+            "AccountDr_Key",
+            "AccountCr_Key",
+        ];
         let mut select: Vec<String> = standard.map(str::to_owned).into();
         for side in ["Dr", "Cr"] {
             for place in 1..=3 {

@@ -15,7 +15,11 @@ const HEADINGS: [Heading; 3] = [
 ];
 
 /// The report: posted bank and cash documents.
-pub(super) async fn run(connection: &mut PgConnection, scope: &Scope, locale: Locale) -> Result<Table, StoreError> {
+pub(super) async fn run(
+    connection: &mut PgConnection,
+    scope: &Scope,
+    locale: Locale,
+) -> Result<Table, StoreError> {
     let found = sqlx::query!(
         r#"with sums as (
                select case when d.entity in ('bank_in', 'cash_in') then 'in' else 'out' end as direction,
@@ -50,7 +54,11 @@ pub(super) async fn run(connection: &mut PgConnection, scope: &Scope, locale: Lo
     let went = first.and_then(|row| row.total_out).unwrap_or_default();
     Ok(Table {
         columns: columns(&HEADINGS, locale),
-        totals: row([("in", money(came)), ("out", money(went)), ("net", money(came - went))]),
+        totals: row([
+            ("in", money(came)),
+            ("out", money(went)),
+            ("net", money(came - went)),
+        ]),
         row_count: count(first.and_then(|row| row.row_count)),
         rows: found
             .into_iter()

@@ -21,24 +21,53 @@ struct Entry {
 fn entry(report: ReportId) -> Entry {
     match report {
         ReportId::Receivables => Entry {
-            ru: ("Задолженность покупателей", "Кто и сколько должен нам на дату, сколько просрочено, авансы полученные"),
-            en: ("Receivables", "Who owes us how much at a date, what is overdue, advances received"),
+            ru: (
+                "Задолженность покупателей",
+                "Кто и сколько должен нам на дату, сколько просрочено, авансы полученные",
+            ),
+            en: (
+                "Receivables",
+                "Who owes us how much at a date, what is overdue, advances received",
+            ),
             parameters: &["date", "counterparty", "overdue"],
         },
         ReportId::Payables => Entry {
-            ru: ("Задолженность поставщикам", "Кому и сколько должны мы на дату, до какого числа, авансы выданные"),
-            en: ("Payables", "Whom we owe how much at a date and until when, advances paid"),
+            ru: (
+                "Задолженность поставщикам",
+                "Кому и сколько должны мы на дату, до какого числа, авансы выданные",
+            ),
+            en: (
+                "Payables",
+                "Whom we owe how much at a date and until when, advances paid",
+            ),
             parameters: &["date", "counterparty", "overdue"],
         },
         ReportId::Stock => Entry {
-            ru: ("Остатки товаров", "Количество и стоимость товаров по складам на дату"),
+            ru: (
+                "Остатки товаров",
+                "Количество и стоимость товаров по складам на дату",
+            ),
             en: ("Stock", "Quantity and cost of goods by warehouse at a date"),
             parameters: &["date", "item", "warehouse"],
         },
         ReportId::Sales => Entry {
-            ru: ("Продажи", "Выручка, количество и валовая прибыль за период по покупателям, товарам, менеджерам, складам, дням или месяцам"),
-            en: ("Sales", "Revenue, quantity and gross profit of a period by customer, item, manager, warehouse, day or month"),
-            parameters: &["from", "to", "group_by", "counterparty", "item", "warehouse", "manager"],
+            ru: (
+                "Продажи",
+                "Выручка, количество и валовая прибыль за период по покупателям, товарам, менеджерам, складам, дням или месяцам",
+            ),
+            en: (
+                "Sales",
+                "Revenue, quantity and gross profit of a period by customer, item, manager, warehouse, day or month",
+            ),
+            parameters: &[
+                "from",
+                "to",
+                "group_by",
+                "counterparty",
+                "item",
+                "warehouse",
+                "manager",
+            ],
         },
         ReportId::Cash => Entry {
             ru: ("Деньги", "Остатки на банковских счетах и в кассах на дату"),
@@ -46,28 +75,49 @@ fn entry(report: ReportId) -> Entry {
             parameters: &["date"],
         },
         ReportId::CashFlow => Entry {
-            ru: ("Движение денег", "Поступления и платежи за период по контрагентам"),
+            ru: (
+                "Движение денег",
+                "Поступления и платежи за период по контрагентам",
+            ),
             en: ("Cash flow", "Receipts and payments of a period by counterparty"),
             parameters: &["from", "to", "counterparty"],
         },
         ReportId::Taxes => Entry {
-            ru: ("Налоги и взносы", "Начислено и уплачено за период по счетам 68 и 69"),
+            ru: (
+                "Налоги и взносы",
+                "Начислено и уплачено за период по счетам 68 и 69",
+            ),
             en: ("Taxes", "Accrued and paid in a period by tax account"),
             parameters: &["from", "to"],
         },
         ReportId::TrialBalance => Entry {
-            ru: ("Оборотно-сальдовая ведомость", "Сальдо и обороты счетов за период"),
+            ru: (
+                "Оборотно-сальдовая ведомость",
+                "Сальдо и обороты счетов за период",
+            ),
             en: ("Trial balance", "Balances and turnovers of accounts in a period"),
             parameters: &["from", "to", "account"],
         },
         ReportId::Statement => Entry {
-            ru: ("Акт сверки", "Взаиморасчёты с контрагентом за период по документам"),
-            en: ("Reconciliation statement", "Settlements with a counterparty in a period by document"),
+            ru: (
+                "Акт сверки",
+                "Взаиморасчёты с контрагентом за период по документам",
+            ),
+            en: (
+                "Reconciliation statement",
+                "Settlements with a counterparty in a period by document",
+            ),
             parameters: &["from", "to", "counterparty"],
         },
         ReportId::CounterpartyCard => Entry {
-            ru: ("Карточка контрагента", "Реквизиты, контакты и договоры контрагента"),
-            en: ("Counterparty card", "Requisites, contacts and contracts of a counterparty"),
+            ru: (
+                "Карточка контрагента",
+                "Реквизиты, контакты и договоры контрагента",
+            ),
+            en: (
+                "Counterparty card",
+                "Requisites, contacts and contracts of a counterparty",
+            ),
             parameters: &["counterparty"],
         },
         ReportId::Documents => Entry {
@@ -76,7 +126,10 @@ fn entry(report: ReportId) -> Entry {
             parameters: &["from", "to", "unposted", "counterparty", "manager", "number"],
         },
         ReportId::Postings => Entry {
-            ru: ("Проводки документа", "Бухгалтерские записи документов с указанным номером"),
+            ru: (
+                "Проводки документа",
+                "Бухгалтерские записи документов с указанным номером",
+            ),
             en: ("Postings", "Ledger entries of the documents with a number"),
             parameters: &["number"],
         },
@@ -94,7 +147,11 @@ pub(crate) fn info(report: ReportId, locale: Locale) -> ReportInfo {
         id: report,
         title: title.to_owned(),
         description: description.to_owned(),
-        parameters: COMMON.iter().chain(entry.parameters).map(|name| (*name).to_owned()).collect(),
+        parameters: COMMON
+            .iter()
+            .chain(entry.parameters)
+            .map(|name| (*name).to_owned())
+            .collect(),
     }
 }
 
@@ -140,19 +197,27 @@ pub(crate) fn validate(report: ReportId, query: &ReportQuery) -> Result<(), Prob
         violations.check(
             from <= to,
             "?from",
-            Text::new("Начало периода позже его конца.", "The period begins after its end."),
+            Text::new(
+                "Начало периода позже его конца.",
+                "The period begins after its end.",
+            ),
         );
     }
     let dates = [("?date", query.date), ("?from", query.from), ("?to", query.to)];
     for (pointer, date) in dates {
         // Dates of 1C have four digits of the year.
         let sane = date.is_none_or(|date| (1900..=2999).contains(&chrono::Datelike::year(&date)));
-        violations.check(sane, pointer, Text::new("Год от 1900 до 2999.", "A year from 1900 to 2999."));
+        violations.check(
+            sane,
+            pointer,
+            Text::new("Год от 1900 до 2999.", "A year from 1900 to 2999."),
+        );
     }
     let required = |violations: &mut Violations, name: &str, present: bool| {
         let needed = matches!(
             (report, name),
-            (ReportId::Statement | ReportId::CounterpartyCard, "counterparty") | (ReportId::Postings, "number")
+            (ReportId::Statement | ReportId::CounterpartyCard, "counterparty")
+                | (ReportId::Postings, "number")
         );
         violations.check(
             present || !needed,
@@ -164,7 +229,10 @@ pub(crate) fn validate(report: ReportId, query: &ReportQuery) -> Result<(), Prob
     required(
         &mut violations,
         "number",
-        query.number.as_deref().is_some_and(|number| !number.trim().is_empty()),
+        query
+            .number
+            .as_deref()
+            .is_some_and(|number| !number.trim().is_empty()),
     );
     violations.finish()?;
     if query.source == Some(DataSource::Live) && !supports_live(report) {

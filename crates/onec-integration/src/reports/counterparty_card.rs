@@ -22,8 +22,15 @@ struct Contact {
 }
 
 /// The report: filled-in fields, contacts, and the contracts with the caller's companies.
-pub(super) async fn run(connection: &mut PgConnection, scope: &Scope, locale: Locale) -> Result<Table, StoreError> {
-    let reference = scope.counterparties.as_ref().and_then(|refs| refs.first().copied());
+pub(super) async fn run(
+    connection: &mut PgConnection,
+    scope: &Scope,
+    locale: Locale,
+) -> Result<Table, StoreError> {
+    let reference = scope
+        .counterparties
+        .as_ref()
+        .and_then(|refs| refs.first().copied());
     let found = sqlx::query!(
         r#"select name, full_name, inn, kpp, legal_form, code, contacts as "contacts: Json<Vec<Contact>>", deleted
            from onec.counterparties where infobase_id = $1 and ref = $2"#,
@@ -72,7 +79,10 @@ pub(super) async fn run(connection: &mut PgConnection, scope: &Scope, locale: Lo
         }
         if contract.term_days > 0 {
             let days = contract.term_days;
-            value.push_str(&word(&format!(", срок оплаты {days} дн."), &format!(", {days} days to pay")));
+            value.push_str(&word(
+                &format!(", срок оплаты {days} дн."),
+                &format!(", {days} days to pay"),
+            ));
         }
         fields.push((word("Договор", "Contract"), value));
     }

@@ -17,11 +17,20 @@ const HEADINGS: [Heading; 7] = [
     ("counterparty", Text, "Контрагент", "Counterparty"),
     ("amount", Money, "Сумма", "Amount"),
     ("posted", Boolean, "Проведён", "Posted"),
-    ("deletion_mark", Boolean, "Пометка удаления", "Marked for deletion"),
+    (
+        "deletion_mark",
+        Boolean,
+        "Пометка удаления",
+        "Marked for deletion",
+    ),
 ];
 
 /// The report.
-pub(super) async fn run(connection: &mut PgConnection, scope: &Scope, locale: Locale) -> Result<Table, StoreError> {
+pub(super) async fn run(
+    connection: &mut PgConnection,
+    scope: &Scope,
+    locale: Locale,
+) -> Result<Table, StoreError> {
     let query = &scope.query;
     let found = sqlx::query!(
         r#"select d.entity, d.number, d.date, d.amount, d.posted, d.deleted,
@@ -75,10 +84,12 @@ pub(super) async fn run(connection: &mut PgConnection, scope: &Scope, locale: Lo
 
 /// What people call documents of a kind.
 pub(super) fn title<'a>(profile: &'a Profile, locale: Locale, entity: &'a str) -> &'a str {
-    profile.document_title(entity).map_or(entity, |title| match locale {
-        Locale::Ru => title.ru.as_str(),
-        Locale::En => title.en.as_str(),
-    })
+    profile
+        .document_title(entity)
+        .map_or(entity, |title| match locale {
+            Locale::Ru => title.ru.as_str(),
+            Locale::En => title.en.as_str(),
+        })
 }
 
 /// How a document is shown, as 1C does it. One that is not mirrored has its date only.
@@ -91,8 +102,12 @@ pub(super) fn presentation(
 ) -> String {
     let date = date.format("%d.%m.%Y %H:%M:%S");
     match (entity.zip(number), locale) {
-        (Some((entity, number)), Locale::Ru) => format!("{} {number} от {date}", title(profile, locale, entity)),
-        (Some((entity, number)), Locale::En) => format!("{} {number} of {date}", title(profile, locale, entity)),
+        (Some((entity, number)), Locale::Ru) => {
+            format!("{} {number} от {date}", title(profile, locale, entity))
+        }
+        (Some((entity, number)), Locale::En) => {
+            format!("{} {number} of {date}", title(profile, locale, entity))
+        }
         (None, Locale::Ru) => format!("Документ от {date}"),
         (None, Locale::En) => format!("Document of {date}"),
     }

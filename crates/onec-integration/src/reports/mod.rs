@@ -115,7 +115,14 @@ fn objects(report: ReportId, scope: &Scope) -> Vec<String> {
             .into_iter()
             .collect(),
         ReportId::Documents => documents(&[
-            "sale", "purchase", "invoice", "bank_in", "bank_out", "cash_in", "cash_out", "operation",
+            "sale",
+            "purchase",
+            "invoice",
+            "bank_in",
+            "bank_out",
+            "cash_in",
+            "cash_out",
+            "operation",
         ]),
     }
 }

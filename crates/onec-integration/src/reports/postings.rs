@@ -23,7 +23,11 @@ const HEADINGS: [Heading; 8] = [
 
 /// The report. People leave out the prefix and the zeros of a number: it is looked for so when no
 /// document has it as it was typed.
-pub(super) async fn run(connection: &mut PgConnection, scope: &Scope, locale: Locale) -> Result<Table, StoreError> {
+pub(super) async fn run(
+    connection: &mut PgConnection,
+    scope: &Scope,
+    locale: Locale,
+) -> Result<Table, StoreError> {
     let number = scope.query.number.as_deref().unwrap_or_default().trim();
     let found = sqlx::query!(
         r#"with visible as materialized (
@@ -55,12 +59,21 @@ pub(super) async fn run(connection: &mut PgConnection, scope: &Scope, locale: Lo
     let first = found.first();
     Ok(Table {
         columns: columns(&HEADINGS, locale),
-        totals: row([("amount", money(first.and_then(|row| row.total).unwrap_or_default()))]),
+        totals: row([(
+            "amount",
+            money(first.and_then(|row| row.total).unwrap_or_default()),
+        )]),
         row_count: count(first.and_then(|row| row.row_count)),
         rows: found
             .into_iter()
             .map(|found| {
-                let document = presentation(scope.profile, locale, Some(&found.entity), Some(&found.number), found.date);
+                let document = presentation(
+                    scope.profile,
+                    locale,
+                    Some(&found.entity),
+                    Some(&found.number),
+                    found.date,
+                );
                 row([
                     ("date", day(Some(found.date.date()))),
                     ("document", document.into()),

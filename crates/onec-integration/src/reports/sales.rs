@@ -12,7 +12,11 @@ use super::table::{Heading, Table, columns, count, id, money, money_or_null, qua
 
 /// The report: rows of posted sales. Revenue is with VAT. Gross profit is unknown where a row has
 /// no cost.
-pub(super) async fn run(connection: &mut PgConnection, scope: &Scope, locale: Locale) -> Result<Table, StoreError> {
+pub(super) async fn run(
+    connection: &mut PgConnection,
+    scope: &Scope,
+    locale: Locale,
+) -> Result<Table, StoreError> {
     let group = scope.query.group_by.unwrap_or(GroupBy::Counterparty);
     let found = sqlx::query!(
         r#"with lines as (
@@ -72,12 +76,21 @@ pub(super) async fn run(connection: &mut PgConnection, scope: &Scope, locale: Lo
     let totals = row([
         ("quantity", quantity(total(first.map(|row| row.total_quantity)))),
         ("revenue", money(total(first.map(|row| row.total_revenue)))),
-        ("revenue_without_vat", money(total(first.map(|row| row.total_net)))),
+        (
+            "revenue_without_vat",
+            money(total(first.map(|row| row.total_net))),
+        ),
         (
             "gross_profit",
-            first.map_or_else(|| money(Decimal::ZERO), |row| money_or_null(row.total_gross_profit)),
+            first.map_or_else(
+                || money(Decimal::ZERO),
+                |row| money_or_null(row.total_gross_profit),
+            ),
         ),
-        ("documents", first.and_then(|row| row.total_documents).unwrap_or(0).into()),
+        (
+            "documents",
+            first.and_then(|row| row.total_documents).unwrap_or(0).into(),
+        ),
     ]);
     let (ru, en) = heading(group);
     let headings: [Heading; 7] = [
@@ -85,7 +98,12 @@ pub(super) async fn run(connection: &mut PgConnection, scope: &Scope, locale: Lo
         ("key", Text, ru, en),
         ("quantity", Quantity, "Количество", "Quantity"),
         ("revenue", Money, "Выручка с НДС", "Revenue with VAT"),
-        ("revenue_without_vat", Money, "Выручка без НДС", "Revenue without VAT"),
+        (
+            "revenue_without_vat",
+            Money,
+            "Выручка без НДС",
+            "Revenue without VAT",
+        ),
         ("gross_profit", Money, "Валовая прибыль", "Gross profit"),
         ("documents", Integer, "Документов", "Documents"),
     ];

@@ -7,7 +7,7 @@ use common::auth::Identity;
 use common::clock::Clock;
 use common::contract::onec::{DataSource, GroupBy, ReportId, ReportQuery};
 use common::db::{StoreError, StoreResult};
-use common::http::{Problem, Violations};
+use common::http::{FieldError, Problem};
 use serde_json::{Map, Value};
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -45,31 +45,30 @@ pub(crate) struct Scope {
     today: NaiveDate,
 }
 
-/// The infobase named, or the only one.
+/// The infobase named, or the only one, among those with any of the caller's companies.
 pub(crate) async fn choose_infobase(
     connection: &mut PgConnection,
+    identity: &Identity,
     id: Option<Uuid>,
     pointer: &str,
 ) -> Result<Infobase, Problem> {
+    let restriction = identity.companies.restriction();
+    let mut visible = infobases::list(connection, restriction.as_deref()).await?;
     if let Some(id) = id {
-        return Ok(infobases::get(connection, id).await?.ok_or(Error::InfobaseNotFound)?);
+        let found = visible.into_iter().find(|infobase| infobase.id == id);
+        return Ok(found.ok_or(Error::InfobaseNotFound)?);
     }
-    let mut all = infobases::list(connection).await?;
-    match all.len() {
-        0 => Err(Error::NoInfobase.into()),
-        1 => Ok(all.remove(0)),
-        _ => {
-            let mut violations = Violations::new();
-            violations.add(
-                pointer,
-                Text::new(
-                    "Подключено несколько информационных баз: укажите одну.",
-                    "Several infobases are connected: name one.",
-                ),
-            );
-            violations.finish()?;
-            Err(Error::NoInfobase.into())
-        }
+    match (visible.len(), restriction.is_some()) {
+        (0, false) => Err(Error::NoInfobase.into()),
+        (0, true) => Err(Error::CompanyNotFound.into()),
+        (1, _) => Ok(visible.remove(0)),
+        _ => Err(Problem::validation(vec![FieldError {
+            pointer: pointer.to_owned(),
+            detail: Text::new(
+                "Подключено несколько информационных баз: укажите одну.",
+                "Several infobases are connected: name one.",
+            ),
+        }])),
     }
 }
 
@@ -85,10 +84,11 @@ impl Scope {
         let infobase = match (query.infobase, query.company) {
             // A company tells its infobase.
             (None, Some(company)) => {
-                let of_company = company_infobase(connection, company).await?;
-                choose_infobase(connection, of_company, "?infobase").await?
+                let of_company = company_infobase(connection, identity, company).await?;
+                let of_company = of_company.ok_or(Error::CompanyNotFound)?;
+                choose_infobase(connection, identity, Some(of_company), "?infobase").await?
             }
-            (infobase, _) => choose_infobase(connection, infobase, "?infobase").await?,
+            (infobase, _) => choose_infobase(connection, identity, infobase, "?infobase").await?,
         };
         query.infobase = Some(infobase.id);
         let mut filter = Map::new();
@@ -151,7 +151,11 @@ impl Scope {
 
     /// First moment of the period.
     pub(crate) fn since(&self) -> NaiveDateTime {
-        self.query.from.unwrap_or(NaiveDate::MIN).max(earliest()).and_time(NaiveTime::MIN)
+        self.query
+            .from
+            .unwrap_or(NaiveDate::MIN)
+            .max(earliest())
+            .and_time(NaiveTime::MIN)
     }
 
     /// First moment after the period.
@@ -171,17 +175,30 @@ fn earliest() -> NaiveDate {
 }
 
 fn next_day(day: NaiveDate) -> NaiveDateTime {
-    day.checked_add_days(Days::new(1)).unwrap_or(day).and_time(NaiveTime::MIN)
+    day.checked_add_days(Days::new(1))
+        .unwrap_or(day)
+        .and_time(NaiveTime::MIN)
 }
 
 /// Days, rows and grouping that the caller did not name, as the report takes them.
-fn fill_defaults(report: ReportId, query: &mut ReportQuery, today: NaiveDate, filter: &mut Map<String, Value>) {
+fn fill_defaults(
+    report: ReportId,
+    query: &mut ReportQuery,
+    today: NaiveDate,
+    filter: &mut Map<String, Value>,
+) {
     match report {
         ReportId::Receivables | ReportId::Payables | ReportId::Stock | ReportId::Cash => {
             query.date = query.date.or(Some(today));
         }
-        ReportId::Sales | ReportId::CashFlow | ReportId::Taxes | ReportId::TrialBalance | ReportId::Statement => {
-            let to = query.to.unwrap_or_else(|| query.from.map_or(today, |from| from.max(today)));
+        ReportId::Sales
+        | ReportId::CashFlow
+        | ReportId::Taxes
+        | ReportId::TrialBalance
+        | ReportId::Statement => {
+            let to = query
+                .to
+                .unwrap_or_else(|| query.from.map_or(today, |from| from.max(today)));
             query.to = Some(to);
             query.from = query.from.or_else(|| to.with_day(1));
         }
@@ -193,18 +210,30 @@ fn fill_defaults(report: ReportId, query: &mut ReportQuery, today: NaiveDate, fi
     query.limit = query.limit.or(Some(DEFAULT_ROWS));
     query.source = query.source.or(Some(DataSource::Mirror));
     let shown = serde_json::to_value(&*query).unwrap_or_default();
-    for name in ["date", "from", "to", "group_by", "account", "number", "unposted", "overdue"] {
+    for name in [
+        "date", "from", "to", "group_by", "account", "number", "unposted", "overdue",
+    ] {
         if let Some(value) = shown.get(name) {
             filter.insert(name.to_owned(), value.clone());
         }
     }
 }
 
-async fn company_infobase(connection: &mut PgConnection, company: Uuid) -> Result<Option<Uuid>, StoreError> {
-    sqlx::query_scalar!("select infobase_id from onec.companies where id = $1", company)
-        .fetch_optional(connection)
-        .await
-        .store("company_infobase")
+/// The infobase of a company of the caller's.
+async fn company_infobase(
+    connection: &mut PgConnection,
+    identity: &Identity,
+    company: Uuid,
+) -> Result<Option<Uuid>, StoreError> {
+    let restriction = identity.companies.restriction();
+    sqlx::query_scalar!(
+        "select infobase_id from onec.companies where id = $1 and ($2::uuid[] is null or id = any($2))",
+        company,
+        restriction.as_deref(),
+    )
+    .fetch_optional(connection)
+    .await
+    .store("company_infobase")
 }
 
 /// The references of the companies that the caller may see and asks for.
@@ -321,6 +350,9 @@ async fn below(
     let Some(first) = found.first() else {
         return Err(Error::SubjectNotFound(parameter).into());
     };
-    filter.insert(parameter.to_owned(), first.name.clone().unwrap_or_default().into());
+    filter.insert(
+        parameter.to_owned(),
+        first.name.clone().unwrap_or_default().into(),
+    );
     Ok(found.into_iter().filter_map(|row| row.reference).collect())
 }

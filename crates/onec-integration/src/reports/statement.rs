@@ -20,7 +20,11 @@ const HEADINGS: [Heading; 5] = [
 
 /// The report: turnovers of the settlement accounts of both sides of the trade by document, in
 /// order of date. Offsets of advances move nothing between us and the counterparty.
-pub(super) async fn run(connection: &mut PgConnection, scope: &Scope, locale: Locale) -> Result<Table, StoreError> {
+pub(super) async fn run(
+    connection: &mut PgConnection,
+    scope: &Scope,
+    locale: Locale,
+) -> Result<Table, StoreError> {
     let chart = &scope.profile.chart;
     let accounts = [chart.receivables.as_slice(), chart.payables.as_slice()].concat();
     let found = sqlx::query!(

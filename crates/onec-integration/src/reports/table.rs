@@ -38,7 +38,10 @@ pub(super) fn columns(headings: &[Heading], locale: Locale) -> Vec<Column> {
 
 /// A row or totals.
 pub(super) fn row<const N: usize>(cells: [(&str, Value); N]) -> Map<String, Value> {
-    cells.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+    cells
+        .into_iter()
+        .map(|(key, value)| (key.to_owned(), value))
+        .collect()
 }
 
 /// Money with two decimals.

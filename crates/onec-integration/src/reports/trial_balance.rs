@@ -13,11 +13,21 @@ const HEADINGS: [Heading; 8] = [
     ("account", Text, "Счёт", "Account"),
     ("name", Text, "Наименование", "Name"),
     ("opening_debit", Money, "Сальдо на начало, дебет", "Opening debit"),
-    ("opening_credit", Money, "Сальдо на начало, кредит", "Opening credit"),
+    (
+        "opening_credit",
+        Money,
+        "Сальдо на начало, кредит",
+        "Opening credit",
+    ),
     ("turnover_debit", Money, "Обороты, дебет", "Turnover debit"),
     ("turnover_credit", Money, "Обороты, кредит", "Turnover credit"),
     ("closing_debit", Money, "Сальдо на конец, дебет", "Closing debit"),
-    ("closing_credit", Money, "Сальдо на конец, кредит", "Closing credit"),
+    (
+        "closing_credit",
+        Money,
+        "Сальдо на конец, кредит",
+        "Closing credit",
+    ),
 ];
 
 /// The report. Each account is netted over its analytics.

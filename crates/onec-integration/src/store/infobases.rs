@@ -1,7 +1,7 @@
 //! Infobases and how they are doing.
 
 use chrono::{DateTime, Utc};
-use common::db::{StoreResult, StoreError};
+use common::db::{StoreError, StoreResult};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -36,16 +36,12 @@ pub(crate) struct NewInfobase<'a> {
     pub(crate) time_zone: &'a str,
 }
 
-/// Adds an infobase; `None` when one with that address exists.
-pub(crate) async fn insert(
-    connection: &mut PgConnection,
-    new: &NewInfobase<'_>,
-) -> Result<Option<DateTime<Utc>>, StoreError> {
-    sqlx::query_scalar!(
+/// Adds an infobase; false when one with that address exists.
+pub(crate) async fn insert(connection: &mut PgConnection, new: &NewInfobase<'_>) -> Result<bool, StoreError> {
+    let inserted = sqlx::query!(
         "insert into onec.infobases (id, name, base_url, username, password, time_zone)
          values ($1, $2, $3, $4, $5, $6)
-         on conflict (base_url) do nothing
-         returning created_at",
+         on conflict (base_url) do nothing",
         new.id,
         new.name,
         new.base_url,
@@ -53,9 +49,10 @@ pub(crate) async fn insert(
         new.password,
         new.time_zone,
     )
-    .fetch_optional(connection)
+    .execute(connection)
     .await
-    .store("infobase_insert")
+    .store("infobase_insert")?;
+    Ok(inserted.rows_affected() == 1)
 }
 
 /// Adds or updates the infobase that the environment names, by its address.
@@ -82,14 +79,23 @@ pub(crate) async fn upsert_from_environment(
     .store("infobase_upsert")
 }
 
-/// All infobases, the oldest first.
-pub(crate) async fn list(connection: &mut PgConnection) -> Result<Vec<Infobase>, StoreError> {
+/// Infobases, the oldest first: those with any of the companies in `restriction`, or all.
+pub(crate) async fn list(
+    connection: &mut PgConnection,
+    restriction: Option<&[Uuid]>,
+) -> Result<Vec<Infobase>, StoreError> {
     sqlx::query_as!(
         Infobase,
         r#"select id, name, base_url, username, password, time_zone, profile, reachable, attempted_at,
                   error_code, created_at,
-                  (select min(as_of) from onec.freshness where infobase_id = infobases.id) as "as_of"
-           from onec.infobases order by id"#
+                  case when mirrored_at is not null then
+                      (select min(as_of) from onec.freshness where infobase_id = infobases.id) end as as_of
+           from onec.infobases
+           where $1::uuid[] is null
+              or exists (select 1 from onec.companies
+                         where companies.infobase_id = infobases.id and companies.id = any($1))
+           order by id"#,
+        restriction
     )
     .fetch_all(connection)
     .await
@@ -102,7 +108,8 @@ pub(crate) async fn get(connection: &mut PgConnection, id: Uuid) -> Result<Optio
         Infobase,
         r#"select id, name, base_url, username, password, time_zone, profile, reachable, attempted_at,
                   error_code, created_at,
-                  (select min(as_of) from onec.freshness where infobase_id = infobases.id) as "as_of"
+                  case when mirrored_at is not null then
+                      (select min(as_of) from onec.freshness where infobase_id = infobases.id) end as as_of
            from onec.infobases where id = $1"#,
         id
     )
@@ -130,6 +137,18 @@ pub(crate) async fn note_attempt(
     .execute(connection)
     .await
     .store("infobase_note_attempt")?;
+    Ok(())
+}
+
+/// Notes that the mirror is whole.
+pub(crate) async fn note_mirrored(connection: &mut PgConnection, id: Uuid) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update onec.infobases set mirrored_at = now() where id = $1 and mirrored_at is null",
+        id
+    )
+    .execute(connection)
+    .await
+    .store("infobase_note_mirrored")?;
     Ok(())
 }
 

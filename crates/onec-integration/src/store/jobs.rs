@@ -160,11 +160,7 @@ pub(crate) async fn take(connection: &mut PgConnection, owner: &str) -> Result<O
 }
 
 /// Extends the lease and counts rows; false when the job is held by somebody else now.
-pub(crate) async fn extend(
-    connection: &mut PgConnection,
-    job: &Held,
-    rows: i64,
-) -> Result<bool, StoreError> {
+pub(crate) async fn extend(connection: &mut PgConnection, job: &Held, rows: i64) -> Result<bool, StoreError> {
     let extended = sqlx::query!(
         "update onec.sync_jobs set lease_until = now() + make_interval(secs => $3), rows = rows + $4
          where id = $1 and attempt = $2 and state = 'running'",
@@ -260,6 +256,26 @@ pub(crate) async fn prune(connection: &mut PgConnection, infobase: Uuid) -> Resu
     Ok(())
 }
 
+/// Lists an entity among those of a job.
+pub(crate) async fn entity_open(
+    connection: &mut PgConnection,
+    job: Uuid,
+    entity: &str,
+    ordinal: i32,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "insert into onec.sync_progress (job_id, entity, ordinal, state) values ($1, $2, $3, 'waiting')
+         on conflict (job_id, entity) do update set ordinal = excluded.ordinal",
+        job,
+        entity,
+        ordinal,
+    )
+    .execute(connection)
+    .await
+    .store("entity_open")?;
+    Ok(())
+}
+
 /// Where the reading of an entity is.
 #[derive(Debug)]
 pub(crate) struct Position {
@@ -267,25 +283,21 @@ pub(crate) struct Position {
     pub(crate) position: Option<serde_json::Value>,
 }
 
-/// Lists an entity among those of a job and says where its reading is.
-pub(crate) async fn entity_open(
+/// Says where the reading of an entity is.
+pub(crate) async fn entity_position(
     connection: &mut PgConnection,
     job: Uuid,
     entity: &str,
-    ordinal: i32,
 ) -> Result<Position, StoreError> {
     sqlx::query_as!(
         Position,
-        "insert into onec.sync_progress (job_id, entity, ordinal, state) values ($1, $2, $3, 'waiting')
-         on conflict (job_id, entity) do update set ordinal = excluded.ordinal
-         returning state, position",
+        "select state, position from onec.sync_progress where job_id = $1 and entity = $2",
         job,
-        entity,
-        ordinal,
+        entity
     )
     .fetch_one(connection)
     .await
-    .store("entity_open")
+    .store("entity_position")
 }
 
 /// Begins the reading of an entity; what 1C has from now on may be missing in it.

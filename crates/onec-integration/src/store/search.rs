@@ -54,7 +54,8 @@ const LEAST_SCORE: f32 = 0.3;
 
 /// Subjects of a kind, the likeliest first. A code that is typed whole is a sure hit. The words
 /// asked for may be a part of the name, so the greater of both likenesses counts, and of equal
-/// ones the shorter name, which has less besides.
+/// ones the shorter name, which has less besides. Catalogs that companies share are seen by whoever
+/// sees any company of the infobase.
 pub(crate) async fn subjects(
     connection: &mut PgConnection,
     kind: SubjectKind,
@@ -69,14 +70,18 @@ pub(crate) async fn subjects(
                           case when inn = $2 and $2 <> '' then 1::real else
                             greatest(similarity(search_name, $3), 0.98 * word_similarity($3, search_name),
                                      case when search_name = $3 then 1 else 0 end)::real end as score
-                   from onec.counterparties
-                   where not deleted and ($1::uuid is null or infobase_id = $1)) found
+                   from onec.counterparties subject
+                   where not deleted and ($1::uuid is null or infobase_id = $1)
+                     and ($6::uuid[] is null or exists (
+                         select 1 from onec.companies c
+                         where c.infobase_id = subject.infobase_id and c.id = any($6)))) found
                where score >= $4 order by score desc, leaf desc, length(name), name limit $5"#,
             asked.infobase,
             asked.text,
             asked.plain,
             LEAST_SCORE,
             asked.limit,
+            restriction,
         )
         .fetch_all(connection)
         .await
@@ -88,14 +93,18 @@ pub(crate) async fn subjects(
                           case when article = $2 and $2 <> '' then 1::real else
                             greatest(similarity(search_name, $3), 0.98 * word_similarity($3, search_name),
                                      case when search_name = $3 then 1 else 0 end)::real end as score
-                   from onec.items
-                   where not deleted and ($1::uuid is null or infobase_id = $1)) found
+                   from onec.items subject
+                   where not deleted and ($1::uuid is null or infobase_id = $1)
+                     and ($6::uuid[] is null or exists (
+                         select 1 from onec.companies c
+                         where c.infobase_id = subject.infobase_id and c.id = any($6)))) found
                where score >= $4 order by score desc, length(name), name limit $5"#,
             asked.infobase,
             asked.text,
             asked.plain,
             LEAST_SCORE,
             asked.limit,
+            restriction,
         )
         .fetch_all(connection)
         .await
@@ -106,13 +115,17 @@ pub(crate) async fn subjects(
                    select id, name,
                           greatest(similarity(search_name, $2), 0.98 * word_similarity($2, search_name),
                                    case when search_name = $2 then 1 else 0 end)::real as score
-                   from onec.warehouses
-                   where not deleted and ($1::uuid is null or infobase_id = $1)) found
+                   from onec.warehouses subject
+                   where not deleted and ($1::uuid is null or infobase_id = $1)
+                     and ($5::uuid[] is null or exists (
+                         select 1 from onec.companies c
+                         where c.infobase_id = subject.infobase_id and c.id = any($5)))) found
                where score >= $3 order by score desc, length(name), name limit $4"#,
             asked.infobase,
             asked.plain,
             LEAST_SCORE,
             asked.limit,
+            restriction,
         )
         .fetch_all(connection)
         .await
@@ -123,13 +136,17 @@ pub(crate) async fn subjects(
                    select id, name,
                           greatest(similarity(search_name, $2), 0.98 * word_similarity($2, search_name),
                                    case when search_name = $2 then 1 else 0 end)::real as score
-                   from onec.managers
-                   where not deleted and ($1::uuid is null or infobase_id = $1)) found
+                   from onec.managers subject
+                   where not deleted and ($1::uuid is null or infobase_id = $1)
+                     and ($5::uuid[] is null or exists (
+                         select 1 from onec.companies c
+                         where c.infobase_id = subject.infobase_id and c.id = any($5)))) found
                where score >= $3 order by score desc, length(name), name limit $4"#,
             asked.infobase,
             asked.plain,
             LEAST_SCORE,
             asked.limit,
+            restriction,
         )
         .fetch_all(connection)
         .await

@@ -5,7 +5,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{Run, SyncError, search_name};
-use crate::odata::{Collection, DataError, Filter, Literal, OdataError, Query, Row};
+use crate::odata::{Collection, DataError, Filter, Literal, OdataError, Patience, Query, Row};
 use crate::profile::CatalogPlan;
 use crate::store::mirror::{self, CatalogRow, Contact, Table};
 use common::db::StoreResult;
@@ -28,7 +28,9 @@ pub(super) async fn read(run: &Run, plan: &CatalogPlan) -> Result<(), SyncError>
         return Ok(());
     };
     if run.job.full_read {
-        let skip = position.and_then(|position| position["skip"].as_u64()).unwrap_or(0);
+        let skip = position
+            .and_then(|position| position["skip"].as_u64())
+            .unwrap_or(0);
         read_all(run, plan, table, skip).await
     } else {
         read_changed(run, plan, table).await
@@ -46,8 +48,10 @@ async fn read_all(run: &Run, plan: &CatalogPlan, table: Table, mut skip: u64) ->
             .orderby(plan.orderby.clone())
             .top(size)
             .skip(skip);
-        let body = match client.rows(&query).await {
-            Err(OdataError::Failed(..) | OdataError::TooLarge | OdataError::TimedOut) if size > SMALLEST_PAGE => {
+        let body = match client.rows(&query, Patience::Job).await {
+            Err(OdataError::Failed(..) | OdataError::TooLarge | OdataError::TimedOut)
+                if size > SMALLEST_PAGE =>
+            {
                 size = (size / 4).max(SMALLEST_PAGE);
                 continue;
             }
@@ -58,8 +62,14 @@ async fn read_all(run: &Run, plan: &CatalogPlan, table: Table, mut skip: u64) ->
         skip += read as u64;
         let mut transaction = run.begin().await?;
         let written = mirror::upsert(&mut transaction, table, run.infobase(), run.job.id, &rows).await?;
-        run.page(&mut transaction, &plan.entity, read, written, &json!({"skip": skip}))
-            .await?;
+        run.page(
+            &mut transaction,
+            &plan.entity,
+            read,
+            written,
+            &json!({"skip": skip}),
+        )
+        .await?;
         transaction.commit().await.store("commit")?;
         if read < size as usize {
             break;
@@ -73,7 +83,10 @@ async fn read_all(run: &Run, plan: &CatalogPlan, table: Table, mut skip: u64) ->
     let removed = if u64::try_from(seen).is_ok_and(|seen| seen >= total) {
         mirror::sweep(&mut transaction, table, run.infobase(), run.job.id).await?
     } else {
-        tracing::warn!("{}: {seen} of {total} objects were read; nothing is removed", plan.entity);
+        tracing::warn!(
+            "{}: {seen} of {total} objects were read; nothing is removed",
+            plan.entity
+        );
         0
     };
     run.end_entity(&mut transaction, &plan.entity, removed).await?;
@@ -93,7 +106,7 @@ async fn read_changed(run: &Run, plan: &CatalogPlan, table: Table) -> Result<(),
             .orderby(plan.orderby.clone())
             .top(VERSIONS_PAGE)
             .skip(skip);
-        let body = client.rows(&query).await?;
+        let body = client.rows(&query, Patience::Job).await?;
         let mut refs = Vec::new();
         let mut versions = Vec::new();
         for row in Collection::parse(&body)?.value {
@@ -120,7 +133,8 @@ async fn read_changed(run: &Run, plan: &CatalogPlan, table: Table) -> Result<(),
     if all.len() as u64 >= total {
         written += mirror::retain(&mut transaction, table, run.infobase(), &all).await?;
     }
-    run.page(&mut transaction, &plan.entity, all.len(), written, &json!({})).await?;
+    run.page(&mut transaction, &plan.entity, all.len(), written, &json!({}))
+        .await?;
     run.end_entity(&mut transaction, &plan.entity, 0).await?;
     transaction.commit().await.store("commit")?;
     Ok(())
@@ -131,14 +145,15 @@ async fn read_pack(run: &Run, plan: &CatalogPlan, table: Table, pack: &[Uuid]) -
         return Ok(0);
     };
     let query = Query::set(&plan.set).select(plan.select.clone()).filter(filter);
-    let body = run.connection.client.rows(&query).await?;
+    let body = run.connection.client.rows(&query, Patience::Job).await?;
     let rows = parse(plan, table, &body)?;
     let mut connection = run.acquire().await?;
     Ok(mirror::upsert(&mut connection, table, run.infobase(), run.job.id, &rows).await?)
 }
 
 pub(super) fn reference(row: &Row<'_>) -> Result<Uuid, DataError> {
-    row.guid("Ref_Key").ok_or_else(|| DataError::Missing("Ref_Key".to_owned()))
+    row.guid("Ref_Key")
+        .ok_or_else(|| DataError::Missing("Ref_Key".to_owned()))
 }
 
 fn parse(plan: &CatalogPlan, table: Table, body: &[u8]) -> Result<Vec<CatalogRow>, DataError> {

@@ -9,7 +9,7 @@ use chrono::{NaiveDateTime, TimeDelta};
 use serde_json::{Value, json};
 
 use super::{Run, SyncError, WINDOW_DAYS};
-use crate::odata::{Collection, DataError, Filter, Literal, OdataError, Query};
+use crate::odata::{Collection, DataError, Filter, Literal, OdataError, Patience, Query};
 
 /// The smallest number of rows in an answer, before a failure counts.
 const SMALLEST_LIMIT: u32 = 50;
@@ -97,11 +97,24 @@ impl<'a> Reading<'a> {
         let total = client.count(&with_filter(Query::set(slices.set))).await?;
         run.begin_entity(slices.entity, Some(total)).await?;
         let edge = async |descending: bool| -> Result<Option<NaiveDateTime>, SyncError> {
-            let order = if descending { format!("{} desc", slices.field) } else { slices.field.to_owned() };
-            let query = with_filter(Query::set(slices.set).select([slices.field]).orderby([order]).top(1));
-            let body = client.rows(&query).await?;
+            let order = if descending {
+                format!("{} desc", slices.field)
+            } else {
+                slices.field.to_owned()
+            };
+            let query = with_filter(
+                Query::set(slices.set)
+                    .select([slices.field])
+                    .orderby([order])
+                    .top(1),
+            );
+            let body = client.rows(&query, Patience::Job).await?;
             let rows = Collection::parse(&body)?.value;
-            Ok(rows.first().map(|row| row.moment(slices.field)).transpose()?.flatten())
+            Ok(rows
+                .first()
+                .map(|row| row.moment(slices.field))
+                .transpose()?
+                .flatten())
         };
         let last = edge(true).await?;
         let first = match (since, last) {
@@ -112,7 +125,9 @@ impl<'a> Reading<'a> {
         let end = last.map_or(first, |last| last + SECOND);
         // Half of what fits, at the mean density.
         let seconds = (end - first).num_seconds().max(1);
-        let pieces = i64::try_from(total * 2 / u64::from(slices.limit)).unwrap_or(i64::MAX).max(1);
+        let pieces = i64::try_from(total * 2 / u64::from(slices.limit))
+            .unwrap_or(i64::MAX)
+            .max(1);
         Ok(Self {
             run,
             slices,
@@ -141,7 +156,13 @@ impl<'a> Reading<'a> {
                 .select(self.slices.select.to_vec())
                 .filter(filter);
             let is_second = to - from <= SECOND;
-            let body = match self.run.connection.client.rows(&query.clone().top(self.limit + 1)).await {
+            let body = match self
+                .run
+                .connection
+                .client
+                .rows(&query.clone().top(self.limit + 1), Patience::Job)
+                .await
+            {
                 Err(OdataError::Failed(..) | OdataError::TooLarge | OdataError::TimedOut)
                     if self.limit > SMALLEST_LIMIT =>
                 {
@@ -195,7 +216,7 @@ impl<'a> Reading<'a> {
                 .orderby(self.slices.order.iter().copied())
                 .top(self.limit)
                 .skip(skip);
-            let body = self.run.connection.client.rows(&page).await?;
+            let body = self.run.connection.client.rows(&page, Patience::Job).await?;
             let count = Collection::parse(&body)?.value.len();
             skip += count as u64;
             bodies.push(body);

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::catalogs::{PACK, reference};
 use super::dated::{Reading, Slice, Slices};
 use super::{Run, SyncError};
-use crate::odata::{Collection, DataError, Filter, Literal, Query, Row};
+use crate::odata::{Collection, DataError, Filter, Literal, Patience, Query, Row};
 use crate::profile::DocumentPlan;
 use crate::store::documents::{self, AllocationRow, DocumentRow, Documents, LineRow};
 
@@ -35,7 +35,8 @@ pub(super) async fn read(run: &Run, plan: &DocumentPlan) -> Result<(), SyncError
     let mut removed = 0;
     for (from, to) in [(Some(end), None), (Some(earliest), start)] {
         // Without a start, what lies before was not read.
-        let Some((from, to)) = from.zip(to.or((from == Some(end)).then_some(chrono::NaiveDateTime::MAX))) else {
+        let Some((from, to)) = from.zip(to.or((from == Some(end)).then_some(chrono::NaiveDateTime::MAX)))
+        else {
             continue;
         };
         removed += remove_missing(run, plan, clamp(from), clamp(to), &[]).await?;
@@ -48,7 +49,11 @@ pub(super) async fn read(run: &Run, plan: &DocumentPlan) -> Result<(), SyncError
 
 /// Into the years that PostgreSQL and 1C have.
 fn clamp(moment: chrono::NaiveDateTime) -> chrono::NaiveDateTime {
-    let year = |year| chrono::NaiveDate::from_ymd_opt(year, 1, 1).unwrap_or_default().and_time(chrono::NaiveTime::MIN);
+    let year = |year| {
+        chrono::NaiveDate::from_ymd_opt(year, 1, 1)
+            .unwrap_or_default()
+            .and_time(chrono::NaiveTime::MIN)
+    };
     moment.clamp(year(1), year(4000))
 }
 
@@ -80,7 +85,8 @@ async fn remove_missing(
     present: &[Uuid],
 ) -> Result<i64, SyncError> {
     let mut connection = run.acquire().await?;
-    let missing = documents::missing(&mut connection, run.infobase(), &plan.entity, from, to, present).await?;
+    let missing =
+        documents::missing(&mut connection, run.infobase(), &plan.entity, from, to, present).await?;
     drop(connection);
     let mut removed = 0;
     for pack in missing.chunks(PACK) {
@@ -88,7 +94,7 @@ async fn remove_missing(
             continue;
         };
         let query = Query::set(&plan.set).select(plan.select.clone()).filter(filter);
-        let body = run.connection.client.rows(&query).await?;
+        let body = run.connection.client.rows(&query, Patience::Job).await?;
         let moved = parse(plan, &[body])?;
         let gone: Vec<Uuid> = pack
             .iter()
@@ -121,7 +127,9 @@ fn parse_document(plan: &DocumentPlan, row: &Row<'_>, into: &mut Documents) -> R
     let fields = &plan.fields;
     let document = reference(row)?;
     // Without a date a document is nowhere in the books.
-    let Some(date) = row.moment("Date")? else { return Ok(()) };
+    let Some(date) = row.moment("Date")? else {
+        return Ok(());
+    };
     into.documents.push(DocumentRow {
         reference: document,
         data_version: row.text("DataVersion")?.unwrap_or_default(),

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::dated::{Reading, Slice, Slices};
 use super::{Run, SyncError};
-use crate::odata::{Collection, DataError, Filter, Literal, Query, Row};
+use crate::odata::{Collection, DataError, Filter, Literal, Patience, Query, Row};
 use crate::profile::{Analytics, LedgerPlan, Plan};
 use crate::store::ledger::{self, EntryRow, Replaced};
 
@@ -47,7 +47,8 @@ async fn write(run: &Run, plan: &LedgerPlan, slice: &Slice) -> Result<(), SyncEr
     let mut transaction = run.begin().await?;
     let replaced = Replaced::Span(slice.from, slice.to);
     let written = ledger::replace(&mut transaction, run.infobase(), replaced, &rows).await?;
-    let straddling = ledger::straddling(&mut transaction, run.infobase(), &recorders, slice.from, slice.to).await?;
+    let straddling =
+        ledger::straddling(&mut transaction, run.infobase(), &recorders, slice.from, slice.to).await?;
     run.page(&mut transaction, ENTITY, rows.len(), written, &slice.position)
         .await?;
     transaction.commit().await.store("commit")?;
@@ -61,14 +62,22 @@ async fn write(run: &Run, plan: &LedgerPlan, slice: &Slice) -> Result<(), SyncEr
 
 /// Replaces all entries of one recorder.
 pub(super) async fn reread(run: &Run, recorder: Uuid, set: &str) -> Result<(), SyncError> {
-    let Some(plan) = &run.plan.ledger else { return Ok(()) };
+    let Some(plan) = &run.plan.ledger else {
+        return Ok(());
+    };
     let query = Query::set(&plan.set)
         .select(plan.select.clone())
         .filter(Filter::eq("Recorder", &Literal::Cast(recorder, set)));
-    let body = run.connection.client.rows(&query).await?;
+    let body = run.connection.client.rows(&query, Patience::Job).await?;
     let rows = parse(&run.plan, plan, &[body])?;
     let mut connection = run.acquire().await?;
-    ledger::replace(&mut connection, run.infobase(), Replaced::Recorder(recorder), &rows).await?;
+    ledger::replace(
+        &mut connection,
+        run.infobase(),
+        Replaced::Recorder(recorder),
+        &rows,
+    )
+    .await?;
     Ok(())
 }
 

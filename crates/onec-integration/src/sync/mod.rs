@@ -133,14 +133,7 @@ impl Run {
     /// Where the reading of an entity is; `None` when it is done.
     async fn open(&self, entity: &str) -> Result<Option<Option<Value>>, SyncError> {
         let mut connection = self.acquire().await?;
-        let position = sqlx::query!(
-            "select state, position from onec.sync_progress where job_id = $1 and entity = $2",
-            self.job.id,
-            entity
-        )
-        .fetch_one(&mut *connection)
-        .await
-        .store("entity_position")?;
+        let position = jobs::entity_position(&mut connection, self.job.id, entity).await?;
         Ok((position.state != "done").then_some(position.position))
     }
 
@@ -166,12 +159,18 @@ impl Run {
         }
         let read = i64::try_from(read).unwrap_or(i64::MAX);
         jobs::entity_move(transaction, self.job.id, entity, read, position).await?;
-        metrics::counter!(SYNC_ROWS, "entity" => entity.to_owned()).increment(u64::try_from(written).unwrap_or(0));
+        metrics::counter!(SYNC_ROWS, "entity" => entity.to_owned())
+            .increment(u64::try_from(written).unwrap_or(0));
         Ok(())
     }
 
     /// Ends an entity within the transaction that cleans up after it.
-    async fn end_entity(&self, transaction: &mut PgConnection, entity: &str, written: i64) -> Result<(), SyncError> {
+    async fn end_entity(
+        &self,
+        transaction: &mut PgConnection,
+        entity: &str,
+        written: i64,
+    ) -> Result<(), SyncError> {
         if !jobs::extend(transaction, &self.job, written).await? {
             return Err(SyncError::LeaseLost);
         }

@@ -17,13 +17,19 @@ fn comparable(rows: &[Map<String, Value>], keys: &[&str]) -> Vec<String> {
 
 /// Without accounts on which nothing was and nothing happened.
 fn without_empty(mut truth: truth::Report) -> truth::Report {
-    let is_zero = |(key, value): (&String, &Value)| matches!(key.as_str(), "account" | "name") || value == "0.00";
+    let is_zero =
+        |(key, value): (&String, &Value)| matches!(key.as_str(), "account" | "name") || value == "0.00";
     truth.rows.retain(|row| !row.iter().all(is_zero));
     truth
 }
 
 fn rows(report: &Value) -> Vec<Map<String, Value>> {
-    report["rows"].as_array().unwrap().iter().map(|row| row.as_object().unwrap().clone()).collect()
+    report["rows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row.as_object().unwrap().clone())
+        .collect()
 }
 
 #[track_caller]
@@ -44,12 +50,11 @@ fn assert_same(report: &Value, truth: &truth::Report, keys: &[&str]) {
 #[tokio::test]
 async fn balances_are_true_in_the_mirror_and_live() {
     let demo = demo().await;
-    let service = Service::start(Some(&demo.url())).await;
-    let job = service.synchronised().await;
-    assert_eq!(job["state"], "succeeded", "{job}");
+    let service = Service::synchronised_with(&demo).await;
     let client = service.admin();
     let base = base();
-    let get = async |path: String| -> Value { client.get(&format!("/reports/{path}&limit=1000")).await.json() };
+    let get =
+        async |path: String| -> Value { client.get(&format!("/reports/{path}&limit=1000")).await.json() };
     let companies: Value = client.get("/companies").await.json();
     let company = &companies["items"][0];
     let (name, id) = (company["name"].as_str().unwrap(), company["id"].as_str().unwrap());
@@ -70,7 +75,11 @@ async fn balances_are_true_in_the_mirror_and_live() {
             let report = get(format!("payables?{query}")).await;
             assert_same(&report, &truth::payables(&base, scope, at), &debts);
             let report = get(format!("cash?{query}")).await;
-            assert_same(&report, &truth::cash(&base, scope, at), &["account", "organization", "balance"]);
+            assert_same(
+                &report,
+                &truth::cash(&base, scope, at),
+                &["account", "organization", "balance"],
+            );
             let truth = truth::stock(&base, scope, at, None, None);
             let report = get(format!("stock?{query}")).await;
             assert_eq!(report["totals"], Value::Object(truth.totals.clone()), "{query}");
@@ -89,11 +98,11 @@ async fn balances_are_true_in_the_mirror_and_live() {
 #[tokio::test]
 async fn turnovers_are_true() {
     let demo = demo().await;
-    let service = Service::start(Some(&demo.url())).await;
-    service.synchronised().await;
+    let service = Service::synchronised_with(&demo).await;
     let client = service.admin();
     let base = base();
-    let get = async |path: String| -> Value { client.get(&format!("/reports/{path}&limit=1000")).await.json() };
+    let get =
+        async |path: String| -> Value { client.get(&format!("/reports/{path}&limit=1000")).await.json() };
     let companies: Value = client.get("/companies").await.json();
     let company = &companies["items"][2];
     let (name, id) = (company["name"].as_str().unwrap(), company["id"].as_str().unwrap());
@@ -115,7 +124,14 @@ async fn turnovers_are_true() {
             ("month", By::Month),
         ] {
             let report = get(format!("sales?{query}&group_by={name}")).await;
-            let figures = ["key", "quantity", "revenue", "revenue_without_vat", "gross_profit", "documents"];
+            let figures = [
+                "key",
+                "quantity",
+                "revenue",
+                "revenue_without_vat",
+                "gross_profit",
+                "documents",
+            ];
             assert_same(&report, &truth::sales(&base, scope, first, last, by), &figures);
         }
         let report = get(format!("cash_flow?{query}")).await;
@@ -124,13 +140,23 @@ async fn turnovers_are_true() {
         for source in ["mirror", "live"] {
             let report = get(format!("taxes?{query}&source={source}")).await;
             let truth = without_empty(truth::taxes(&base, scope, first, last));
-            assert_same(&report, &truth, &["account", "name", "accrued", "paid", "balance"]);
+            assert_same(
+                &report,
+                &truth,
+                &["account", "name", "accrued", "paid", "balance"],
+            );
             for account in ["", "62", "90.01"] {
                 let report = get(format!("trial_balance?{query}&source={source}&account={account}")).await;
                 let truth = without_empty(truth::trial_balance(&base, scope, first, last, account));
                 let sides = [
-                    "account", "name", "opening_debit", "opening_credit", "turnover_debit", "turnover_credit",
-                    "closing_debit", "closing_credit",
+                    "account",
+                    "name",
+                    "opening_debit",
+                    "opening_credit",
+                    "turnover_debit",
+                    "turnover_credit",
+                    "closing_debit",
+                    "closing_credit",
                 ];
                 assert_same(&report, &truth, &sides);
             }
@@ -142,11 +168,11 @@ async fn turnovers_are_true() {
 #[tokio::test]
 async fn documents_and_statements_are_true() {
     let demo = demo().await;
-    let service = Service::start(Some(&demo.url())).await;
-    service.synchronised().await;
+    let service = Service::synchronised_with(&demo).await;
     let client = service.admin();
     let base = base();
-    let get = async |path: String| -> Value { client.get(&format!("/reports/{path}&limit=1000")).await.json() };
+    let get =
+        async |path: String| -> Value { client.get(&format!("/reports/{path}&limit=1000")).await.json() };
 
     let keys = ["type", "number", "counterparty", "amount", "posted"];
     let report = get("documents?unposted=true".to_owned()).await;
@@ -174,7 +200,10 @@ async fn documents_and_statements_are_true() {
         let found: Value = client.get(&search("counterparty", name)).await.json();
         assert_eq!(found["items"][0]["name"], name, "{found}");
         let id = found["items"][0]["id"].as_str().unwrap();
-        let report = get(format!("statement?counterparty={id}&from=2025-02-01&to=2025-03-31")).await;
+        let report = get(format!(
+            "statement?counterparty={id}&from=2025-02-01&to=2025-03-31"
+        ))
+        .await;
         let truth = truth::statement(&base, Scope::ALL, name, day("2025-02-01"), day("2025-03-31"));
         assert_same(&report, &truth, &["date", "document", "debit", "credit"]);
         let card = get(format!("counterparty_card?counterparty={id}")).await;
@@ -182,10 +211,10 @@ async fn documents_and_statements_are_true() {
     }
 }
 
-fn search(kind: &str, name: &str) -> String {
+pub(crate) fn search(kind: &str, name: &str) -> String {
     format!("/search?kind={kind}&q={}", encode(name))
 }
 
-fn encode(text: &str) -> String {
+pub(crate) fn encode(text: &str) -> String {
     url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
