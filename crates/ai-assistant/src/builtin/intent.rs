@@ -80,7 +80,9 @@ impl Intent {
             Self::CounterpartyCard => ReportId::CounterpartyCard,
             Self::Documents => ReportId::Documents,
             Self::Postings => ReportId::Postings,
-            Self::DebtOfUnknownDirection | Self::CreateDocument | Self::NotCovered(_) | Self::Help => return None,
+            Self::DebtOfUnknownDirection | Self::CreateDocument | Self::NotCovered(_) | Self::Help => {
+                return None;
+            }
         })
     }
 
@@ -117,16 +119,22 @@ impl Signs<'_> {
 
     /// True when the words stand in this order, next to each other.
     fn phrase(&self, phrase: &[&str]) -> bool {
-        self.words
-            .windows(phrase.len())
-            .any(|window| window.iter().zip(phrase).all(|(word, wanted)| word.lower == *wanted))
+        self.words.windows(phrase.len()).any(|window| {
+            window
+                .iter()
+                .zip(phrase)
+                .all(|(word, wanted)| word.lower == *wanted)
+        })
     }
 }
 
 /// The first rule that fits decides: the more particular a word, the earlier its rule.
 pub(super) fn classify(s: &Signs<'_>) -> Option<Intent> {
     use Concept as C;
-    if s.has(C::Create) && s.any(&[C::Invoice, C::Document, C::Account, C::Sales, C::Pay, C::Received, C::Reconcile]) {
+    if s.has(C::Create)
+        && s.any(&[C::Invoice, C::Document, C::Account, C::Sales, C::Pay, C::Received])
+        && !s.has(C::Reconcile)
+    {
         return Some(Intent::CreateDocument);
     }
     if s.has(C::Forecast) {
@@ -138,10 +146,12 @@ pub(super) fn classify(s: &Signs<'_>) -> Option<Intent> {
     if s.has(C::Postings) {
         return Some(Intent::Postings);
     }
-    if s.has(C::Unposted) || (s.has(C::Not) && s.says(&["проведены", "проведенные", "проведен", "posted"])) {
+    if s.has(C::Unposted) || (s.has(C::Not) && s.says(&["проведены", "проведенные", "проведен", "posted"]))
+    {
         return Some(Intent::Documents);
     }
-    if s.has(C::Reconcile) && !s.phrase(&["историю", "продаж"]) && !s.phrase(&["sales", "history"]) {
+    if s.has(C::Reconcile) && !s.phrase(&["историю", "продаж"]) && !s.phrase(&["sales", "history"])
+    {
         return Some(Intent::Statement);
     }
     if s.has(C::TrialBalance) || (s.has(C::Account) && s.has_account) || s.phrase(&["trial", "balance"]) {
@@ -159,7 +169,9 @@ pub(super) fn classify(s: &Signs<'_>) -> Option<Intent> {
     if s.has(C::Document) && (s.has(C::Latest) || !s.any(&[C::Sales, C::Stock, C::Pay])) {
         return Some(Intent::Documents);
     }
-    if s.any(&[C::Money, C::CashDesk, C::Bank]) && !s.any(&[C::Flow, C::Received, C::Spent, C::Pay, C::Sales, C::Profit]) {
+    if s.any(&[C::Money, C::CashDesk, C::Bank])
+        && !s.any(&[C::Flow, C::Received, C::Spent, C::Pay, C::Sales, C::Profit])
+    {
         return Some(Intent::Cash);
     }
     if s.any(&[C::Sales, C::Profit]) {
@@ -215,7 +227,11 @@ fn debt(s: &Signs<'_>) -> Option<Intent> {
         || s.phrase(&["to", "pay"])
         || s.phrase(&["we", "pay"])
         || s.phrase(&["предстоящие", "платежи"]);
-    if to_pay && (s.any(&[C::Whom, C::Supplier, C::We, C::Our]) || s.says(&["нужно", "надо", "предстоящие", "need"])) && !s.has(C::Us) {
+    if to_pay
+        && (s.any(&[C::Whom, C::Supplier, C::We, C::Our])
+            || s.says(&["нужно", "надо", "предстоящие", "need"]))
+        && !s.has(C::Us)
+    {
         return Some(Intent::Payables);
     }
     // «кто не оплатил», "who has not paid"
@@ -230,7 +246,10 @@ fn debt(s: &Signs<'_>) -> Option<Intent> {
         || s.phrase(&["we", "owe"])
         || s.phrase(&["i", "owe"])
         || (s.has(C::Facing) && !s.says(&["нами"]));
-    let we_are_owed = s.has(C::Us) || s.phrase(&["are", "we", "owed"]) || s.phrase(&["we", "are", "owed"]) || s.phrase(&["due", "to", "us"]);
+    let we_are_owed = s.has(C::Us)
+        || s.phrase(&["are", "we", "owed"])
+        || s.phrase(&["we", "are", "owed"])
+        || s.phrase(&["due", "to", "us"]);
     if we_are_owed && !we_owe {
         return Some(Intent::Receivables);
     }

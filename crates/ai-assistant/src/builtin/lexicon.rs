@@ -43,6 +43,7 @@ pub(super) enum Concept {
     Customer,
     Supplier,
     Counterparty,
+    Company,
     Manager,
     Item,
     ByDay,
@@ -89,12 +90,18 @@ const STEMMED: &[(Concept, &str)] = &[
         "просрочено просрочен просроченный просроченная просроченную просроченных просрочка просрочки просрочил просрочили просрочивает \
          просрочены overdue late delinquent",
     ),
-    (Concept::Balance, "остаток остатка остатки остатков остаткам осталось остался balance balances left remaining remains"),
+    (
+        Concept::Balance,
+        "остаток остатка остатки остатков остаткам осталось остался balance balances left remaining remains",
+    ),
     (
         Concept::Stock,
         "наличие наличии запас запасы запасов лежит имеется хранится stock inventory stocked available",
     ),
-    (Concept::Warehouse, "склад складе склада складу складам складах складом склады warehouse warehouses"),
+    (
+        Concept::Warehouse,
+        "склад складе склада складу складам складах складом склады warehouse warehouses",
+    ),
     (
         Concept::Sales,
         "продажа продажи продаж продажам продали продано продал продала продаем продается продаются продавали выручка выручки выручку выручкой \
@@ -102,14 +109,26 @@ const STEMMED: &[(Concept, &str)] = &[
          продаваемый продаваемые продаваемых проданных сбыт \
          sales sale sold sell selling revenue revenues turnover shipped shipments",
     ),
-    (Concept::Bought, "купил купила купили покупал покупали покупает берет заказывал buys bought purchased"),
-    (Concept::Profit, "прибыль прибыли маржа маржу маржинальность наценка рентабельность заработали profit profits margin margins profitable earned"),
+    (
+        Concept::Bought,
+        "купил купила купили покупал покупали покупает берет заказывал buys bought purchased",
+    ),
+    (
+        Concept::Profit,
+        "прибыль прибыли маржа маржу маржинальность наценка рентабельность заработали profit profits margin margins profitable earned",
+    ),
     (
         Concept::Money,
         "деньги денег деньгам деньгами денежные денежных денежный средства средств money funds cash",
     ),
-    (Concept::Bank, "банк банке банках банковский банковские банковских расчетный расчетном расчетных bank"),
-    (Concept::CashDesk, "касса кассе кассы кассу кассах наличные наличных наличка"),
+    (
+        Concept::Bank,
+        "банк банке банках банковский банковские банковских расчетный расчетном расчетных bank",
+    ),
+    (
+        Concept::CashDesk,
+        "касса кассе кассы кассу кассах наличные наличных наличка",
+    ),
     (
         Concept::Pay,
         "оплата оплаты оплат оплату оплатил оплатили оплатила оплатить оплачено оплачен заплатил заплатили заплатила заплатить платил платили \
@@ -126,14 +145,23 @@ const STEMMED: &[(Concept, &str)] = &[
         "расход расходы расходов расходам потратили потрачено тратим траты затраты списание списания списаний списано списали ушло ушли \
          outflow outflows spent spend spending expenses outgoing",
     ),
-    (Concept::Flow, "движение движения движений движению ддс кэшфлоу кешфлоу flow flows cashflow"),
+    (
+        Concept::Flow,
+        "движение движения движений движению ддс кэшфлоу кешфлоу flow flows cashflow",
+    ),
     (
         Concept::Tax,
         "налог налога налоги налогов налогам налогу ндс ндфл взносы взносов взносам усн бюджет бюджету бюджетом tax taxes vat",
     ),
-    (Concept::TrialBalance, "осв оборотка оборотку сальдо оборотно-сальдовая оборотно-сальдовую оборотно-сальдовой сальдовая сальдовую trial оборотносальдовая"),
+    (
+        Concept::TrialBalance,
+        "осв оборотка оборотку сальдо оборотно-сальдовая оборотно-сальдовую оборотно-сальдовой сальдовая сальдовую trial оборотносальдовая",
+    ),
     (Concept::Turnover, "оборот обороты оборотам оборотов turnovers"),
-    (Concept::Account, "счет счета счету счете счетах счетам счетов сч account accounts"),
+    (
+        Concept::Account,
+        "счет счета счету счете счетах счетам счетов сч account accounts",
+    ),
     (
         Concept::Reconcile,
         "сверка сверки сверку сверить взаиморасчеты взаиморасчетов взаиморасчетам взаиморасчет история истории историю reconciliation reconcile statement history",
@@ -143,36 +171,82 @@ const STEMMED: &[(Concept, &str)] = &[
         "реквизит реквизиты реквизитов инн кпп огрн карточка карточку телефон телефоны адрес адреса контакты контактные почта почту email \
          requisites details contact contacts phone address profile",
     ),
-    (Concept::Document, "документ документы документов документа документам накладная накладные накладных document documents"),
+    (
+        Concept::Document,
+        "документ документы документов документа документам накладная накладные накладных document documents",
+    ),
     (
         Concept::Unposted,
         "непроведенные непроведенных непроведенный непроведен непроведенными unposted draft drafts",
     ),
-    (Concept::Latest, "последние последних последний последнее latest recent newest свежие"),
+    (
+        Concept::Latest,
+        "последние последних последний последнее latest recent newest свежие",
+    ),
     (
         Concept::Postings,
         "проводка проводки проводок проводкам проводку posting postings journal entry entries ledger",
     ),
     (
         Concept::Create,
-        "создай создать создайте выстави выставить выставь выставите оформи оформить оформите выпиши выписать заведи завести удали удалить измени \
+        "сделай сделать сделайте создай создать создайте выстави выставить выставь выставите оформи оформить оформите выпиши выписать заведи завести удали удалить измени \
          изменить проведи провести отправь отправить create issue make delete send",
     ),
     (Concept::Invoice, "invoice invoices счет-фактура счет-фактуру упд"),
-    (Concept::Help, "помощь помоги умеешь умеете можешь можете возможности справка help capabilities"),
-    (Concept::Customer, "клиент клиенты клиентов клиентам клиенту клиента клиентом покупатель покупатели покупателей покупателям покупателю покупателя заказчик заказчики заказчикам customer customers client clients buyer buyers"),
-    (Concept::Supplier, "поставщик поставщики поставщикам поставщиков поставщику поставщика поставщиком supplier suppliers vendor vendors"),
-    (Concept::Counterparty, "контрагент контрагенты контрагентам контрагенту контрагента контрагентов контрагентом партнер партнеры компания компании компанию фирма фирмы фирме counterparty counterparties company companies partner"),
-    (Concept::Manager, "менеджер менеджеры менеджеров менеджерам менеджеру менеджера менеджером продавец продавцы продавцам продавцу сотрудник сотрудники сотрудникам manager managers salesperson salespeople salesman"),
-    (Concept::Item, "товар товары товаров товарам товару товара номенклатура номенклатуры номенклатуре позиция позиции позициям продукт продукты продуктам продукция item items product products goods"),
+    (
+        Concept::Help,
+        "помощь помоги умеешь умеете можешь можете возможности справка help capabilities",
+    ),
+    (
+        Concept::Customer,
+        "клиент клиенты клиентов клиентам клиенту клиента клиентом покупатель покупатели покупателей покупателям покупателю покупателя заказчик заказчики заказчикам customer customers client clients buyer buyers",
+    ),
+    (
+        Concept::Supplier,
+        "поставщик поставщики поставщикам поставщиков поставщику поставщика поставщиком supplier suppliers vendor vendors",
+    ),
+    (
+        Concept::Counterparty,
+        "контрагент контрагенты контрагентам контрагенту контрагента контрагентов контрагентом партнер партнеры компания компании компанию фирма фирмы фирме counterparty counterparties company companies partner",
+    ),
+    (
+        Concept::Company,
+        "организация организации организаций организациям юрлицо юрлицу",
+    ),
+    (
+        Concept::Manager,
+        "менеджер менеджеры менеджеров менеджерам менеджеру менеджера менеджером продавец продавцы продавцам продавцу сотрудник сотрудники сотрудникам manager managers salesperson salespeople salesman",
+    ),
+    (
+        Concept::Item,
+        "товар товары товаров товарам товару товара номенклатура номенклатуры номенклатуре позиция позиции позициям продукт продукты продуктам продукция item items product products goods",
+    ),
     (Concept::ByDay, "дням ежедневно подневно daily"),
     (Concept::ByMonth, "месяцам помесячно ежемесячно monthly"),
-    (Concept::Compare, "сравни сравнить сравните сравнение сравнению сравнивая против относительно динамика динамику изменились изменилась изменение выросли выросла упали упала больше-меньше compare compared comparison versus vs against change changed growth"),
-    (Concept::Top, "топ лучший лучшие лучших лучшая крупнейший крупнейшие крупнейших больше самый самые самых наибольший максимальный популярный популярные лидер лидеры top best biggest largest most highest"),
-    (Concept::Least, "хуже худший худшие меньше наименьший минимальный least worst lowest smallest"),
-    (Concept::Purchase, "закупка закупки закупок закупили закупил закуплено закупаем покупки покупка purchases purchase procurement"),
-    (Concept::Salary, "зарплата зарплаты зарплату зарплат оклад отпуск отпуска отпускные больничный salary salaries wages payroll"),
-    (Concept::Forecast, "прогноз прогнозы спрогнозируй предскажи планируется forecast predict"),
+    (
+        Concept::Compare,
+        "сравни сравнить сравните сравнение сравнению сравнивая против относительно динамика динамику изменились изменилась изменение выросли выросла упали упала больше-меньше compare compared comparison versus vs against change changed growth",
+    ),
+    (
+        Concept::Top,
+        "топ лучший лучшие лучших лучшая крупнейший крупнейшие крупнейших больше самый самые самых наибольший максимальный популярный популярные лидер лидеры top best biggest largest most highest",
+    ),
+    (
+        Concept::Least,
+        "хуже худший худшие меньше наименьший минимальный least worst lowest smallest",
+    ),
+    (
+        Concept::Purchase,
+        "закупка закупки закупок закупили закупил закуплено закупаем покупки покупка purchases purchase procurement",
+    ),
+    (
+        Concept::Salary,
+        "зарплата зарплаты зарплату зарплат оклад отпуск отпуска отпускные больничный salary salaries wages payroll",
+    ),
+    (
+        Concept::Forecast,
+        "прогноз прогнозы спрогнозируй предскажи планируется forecast predict",
+    ),
     (Concept::Greeting, "привет здравствуй здравствуйте hello hi"),
 ];
 
@@ -185,12 +259,24 @@ const EXACT: &[(Concept, &str)] = &[
     (Concept::Our, "наш наша наши нашего нашей наших нашу our ours"),
     (Concept::Facing, "перед пред towards"),
     (Concept::Not, "не not нет without"),
-    (Concept::All, "все всем всех всего всему всей all every total итого"),
-    (Concept::Pronoun, "его ее их ему ей им него нее них it them they their him her его-то этого-контрагента"),
-    (Concept::Previous, "прошлым прошлого предыдущим предыдущего прошлому предыдущему"),
+    (
+        Concept::All,
+        "все всем всех всего всему всей all every total итого",
+    ),
+    (
+        Concept::Pronoun,
+        "его ее их ему ей им него нее них it them they their him her его-то этого-контрагента",
+    ),
+    (
+        Concept::Previous,
+        "прошлым прошлого предыдущим предыдущего прошлому предыдущему",
+    ),
     (Concept::CashDesk, "cashdesk till"),
     (Concept::Bank, "р/с р/сч рс"),
-    (Concept::LegalForm, "ооо оао зао пао ао ип нко фгуп муп llc ltd inc"),
+    (
+        Concept::LegalForm,
+        "ооо оао зао пао ао ип нко фгуп муп llc ltd inc",
+    ),
     (Concept::Invoice, "сф"),
     (Concept::Compare, "сравнении"),
     (Concept::Item, "sku"),
@@ -212,7 +298,7 @@ const STOP: &str = "\
  нему ней чтобы если только ровно примерно около ну ок окей ага значит вообще например кроме также тоже чаще \
  срок сроки сроком числу числа какому ближайший ближайшие скоро ближайшее предстоящие предстоящих первый первые первых номер номером номеру \
  начислено начислили начисленные начисление начислен начислены валовая валовой валовую чистый чистая ндсом \
- организация организации наших разрез разрезе разбивка разбивкой группировка каждый каждого каждому отдельно подробно детально \
+ разрез разрезе разбивка разбивкой группировка каждый каждого каждому отдельно подробно детально \
  год-к-году график расчет расчеты расчетов расчетам акт акта акты act gross net cover position \
  the a an of in on at for to by from with as is are was were be been do does did have has had how much many what which when where why and or but so that this these those \
  i you he she me my your please show tell give list find get let know want need there here now about into per than then can could would should will any some \

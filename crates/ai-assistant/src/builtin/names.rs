@@ -56,7 +56,13 @@ fn is_tax_number(word: &Word) -> bool {
 
 /// A name goes on over numbers («бумага 500»), over a preposition between two of its words, and
 /// over capitalised words that mean something elsewhere («ООО Торговый Склад»).
-fn run_end(words: &[Word], concepts: &[Option<Concept>], used: &[bool], start: usize, after_form: bool) -> usize {
+fn run_end(
+    words: &[Word],
+    concepts: &[Option<Concept>],
+    used: &[bool],
+    start: usize,
+    after_form: bool,
+) -> usize {
     let mut end = start + 1;
     loop {
         let Some(word) = words.get(end) else {
@@ -87,13 +93,22 @@ fn run_end(words: &[Word], concepts: &[Option<Concept>], used: &[bool], start: u
 }
 
 fn mention(words: &[Word], concepts: &[Option<Concept>], range: std::ops::Range<usize>) -> Mention {
-    let text = words[range.clone()]
-        .iter()
-        .fold(String::new(), |text, word| {
-            let tight = text.is_empty() || word.is(&[",", "."]);
-            if tight { text + &word.text } else { text + " " + &word.text }
-        });
-    let kind_at = |i: usize| concepts.get(i).copied().flatten().and_then(kind_of).map(|kind| (kind, i));
+    let text = words[range.clone()].iter().fold(String::new(), |text, word| {
+        let tight = text.is_empty() || word.is(&[",", "."]);
+        if tight {
+            text + &word.text
+        } else {
+            text + " " + &word.text
+        }
+    });
+    let kind_at = |i: usize| {
+        concepts
+            .get(i)
+            .copied()
+            .flatten()
+            .and_then(kind_of)
+            .map(|kind| (kind, i))
+    };
     // Before: «по складу Центральный», «от поставщика ООО «Ромашка»».
     let mut before = range.start;
     while before > 0 && (concepts[before - 1] == Some(Concept::LegalForm)) {
@@ -103,10 +118,17 @@ fn mention(words: &[Word], concepts: &[Option<Concept>], range: std::ops::Range<
         .checked_sub(1)
         .and_then(kind_at)
         // After: «на центральном складе». Only singular forms name one.
-        .or_else(|| kind_at(range.end).filter(|(kind, i)| *kind == SubjectKind::Warehouse && !words[*i].is(&["складам", "складах", "склады", "warehouses"])));
+        .or_else(|| {
+            kind_at(range.end).filter(|(kind, i)| {
+                *kind == SubjectKind::Warehouse
+                    && !words[*i].is(&["складам", "складах", "склады", "warehouses"])
+            })
+        });
     let legal_form = before < range.start;
     Mention {
-        kind: found.map(|(kind, _)| kind).or(legal_form.then_some(SubjectKind::Counterparty)),
+        kind: found
+            .map(|(kind, _)| kind)
+            .or(legal_form.then_some(SubjectKind::Counterparty)),
         kind_word: found.map(|(_, i)| i),
         text,
     }
@@ -118,6 +140,7 @@ fn kind_of(concept: Concept) -> Option<SubjectKind> {
         Concept::Warehouse => Some(SubjectKind::Warehouse),
         Concept::Manager => Some(SubjectKind::Manager),
         Concept::Item => Some(SubjectKind::Item),
+        Concept::Company => Some(SubjectKind::Company),
         _ => None,
     }
 }
@@ -140,7 +163,11 @@ pub(crate) enum Fit {
 
 /// Compares a name of 1C with what the question wrote.
 pub(crate) fn fit(written: &str, candidate: &Match) -> Fit {
-    if candidate.code.as_deref().is_some_and(|code| code == written.trim()) {
+    if candidate
+        .code
+        .as_deref()
+        .is_some_and(|code| code == written.trim())
+    {
         return Fit::Whole;
     }
     let wanted = significant(written);
@@ -148,7 +175,9 @@ pub(crate) fn fit(written: &str, candidate: &Match) -> Fit {
     if wanted.is_empty() {
         return Fit::Part;
     }
-    let all = wanted.iter().all(|word| name.iter().any(|other| alike(word, other)));
+    let all = wanted
+        .iter()
+        .all(|word| name.iter().any(|other| alike(word, other)));
     if !all {
         Fit::Part
     } else if wanted.len() == name.len() {
@@ -164,13 +193,38 @@ fn significant(text: &str) -> Vec<(String, String)> {
         .into_iter()
         .filter(|word| word.kind != Kind::Sign)
         .filter(|word| {
-            !word.is(&["ооо", "оао", "зао", "пао", "ао", "ип", "llc", "ltd", "склад", "складе", "складу"])
+            !word.is(&[
+                "ооо",
+                "оао",
+                "зао",
+                "пао",
+                "ао",
+                "ип",
+                "llc",
+                "ltd",
+                "склад",
+                "складе",
+                "складу",
+            ])
         })
         .map(|word| {
-            let stem = if word.kind == Kind::Word { words::stem(&word.lower) } else { word.lower.clone() };
+            let stem = if word.kind == Kind::Word {
+                words::stem(&word.lower)
+            } else {
+                word.lower.clone()
+            };
             (word.lower, stem)
         })
         .collect()
+}
+
+/// The stems of a name's words, for a second search: endings may hide the likeness.
+pub(crate) fn stems(text: &str) -> String {
+    significant(text)
+        .into_iter()
+        .map(|(_, stem)| stem)
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 fn alike(a: &(String, String), b: &(String, String)) -> bool {

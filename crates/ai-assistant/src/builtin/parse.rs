@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 
 use chrono::NaiveDate;
-use common::Locale;
 use common::contract::onec::{GroupBy, SubjectKind};
 use serde::{Deserialize, Serialize};
 
@@ -46,8 +45,12 @@ pub(crate) enum Tax {
 /// What a question says, as far as it says it.
 #[derive(Debug, Clone)]
 pub(crate) struct Parsed {
-    pub(crate) language: Locale,
     pub(crate) intent: Option<Intent>,
+    /// The intent rests on words such as «склад» alone, which in a follow-up only narrow the
+    /// question before.
+    pub(crate) weak: bool,
+    /// Words in all.
+    pub(crate) length: usize,
     /// Begins with «а», "and", "what about", or refers back by a pronoun.
     pub(crate) follow_up: bool,
     pub(crate) span: Option<Span>,
@@ -73,11 +76,6 @@ pub(crate) struct Parsed {
 /// Understands a question asked on the day `today`.
 pub(crate) fn parse(text: &str, today: NaiveDate) -> Parsed {
     let words = words::split(text);
-    let language = if words::is_russian(text) || !words.iter().any(|w| w.kind == Kind::Word) {
-        Locale::Ru
-    } else {
-        Locale::En
-    };
     let mut used = vec![false; words.len()];
     let number = document_number(&words, &mut used);
     let account = account(&words, &mut used);
@@ -104,10 +102,35 @@ pub(crate) fn parse(text: &str, today: NaiveDate) -> Parsed {
     if intent.is_none() && number.is_some() && set.contains(&Concept::Document) {
         intent = Some(Intent::Postings);
     }
+    let weak = {
+        const NARROWING: [Concept; 10] = [
+            Concept::Warehouse,
+            Concept::Customer,
+            Concept::Supplier,
+            Concept::Counterparty,
+            Concept::Manager,
+            Concept::Item,
+            Concept::Top,
+            Concept::Least,
+            Concept::Balance,
+            Concept::Overdue,
+        ];
+        let concepts = set
+            .iter()
+            .copied()
+            .filter(|concept| !NARROWING.contains(concept))
+            .collect();
+        let signs = Signs {
+            concepts: &concepts,
+            ..signs
+        };
+        intent::classify(&signs).is_none()
+    };
     let has = |concept| set.contains(&concept);
     Parsed {
-        language,
         intent,
+        weak,
+        length: words.iter().filter(|word| word.kind != Kind::Sign).count(),
         follow_up: is_follow_up(&words) || has(Concept::Pronoun),
         compare: compare(&words, &set, &periods),
         span: periods.first().map(|found| found.span),
@@ -116,11 +139,19 @@ pub(crate) fn parse(text: &str, today: NaiveDate) -> Parsed {
         top,
         account,
         number,
-        unposted: has(Concept::Unposted) || (has(Concept::Not) && words.iter().any(|w| w.is(&["проведены", "проведенные", "posted"]))),
+        unposted: has(Concept::Unposted)
+            || (has(Concept::Not)
+                && words
+                    .iter()
+                    .any(|w| w.is(&["проведены", "проведенные", "posted"]))),
         flow: flow(&words, &set),
         tax: tax(&words),
         cash_desk: has(Concept::CashDesk) && !has(Concept::Bank) && !has(Concept::Account),
-        all_of: if has(Concept::All) { names::kind_of_any(&concepts) } else { None },
+        all_of: if has(Concept::All) {
+            names::kind_of_any(&concepts)
+        } else {
+            None
+        },
         choice: choice(&words),
         we_owe: if words.iter().any(|w| w.is(&["нам", "us", "они", "they"])) {
             Some(false)
@@ -199,7 +230,10 @@ fn account(words: &[Word], used: &mut [bool]) -> Option<String> {
                 && matches!(lexicon::concept(&words[i - 2]), Some(Concept::TrialBalance))));
         let parts: Vec<&str> = word.lower.split('.').collect();
         let first_ok = parts[0].len() == 2 && parts[0].bytes().all(|b| b.is_ascii_digit());
-        let rest_ok = parts.len() <= 3 && parts[1..].iter().all(|part| (1..=2).contains(&part.chars().count()));
+        let rest_ok = parts.len() <= 3
+            && parts[1..]
+                .iter()
+                .all(|part| (1..=2).contains(&part.chars().count()));
         if announced && first_ok && rest_ok {
             used[i] = true;
             return Some(word.text.clone());
@@ -242,7 +276,9 @@ fn is_follow_up(words: &[Word]) -> bool {
 fn compare(words: &[Word], set: &HashSet<Concept>, periods: &[period::Found]) -> Option<Compare> {
     let asked = set.contains(&Concept::Compare)
         || words.iter().any(|word| word.is(&["чем"])) && periods.len() > 1
-        || words.windows(2).any(|pair| pair[0].is(&["год"]) && pair[1].is(&["к"]));
+        || words
+            .windows(2)
+            .any(|pair| pair[0].is(&["год"]) && pair[1].is(&["к"]));
     if !asked {
         return None;
     }
@@ -251,8 +287,14 @@ fn compare(words: &[Word], set: &HashSet<Concept>, periods: &[period::Found]) ->
     Some(match (main, second) {
         (Some(main), Some(second)) if second != main => Compare::With(second),
         _ => {
-            let year = words.windows(2).any(|pair| pair[0].lower.starts_with("прошл") && pair[1].lower.starts_with("год"));
-            if year && main.is_some() { Compare::YearBefore } else { Compare::Previous }
+            let year = words
+                .windows(2)
+                .any(|pair| pair[0].lower.starts_with("прошл") && pair[1].lower.starts_with("год"));
+            if year && main.is_some() {
+                Compare::YearBefore
+            } else {
+                Compare::Previous
+            }
         }
     })
 }
@@ -308,11 +350,19 @@ fn is_overdue_only(words: &[Word], set: &HashSet<Concept>) -> bool {
     }
     let shown_besides = words.windows(3).any(|window| {
         window[0].is(&["и", "and", "сколько"])
-            && window[1..].iter().any(|word| lexicon::concept(word) == Some(Concept::Overdue))
+            && window[1..]
+                .iter()
+                .any(|word| lexicon::concept(word) == Some(Concept::Overdue))
     }) || words.windows(4).any(|window| {
-        window[0].is(&["and", "и"]) && window[1..].iter().any(|word| lexicon::concept(word) == Some(Concept::Overdue))
+        window[0].is(&["and", "и"])
+            && window[1..]
+                .iter()
+                .any(|word| lexicon::concept(word) == Some(Concept::Overdue))
     });
-    !(shown_besides && (set.contains(&Concept::Debt) || set.contains(&Concept::Receivable) || set.contains(&Concept::Payable)))
+    !(shown_besides
+        && (set.contains(&Concept::Debt)
+            || set.contains(&Concept::Receivable)
+            || set.contains(&Concept::Payable)))
 }
 
 fn flow(words: &[Word], set: &HashSet<Concept>) -> Option<Flow> {
@@ -327,7 +377,12 @@ fn flow(words: &[Word], set: &HashSet<Concept>) -> Option<Flow> {
         return Some(Flow::Out);
     }
     if has(Concept::Pay) {
-        let ours = has(Concept::We) || has(Concept::Whom) || has(Concept::Supplier) || words.iter().any(|w| w.is(&["выплатили", "заплатили", "перечислили"]) && !has(Concept::Who) && !has(Concept::Us));
+        let ours = has(Concept::We)
+            || has(Concept::Whom)
+            || has(Concept::Supplier)
+            || words.iter().any(|w| {
+                w.is(&["выплатили", "заплатили", "перечислили"]) && !has(Concept::Who) && !has(Concept::Us)
+            });
         if ours {
             return Some(Flow::Out);
         }
@@ -361,6 +416,10 @@ fn choice(words: &[Word]) -> Option<usize> {
         "первый" | "первая" | "первое" | "first" => Some(1),
         "второй" | "вторая" | "второе" | "second" => Some(2),
         "третий" | "третья" | "третье" | "third" => Some(3),
-        other => other.trim_end_matches("-й").parse().ok().filter(|n| (1..=20).contains(n)),
+        other => other
+            .trim_end_matches("-й")
+            .parse()
+            .ok()
+            .filter(|n| (1..=20).contains(n)),
     }
 }

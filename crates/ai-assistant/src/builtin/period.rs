@@ -130,19 +130,31 @@ impl Periods<'_> {
     /// «с … по …», "from … to …", «октябрь-ноябрь», «с начала года», «с 1 марта».
     fn range(&self, i: usize) -> Option<(usize, Span)> {
         // «с сентября» begins a period, «[сравни] с сентябрём» does not.
-        let opened = self.is(i, &["с", "со", "от", "from", "since", "between", "между"]) && !self.is_instrumental(i + 1);
+        let opened = self.is(i, &["с", "со", "от", "from", "since", "between", "между"])
+            && !self.is_instrumental(i + 1);
         let start = if opened { i + 1 } else { i };
-        let start = if opened && self.is(start, &["the"]) { start + 1 } else { start };
+        let start = if opened && self.is(start, &["the"]) {
+            start + 1
+        } else {
+            start
+        };
         if opened && self.is(start, &["начала", "beginning", "start"]) {
             let after = self.skip(start + 1, &["of", "the", "этого", "текущего", "this", "current"]);
             if let Some((end, year)) = self.year(after) {
-                return Some((end, Span::of(first_of_year(year), self.today.min(last_of_year(year)))));
+                return Some((
+                    end,
+                    Span::of(first_of_year(year), self.today.min(last_of_year(year))),
+                ));
             }
             let unit = self.unit(after)?;
             return Some((after + 1, Span::of(self.current(unit)?.from, self.today)));
         }
         // «с 1 по 15 марта»: the first day takes its month from the second.
-        if let Some(day) = self.words.get(start).and_then(Word::number).filter(|day| (1..=31).contains(day))
+        if let Some(day) = self
+            .words
+            .get(start)
+            .and_then(Word::number)
+            .filter(|day| (1..=31).contains(day))
             && (opened || self.is(start + 1, &["-", "–", "—"]))
             && self.is_to(start + 1)
             && let Some((end, last)) = self.day(start + 2)
@@ -167,8 +179,11 @@ impl Periods<'_> {
         let Some(word) = self.words.get(i) else {
             return false;
         };
-        let ending = ["ем", "ом", "ым", "им"].iter().any(|ending| word.lower.ends_with(ending));
-        (ending && (month(&word.lower).is_some() || relative_word(&word.lower).is_some())) || self.is(i + 1, &["годом"])
+        let ending = ["ем", "ом", "ым", "им"]
+            .iter()
+            .any(|ending| word.lower.ends_with(ending));
+        (ending && (month(&word.lower).is_some() || relative_word(&word.lower).is_some()))
+            || self.is(i + 1, &["годом"])
     }
 
     /// «с января по март 2025»: the year of the second part is meant for the first too.
@@ -189,7 +204,12 @@ impl Periods<'_> {
     }
 
     fn is_to(&self, i: usize) -> bool {
-        self.is(i, &["по", "до", "to", "till", "until", "through", "and", "и", "-", "–", "—"])
+        self.is(
+            i,
+            &[
+                "по", "до", "to", "till", "until", "through", "and", "и", "-", "–", "—",
+            ],
+        )
     }
 
     /// A single period with the prepositions before it.
@@ -197,8 +217,28 @@ impl Periods<'_> {
         let start = self.skip(
             i,
             &[
-                "за", "в", "во", "на", "по", "к", "до", "in", "for", "during", "on", "as", "of", "at", "by", "the",
-                "over", "within", "весь", "всю", "until", "состоянию",
+                "за",
+                "в",
+                "во",
+                "на",
+                "по",
+                "к",
+                "до",
+                "in",
+                "for",
+                "during",
+                "on",
+                "as",
+                "of",
+                "at",
+                "by",
+                "the",
+                "over",
+                "within",
+                "весь",
+                "всю",
+                "until",
+                "состоянию",
             ],
         );
         let (end, span) = self.single(start)?;
@@ -256,11 +296,19 @@ impl Periods<'_> {
         let word = self.words.get(i)?;
         match word.lower.as_str() {
             "сегодня" | "today" | "сейчас" | "now" | "сегодняшний" => {
-                let end = if self.is(i + 1, &["день"]) { i + 2 } else { i + 1 };
+                let end = if self.is(i + 1, &["день"]) {
+                    i + 2
+                } else {
+                    i + 1
+                };
                 return Some((end, self.today));
             }
             "вчера" | "yesterday" | "вчерашний" => {
-                let end = if self.is(i + 1, &["день"]) { i + 2 } else { i + 1 };
+                let end = if self.is(i + 1, &["день"]) {
+                    i + 2
+                } else {
+                    i + 1
+                };
                 return Some((end, self.today - Days::new(1)));
             }
             "позавчера" => return Some((i + 1, self.today - Days::new(2))),
@@ -277,7 +325,11 @@ impl Periods<'_> {
             (i, self.month_at(of)?, of + 1)
         };
         let day = ordinal_day(self.words.get(day_at)?)?;
-        let next = if self.is(next, &[","]) && self.year(next + 1).is_some() { next + 1 } else { next };
+        let next = if self.is(next, &[","]) && self.year(next + 1).is_some() {
+            next + 1
+        } else {
+            next
+        };
         if let Some((end, year)) = self.year(next).or_else(|| self.relative_year(next)) {
             return Some((end, NaiveDate::from_ymd_opt(year, month_at, day)?));
         }
@@ -303,7 +355,9 @@ impl Periods<'_> {
                 NaiveDate::from_ymd_opt(year, number(month)?, number(day)?)
             }
             // `68.02` is an account unless a preposition of time stands before it.
-            [day, month] if month.len() == 2 && i > 0 && self.is(i - 1, &["на", "за", "с", "по", "до", "on"]) => {
+            [day, month]
+                if month.len() == 2 && i > 0 && self.is(i - 1, &["на", "за", "с", "по", "до", "on"]) =>
+            {
                 let (day, month) = (number(day)?, number(month)?);
                 NaiveDate::from_ymd_opt(self.today.year(), month, day)
                     .filter(|date| *date <= self.today)
@@ -323,7 +377,10 @@ impl Periods<'_> {
             let before = i > 0
                 && self.is(
                     i - 1,
-                    &["in", "for", "during", "of", "from", "to", "since", "until", "on", "and", "-", "through", "last"],
+                    &[
+                        "in", "for", "during", "of", "from", "to", "since", "until", "on", "and", "-",
+                        "through", "last",
+                    ],
                 );
             let number = self.words.get(i + 1).is_some_and(|w| w.kind == Kind::Number)
                 || i > 0 && ordinal_day(&self.words[i - 1]).is_some();
@@ -339,10 +396,20 @@ impl Periods<'_> {
         let i = self.skip(i, &["месяц", "last", "прошлый", "прошлом", "of"]);
         let month = self.month_at(i)?;
         let after = self.skip(i + 1, &["месяц", "месяце", "of"]);
-        let (end, year) = self.year(after).or_else(|| self.relative_year(after)).unwrap_or_else(|| {
-            let this_year = self.today.year();
-            (after.min(i + 1), if month <= self.today.month() { this_year } else { this_year - 1 })
-        });
+        let (end, year) = self
+            .year(after)
+            .or_else(|| self.relative_year(after))
+            .unwrap_or_else(|| {
+                let this_year = self.today.year();
+                (
+                    after.min(i + 1),
+                    if month <= self.today.month() {
+                        this_year
+                    } else {
+                        this_year - 1
+                    },
+                )
+            });
         let from = NaiveDate::from_ymd_opt(year, month, 1)?;
         Some((end, Span::of(from, last_of_month(from))))
     }
@@ -354,7 +421,9 @@ impl Periods<'_> {
             let mut chars = word.lower.chars();
             let first = chars.next()?;
             let rest = chars.as_str();
-            (prefixes.contains(&first) && rest.len() == 1).then(|| rest.parse().ok()).flatten()
+            (prefixes.contains(&first) && rest.len() == 1)
+                .then(|| rest.parse().ok())
+                .flatten()
         };
         let (number, months, next) = if let Some(n) = short(&['q']) {
             (n, 3, i + 1)
@@ -374,10 +443,20 @@ impl Periods<'_> {
         }
         let first_month = (number - 1) * months + 1;
         let next = self.skip(next, &["of", "."]);
-        let (end, year) = self.year(next).or_else(|| self.relative_year(next)).unwrap_or_else(|| {
-            let this_year = self.today.year();
-            (next, if first_month <= self.today.month() { this_year } else { this_year - 1 })
-        });
+        let (end, year) = self
+            .year(next)
+            .or_else(|| self.relative_year(next))
+            .unwrap_or_else(|| {
+                let this_year = self.today.year();
+                (
+                    next,
+                    if first_month <= self.today.month() {
+                        this_year
+                    } else {
+                        this_year - 1
+                    },
+                )
+            });
         let from = NaiveDate::from_ymd_opt(year, first_month, 1)?;
         Some((end, Span::of(from, from + Months::new(months) - Days::new(1))))
     }
@@ -403,10 +482,29 @@ impl Periods<'_> {
 
     /// «последние 30 дней», "last 2 weeks", «последний месяц».
     fn trailing(&self, i: usize) -> Option<(usize, Span)> {
-        let trailing = self.is(i, &["последние", "последних", "последний", "последнюю", "последнее", "last", "past"]);
+        let trailing = self.is(
+            i,
+            &[
+                "последние",
+                "последних",
+                "последний",
+                "последнюю",
+                "последнее",
+                "last",
+                "past",
+            ],
+        );
         let number_at = if trailing { i + 1 } else { i };
-        let number = self.words.get(number_at).and_then(Word::number).filter(|number| *number < 1000);
-        let unit_at = if number.is_some() { number_at + 1 } else { number_at };
+        let number = self
+            .words
+            .get(number_at)
+            .and_then(Word::number)
+            .filter(|number| *number < 1000);
+        let unit_at = if number.is_some() {
+            number_at + 1
+        } else {
+            number_at
+        };
         if number.is_none() && !trailing {
             return None;
         }
@@ -430,7 +528,21 @@ impl Periods<'_> {
         let before = i.checked_sub(1)?;
         let allowed = self.is(before, &["за", "for"])
             || (self.is(before, &["the", "весь"]) && before > 0 && self.is(before - 1, &["for", "за"]));
-        if !allowed || !self.words[i].is(&["месяц", "квартал", "год", "неделю", "день", "полугодие", "month", "quarter", "year", "week", "day"]) {
+        if !allowed
+            || !self.words[i].is(&[
+                "месяц",
+                "квартал",
+                "год",
+                "неделю",
+                "день",
+                "полугодие",
+                "month",
+                "quarter",
+                "year",
+                "week",
+                "day",
+            ])
+        {
             return None;
         }
         let span = self.current(self.unit(i)?)?;
@@ -526,11 +638,34 @@ impl Periods<'_> {
 /// How many units back: 0 for this one.
 fn relative_word(lower: &str) -> Option<u8> {
     const THIS: [&str; 12] = [
-        "этот", "этом", "эту", "этой", "этого", "текущий", "текущем", "текущего", "текущую", "текущей", "this", "current",
+        "этот",
+        "этом",
+        "эту",
+        "этой",
+        "этого",
+        "текущий",
+        "текущем",
+        "текущего",
+        "текущую",
+        "текущей",
+        "this",
+        "current",
     ];
     const LAST: [&str; 14] = [
-        "прошлый", "прошлом", "прошлого", "прошлую", "прошлой", "прошлым", "прошлое",  "предыдущий", "предыдущем",
-        "предыдущего", "предыдущую", "предыдущим", "last", "previous",
+        "прошлый",
+        "прошлом",
+        "прошлого",
+        "прошлую",
+        "прошлой",
+        "прошлым",
+        "прошлое",
+        "предыдущий",
+        "предыдущем",
+        "предыдущего",
+        "предыдущую",
+        "предыдущим",
+        "last",
+        "previous",
     ];
     if THIS.contains(&lower) {
         Some(0)
@@ -559,7 +694,17 @@ pub(super) fn month(lower: &str) -> Option<u32> {
         ("декабр", 12),
     ];
     const ENGLISH: [&str; 12] = [
-        "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
+        "january",
+        "february",
+        "march",
+        "april",
+        "may",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
         "december",
     ];
     if matches!(lower, "май" | "мая" | "мае" | "маю" | "маем") {
@@ -571,9 +716,11 @@ pub(super) fn month(lower: &str) -> Option<u32> {
             return Some(number);
         }
     }
-    let by_english = ENGLISH
-        .iter()
-        .position(|name| *name == lower || (lower.len() == 3 && name.starts_with(lower)) || (lower == "sept" && *name == "september"));
+    let by_english = ENGLISH.iter().position(|name| {
+        *name == lower
+            || (lower.len() == 3 && name.starts_with(lower))
+            || (lower == "sept" && *name == "september")
+    });
     if let Some(index) = by_english {
         return u32::try_from(index + 1).ok();
     }
@@ -603,14 +750,25 @@ fn ordinal(word: &Word) -> Option<u32> {
     let digits: String = lower.chars().take_while(char::is_ascii_digit).collect();
     if !digits.is_empty() {
         let rest = lower[digits.len()..].trim_start_matches('-');
-        let ending = matches!(rest, "" | "й" | "го" | "м" | "ый" | "ой" | "ий" | "е" | "ое" | "ье" | "st" | "nd" | "rd" | "th");
+        let ending = matches!(
+            rest,
+            "" | "й" | "го" | "м" | "ый" | "ой" | "ий" | "е" | "ое" | "ье" | "st" | "nd" | "rd" | "th"
+        );
         return if ending { digits.parse().ok() } else { None };
     }
     Some(match lower {
-        "i" | "первый" | "первом" | "первого" | "первое" | "первым" | "first" => 1,
-        "ii" | "второй" | "втором" | "второго" | "второе" | "вторым" | "second" => 2,
-        "iii" | "третий" | "третьем" | "третьего" | "третье" | "третьим" | "third" => 3,
-        "iv" | "четвертый" | "четвертом" | "четвертого" | "четвертым" | "fourth" => 4,
+        "i" | "первый" | "первом" | "первого" | "первое" | "первым" | "first" => {
+            1
+        }
+        "ii" | "второй" | "втором" | "второго" | "второе" | "вторым" | "second" => {
+            2
+        }
+        "iii" | "третий" | "третьем" | "третьего" | "третье" | "третьим" | "third" => {
+            3
+        }
+        "iv" | "четвертый" | "четвертом" | "четвертого" | "четвертым" | "fourth" => {
+            4
+        }
         _ => return None,
     })
 }

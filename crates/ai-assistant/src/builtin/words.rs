@@ -60,7 +60,9 @@ impl Word {
 
     /// The value of plain digits.
     pub(super) fn number(&self) -> Option<u32> {
-        (self.kind == Kind::Number).then(|| self.lower.parse().ok()).flatten()
+        (self.kind == Kind::Number)
+            .then(|| self.lower.parse().ok())
+            .flatten()
     }
 }
 
@@ -72,7 +74,11 @@ pub(super) fn fold(text: &str) -> String {
 /// The stem of a folded word, by its script.
 pub(super) fn stem(folded: &str) -> String {
     let cyrillic = folded.chars().any(is_cyrillic);
-    let algorithm = if cyrillic { Algorithm::Russian } else { Algorithm::English };
+    let algorithm = if cyrillic {
+        Algorithm::Russian
+    } else {
+        Algorithm::English
+    };
     Stemmer::create(algorithm).stem(folded).into_owned()
 }
 
@@ -174,8 +180,14 @@ mod tests {
     #[test]
     fn pieces_stay_whole_or_come_apart() {
         assert_eq!(texts("ОСВ по счёту 62.01?"), ["ОСВ", "по", "счёту", "62.01", "?"]);
-        assert_eq!(texts("с 2026-03-01 № КА00-000012"), ["с", "2026-03-01", "№", "КА00-000012"]);
-        assert_eq!(texts("топ-5 за 1-15 марта"), ["топ", "-", "5", "за", "1", "-", "15", "марта"]);
+        assert_eq!(
+            texts("с 2026-03-01 № КА00-000012"),
+            ["с", "2026-03-01", "№", "КА00-000012"]
+        );
+        assert_eq!(
+            texts("топ-5 за 1-15 марта"),
+            ["топ", "-", "5", "за", "1", "-", "15", "марта"]
+        );
         assert_eq!(texts("октябрь-ноябрь"), ["октябрь", "-", "ноябрь"]);
         assert_eq!(texts("01.03.2026-15.03.2026"), ["01.03.2026", "-", "15.03.2026"]);
     }
@@ -183,7 +195,10 @@ mod tests {
     #[test]
     fn quotations_are_numbered() {
         let words = split("долг ООО «Ромашка Плюс» и \"Василёк\"");
-        let quoted: Vec<_> = words.iter().filter_map(|w| w.quotation.map(|q| (q, w.lower.as_str()))).collect();
+        let quoted: Vec<_> = words
+            .iter()
+            .filter_map(|w| w.quotation.map(|q| (q, w.lower.as_str())))
+            .collect();
         assert_eq!(quoted, [(1, "ромашка"), (1, "плюс"), (2, "василек")]);
     }
 }
