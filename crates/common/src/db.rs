@@ -103,6 +103,8 @@ impl StoreError {
         match &self.source {
             sqlx::Error::PoolTimedOut
             | sqlx::Error::PoolClosed
+            // A connection that broke off in the middle of a message.
+            | sqlx::Error::Protocol(_)
             | sqlx::Error::Io(_)
             | sqlx::Error::Tls(_) => true,
             // Classes 08 (connection), 53 (resources) and 57P (shutdown) of PostgreSQL.

@@ -1,1 +1,21 @@
 //! A demo 1C server: a trading company behind the real OData protocol.
+//!
+//! The company ([`Base::generate`]) is grown from a seed day by day; [`serve`] publishes it the way 1C:Enterprise
+//! does, quirks included.
+
+mod base;
+mod calendar;
+mod chart;
+mod company;
+mod faults;
+mod ids;
+mod model;
+mod odata;
+mod schema;
+mod server;
+pub mod truth;
+
+pub use base::{Base, Options, Summary};
+pub use company::requisites::is_valid_inn;
+pub use faults::Faults;
+pub use server::{BASE_PATH, ServerOptions, router, serve};

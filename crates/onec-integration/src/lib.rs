@@ -1,1 +1,64 @@
-//! Talks to 1C infobases, mirrors their data and builds reports from it.
+//! Talks to 1C infobases, mirrors their data, and builds reports from the mirror or live.
+//!
+//! It owns the schema `onec` and the passwords of infobases. It never writes into 1C, and it never
+//! shows a caller a company that is not the caller's.
+//!
+//! In reading order: [`routes`] (what there is), `http` (requests), `reports` (figures), `sync` (how
+//! the mirror is made), `profile` (what sets of 1C mean), `odata` (how 1C speaks), `store` (SQL).
+
+mod config;
+mod error;
+mod http;
+mod infobase;
+mod jobs;
+mod live;
+mod metrics;
+mod odata;
+mod profile;
+mod reports;
+mod router;
+mod state;
+mod store;
+mod sync;
+mod vault;
+
+use common::service::{App, Check, Context, Definition};
+use common::{BoxError, auth, cache, db, events};
+
+pub use config::{Config, Seed};
+pub use router::routes;
+pub use state::AppState;
+pub use store::SCHEMA;
+
+/// What never changes about this service.
+pub const DEFINITION: Definition = Definition {
+    name: "onec-integration",
+    port: 8001,
+    version: env!("CARGO_PKG_VERSION"),
+};
+
+/// Starts the service: database, background jobs, routes.
+///
+/// # Errors
+/// When the database cannot be reached or migrated, or settings turn out to be unusable.
+pub async fn start(config: Config, context: Context) -> Result<App, BoxError> {
+    metrics::describe();
+    let pool = db::connect(&config.database, DEFINITION.name, &SCHEMA, &context.shutdown).await?;
+    let redis = cache::Redis::new(&config.redis)?;
+    let revocations = auth::Revocations::new();
+    let following =
+        revocations
+            .clone()
+            .follow(redis.clone(), context.clock.clone(), context.shutdown.clone());
+    context.spawn("revocations", following);
+    let keys = auth::Keys::remote(config.auth.jwks_url.clone())?;
+    let authenticator = auth::Authenticator::new(&config.auth, keys, revocations, context.clock.clone());
+    let state = AppState::new(&config, pool.clone(), &context)?;
+    jobs::start(&config, &state, &context).await?;
+    let relay = events::Relay::new(pool.clone(), redis.clone(), &SCHEMA);
+    context.spawn("outbox", relay.run(context.shutdown.clone()));
+    Ok(App {
+        router: routes().build(state, authenticator),
+        checks: vec![Check::postgres(&pool), Check::redis(&redis)],
+    })
+}

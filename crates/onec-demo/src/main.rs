@@ -1,0 +1,253 @@
+//! The demo 1C server from the command line.
+#![expect(
+    clippy::print_stdout,
+    reason = "a command-line tool answers on standard output"
+)]
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use chrono::{Datelike, NaiveDate};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use onec_demo::truth::{self, By, Report, Scope};
+use onec_demo::{BASE_PATH, Base, Faults, Options, ServerOptions};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// A demo 1C server: a trading company behind the real OData protocol.
+#[derive(Parser)]
+#[command(version, about, args_conflicts_with_subcommands = true)]
+struct Command {
+    #[command(subcommand)]
+    what: Option<What>,
+    #[command(flatten)]
+    serve: Serve,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// Serve the base over HTTP (the default).
+    Serve(Serve),
+    /// Print how much of everything the base has.
+    Summary(Company),
+    /// Print a right answer, worked out from the documents.
+    Truth(Question),
+}
+
+/// Which company to grow.
+#[derive(Args, Clone)]
+struct Company {
+    /// The same seed gives the same company.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// How many times more documents than the ordinary company has.
+    #[arg(long, default_value_t = 1)]
+    scale: u32,
+    /// First day that is not generated; today in Moscow by default.
+    #[arg(long)]
+    until: Option<NaiveDate>,
+}
+
+impl Company {
+    fn options(&self) -> Options {
+        let default = Options::default();
+        Options {
+            seed: self.seed,
+            scale: self.scale,
+            until: self.until.unwrap_or(default.until),
+        }
+    }
+}
+
+#[derive(Args, Clone)]
+struct Serve {
+    #[command(flatten)]
+    company: Company,
+    /// Address to listen on.
+    #[arg(long, default_value = "127.0.0.1:8090")]
+    listen: SocketAddr,
+    /// User of the base.
+    #[arg(long, default_value = "odata")]
+    user: String,
+    /// The user's password.
+    #[arg(
+        long,
+        env = "ONEC_DEMO_PASSWORD",
+        default_value = "odata-demo",
+        hide_env_values = true
+    )]
+    password: String,
+    /// Milliseconds before each answer, from the start.
+    #[arg(long, default_value_t = 0)]
+    latency_ms: u64,
+}
+
+/// Reports there are answers for.
+#[derive(Clone, Copy, ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum Name {
+    Receivables,
+    Payables,
+    Stock,
+    Sales,
+    Cash,
+    CashFlow,
+    Taxes,
+    TrialBalance,
+    Statement,
+    Documents,
+    Postings,
+}
+
+/// What sales are grouped by.
+#[derive(Clone, Copy, ValueEnum)]
+enum Grouping {
+    Counterparty,
+    Manager,
+    Item,
+    Day,
+    Month,
+    Warehouse,
+}
+
+#[derive(Args, Clone)]
+struct Question {
+    /// The report.
+    report: Name,
+    #[command(flatten)]
+    company: Company,
+    /// Day the report is for (its end); the last generated day by default.
+    #[arg(long)]
+    date: Option<NaiveDate>,
+    /// First day of the period; the first of the month of `--to` by default.
+    #[arg(long)]
+    from: Option<NaiveDate>,
+    /// Last day of the period; the last generated day by default.
+    #[arg(long)]
+    to: Option<NaiveDate>,
+    /// What sales are grouped by.
+    #[arg(long, default_value = "counterparty")]
+    by: Grouping,
+    /// Part of an organisation's name.
+    #[arg(long)]
+    organization: Option<String>,
+    /// Part of a warehouse's name.
+    #[arg(long)]
+    warehouse: Option<String>,
+    /// Part of an item's name.
+    #[arg(long)]
+    item: Option<String>,
+    /// Part of a counterparty's name.
+    #[arg(long)]
+    counterparty: Option<String>,
+    /// Code the accounts begin with.
+    #[arg(long, default_value = "")]
+    account: String,
+    /// Number of a document.
+    #[arg(long)]
+    number: Option<String>,
+    /// Only documents that are not posted.
+    #[arg(long)]
+    unposted: bool,
+    /// How many of the last documents.
+    #[arg(long, default_value_t = 20)]
+    last: usize,
+}
+
+impl Question {
+    fn answer(&self, base: &Base) -> anyhow::Result<Report> {
+        let yesterday = self
+            .company
+            .options()
+            .until
+            .pred_opt()
+            .context("no day before --until")?;
+        let date = self.date.unwrap_or(yesterday);
+        let to = self.to.unwrap_or(yesterday);
+        let from = self.from.or_else(|| to.with_day(1)).unwrap_or(to);
+        let scope = match &self.organization {
+            None => Scope::ALL,
+            Some(name) => {
+                Scope::organization(base, name).with_context(|| format!("no organisation is named {name}"))?
+            }
+        };
+        Ok(match self.report {
+            Name::Receivables => truth::receivables(base, scope, date),
+            Name::Payables => truth::payables(base, scope, date),
+            Name::Stock => truth::stock(base, scope, date, self.warehouse.as_deref(), self.item.as_deref()),
+            Name::Sales => truth::sales(base, scope, from, to, self.by.into()),
+            Name::Cash => truth::cash(base, scope, date),
+            Name::CashFlow => truth::cash_flow(base, scope, from, to),
+            Name::Taxes => truth::taxes(base, scope, from, to),
+            Name::TrialBalance => truth::trial_balance(base, scope, from, to, &self.account),
+            Name::Statement => {
+                let name = self.counterparty.as_deref().context("--counterparty is needed")?;
+                truth::statement(base, scope, name, from, to)
+            }
+            Name::Documents if self.unposted => truth::documents(base),
+            Name::Documents => truth::last_documents(base, self.last),
+            Name::Postings => truth::postings(base, self.number.as_deref().context("--number is needed")?),
+        })
+    }
+}
+
+impl From<Grouping> for By {
+    fn from(grouping: Grouping) -> Self {
+        match grouping {
+            Grouping::Counterparty => Self::Counterparty,
+            Grouping::Manager => Self::Manager,
+            Grouping::Item => Self::Item,
+            Grouping::Day => Self::Day,
+            Grouping::Month => Self::Month,
+            Grouping::Warehouse => Self::Warehouse,
+        }
+    }
+}
+
+fn main() -> anyhow::Result<()> {
+    let command = Command::parse();
+    match command.what.unwrap_or(What::Serve(command.serve)) {
+        What::Serve(settings) => run(settings),
+        What::Summary(company) => {
+            let summary = Base::generate(&company.options()).summary();
+            println!("{}", serde_json::to_string_pretty(&summary)?);
+            Ok(())
+        }
+        What::Truth(question) => {
+            let base = Base::generate(&question.company.options());
+            println!("{}", serde_json::to_string_pretty(&question.answer(&base)?)?);
+            Ok(())
+        }
+    }
+}
+
+#[tokio::main]
+async fn run(settings: Serve) -> anyhow::Result<()> {
+    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
+    let base = Arc::new(Base::generate(&settings.company.options()));
+    let listener = TcpListener::bind(settings.listen)
+        .await
+        .with_context(|| format!("listening on {}", settings.listen))?;
+    let address = listener.local_addr().context("reading the address")?;
+    let faults = Faults {
+        latency_ms: settings.latency_ms,
+        ..Faults::default()
+    };
+    let options = ServerOptions {
+        user: settings.user,
+        password: settings.password,
+        faults,
+    };
+    println!("http://{address}{BASE_PATH}/odata/standard.odata/");
+    let mut terminated = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
+    let stop = async move {
+        tokio::select! {
+            _ = terminated.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+    };
+    onec_demo::serve(listener, base, options, stop)
+        .await
+        .context("serving")
+}

@@ -1,0 +1,11 @@
+//! Tests of the demo server from outside.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on should fail"
+)]
+
+mod agreement;
+mod client;
+mod protocol;
+mod server;

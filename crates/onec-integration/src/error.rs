@@ -1,0 +1,185 @@
+//! Errors in words of the domain, and what clients see of them.
+
+use common::Text;
+use common::contract::onec::ReportId;
+use common::db::StoreError;
+use common::http::Problem;
+use http::StatusCode;
+use uuid::Uuid;
+
+use crate::infobase::InfobaseError;
+
+/// Why a request was not answered.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// Our database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// 1C or the settings of an infobase.
+    #[error(transparent)]
+    Infobase(#[from] InfobaseError),
+    /// There is no such infobase.
+    #[error("the infobase does not exist")]
+    InfobaseNotFound,
+    /// No infobase is connected.
+    #[error("no infobase is connected")]
+    NoInfobase,
+    /// An infobase with that address exists.
+    #[error("an infobase with that address exists")]
+    InfobaseExists,
+    /// The company does not exist or is not the caller's: both look the same.
+    #[error("the company does not exist for the caller")]
+    CompanyNotFound,
+    /// An id among the parameters names nothing.
+    #[error("the object of parameter `{0}` does not exist")]
+    SubjectNotFound(&'static str),
+    /// There is no such report.
+    #[error("the report does not exist")]
+    ReportNotFound,
+    /// The report cannot be computed by 1C.
+    #[error("the report `{0}` cannot be computed live")]
+    LiveNotSupported(ReportId),
+    /// The first synchronisation has not ended.
+    #[error("the infobase is not synchronised yet")]
+    NotSynchronised,
+    /// There is no such job.
+    #[error("the job does not exist")]
+    JobNotFound,
+    /// A job is at work for the infobase.
+    #[error("the job {0} is at work already")]
+    SyncRunning(Uuid),
+    /// A password could not be encrypted.
+    #[error("a password could not be encrypted")]
+    Encryption,
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        let simple =
+            |status, code, ru: &'static str, en: &'static str| Self::new(status, code, Text::new(ru, en));
+        match error {
+            Error::Store(error) | Error::Infobase(InfobaseError::Store(error)) => error.into(),
+            Error::Infobase(InfobaseError::Unknown) | Error::InfobaseNotFound => simple(
+                StatusCode::NOT_FOUND,
+                "onec.infobase_not_found",
+                "Информационная база не найдена",
+                "Infobase not found",
+            ),
+            Error::Infobase(error) => infobase(error),
+            Error::NoInfobase => simple(
+                StatusCode::CONFLICT,
+                "onec.no_infobase",
+                "Ни одна информационная база не подключена",
+                "No infobase is connected",
+            ),
+            Error::InfobaseExists => simple(
+                StatusCode::CONFLICT,
+                "onec.infobase_exists",
+                "Эта информационная база уже подключена",
+                "This infobase is connected already",
+            ),
+            Error::CompanyNotFound => simple(
+                StatusCode::NOT_FOUND,
+                "onec.company_not_found",
+                "Организация не найдена",
+                "Company not found",
+            ),
+            Error::SubjectNotFound(parameter) => simple(
+                StatusCode::NOT_FOUND,
+                "onec.object_not_found",
+                "Объект не найден",
+                "Object not found",
+            )
+            .detail(Text::new(
+                format!("Параметр {parameter} не указывает ни на один объект этой базы."),
+                format!("The parameter {parameter} names no object of this infobase."),
+            )),
+            Error::ReportNotFound => simple(
+                StatusCode::NOT_FOUND,
+                "onec.report_not_found",
+                "Такого отчёта нет",
+                "There is no such report",
+            ),
+            Error::LiveNotSupported(report) => simple(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "onec.live_not_supported",
+                "Этот отчёт строится только по копии данных",
+                "This report is computed from the copy only",
+            )
+            .detail(Text::new(
+                format!("Отчёт {report} не поддерживает source=live."),
+                format!("The report {report} does not support source=live."),
+            )),
+            Error::NotSynchronised => simple(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "onec.not_synchronised",
+                "Данные 1С ещё не загружены",
+                "The data of 1C is not loaded yet",
+            )
+            .detail(Text::new(
+                "Первая синхронизация ещё не завершена.",
+                "The first synchronisation has not ended.",
+            ))
+            .retry_after(5),
+            Error::JobNotFound => simple(
+                StatusCode::NOT_FOUND,
+                "onec.job_not_found",
+                "Задание не найдено",
+                "Job not found",
+            ),
+            Error::SyncRunning(job) => simple(
+                StatusCode::CONFLICT,
+                "onec.sync_running",
+                "Синхронизация уже идёт",
+                "A synchronisation is at work already",
+            )
+            .extension("job_id", job.to_string())
+            .extension("status_url", format!("/sync/jobs/{job}")),
+            Error::Encryption => Self::internal(Error::Encryption),
+        }
+    }
+}
+
+/// What is wrong with the infobase, for people who may have to set it right.
+fn infobase(error: InfobaseError) -> Problem {
+    let code = error.code();
+    let (ru, en) = match code {
+        "onec.infobase_unreachable" => (
+            "1С не отвечает: проверьте, что сервер и веб-публикация базы работают.",
+            "1C does not answer: check that the server and the publication of the base work.",
+        ),
+        "onec.credentials_refused" => (
+            "1С отклонила имя или пароль, либо у пользователя нет права на OData.",
+            "1C refused the name or the password, or the user may not use OData.",
+        ),
+        "onec.access_denied" => (
+            "У пользователя 1С нет прав на часть данных.",
+            "The 1C user has no rights for a part of the data.",
+        ),
+        "onec.no_licence" => ("В 1С нет свободной лицензии.", "1C has no free licence."),
+        "onec.infobase_locked" => (
+            "Вход в базу 1С временно запрещён.",
+            "Sessions of the 1C base are forbidden for now.",
+        ),
+        "onec.not_published" | "onec.nothing_published" => (
+            "Нужные объекты не включены в состав интерфейса OData.",
+            "The objects needed are not in the composition of the OData interface.",
+        ),
+        "onec.unknown_configuration" => (
+            "Эта конфигурация 1С пока не поддерживается.",
+            "This configuration of 1C is not supported yet.",
+        ),
+        _ => (
+            "1С ответила не так, как ожидалось.",
+            "1C answered in an unexpected way.",
+        ),
+    };
+    Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        code,
+        Text::new("1С недоступна", "1C is not available"),
+    )
+    .detail(Text::new(ru, en))
+    .retry_after(5)
+    .source(error)
+}

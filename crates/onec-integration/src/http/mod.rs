@@ -1,0 +1,55 @@
+//! Requests and answers.
+
+pub(crate) mod companies;
+pub(crate) mod infobases;
+pub(crate) mod reports;
+pub(crate) mod search;
+pub(crate) mod sync;
+
+use common::Locale;
+use common::auth::Identity;
+use common::contract::events::{AUDIT_RECORDED, AuditEvent, Outcome};
+use common::db::StoreError;
+use common::events::{Event, Stream, outbox};
+use common::http::ClientIp;
+use common::telemetry::RequestContext;
+use serde_json::Value;
+use sqlx::PgConnection;
+
+use crate::state::AppState;
+use crate::store::SCHEMA;
+
+/// Language of the request.
+fn locale() -> Locale {
+    RequestContext::current()
+        .map(|context| context.locale)
+        .unwrap_or_default()
+}
+
+/// Who did it, from where.
+struct Caller<'a> {
+    identity: &'a Identity,
+    ip: ClientIp,
+}
+
+/// Records what a caller did, within the transaction of the doing.
+async fn audit(
+    connection: &mut PgConnection,
+    state: &AppState,
+    caller: &Caller<'_>,
+    action: &str,
+    target: String,
+    details: Value,
+) -> Result<(), StoreError> {
+    let data = AuditEvent {
+        action: action.to_owned(),
+        outcome: Outcome::Success,
+        target: Some(target.clone()),
+        ip: Some(caller.ip.0.to_string()),
+        details,
+    };
+    let event = Event::new(crate::DEFINITION.name, AUDIT_RECORDED, &state.clock, &data)
+        .subject(target)
+        .actor(caller.identity);
+    outbox::append(connection, &SCHEMA, Stream::Audit, &event).await
+}

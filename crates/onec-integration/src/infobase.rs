@@ -1,0 +1,244 @@
+//! Infobases as things to talk to: address, zone, client and plan of reading.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
+use chrono_tz::Tz;
+use common::db::{StoreError, StoreResult};
+use sqlx::PgPool;
+use tokio::sync::{Mutex, RwLock};
+use url::Url;
+use uuid::Uuid;
+
+use crate::odata::{Client, Credentials, OdataError};
+use crate::profile::{self, Plan};
+use crate::store;
+use crate::vault::{Undecryptable, Vault};
+
+/// Where the platform publishes OData under a base.
+const SERVICE: &str = "odata/standard.odata/";
+/// How long a plan is used before the metadata are read again.
+const PLAN_LIFETIME: Duration = Duration::from_secs(24 * 3600);
+
+/// Why an infobase could not be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum InfobaseError {
+    /// There is no such infobase.
+    #[error("the infobase does not exist")]
+    Unknown,
+    /// Its password cannot be read.
+    #[error(transparent)]
+    Password(#[from] Undecryptable),
+    /// What is stored of it is not usable.
+    #[error("the stored settings of the infobase are not usable")]
+    Settings,
+    /// No profile fits what it publishes.
+    #[error("no profile fits what the infobase publishes")]
+    UnknownConfiguration,
+    /// It publishes nothing.
+    #[error("the infobase publishes none of the sets of any profile")]
+    NothingPublished,
+    /// 1C did not answer as hoped.
+    #[error("calling 1C failed")]
+    Odata(#[from] OdataError),
+    /// Our database did not.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl InfobaseError {
+    /// The stable code.
+    pub(crate) fn code(&self) -> &'static str {
+        match self {
+            Self::Unknown => "onec.infobase_not_found",
+            Self::Password(_) => "onec.password_unreadable",
+            Self::Settings => "onec.settings_invalid",
+            Self::UnknownConfiguration => "onec.unknown_configuration",
+            Self::NothingPublished => "onec.nothing_published",
+            Self::Odata(error) => error.code(),
+            Self::Store(_) => "dependency.unavailable",
+        }
+    }
+}
+
+/// The root of the OData service for an address that may be the base's own.
+pub(crate) fn service_root(address: &Url) -> Option<Url> {
+    if !matches!(address.scheme(), "http" | "https") || address.host_str().is_none() {
+        return None;
+    }
+    let mut root = address.clone();
+    root.set_query(None);
+    root.set_fragment(None);
+    let path = root.path().trim_end_matches('/').to_owned();
+    let path = if path.ends_with("/odata/standard.odata") {
+        format!("{path}/")
+    } else {
+        format!("{path}/{SERVICE}")
+    };
+    root.set_path(&path);
+    Some(root)
+}
+
+/// Days and moments of an infobase.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Zone(Tz);
+
+impl Zone {
+    /// The zone with that name of the IANA database.
+    pub(crate) fn parse(name: &str) -> Option<Self> {
+        name.parse().ok().map(Self)
+    }
+
+    /// The wall clock there.
+    pub(crate) fn local(self, at: DateTime<Utc>) -> NaiveDateTime {
+        at.with_timezone(&self.0).naive_local()
+    }
+
+    /// The day there.
+    pub(crate) fn today(self, at: DateTime<Utc>) -> NaiveDate {
+        self.local(at).date()
+    }
+}
+
+/// An infobase that can be called.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) client: Client,
+    pub(crate) zone: Zone,
+    plan: Mutex<Option<(Instant, Arc<Plan>)>>,
+    /// What the client was made of.
+    settings: (String, String, Vec<u8>),
+}
+
+impl Connection {
+    /// How the infobase is read; from the metadata, which are asked for once a day.
+    pub(crate) async fn plan(&self) -> Result<Arc<Plan>, InfobaseError> {
+        let mut cached = self.plan.lock().await;
+        if let Some((read_at, plan)) = &*cached
+            && read_at.elapsed() < PLAN_LIFETIME
+        {
+            return Ok(plan.clone());
+        }
+        let metadata = self.client.metadata(&profile::wanted_sets()).await?;
+        if metadata.is_empty() {
+            return Err(InfobaseError::NothingPublished);
+        }
+        let profile = profile::choose(&metadata).ok_or(InfobaseError::UnknownConfiguration)?;
+        let plan = Arc::new(Plan::new(profile, &metadata));
+        *cached = Some((Instant::now(), plan.clone()));
+        Ok(plan)
+    }
+
+    /// The plan, when it is known already.
+    pub(crate) async fn known_plan(&self) -> Option<Arc<Plan>> {
+        self.plan.lock().await.as_ref().map(|(_, plan)| plan.clone())
+    }
+
+    /// Forgets the plan: the composition of the interface has changed.
+    pub(crate) async fn forget_plan(&self) {
+        *self.plan.lock().await = None;
+    }
+}
+
+/// The connections of this process. One client per infobase, so that its limits hold.
+#[derive(Debug)]
+pub(crate) struct Connections {
+    pool: PgPool,
+    vault: Vault,
+    open: RwLock<HashMap<Uuid, Arc<Connection>>>,
+}
+
+impl Connections {
+    /// No connections yet.
+    pub(crate) fn new(pool: PgPool, vault: Vault) -> Self {
+        Self {
+            pool,
+            vault,
+            open: RwLock::default(),
+        }
+    }
+
+    /// Encrypts the password of an infobase.
+    pub(crate) fn vault(&self) -> &Vault {
+        &self.vault
+    }
+
+    /// The connection of an infobase.
+    pub(crate) async fn get(&self, id: Uuid) -> Result<Arc<Connection>, InfobaseError> {
+        let mut connection = self.pool.acquire().await.store("acquire")?;
+        let stored = store::infobases::get(&mut connection, id).await?;
+        drop(connection);
+        let stored = stored.ok_or(InfobaseError::Unknown)?;
+        self.of(&stored).await
+    }
+
+    /// The connection of an infobase that was read already.
+    pub(crate) async fn of(
+        &self,
+        stored: &store::infobases::Infobase,
+    ) -> Result<Arc<Connection>, InfobaseError> {
+        let settings = (
+            format!("{}\n{}", stored.base_url, stored.time_zone),
+            stored.username.clone(),
+            stored.password.clone(),
+        );
+        if let Some(found) = self.open.read().await.get(&stored.id)
+            && found.settings == settings
+        {
+            return Ok(found.clone());
+        }
+        let root: Url = stored.base_url.parse().map_err(|_| InfobaseError::Settings)?;
+        let zone = Zone::parse(&stored.time_zone).ok_or(InfobaseError::Settings)?;
+        let credentials = Credentials {
+            username: stored.username.clone(),
+            password: self.vault.open(stored.id, &stored.password)?,
+        };
+        let client = Client::new(root, credentials).map_err(OdataError::Unreachable)?;
+        let connection = Arc::new(Connection {
+            client,
+            zone,
+            plan: Mutex::default(),
+            settings,
+        });
+        self.open.write().await.insert(stored.id, connection.clone());
+        Ok(connection)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_service_is_found_under_the_base() {
+        for (address, root) in [
+            ("http://1c/base", Some("http://1c/base/odata/standard.odata/")),
+            ("http://1c/base/", Some("http://1c/base/odata/standard.odata/")),
+            (
+                "https://1c/base/odata/standard.odata",
+                Some("https://1c/base/odata/standard.odata/"),
+            ),
+            (
+                "http://1c/odata/standard.odata/?x=1#y",
+                Some("http://1c/odata/standard.odata/"),
+            ),
+            ("ftp://1c/base", None),
+        ] {
+            let found = service_root(&address.parse().unwrap());
+            assert_eq!(found.as_ref().map(Url::as_str), root, "{address}");
+        }
+    }
+
+    #[test]
+    fn days_are_those_of_the_infobase() {
+        let at = DateTime::parse_from_rfc3339("2026-10-31T21:30:00Z")
+            .unwrap()
+            .to_utc();
+        let day = |zone: &str| Zone::parse(zone).unwrap().today(at).to_string();
+        assert_eq!(day("Europe/Moscow"), "2026-11-01");
+        assert_eq!(day("Europe/Kaliningrad"), "2026-10-31");
+        assert!(Zone::parse("Moscow").is_none());
+    }
+}

@@ -1,0 +1,85 @@
+//! Sees whether idle infobases answer, so that answers can tell how far their copy may be trusted,
+//! and so that synchronisation goes on by itself when 1C is back.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use common::db::{StoreError, StoreResult};
+use common::telemetry::Chain;
+use tokio_util::sync::CancellationToken;
+
+use crate::infobase::InfobaseError;
+use crate::odata::{OdataError, Query};
+use crate::state::AppState;
+use crate::store::infobases::{self, Infobase};
+
+/// Between probes of an infobase that refused the login: repeated attempts lock a user out.
+const AFTER_REFUSAL: TimeDelta = TimeDelta::seconds(60);
+
+pub(super) async fn run(state: AppState, interval: Duration, shutdown: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = tokio::time::sleep(interval) => {}
+        }
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            probed = probe_all(&state, interval) => if let Err(error) = probed {
+                tracing::warn!(error = %Chain(&error), "infobases cannot be probed");
+            }
+        }
+    }
+}
+
+async fn probe_all(state: &AppState, interval: Duration) -> Result<(), StoreError> {
+    let mut connection = state.pool.acquire().await.store("acquire")?;
+    let infobases = infobases::list(&mut connection).await?;
+    drop(connection);
+    let interval = TimeDelta::from_std(interval).unwrap_or(TimeDelta::MAX);
+    let now = state.clock.now();
+    let idle = infobases.iter().filter(|infobase| {
+        let pause = match infobase.error_code.as_deref() {
+            Some("onec.credentials_refused") => interval.max(AFTER_REFUSAL),
+            _ => interval / 2,
+        };
+        infobase.attempted_at.is_some_and(|at| now - at >= pause)
+    });
+    let probes = idle.map(|infobase| probe(state, infobase));
+    for probed in futures_util::future::join_all(probes).await {
+        probed?;
+    }
+    Ok(())
+}
+
+async fn probe(state: &AppState, infobase: &Infobase) -> Result<(), StoreError> {
+    let outcome = ask(state, infobase).await;
+    note(state, infobase.id, outcome.as_ref().err()).await
+}
+
+async fn ask(state: &AppState, infobase: &Infobase) -> Result<(), InfobaseError> {
+    let connection = state.connections.of(infobase).await?;
+    match connection.known_plan().await {
+        Some(plan) => Ok(connection.client.probe(&Query::set(plan.probe_set())).await?),
+        // Nothing was read yet by this process; the metadata are needed anyway.
+        None => connection.plan().await.map(drop),
+    }
+}
+
+/// Notes the outcome of a call of 1C.
+pub(crate) async fn note(
+    state: &AppState,
+    infobase: uuid::Uuid,
+    error: Option<&InfobaseError>,
+) -> Result<(), StoreError> {
+    let reachable = match error {
+        None => true,
+        Some(InfobaseError::Odata(error)) => OdataError::has_answered(error),
+        // Nothing was learnt about 1C.
+        Some(InfobaseError::Store(_)) => return Ok(()),
+        Some(InfobaseError::UnknownConfiguration | InfobaseError::NothingPublished) => true,
+        Some(InfobaseError::Unknown | InfobaseError::Password(_) | InfobaseError::Settings) => false,
+    };
+    let mut connection = state.pool.acquire().await.store("acquire")?;
+    let code = error.map(InfobaseError::code);
+    infobases::note_attempt(&mut connection, infobase, state.clock.now(), reachable, code).await
+}

@@ -1,0 +1,350 @@
+//! What a report is about: the infobase, the companies that the caller may see, and the objects
+//! that the parameters name.
+
+use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveDateTime, NaiveTime, Utc};
+use common::Text;
+use common::auth::Identity;
+use common::clock::Clock;
+use common::contract::onec::{DataSource, GroupBy, ReportId, ReportQuery};
+use common::db::{StoreError, StoreResult};
+use common::http::{Problem, Violations};
+use serde_json::{Map, Value};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::error::Error;
+use crate::infobase::{InfobaseError, Zone};
+use crate::profile::{self, Profile};
+use crate::store::infobases::{self, Infobase};
+
+/// Rows when the caller does not say how many.
+const DEFAULT_ROWS: u32 = 50;
+
+/// Everything that a report's SQL needs.
+#[derive(Debug)]
+pub(crate) struct Scope {
+    pub(crate) infobase: Infobase,
+    pub(crate) profile: &'static Profile,
+    /// The parameters with defaults filled in.
+    pub(crate) query: ReportQuery,
+    /// References of the companies; `None` for all.
+    pub(crate) companies: Option<Vec<Uuid>>,
+    /// References of one counterparty, or of those in a folder.
+    pub(crate) counterparties: Option<Vec<Uuid>>,
+    /// References of one item, or of those in a group.
+    pub(crate) items: Option<Vec<Uuid>>,
+    /// References of one warehouse, or of those in a group.
+    pub(crate) warehouses: Option<Vec<Uuid>>,
+    /// Reference of one manager.
+    pub(crate) manager: Option<Uuid>,
+    /// The parameters with names, for people.
+    pub(crate) filter: Map<String, Value>,
+    /// The moment that the data is of.
+    pub(crate) as_of: DateTime<Utc>,
+    /// The wall clock of the infobase.
+    today: NaiveDate,
+}
+
+/// The infobase named, or the only one.
+pub(crate) async fn choose_infobase(
+    connection: &mut PgConnection,
+    id: Option<Uuid>,
+    pointer: &str,
+) -> Result<Infobase, Problem> {
+    if let Some(id) = id {
+        return Ok(infobases::get(connection, id)
+            .await?
+            .ok_or(Error::InfobaseNotFound)?);
+    }
+    let mut all = infobases::list(connection).await?;
+    match all.len() {
+        0 => Err(Error::NoInfobase.into()),
+        1 => Ok(all.remove(0)),
+        _ => {
+            let mut violations = Violations::new();
+            violations.add(
+                pointer,
+                Text::new(
+                    "Подключено несколько информационных баз: укажите одну.",
+                    "Several infobases are connected: name one.",
+                ),
+            );
+            violations.finish()?;
+            Err(Error::NoInfobase.into())
+        }
+    }
+}
+
+impl Scope {
+    /// Resolves the parameters of a report for a caller.
+    pub(crate) async fn resolve(
+        connection: &mut PgConnection,
+        clock: &Clock,
+        identity: &Identity,
+        report: ReportId,
+        mut query: ReportQuery,
+    ) -> Result<Self, Problem> {
+        let infobase = match (query.infobase, query.company) {
+            // A company tells its infobase.
+            (None, Some(company)) => {
+                let of_company = company_infobase(connection, company).await?;
+                choose_infobase(connection, of_company, "?infobase").await?
+            }
+            (infobase, _) => choose_infobase(connection, infobase, "?infobase").await?,
+        };
+        query.infobase = Some(infobase.id);
+        let mut filter = Map::new();
+        let companies = companies(connection, identity, &infobase, query.company, &mut filter).await?;
+        let as_of = infobase.as_of.ok_or(Error::NotSynchronised)?;
+        let profile = infobase
+            .profile
+            .as_deref()
+            .and_then(profile::by_id)
+            .ok_or(Error::NotSynchronised)?;
+        let zone = Zone::parse(&infobase.time_zone).ok_or(Error::Infobase(InfobaseError::Settings))?;
+        let now = clock.now();
+        let today = zone.today(now);
+        fill_defaults(report, &mut query, today, &mut filter);
+        let id = infobase.id;
+        let subject = |value: Option<Uuid>, table: Subject| (value, table);
+        let mut lists = [None, None, None];
+        for (list, (value, table)) in lists.iter_mut().zip([
+            subject(query.counterparty, Subject::Counterparty),
+            subject(query.item, Subject::Item),
+            subject(query.warehouse, Subject::Warehouse),
+        ]) {
+            if let Some(value) = value {
+                *list = Some(below(connection, id, value, table, &mut filter).await?);
+            }
+        }
+        let manager = match query.manager {
+            Some(value) => below(connection, id, value, Subject::Manager, &mut filter)
+                .await?
+                .into_iter()
+                .next(),
+            None => None,
+        };
+        let [counterparties, items, warehouses] = lists;
+        let live = query.source == Some(DataSource::Live);
+        Ok(Self {
+            profile,
+            companies,
+            counterparties,
+            items,
+            warehouses,
+            manager,
+            filter,
+            as_of: if live { now } else { as_of },
+            infobase,
+            query,
+            today,
+        })
+    }
+
+    /// The first moment after the day that balances are of.
+    pub(crate) fn before(&self) -> NaiveDateTime {
+        next_day(self.date())
+    }
+
+    /// The day that balances are of.
+    pub(crate) fn date(&self) -> NaiveDate {
+        self.query.date.unwrap_or(self.today)
+    }
+
+    /// First moment of the period.
+    pub(crate) fn since(&self) -> NaiveDateTime {
+        self.query
+            .from
+            .unwrap_or(NaiveDate::MIN)
+            .max(earliest())
+            .and_time(NaiveTime::MIN)
+    }
+
+    /// First moment after the period.
+    pub(crate) fn until(&self) -> NaiveDateTime {
+        next_day(self.query.to.unwrap_or(self.today))
+    }
+
+    /// Rows at most.
+    pub(crate) fn limit(&self) -> i64 {
+        i64::from(self.query.limit.unwrap_or(DEFAULT_ROWS))
+    }
+}
+
+/// The first day that 1C knows.
+fn earliest() -> NaiveDate {
+    NaiveDate::from_ymd_opt(1, 1, 1).unwrap_or_default()
+}
+
+fn next_day(day: NaiveDate) -> NaiveDateTime {
+    day.checked_add_days(Days::new(1))
+        .unwrap_or(day)
+        .and_time(NaiveTime::MIN)
+}
+
+/// Days, rows and grouping that the caller did not name, as the report takes them.
+fn fill_defaults(
+    report: ReportId,
+    query: &mut ReportQuery,
+    today: NaiveDate,
+    filter: &mut Map<String, Value>,
+) {
+    match report {
+        ReportId::Receivables | ReportId::Payables | ReportId::Stock | ReportId::Cash => {
+            query.date = query.date.or(Some(today));
+        }
+        ReportId::Sales
+        | ReportId::CashFlow
+        | ReportId::Taxes
+        | ReportId::TrialBalance
+        | ReportId::Statement => {
+            let to = query
+                .to
+                .unwrap_or_else(|| query.from.map_or(today, |from| from.max(today)));
+            query.to = Some(to);
+            query.from = query.from.or_else(|| to.with_day(1));
+        }
+        ReportId::CounterpartyCard | ReportId::Documents | ReportId::Postings => {}
+    }
+    if report == ReportId::Sales {
+        query.group_by = query.group_by.or(Some(GroupBy::Counterparty));
+    }
+    query.limit = query.limit.or(Some(DEFAULT_ROWS));
+    query.source = query.source.or(Some(DataSource::Mirror));
+    let shown = serde_json::to_value(&*query).unwrap_or_default();
+    for name in [
+        "date", "from", "to", "group_by", "account", "number", "unposted", "overdue",
+    ] {
+        if let Some(value) = shown.get(name) {
+            filter.insert(name.to_owned(), value.clone());
+        }
+    }
+}
+
+async fn company_infobase(connection: &mut PgConnection, company: Uuid) -> Result<Option<Uuid>, StoreError> {
+    sqlx::query_scalar!("select infobase_id from onec.companies where id = $1", company)
+        .fetch_optional(connection)
+        .await
+        .store("company_infobase")
+}
+
+/// The references of the companies that the caller may see and asks for.
+async fn companies(
+    connection: &mut PgConnection,
+    identity: &Identity,
+    infobase: &Infobase,
+    asked: Option<Uuid>,
+    filter: &mut Map<String, Value>,
+) -> Result<Option<Vec<Uuid>>, Problem> {
+    let restriction = identity.companies.restriction();
+    if asked.is_none() && restriction.is_none() {
+        return Ok(None);
+    }
+    let found = sqlx::query!(
+        r#"select ref as "reference", name from onec.companies
+         where infobase_id = $1 and ($2::uuid is null or id = $2) and ($3::uuid[] is null or id = any($3))"#,
+        infobase.id,
+        asked,
+        restriction.as_deref(),
+    )
+    .fetch_all(connection)
+    .await
+    .store("companies_of_caller")?;
+    if asked.is_some() {
+        let company = found.first().ok_or(Error::CompanyNotFound)?;
+        filter.insert("company".to_owned(), company.name.clone().into());
+    }
+    Ok(Some(found.into_iter().map(|company| company.reference).collect()))
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Subject {
+    Counterparty,
+    Item,
+    Warehouse,
+    Manager,
+}
+
+/// The references of an object and of all below it, when it is a folder.
+async fn below(
+    connection: &mut PgConnection,
+    infobase: Uuid,
+    id: Uuid,
+    subject: Subject,
+    filter: &mut Map<String, Value>,
+) -> Result<Vec<Uuid>, Problem> {
+    struct Found {
+        reference: Option<Uuid>,
+        name: Option<String>,
+    }
+    let (parameter, found) = match subject {
+        Subject::Counterparty => (
+            "counterparty",
+            sqlx::query_as!(
+                Found,
+                r#"with recursive tree as (
+                       select ref, name, 0 as depth from onec.counterparties where infobase_id = $1 and id = $2
+                       union all
+                       select child.ref, child.name, depth + 1 from onec.counterparties child
+                       join tree on child.parent = tree.ref and child.infobase_id = $1 and depth < 20
+                   ) select ref as "reference", name from tree order by depth"#,
+                infobase,
+                id
+            )
+            .fetch_all(connection)
+            .await,
+        ),
+        Subject::Item => (
+            "item",
+            sqlx::query_as!(
+                Found,
+                r#"with recursive tree as (
+                       select ref, name, 0 as depth from onec.items where infobase_id = $1 and id = $2
+                       union all
+                       select child.ref, child.name, depth + 1 from onec.items child
+                       join tree on child.parent = tree.ref and child.infobase_id = $1 and depth < 20
+                   ) select ref as "reference", name from tree order by depth"#,
+                infobase,
+                id
+            )
+            .fetch_all(connection)
+            .await,
+        ),
+        Subject::Warehouse => (
+            "warehouse",
+            sqlx::query_as!(
+                Found,
+                r#"with recursive tree as (
+                       select ref, name, 0 as depth from onec.warehouses where infobase_id = $1 and id = $2
+                       union all
+                       select child.ref, child.name, depth + 1 from onec.warehouses child
+                       join tree on child.parent = tree.ref and child.infobase_id = $1 and depth < 20
+                   ) select ref as "reference", name from tree order by depth"#,
+                infobase,
+                id
+            )
+            .fetch_all(connection)
+            .await,
+        ),
+        Subject::Manager => (
+            "manager",
+            sqlx::query_as!(
+                Found,
+                r#"select ref as "reference?", name as "name?" from onec.managers where infobase_id = $1 and id = $2"#,
+                infobase,
+                id
+            )
+            .fetch_all(connection)
+            .await,
+        ),
+    };
+    let found = found.store("subject_resolve")?;
+    let Some(first) = found.first() else {
+        return Err(Error::SubjectNotFound(parameter).into());
+    };
+    filter.insert(
+        parameter.to_owned(),
+        first.name.clone().unwrap_or_default().into(),
+    );
+    Ok(found.into_iter().filter_map(|row| row.reference).collect())
+}

@@ -1,0 +1,106 @@
+//! The reconciliation statement (акт сверки) with one counterparty.
+
+use common::Locale;
+use common::contract::onec::ColumnKind::{Date, Money, Text};
+use common::db::{StoreError, StoreResult};
+use rust_decimal::Decimal;
+use sqlx::PgConnection;
+
+use super::documents::presentation;
+use super::scope::Scope;
+use super::table::{Heading, Table, columns, day, money, row};
+
+const HEADINGS: [Heading; 5] = [
+    ("date", Date, "Дата", "Date"),
+    ("document", Text, "Документ", "Document"),
+    ("debit", Money, "Дебет", "Debit"),
+    ("credit", Money, "Кредит", "Credit"),
+    ("balance", Money, "Сальдо", "Balance"),
+];
+
+/// The report: turnovers of the settlement accounts of both sides of the trade by document, in
+/// order of date. Offsets of advances move nothing between us and the counterparty.
+pub(super) async fn run(
+    connection: &mut PgConnection,
+    scope: &Scope,
+    locale: Locale,
+) -> Result<Table, StoreError> {
+    let chart = &scope.profile.chart;
+    let accounts = [chart.receivables.as_slice(), chart.payables.as_slice()].concat();
+    let found = sqlx::query!(
+        r#"with settlement as materialized (
+               select ref from onec.accounts_under($1, $2)
+           ), entries as (
+               select s.recorder, s.period, s.debit, s.credit
+               from onec.ledger_sides s
+               join onec.ledger_entries e
+                 on e.infobase_id = s.infobase_id and e.recorder = s.recorder and e.line = s.line
+               where s.infobase_id = $1 and s.period < $4
+                 and s.account in (select ref from settlement)
+                 and s.counterparty = any($5)
+                 and ($6::uuid[] is null or s.company = any($6))
+                 and not (e.debit_account in (select ref from settlement)
+                          and e.credit_account in (select ref from settlement)
+                          and e.debit_counterparty is not distinct from e.credit_counterparty)
+           )
+           select recorder as "recorder!", min(period) as "period!", sum(debit) as "debit!",
+                  sum(credit) as "credit!", period < $3 as "is_before!",
+                  d.entity as "entity?", d.number as "number?", d.date as "date?"
+           from entries
+           left join onec.documents d on d.infobase_id = $1 and d.ref = entries.recorder
+           group by recorder, period < $3, d.entity, d.number, d.date
+           order by min(period), d.entity, d.number"#,
+        scope.infobase.id,
+        &accounts,
+        scope.since(),
+        scope.until(),
+        scope.counterparties.as_deref().unwrap_or_default(),
+        scope.companies.as_deref(),
+    )
+    .fetch_all(connection)
+    .await
+    .store("report_statement")?;
+    let opening: Decimal = found
+        .iter()
+        .filter(|row| row.is_before)
+        .map(|row| row.debit - row.credit)
+        .sum();
+    let mut balance = opening;
+    let mut rows = Vec::new();
+    let (mut debit, mut credit) = (Decimal::ZERO, Decimal::ZERO);
+    let limit = usize::try_from(scope.limit()).unwrap_or(usize::MAX);
+    let mut row_count = 0_u64;
+    for entry in found.into_iter().filter(|row| !row.is_before) {
+        balance += entry.debit - entry.credit;
+        debit += entry.debit;
+        credit += entry.credit;
+        row_count += 1;
+        if rows.len() < limit {
+            let shown = presentation(
+                scope.profile,
+                locale,
+                entry.entity.as_deref(),
+                entry.number.as_deref(),
+                entry.date.unwrap_or(entry.period),
+            );
+            rows.push(row([
+                ("date", day(Some(entry.period.date()))),
+                ("document", shown.into()),
+                ("debit", money(entry.debit)),
+                ("credit", money(entry.credit)),
+                ("balance", money(balance)),
+            ]));
+        }
+    }
+    Ok(Table {
+        columns: columns(&HEADINGS, locale),
+        rows,
+        totals: row([
+            ("opening", money(opening)),
+            ("debit", money(debit)),
+            ("credit", money(credit)),
+            ("closing", money(balance)),
+        ]),
+        row_count,
+    })
+}

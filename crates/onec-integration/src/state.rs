@@ -1,0 +1,42 @@
+//! What handlers and jobs share.
+
+use std::sync::Arc;
+
+use common::BoxError;
+use common::clock::Clock;
+use common::service::Context;
+use sqlx::PgPool;
+use tokio::sync::Notify;
+
+use crate::config::Config;
+use crate::infobase::Connections;
+use crate::vault::Vault;
+
+/// State of the service. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct AppState {
+    pub(crate) pool: PgPool,
+    pub(crate) clock: Clock,
+    pub(crate) connections: Arc<Connections>,
+    /// Rings when a job was queued.
+    pub(crate) queued: Arc<Notify>,
+    /// Name of this replica, the same after a restart.
+    pub(crate) instance: Arc<str>,
+}
+
+impl AppState {
+    /// State over a database.
+    ///
+    /// # Errors
+    /// When no key can be derived.
+    pub fn new(config: &Config, pool: PgPool, context: &Context) -> Result<Self, BoxError> {
+        let vault = Vault::new(&config.encryption_key).map_err(|_| "no key can be derived")?;
+        Ok(Self {
+            connections: Arc::new(Connections::new(pool.clone(), vault)),
+            pool,
+            clock: context.clock.clone(),
+            queued: Arc::new(Notify::new()),
+            instance: context.instance.as_str().into(),
+        })
+    }
+}

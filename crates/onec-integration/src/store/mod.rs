@@ -1,0 +1,18 @@
+//! SQL: plain functions over a connection, by what they are about. Callers own transactions.
+
+pub(crate) mod documents;
+pub(crate) mod infobases;
+pub(crate) mod jobs;
+pub(crate) mod ledger;
+pub(crate) mod mirror;
+pub(crate) mod search;
+
+use sqlx::migrate::Migrator;
+
+static MIGRATOR: Migrator = sqlx::migrate!("../../migrations/onec");
+
+/// The schema of this service.
+pub static SCHEMA: common::db::Schema = common::db::Schema {
+    name: "onec",
+    migrator: &MIGRATOR,
+};

@@ -1,0 +1,169 @@
+//! Looking up by name.
+
+use common::contract::onec::{Match, SubjectKind};
+use common::db::{StoreError, StoreResult};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::http::companies::Company;
+
+/// Companies by name, after a position; those in `restriction`, or all.
+pub(crate) async fn companies(
+    connection: &mut PgConnection,
+    restriction: Option<&[Uuid]>,
+    after: Option<(String, Uuid)>,
+    limit: i64,
+) -> Result<Vec<Company>, StoreError> {
+    let (name, id) = after.unzip();
+    sqlx::query_as!(
+        Company,
+        r#"select id, infobase_id, ref as "reference", name, full_name, inn, kpp, ogrn from onec.companies
+           where not deleted and ($1::uuid[] is null or id = any($1))
+             and ($2::text is null or (name, id) > ($2, $3))
+           order by name, id limit $4"#,
+        restriction,
+        name,
+        id,
+        limit,
+    )
+    .fetch_all(connection)
+    .await
+    .store("company_list")
+}
+
+/// What is looked for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    pub(crate) infobase: Option<Uuid>,
+    /// As it was typed, for codes.
+    pub(crate) text: &'a str,
+    /// In the form of search names.
+    pub(crate) plain: &'a str,
+    pub(crate) limit: i64,
+}
+
+struct Found {
+    id: Uuid,
+    name: String,
+    code: Option<String>,
+    score: f32,
+}
+
+/// Least likeness of a result.
+const LEAST_SCORE: f32 = 0.3;
+
+/// Subjects of a kind, the likeliest first. A code that is typed whole is a sure hit. The words
+/// asked for may be a part of the name, so the greater of both likenesses counts, and of equal
+/// ones the shorter name, which has less besides.
+pub(crate) async fn subjects(
+    connection: &mut PgConnection,
+    kind: SubjectKind,
+    asked: &Asked<'_>,
+    restriction: Option<&[Uuid]>,
+) -> Result<Vec<Match>, StoreError> {
+    let found = match kind {
+        SubjectKind::Counterparty => sqlx::query_as!(
+            Found,
+            r#"select id as "id!", name as "name!", code, score as "score!" from (
+                   select id, name, nullif(inn, '') as code, not is_folder as leaf,
+                          case when inn = $2 and $2 <> '' then 1::real else
+                            greatest(similarity(search_name, $3), 0.98 * word_similarity($3, search_name),
+                                     case when search_name = $3 then 1 else 0 end)::real end as score
+                   from onec.counterparties
+                   where not deleted and ($1::uuid is null or infobase_id = $1)) found
+               where score >= $4 order by score desc, leaf desc, length(name), name limit $5"#,
+            asked.infobase,
+            asked.text,
+            asked.plain,
+            LEAST_SCORE,
+            asked.limit,
+        )
+        .fetch_all(connection)
+        .await
+        .store("search_counterparties")?,
+        SubjectKind::Item => sqlx::query_as!(
+            Found,
+            r#"select id as "id!", name as "name!", code, score as "score!" from (
+                   select id, name, nullif(article, '') as code,
+                          case when article = $2 and $2 <> '' then 1::real else
+                            greatest(similarity(search_name, $3), 0.98 * word_similarity($3, search_name),
+                                     case when search_name = $3 then 1 else 0 end)::real end as score
+                   from onec.items
+                   where not deleted and ($1::uuid is null or infobase_id = $1)) found
+               where score >= $4 order by score desc, length(name), name limit $5"#,
+            asked.infobase,
+            asked.text,
+            asked.plain,
+            LEAST_SCORE,
+            asked.limit,
+        )
+        .fetch_all(connection)
+        .await
+        .store("search_items")?,
+        SubjectKind::Warehouse => sqlx::query_as!(
+            Found,
+            r#"select id as "id!", name as "name!", null as code, score as "score!" from (
+                   select id, name,
+                          greatest(similarity(search_name, $2), 0.98 * word_similarity($2, search_name),
+                                   case when search_name = $2 then 1 else 0 end)::real as score
+                   from onec.warehouses
+                   where not deleted and ($1::uuid is null or infobase_id = $1)) found
+               where score >= $3 order by score desc, length(name), name limit $4"#,
+            asked.infobase,
+            asked.plain,
+            LEAST_SCORE,
+            asked.limit,
+        )
+        .fetch_all(connection)
+        .await
+        .store("search_warehouses")?,
+        SubjectKind::Manager => sqlx::query_as!(
+            Found,
+            r#"select id as "id!", name as "name!", null as code, score as "score!" from (
+                   select id, name,
+                          greatest(similarity(search_name, $2), 0.98 * word_similarity($2, search_name),
+                                   case when search_name = $2 then 1 else 0 end)::real as score
+                   from onec.managers
+                   where not deleted and ($1::uuid is null or infobase_id = $1)) found
+               where score >= $3 order by score desc, length(name), name limit $4"#,
+            asked.infobase,
+            asked.plain,
+            LEAST_SCORE,
+            asked.limit,
+        )
+        .fetch_all(connection)
+        .await
+        .store("search_managers")?,
+        SubjectKind::Company => sqlx::query_as!(
+            Found,
+            r#"select id as "id!", name as "name!", code, score as "score!" from (
+                   select id, name, nullif(inn, '') as code,
+                          case when inn = $2 and $2 <> '' then 1::real else
+                            greatest(similarity(search_name, $3), 0.98 * word_similarity($3, search_name),
+                                     case when search_name = $3 then 1 else 0 end)::real end as score
+                   from onec.companies
+                   where not deleted and ($1::uuid is null or infobase_id = $1)
+                     and ($6::uuid[] is null or id = any($6))) found
+               where score >= $4 order by score desc, length(name), name limit $5"#,
+            asked.infobase,
+            asked.text,
+            asked.plain,
+            LEAST_SCORE,
+            asked.limit,
+            restriction,
+        )
+        .fetch_all(connection)
+        .await
+        .store("search_companies")?,
+    };
+    Ok(found
+        .into_iter()
+        .map(|found| Match {
+            id: found.id,
+            kind,
+            name: found.name,
+            code: found.code,
+            score: found.score,
+        })
+        .collect())
+}

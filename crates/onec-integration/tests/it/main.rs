@@ -1,0 +1,11 @@
+//! The service against a demo 1C server, real PostgreSQL and real Redis.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends by a panic")]
+
+mod api;
+mod changing;
+mod events;
+mod faults;
+mod reports;
+mod resume;
+mod setup;
