@@ -1,1 +1,102 @@
 //! Answers questions from 1C data, generates texts, talks to language models.
+//!
+//! It owns conversations, usage and the engines. It must never read 1C by itself, nor call
+//! onec-integration with rights other than the caller's, nor show a figure as fact that no source
+//! accounts for, nor pass off a part of an answer as the whole.
+//!
+//! Modules in reading order: [`config`], `state`, [`router`], `http`, `chat`, `builtin` (the engine
+//! of rules), `tools`, `providers` (language models), `generate`, [`store`].
+
+mod builtin;
+mod chat;
+pub mod config;
+mod error;
+mod generate;
+mod http;
+mod metrics;
+mod providers;
+pub mod router;
+mod state;
+pub mod store;
+#[cfg(test)]
+mod testing;
+mod tools;
+
+use std::sync::Arc;
+
+use common::BoxError;
+use common::auth::{Authenticator, Keys, Revocations};
+use common::cache::Redis;
+use common::db;
+use common::events::Relay;
+use common::service::{App, Check, Context, Definition};
+use sqlx::PgPool;
+
+pub use chat::draft::{NumberedCitation, Table};
+pub use chat::ledger::Used;
+pub use chat::run::Answer;
+pub use config::Config;
+pub use providers::{Dialect, Patience};
+pub use state::AppState;
+
+/// What never changes about this service.
+pub const DEFINITION: Definition = Definition {
+    name: "ai-assistant",
+    port: 8000,
+    version: env!("CARGO_PKG_VERSION"),
+};
+
+/// Starts the service: opens its stores and background loops.
+///
+/// # Errors
+/// When the database does not answer in time, a migration fails, or a client cannot be made.
+pub async fn start(config: Config, context: Context) -> Result<App, BoxError> {
+    let db = db::connect(
+        &config.database,
+        DEFINITION.name,
+        &store::SCHEMA,
+        &context.shutdown,
+    )
+    .await?;
+    let redis = Redis::new(&config.redis)?;
+    let revocations = Revocations::new();
+    let followed = revocations
+        .clone()
+        .follow(redis.clone(), context.clock.clone(), context.shutdown.clone());
+    context.spawn("revocations", followed);
+    let keys = Keys::remote(config.auth.jwks_url.clone())?;
+    let authenticator = Authenticator::new(&config.auth, keys, revocations, context.clock.clone());
+    app(&config, context, db, redis, authenticator)
+}
+
+/// The service on stores that are open already.
+///
+/// # Errors
+/// When an HTTP client cannot be made.
+pub fn app(
+    config: &Config,
+    context: Context,
+    db: PgPool,
+    redis: Redis,
+    authenticator: Authenticator,
+) -> Result<App, BoxError> {
+    metrics::describe();
+    let relay = Relay::new(db.clone(), redis.clone(), &store::SCHEMA);
+    context.spawn("outbox", relay.run(context.shutdown.clone()));
+    let checks = vec![Check::postgres(&db), Check::redis(&redis)];
+    let state = AppState {
+        db,
+        context,
+        onec: tools::Onec::new(config.onec_integration_url.clone(), config.tool_timeout)?,
+        models: Arc::new(state::Registry::new(&config.models)?),
+        zone: config.time_zone,
+        limits: tools::Limits {
+            timeout: config.tool_timeout,
+            ..tools::Limits::default()
+        },
+    };
+    Ok(App {
+        router: router::routes().build(state, authenticator),
+        checks,
+    })
+}

@@ -1,0 +1,25 @@
+//! The built-in engine: answers the commonest accounting questions by rules, without a language
+//! model. It never guesses: what it does not understand it says, and every figure is a report's.
+
+mod engine;
+pub(crate) mod format;
+mod frame;
+mod help;
+mod intent;
+mod lexicon;
+mod names;
+#[cfg(test)]
+mod paraphrases;
+mod parse;
+pub(crate) mod period;
+mod render;
+mod words;
+
+pub(crate) use engine::{Surroundings, answer, intent_of, language_of};
+pub(crate) use frame::State;
+pub(crate) use names::{Fit, fit};
+
+/// Name of the engine as a provider.
+pub(crate) const PROVIDER: &str = "builtin";
+/// Name of the engine as a model.
+pub(crate) const MODEL: &str = "builtin";

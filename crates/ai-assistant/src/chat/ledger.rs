@@ -1,0 +1,184 @@
+//! What attempts used, as they are booked: one usage row and one event each, failed and cancelled
+//! ones too.
+
+use std::time::{Duration, Instant};
+
+use common::auth::Identity;
+use common::contract::events::{ASSISTANT_ANSWERED, AUDIT_RECORDED, AuditEvent, Outcome, UsageEvent};
+use common::db::StoreError;
+use common::events::{Actor, Event, Stream, outbox};
+use common::ids;
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::model_loop::Spent;
+use crate::metrics;
+use crate::state::{AppState, Engine};
+use crate::store::SCHEMA;
+use crate::store::usage::{Usage, usage_add};
+
+/// One finished attempt.
+#[derive(Debug, Clone)]
+pub(crate) struct Attempt {
+    provider: &'static str,
+    model: String,
+    outcome: &'static str,
+    error: Option<&'static str>,
+    input_tokens: u64,
+    output_tokens: u64,
+    cost_usd: Option<Decimal>,
+    tool_calls: u32,
+    duration: Duration,
+    first_token: Option<Duration>,
+}
+
+/// What an answer used in all.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Used {
+    /// Tokens that were sent to language models.
+    pub input_tokens: u64,
+    /// Tokens that they wrote.
+    pub output_tokens: u64,
+    /// What it cost in US dollars; null when the price of the model is not known.
+    pub cost_usd: Option<Decimal>,
+}
+
+/// The attempts of one request.
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    operation: &'static str,
+    attempts: Vec<Attempt>,
+    running: Option<(Engine, Instant)>,
+    /// What the running attempt has used so far.
+    pub(crate) spent: Spent,
+}
+
+impl Ledger {
+    pub(crate) fn new(operation: &'static str) -> Self {
+        Self {
+            operation,
+            attempts: Vec::new(),
+            running: None,
+            spent: Spent::default(),
+        }
+    }
+
+    /// An attempt begins.
+    pub(crate) fn begin(&mut self, engine: &Engine) {
+        self.running = Some((engine.clone(), Instant::now()));
+        self.spent = Spent::default();
+    }
+
+    /// The running attempt ends; nothing happens when none runs.
+    pub(crate) fn end(&mut self, outcome: &'static str, error: Option<&'static str>, tool_calls: u32) {
+        let Some((engine, started)) = self.running.take() else {
+            return;
+        };
+        let tokens = self.spent.tokens;
+        let (cost_usd, kind) = match &engine {
+            Engine::Rules => (Some(Decimal::ZERO), "rules"),
+            Engine::Model(remote) => (remote.cost(tokens), "llm"),
+        };
+        if cost_usd.is_none() {
+            metrics::cost_unknown(engine.model());
+        }
+        metrics::attempt_ended(self.operation, kind, outcome);
+        self.attempts.push(Attempt {
+            provider: engine.provider(),
+            model: engine.model().to_owned(),
+            outcome,
+            error,
+            input_tokens: tokens.input,
+            output_tokens: tokens.output,
+            cost_usd,
+            tool_calls,
+            duration: started.elapsed(),
+            first_token: self.spent.first_token,
+        });
+    }
+
+    /// The sum of the attempts.
+    pub(crate) fn used(&self) -> Used {
+        Used {
+            input_tokens: self.attempts.iter().map(|attempt| attempt.input_tokens).sum(),
+            output_tokens: self.attempts.iter().map(|attempt| attempt.output_tokens).sum(),
+            cost_usd: self.attempts.iter().map(|attempt| attempt.cost_usd).sum(),
+        }
+    }
+
+    /// Books the attempts and what is to be told of them, within the caller's transaction.
+    pub(crate) async fn book(
+        &self,
+        db: &mut PgConnection,
+        state: &AppState,
+        identity: &Identity,
+        conversation: Option<Uuid>,
+        intent: Option<&str>,
+    ) -> Result<(), StoreError> {
+        let clock = &state.context.clock;
+        let (service, millis) = (state.context.service, |d: Duration| {
+            u64::try_from(d.as_millis()).unwrap_or(u64::MAX)
+        });
+        for attempt in &self.attempts {
+            let usage = Usage {
+                id: ids::new_id(),
+                user: identity.user_id,
+                conversation,
+                operation: self.operation,
+                provider: attempt.provider,
+                model: &attempt.model,
+                outcome: attempt.outcome,
+                error: attempt.error,
+                input_tokens: attempt.input_tokens,
+                output_tokens: attempt.output_tokens,
+                cost_usd: attempt.cost_usd,
+                tool_calls: attempt.tool_calls,
+                duration_ms: millis(attempt.duration),
+                at: clock.now(),
+            };
+            usage_add(db, &usage).await?;
+            let data = UsageEvent {
+                conversation_id: conversation,
+                operation: self.operation.to_owned(),
+                provider: attempt.provider.to_owned(),
+                model: attempt.model.clone(),
+                outcome: attempt.outcome.to_owned(),
+                intent: intent.map(str::to_owned),
+                input_tokens: attempt.input_tokens,
+                output_tokens: attempt.output_tokens,
+                cost_usd: attempt.cost_usd,
+                tool_calls: attempt.tool_calls,
+                duration_ms: millis(attempt.duration),
+                first_token_ms: attempt.first_token.map(millis),
+            };
+            let event = Event::new(service, ASSISTANT_ANSWERED, clock, &data).actor(Actor::from(identity));
+            outbox::append(db, &SCHEMA, Stream::Usage, &event).await?;
+        }
+        let last = self.attempts.last();
+        let succeeded = last.is_some_and(|attempt| attempt.outcome == "answered");
+        let action = if self.operation == "chat" {
+            "chat.asked"
+        } else {
+            "texts.generated"
+        };
+        let data = AuditEvent {
+            action: action.to_owned(),
+            outcome: if succeeded {
+                Outcome::Success
+            } else {
+                Outcome::Failure
+            },
+            target: conversation.map(|id| format!("conversation:{id}")),
+            ip: None,
+            details: serde_json::json!({
+                "model": last.map(|attempt| attempt.model.as_str()),
+                "outcome": last.map(|attempt| attempt.outcome),
+                "intent": intent,
+            }),
+        };
+        let event = Event::new(service, AUDIT_RECORDED, clock, &data).actor(Actor::from(identity));
+        outbox::append(db, &SCHEMA, Stream::Audit, &event).await
+    }
+}

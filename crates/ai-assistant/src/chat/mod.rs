@@ -1,0 +1,9 @@
+//! Answering questions: the conversation, the engine, the tools, and the books.
+
+pub(crate) mod draft;
+pub(crate) mod events;
+mod guard;
+pub(crate) mod ledger;
+pub(crate) mod model_loop;
+pub(crate) mod prompt;
+pub(crate) mod run;

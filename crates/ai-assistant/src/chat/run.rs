@@ -1,0 +1,441 @@
+//! One question from the moment it is accepted to the stored answer.
+
+use chrono::{DateTime, Utc};
+use common::auth::{Identity, Permission};
+use common::db::StoreResult;
+use common::telemetry::{Chain, RequestContext};
+use common::{Locale, ids};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::draft::{Draft, NumberedCitation, Table};
+use super::events::{ChatEvent, Sink};
+use super::ledger::{Ledger, Used};
+use super::model_loop::{self, LoopError, Task};
+use super::prompt;
+use crate::builtin::{self, Surroundings};
+use crate::error::Error;
+use crate::providers::Item;
+use crate::state::{AppState, Engine};
+use crate::store::conversations::{self, Conversation, Message};
+use crate::store::idempotency::{self, Claim, Key};
+use crate::tools::{Scope, Toolbox};
+
+/// Messages of the conversation that a model is shown.
+const HISTORY: i64 = 12;
+/// Characters of each of them.
+const HISTORY_CHARS: usize = 4000;
+/// Characters of a title.
+const TITLE_CHARS: usize = 80;
+
+/// A question.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Question {
+    pub(crate) message: String,
+    pub(crate) conversation_id: Option<Uuid>,
+    pub(crate) company_id: Option<Uuid>,
+    pub(crate) infobase_id: Option<Uuid>,
+    pub(crate) model: Option<String>,
+}
+
+/// The answer as clients get it and as it is kept.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Answer {
+    /// The conversation, to go on with.
+    pub conversation_id: Uuid,
+    /// This answer in it.
+    pub message_id: Uuid,
+    /// The text, in Markdown.
+    pub answer: String,
+    /// `rules` or `llm`.
+    pub engine: String,
+    /// Name of the provider.
+    pub provider: String,
+    /// Name of the model.
+    pub model: String,
+    /// What the question is about, as the built-in engine sees it.
+    pub intent: Option<String>,
+    /// Where the figures come from.
+    pub citations: Vec<NumberedCitation>,
+    /// The moment the oldest of the figures is of; null when there are none.
+    pub as_of: Option<DateTime<Utc>>,
+    /// The reports behind the answer.
+    pub tables: Vec<Table>,
+    /// What to ask next.
+    pub suggestions: Vec<String>,
+    /// What the reader should know of this answer.
+    pub notices: Vec<String>,
+    /// Figures of the text that no source accounts for.
+    pub unverified_numbers: Vec<String>,
+    /// What it used.
+    pub usage: Used,
+}
+
+/// What becomes of an accepted request.
+#[derive(Debug)]
+pub(crate) enum Opened {
+    /// It was answered before.
+    Replay(Value),
+    /// It is to be answered.
+    Job(Box<Job>),
+}
+
+/// A question that has been accepted and stored.
+#[derive(Debug)]
+pub(crate) struct Job {
+    state: AppState,
+    identity: Identity,
+    context: RequestContext,
+    question: Question,
+    engine: Engine,
+    pub(crate) conversation_id: Uuid,
+    pub(crate) message_id: Uuid,
+    memory: builtin::State,
+    history: Vec<Message>,
+    key: Option<Key>,
+}
+
+/// The request's context with the language of the question.
+pub(crate) fn context_for(text: &str) -> RequestContext {
+    let context = RequestContext::current().unwrap_or_else(RequestContext::background);
+    RequestContext {
+        locale: builtin::language_of(text),
+        ..context
+    }
+}
+
+/// Accepts a question: checks the key, finds or begins the conversation, stores the question.
+pub(crate) async fn open(
+    state: AppState,
+    identity: Identity,
+    question: Question,
+    key: Option<Key>,
+) -> Result<Opened, Error> {
+    let engine = state
+        .models
+        .engine(question.model.as_deref())
+        .ok_or_else(|| Error::UnknownModel(question.model.clone().unwrap_or_default()))?;
+    let now = state.context.clock.now();
+    let mut tx = state.db.begin().await.store("begin")?;
+    if let Some(key) = &key {
+        match idempotency::claim(&mut tx, key, now).await? {
+            Claim::Free => {}
+            Claim::InFlight => return Err(Error::InFlight),
+            Claim::OtherRequest => return Err(Error::KeyReused),
+            Claim::Answered(answer) => return Ok(Opened::Replay(answer)),
+        }
+    }
+    let (conversation_id, memory, history) = match question.conversation_id {
+        Some(id) => {
+            let memory = conversations::conversation_state(&mut tx, identity.user_id, id)
+                .await?
+                .ok_or(Error::ConversationNotFound)?;
+            let history = conversations::messages_latest(&mut tx, id, HISTORY).await?;
+            // A state of another release is forgotten: only follow-ups suffer.
+            (id, serde_json::from_value(memory).unwrap_or_default(), history)
+        }
+        None => {
+            let conversation = Conversation {
+                id: ids::new_id(),
+                title: question.message.trim().chars().take(TITLE_CHARS).collect(),
+                created_at: now,
+                updated_at: now,
+            };
+            conversations::conversation_create(&mut tx, identity.user_id, &conversation).await?;
+            (conversation.id, builtin::State::default(), Vec::new())
+        }
+    };
+    let message = Message {
+        id: ids::new_id(),
+        role: "user".to_owned(),
+        content: question.message.clone(),
+        status: None,
+        answer: None,
+        created_at: now,
+    };
+    conversations::message_add(&mut tx, conversation_id, &message).await?;
+    tx.commit().await.store("commit")?;
+    let context = context_for(&question.message);
+    Ok(Opened::Job(Box::new(Job {
+        state,
+        identity,
+        context,
+        question,
+        engine,
+        conversation_id,
+        message_id: ids::new_id(),
+        memory,
+        history,
+        key,
+    })))
+}
+
+impl Job {
+    /// Name of the model that is asked first.
+    pub(crate) fn model(&self) -> &str {
+        self.engine.model()
+    }
+
+    /// Answers, and books whatever happened, to the end: `cancel` ends the answering only.
+    pub(crate) async fn run(self, sink: Sink, cancel: CancellationToken) -> Result<Answer, Error> {
+        let context = self.context.clone();
+        let locale = context.locale;
+        context.scope(self.run_within(sink, cancel, locale)).await
+    }
+
+    async fn run_within(
+        self,
+        sink: Sink,
+        cancel: CancellationToken,
+        locale: Locale,
+    ) -> Result<Answer, Error> {
+        let mut ledger = Ledger::new("chat");
+        let answered = tokio::select! {
+            biased;
+            () = cancel.cancelled() => Err(Error::Cancelled),
+            answered = self.answer(&sink, &mut ledger, locale) => answered,
+        };
+        let answered = answered.map(|(draft, engine)| {
+            let memory = matches!(engine, Engine::Rules).then(|| draft.state.clone());
+            (self.assemble(draft, &engine, ledger.used()), memory)
+        });
+        match answered {
+            Ok((answer, memory)) => {
+                self.keep(&answer, memory.as_ref(), &ledger).await?;
+                for citation in &answer.citations {
+                    sink.send(ChatEvent::Citation(citation.clone()));
+                }
+                sink.send(ChatEvent::Done(Box::new(answer.clone())));
+                Ok(answer)
+            }
+            Err(error) => {
+                let cancelled = matches!(error, Error::Cancelled);
+                let text = std::mem::take(&mut ledger.spent.text);
+                ledger.end(
+                    if cancelled { "cancelled" } else { "failed" },
+                    Some(error.code()),
+                    0,
+                );
+                if let Err(store) = self.keep_failure(cancelled.then_some(text), &ledger).await {
+                    tracing::error!(error = %Chain(&store), "a failed answer could not be booked");
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn answer(
+        &self,
+        sink: &Sink,
+        ledger: &mut Ledger,
+        locale: Locale,
+    ) -> Result<(Draft, Engine), Error> {
+        let now = self.state.context.clock.now();
+        let around = Surroundings {
+            today: now.with_timezone(&self.state.zone).date_naive(),
+            zone: self.state.zone,
+            may_read: self.identity.may(Permission::OnecRead),
+        };
+        let scope = Scope {
+            token: self.identity.token.clone(),
+            company: self.question.company_id,
+            infobase: self.question.infobase_id,
+            locale,
+        };
+        let mut notices = Vec::new();
+        if let Engine::Model(remote) = &self.engine {
+            ledger.begin(&self.engine);
+            let mut toolbox = Toolbox::new(self.state.onec.clone(), scope.clone(), self.state.limits);
+            let task = Task {
+                remote,
+                system: prompt::CHAT,
+                items: self.items(around),
+                question: &self.question.message,
+                around,
+                max_output_tokens: self.state.models.max_output_tokens,
+            };
+            match model_loop::run(task, &mut toolbox, sink, &mut ledger.spent).await {
+                Ok(draft) => {
+                    ledger.end("answered", None, toolbox.calls());
+                    return Ok((draft, self.engine.clone()));
+                }
+                Err(LoopError::Onec(error)) => {
+                    ledger.end("failed", Some("onec_unavailable"), toolbox.calls());
+                    return Err(Error::Onec(error));
+                }
+                Err(LoopError::Provider(error)) => {
+                    tracing::warn!(error = %Chain(&error), provider = remote.provider, model = remote.model, "the language model failed");
+                    // What the client has read cannot be taken back.
+                    let shown = sink.is_watched() && !ledger.spent.text.is_empty();
+                    ledger.end("failed", Some(error.failure.as_str()), toolbox.calls());
+                    if shown {
+                        return Err(Error::Provider(error));
+                    }
+                    notices.push(fallback_notice(&remote.model, locale));
+                }
+            }
+        }
+        ledger.begin(&Engine::Rules);
+        let mut toolbox = Toolbox::new(self.state.onec.clone(), scope, self.state.limits);
+        let mut draft = builtin::answer(&self.question.message, &self.memory, &mut toolbox, around)
+            .await
+            .map_err(Error::Onec)?;
+        ledger.end("answered", None, toolbox.calls());
+        notices.push(rules_notice(locale));
+        draft.notices.splice(0..0, notices);
+        for report in toolbox.reports() {
+            sink.send(ChatEvent::Tool {
+                name: crate::tools::Tool::Report(report.report).name().to_owned(),
+                state: "done",
+                title: report.title.clone(),
+            });
+        }
+        for line in draft.text.split_inclusive('\n') {
+            sink.send(ChatEvent::Delta {
+                text: line.to_owned(),
+            });
+        }
+        Ok((draft, Engine::Rules))
+    }
+
+    /// The conversation so far and the question.
+    fn items(&self, around: Surroundings) -> Vec<Item> {
+        let mut items: Vec<Item> = self
+            .history
+            .iter()
+            // An empty message is refused by providers.
+            .filter(|message| !message.content.trim().is_empty())
+            .map(|message| {
+                let text: String = message.content.chars().take(HISTORY_CHARS).collect();
+                if message.role == "user" {
+                    Item::User(text)
+                } else {
+                    Item::Said(text)
+                }
+            })
+            .collect();
+        let question = prompt::question(&self.question.message, around.today, around.zone, around.may_read);
+        items.push(Item::User(question));
+        items
+    }
+
+    fn assemble(&self, draft: Draft, engine: &Engine, usage: Used) -> Answer {
+        Answer {
+            conversation_id: self.conversation_id,
+            message_id: self.message_id,
+            answer: draft.text,
+            engine: match engine {
+                Engine::Rules => "rules".to_owned(),
+                Engine::Model(_) => "llm".to_owned(),
+            },
+            provider: engine.provider().to_owned(),
+            model: engine.model().to_owned(),
+            intent: draft.intent,
+            citations: draft.citations,
+            as_of: draft.as_of,
+            tables: draft.tables,
+            suggestions: draft.suggestions,
+            notices: draft.notices,
+            unverified_numbers: draft.unverified_numbers,
+            usage,
+        }
+    }
+
+    /// Stores an answer with everything that belongs to it.
+    async fn keep(
+        &self,
+        answer: &Answer,
+        memory: Option<&builtin::State>,
+        ledger: &Ledger,
+    ) -> Result<(), Error> {
+        let value = serde_json::to_value(answer).unwrap_or_default();
+        let memory = memory.and_then(|memory| serde_json::to_value(memory).ok());
+        let message = self.message(answer.answer.clone(), "answered", Some(value.clone()));
+        let mut tx = self.state.db.begin().await.store("begin")?;
+        self.add(&mut tx, &message, memory.as_ref()).await?;
+        ledger
+            .book(
+                &mut tx,
+                &self.state,
+                &self.identity,
+                Some(self.conversation_id),
+                answer.intent.as_deref(),
+            )
+            .await?;
+        if let Some(key) = &self.key {
+            idempotency::complete(&mut tx, key, &value).await?;
+        }
+        tx.commit().await.store("commit")?;
+        Ok(())
+    }
+
+    /// Books a failure; of a cancelled answer, what had come of it is kept.
+    async fn keep_failure(&self, cancelled: Option<String>, ledger: &Ledger) -> Result<(), Error> {
+        let mut tx = self.state.db.begin().await.store("begin")?;
+        if let Some(text) = cancelled {
+            let message = self.message(text, "cancelled", None);
+            self.add(&mut tx, &message, None).await?;
+        }
+        ledger
+            .book(
+                &mut tx,
+                &self.state,
+                &self.identity,
+                Some(self.conversation_id),
+                None,
+            )
+            .await?;
+        if let Some(key) = &self.key {
+            idempotency::release(&mut tx, key).await?;
+        }
+        tx.commit().await.store("commit")?;
+        Ok(())
+    }
+
+    fn message(&self, content: String, status: &str, answer: Option<Value>) -> Message {
+        Message {
+            id: self.message_id,
+            role: "assistant".to_owned(),
+            content,
+            status: Some(status.to_owned()),
+            answer,
+            created_at: self.state.context.clock.now(),
+        }
+    }
+
+    /// A conversation that its user has deleted meanwhile gets no message.
+    async fn add(
+        &self,
+        db: &mut sqlx::PgConnection,
+        message: &Message,
+        memory: Option<&Value>,
+    ) -> Result<(), Error> {
+        let (user, id) = (self.identity.user_id, self.conversation_id);
+        if conversations::conversation_update(db, user, id, memory, message.created_at).await? {
+            conversations::message_add(db, id, message).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Says plainly that no language model was at work.
+pub(crate) fn rules_notice(locale: Locale) -> String {
+    match locale {
+        Locale::Ru => "Ответ сформирован встроенными правилами, без языковой модели.".to_owned(),
+        Locale::En => "This answer was made by built-in rules, without a language model.".to_owned(),
+    }
+}
+
+/// Says that another engine answered than the one asked.
+pub(crate) fn fallback_notice(model: &str, locale: Locale) -> String {
+    match locale {
+        Locale::Ru => {
+            format!("Языковая модель «{model}» не ответила, вместо неё отвечает встроенный помощник.")
+        }
+        Locale::En => {
+            format!("The language model “{model}” did not answer; the built-in engine answers instead.")
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! What can go wrong, in the words of this service, and how clients see it.
+
+use common::Text;
+use common::db::StoreError;
+use common::http::Problem;
+use http::StatusCode;
+
+use crate::providers::{Failure, ProviderError};
+use crate::tools::OnecError;
+
+/// An error of this service.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("the conversation does not exist or is another user's")]
+    ConversationNotFound,
+    #[error("there is no model `{0}`")]
+    UnknownModel(String),
+    #[error("a language model is needed and none is configured")]
+    ModelRequired,
+    #[error("the same request is being handled")]
+    InFlight,
+    #[error("the idempotency key was used for another request")]
+    KeyReused,
+    #[error("no counterparty is called so")]
+    SubjectNotFound(String),
+    #[error("several counterparties are called so")]
+    SubjectAmbiguous(Vec<String>),
+    #[error("1C data is not open to the caller")]
+    DataForbidden,
+    #[error("onec-integration gave no data")]
+    Onec(#[source] OnecError),
+    #[error("the language model gave no answer")]
+    Provider(#[source] ProviderError),
+    #[error("the client has gone")]
+    Cancelled,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Error {
+    /// The status of the response.
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::ConversationNotFound => StatusCode::NOT_FOUND,
+            Self::UnknownModel(_)
+            | Self::ModelRequired
+            | Self::KeyReused
+            | Self::SubjectNotFound(_)
+            | Self::SubjectAmbiguous(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::InFlight => StatusCode::CONFLICT,
+            Self::DataForbidden => StatusCode::FORBIDDEN,
+            Self::Onec(error) => match error {
+                OnecError::Unreachable(_) => StatusCode::SERVICE_UNAVAILABLE,
+                OnecError::Refused { status, .. } if status.is_client_error() => {
+                    StatusCode::UNPROCESSABLE_ENTITY
+                }
+                OnecError::Refused { .. } => StatusCode::SERVICE_UNAVAILABLE,
+                OnecError::Malformed(_) => StatusCode::BAD_GATEWAY,
+            },
+            Self::Provider(_) => StatusCode::BAD_GATEWAY,
+            // Nobody is there to read it.
+            Self::Cancelled => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Store(error) if error.is_unavailable() => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Store(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// The stable code.
+    pub(crate) fn code(&self) -> &'static str {
+        match self {
+            Self::ConversationNotFound => "assistant.conversation_not_found",
+            Self::UnknownModel(_) => "assistant.unknown_model",
+            Self::ModelRequired => "assistant.model_required",
+            Self::InFlight => "request.in_progress",
+            Self::KeyReused => "request.idempotency_key_reused",
+            Self::SubjectNotFound(_) => "assistant.counterparty_not_found",
+            Self::SubjectAmbiguous(_) => "assistant.counterparty_ambiguous",
+            Self::DataForbidden => "auth.permission_denied",
+            Self::Onec(OnecError::Unreachable(_)) => "assistant.onec_unavailable",
+            Self::Onec(OnecError::Refused { .. }) => "assistant.onec_refused",
+            Self::Onec(OnecError::Malformed(_)) => "assistant.onec_malformed",
+            Self::Provider(error) => match error.failure {
+                Failure::Interrupted | Failure::Stalled | Failure::Malformed => "assistant.model_interrupted",
+                Failure::Unreachable
+                | Failure::NoFirstToken
+                | Failure::RateLimited
+                | Failure::QuotaExhausted
+                | Failure::Unauthorized
+                | Failure::ContextTooLong
+                | Failure::ContentRefused
+                | Failure::ModelNotFound
+                | Failure::InvalidRequest
+                | Failure::Overloaded
+                | Failure::Server => "assistant.model_failed",
+            },
+            Self::Cancelled => "assistant.cancelled",
+            Self::Store(_) => "internal",
+        }
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        let (status, code) = (error.status(), error.code());
+        let problem = |ru: &'static str, en: &'static str| Self::new(status, code, Text::new(ru, en));
+        match error {
+            Error::Store(error) => Self::from(error),
+            Error::DataForbidden => Self::permission_denied("onec:read"),
+            Error::ConversationNotFound => problem("Беседа не найдена", "Conversation not found"),
+            Error::UnknownModel(model) => problem("Нет такой модели", "Unknown model").detail(Text::new(
+                format!("Модель «{model}» не подключена. Список — GET /models."),
+                format!("The model `{model}` is not configured; see GET /models."),
+            )),
+            Error::ModelRequired => problem("Нужна языковая модель", "A language model is needed").detail(Text::new(
+                "Без языковой модели составляются только документы по шаблону: reminder, reconciliation_cover, offer.",
+                "Without a language model only template documents can be made: reminder, reconciliation_cover, offer.",
+            )),
+            Error::InFlight => problem("Запрос уже выполняется", "The request is being handled").retry_after(2),
+            Error::KeyReused => problem(
+                "Ключ идемпотентности уже использован для другого запроса",
+                "The idempotency key was used for another request",
+            ),
+            Error::SubjectNotFound(name) => problem("Контрагент не найден", "Counterparty not found").detail(Text::same(name)),
+            Error::SubjectAmbiguous(names) => {
+                problem("Подходят несколько контрагентов", "Several counterparties fit").extension("candidates", names)
+            }
+            Error::Onec(error) => {
+                let unreachable = matches!(error, OnecError::Unreachable(_));
+                let said = match &error {
+                    OnecError::Refused { message, .. } => Some(message.clone()),
+                    OnecError::Unreachable(_) | OnecError::Malformed(_) => None,
+                };
+                let mut problem = problem(
+                    "Данные 1С сейчас недоступны",
+                    "1C data is not available now",
+                )
+                .source(error);
+                if let Some(said) = said {
+                    problem = problem.detail(Text::same(said));
+                }
+                if unreachable { problem.retry_after(5) } else { problem }
+            }
+            Error::Provider(error) => problem("Языковая модель не ответила", "The language model did not answer")
+                .detail(Text::new(
+                    "Ответ оборвался или не начался; неполный ответ не показан как готовый.",
+                    "The answer broke off or did not begin; a part of it is not passed off as the whole.",
+                ))
+                .source(error),
+            Error::Cancelled => problem("Запрос отменён", "The request was cancelled"),
+        }
+    }
+}

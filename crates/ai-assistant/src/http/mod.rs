@@ -1,0 +1,7 @@
+//! Requests and responses.
+
+pub(crate) mod chat;
+pub(crate) mod conversations;
+pub(crate) mod generate;
+mod idempotency;
+pub(crate) mod models;

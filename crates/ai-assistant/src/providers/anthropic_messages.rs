@@ -1,0 +1,242 @@
+//! Anthropic Messages (`POST /v1/messages`, streaming). No sampling parameters are sent: newer
+//! models refuse them.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::failure::{ErrorObject, by_name};
+use super::sse::Event;
+use super::{Failure, Finish, Item, Prompt, ProviderError, Step, Tokens, Turn, arguments};
+use crate::tools::ToolCall;
+
+/// The body of a request. All results of a turn go into the one next user message.
+pub(super) fn request(model: &str, prompt: &Prompt<'_>) -> Value {
+    let mut messages = Vec::new();
+    for item in prompt.items {
+        match item {
+            Item::User(text) => messages.push(json!({"role": "user", "content": text})),
+            Item::Said(text) => messages.push(json!({"role": "assistant", "content": text})),
+            Item::Turn(turn) => messages.push(json!({"role": "assistant", "content": turn.raw})),
+            Item::Results(results) => {
+                let blocks: Vec<Value> = results
+                    .iter()
+                    .map(|result| json!({"type": "tool_result", "tool_use_id": result.id, "content": result.content, "is_error": result.is_error}))
+                    .collect();
+                messages.push(json!({"role": "user", "content": blocks}));
+            }
+        }
+    }
+    let mut body = json!({
+        "model": model,
+        "system": [{"type": "text", "text": prompt.system, "cache_control": {"type": "ephemeral"}}],
+        "messages": messages,
+        "max_tokens": prompt.max_output_tokens,
+        "stream": true,
+    });
+    if !prompt.tools.is_empty() {
+        let tools: Vec<Value> = prompt
+            .tools
+            .iter()
+            .map(|tool| json!({"name": tool.name, "description": tool.description, "input_schema": tool.parameters}))
+            .collect();
+        body["tools"] = tools.into();
+    }
+    body
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Frame {
+    #[serde(rename = "type")]
+    kind: String,
+    index: usize,
+    message: Option<Message>,
+    content_block: Option<Value>,
+    delta: Option<Delta>,
+    usage: Option<Usage>,
+    error: Option<ErrorObject>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Message {
+    usage: Option<Usage>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Delta {
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    text: Option<String>,
+    partial_json: Option<String>,
+    thinking: Option<String>,
+    signature: Option<String>,
+    stop_reason: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Usage {
+    input_tokens: Option<u64>,
+    cache_creation_input_tokens: Option<u64>,
+    cache_read_input_tokens: Option<u64>,
+    output_tokens: Option<u64>,
+}
+
+#[derive(Debug)]
+struct Block {
+    value: Value,
+    json: String,
+}
+
+/// The turn so far.
+#[derive(Debug, Default)]
+pub(super) struct Fold {
+    text: String,
+    blocks: Vec<Block>,
+    uncached: u64,
+    tokens: Tokens,
+    stop_reason: Option<String>,
+    done: bool,
+}
+
+impl Fold {
+    pub(super) fn tokens(&self) -> Tokens {
+        Tokens {
+            // Anthropic counts cached tokens apart.
+            input: self.uncached + self.tokens.cache_read + self.tokens.cache_write,
+            ..self.tokens
+        }
+    }
+
+    pub(super) fn event(&mut self, event: &Event) -> Result<Step, ProviderError> {
+        let frame: Frame = serde_json::from_str(&event.data)
+            .map_err(|error| ProviderError::because(Failure::Malformed, error))?;
+        match frame.kind.as_str() {
+            "message_start" => {
+                self.count(frame.message.and_then(|message| message.usage));
+                Ok(Step::Nothing)
+            }
+            "content_block_start" => {
+                // Blocks come one after another, in the order of their index.
+                self.blocks.push(Block {
+                    value: frame.content_block.unwrap_or_default(),
+                    json: String::new(),
+                });
+                Ok(Step::Content)
+            }
+            "content_block_delta" => self.delta(frame.index, frame.delta.unwrap_or_default()),
+            "message_delta" => {
+                self.count(frame.usage);
+                self.stop_reason = frame
+                    .delta
+                    .and_then(|delta| delta.stop_reason)
+                    .or(self.stop_reason.take());
+                Ok(Step::Nothing)
+            }
+            "message_stop" => {
+                self.done = true;
+                Ok(Step::Done)
+            }
+            "error" => {
+                let error = frame.error.unwrap_or_default();
+                let failure = by_name(&error).unwrap_or(Failure::Server);
+                Err(ProviderError::because(failure, error.message.unwrap_or_default()))
+            }
+            _ => Ok(Step::Nothing),
+        }
+    }
+
+    /// Later counts replace earlier ones; they are cumulative.
+    fn count(&mut self, usage: Option<Usage>) {
+        let Some(usage) = usage else {
+            return;
+        };
+        let set = |old: &mut u64, new: Option<u64>| *old = new.unwrap_or(*old);
+        set(&mut self.uncached, usage.input_tokens);
+        set(&mut self.tokens.cache_read, usage.cache_read_input_tokens);
+        set(&mut self.tokens.cache_write, usage.cache_creation_input_tokens);
+        set(&mut self.tokens.output, usage.output_tokens);
+    }
+
+    fn delta(&mut self, index: usize, delta: Delta) -> Result<Step, ProviderError> {
+        let Some(block) = self.blocks.get_mut(index) else {
+            return Err(ProviderError::because(Failure::Malformed, "a delta of no block"));
+        };
+        match delta.kind.as_deref() {
+            Some("text_delta") => {
+                let text = delta.text.unwrap_or_default();
+                append(&mut block.value, "text", &text);
+                self.text.push_str(&text);
+                return Ok(if text.is_empty() {
+                    Step::Nothing
+                } else {
+                    Step::Text(text)
+                });
+            }
+            Some("input_json_delta") => block
+                .json
+                .push_str(delta.partial_json.as_deref().unwrap_or_default()),
+            Some("thinking_delta") => append(
+                &mut block.value,
+                "thinking",
+                delta.thinking.as_deref().unwrap_or_default(),
+            ),
+            Some("signature_delta") => append(
+                &mut block.value,
+                "signature",
+                delta.signature.as_deref().unwrap_or_default(),
+            ),
+            _ => return Ok(Step::Nothing),
+        }
+        Ok(Step::Content)
+    }
+
+    pub(super) fn end(self) -> Result<Turn, ProviderError> {
+        let tokens = self.tokens();
+        if !self.done || self.stop_reason.is_none() {
+            return Err(ProviderError::new(Failure::Interrupted));
+        }
+        let finish = match self.stop_reason.as_deref() {
+            Some("refusal") => return Err(ProviderError::new(Failure::ContentRefused)),
+            Some("model_context_window_exceeded") => return Err(ProviderError::new(Failure::ContextTooLong)),
+            Some("max_tokens") => Finish::Length,
+            _ => Finish::Complete,
+        };
+        let mut raw = Vec::new();
+        let mut calls = Vec::new();
+        for mut block in self.blocks {
+            match block.value["type"].as_str() {
+                Some("tool_use") => {
+                    let parsed = arguments(&block.json);
+                    block.value["input"] = Value::Object(parsed.clone().unwrap_or_default());
+                    calls.push(ToolCall {
+                        id: block.value["id"].as_str().unwrap_or_default().to_owned(),
+                        name: block.value["name"].as_str().unwrap_or_default().to_owned(),
+                        arguments: parsed,
+                    });
+                }
+                // The API refuses empty text blocks.
+                Some("text") if block.value["text"].as_str().is_none_or(str::is_empty) => continue,
+                _ => {}
+            }
+            raw.push(block.value);
+        }
+        if self.text.is_empty() && calls.is_empty() {
+            return Err(ProviderError::because(Failure::Malformed, "an empty answer"));
+        }
+        Ok(Turn {
+            calls,
+            raw,
+            tokens,
+            finish,
+        })
+    }
+}
+
+fn append(value: &mut Value, member: &str, text: &str) {
+    let mut whole = value[member].as_str().unwrap_or_default().to_owned();
+    whole.push_str(text);
+    value[member] = whole.into();
+}

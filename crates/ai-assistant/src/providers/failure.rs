@@ -1,0 +1,244 @@
+//! What goes wrong with providers, and what follows from it.
+
+use std::time::Duration;
+
+use common::BoxError;
+use http::{HeaderMap, StatusCode};
+use serde::Deserialize;
+
+use super::Tokens;
+
+/// Kinds of failures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// No connection.
+    Unreachable,
+    /// It accepted the question and began no answer in time.
+    NoFirstToken,
+    /// It stopped in the middle.
+    Stalled,
+    /// The stream ended before the answer did.
+    Interrupted,
+    /// It sent what its protocol does not know.
+    Malformed,
+    /// Too many requests for now.
+    RateLimited,
+    /// The money is used up; waiting does not help.
+    QuotaExhausted,
+    /// The key is wrong.
+    Unauthorized,
+    /// The conversation does not fit the model.
+    ContextTooLong,
+    /// The provider's rules forbid the question or the answer.
+    ContentRefused,
+    /// It has no such model.
+    ModelNotFound,
+    /// It does not accept the request.
+    InvalidRequest,
+    /// It is overloaded.
+    Overloaded,
+    /// It failed.
+    Server,
+}
+
+impl Failure {
+    /// The name in metrics and usage rows.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unreachable => "unreachable",
+            Self::NoFirstToken => "no_first_token",
+            Self::Stalled => "stalled",
+            Self::Interrupted => "interrupted",
+            Self::Malformed => "malformed",
+            Self::RateLimited => "rate_limited",
+            Self::QuotaExhausted => "quota_exhausted",
+            Self::Unauthorized => "unauthorized",
+            Self::ContextTooLong => "context_too_long",
+            Self::ContentRefused => "content_refused",
+            Self::ModelNotFound => "model_not_found",
+            Self::InvalidRequest => "invalid_request",
+            Self::Overloaded => "overloaded",
+            Self::Server => "server_error",
+        }
+    }
+
+    /// True when the same request may succeed a moment later.
+    pub(crate) const fn is_passing(self) -> bool {
+        match self {
+            Self::Unreachable
+            | Self::RateLimited
+            | Self::Overloaded
+            | Self::Server
+            | Self::Interrupted
+            | Self::Malformed => true,
+            Self::NoFirstToken
+            | Self::Stalled
+            | Self::QuotaExhausted
+            | Self::Unauthorized
+            | Self::ContextTooLong
+            | Self::ContentRefused
+            | Self::ModelNotFound
+            | Self::InvalidRequest => false,
+        }
+    }
+}
+
+/// A turn that failed.
+#[derive(Debug, thiserror::Error)]
+#[error("the model provider failed: {}", failure.as_str())]
+pub(crate) struct ProviderError {
+    pub(crate) failure: Failure,
+    /// When the provider wants to be asked again.
+    pub(crate) retry_after: Option<Duration>,
+    /// Text of the answer had come already.
+    pub(crate) spoke: bool,
+    /// What the failed turn used, as far as the provider said.
+    pub(crate) tokens: Tokens,
+    #[source]
+    source: Option<BoxError>,
+}
+
+impl ProviderError {
+    pub(crate) fn new(failure: Failure) -> Self {
+        Self {
+            failure,
+            retry_after: None,
+            spoke: false,
+            tokens: Tokens::default(),
+            source: None,
+        }
+    }
+
+    pub(super) fn because(failure: Failure, source: impl Into<BoxError>) -> Self {
+        Self {
+            source: Some(source.into()),
+            ..Self::new(failure)
+        }
+    }
+
+    pub(super) fn unreachable(error: reqwest::Error) -> Self {
+        Self::because(Failure::Unreachable, error.without_url())
+    }
+
+    /// The same, in the middle of an answer.
+    pub(super) fn after(mut self, spoke: bool, tokens: Tokens) -> Self {
+        self.spoke = spoke;
+        self.tokens = tokens;
+        self
+    }
+}
+
+/// An error object of any provider, in a body or in a stream.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct ErrorObject {
+    pub(super) message: Option<String>,
+    #[serde(rename = "type")]
+    pub(super) kind: Option<String>,
+    pub(super) code: Option<serde_json::Value>,
+    pub(super) details: Option<Details>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Details {
+    error_code: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct ErrorBody {
+    error: Option<ErrorObject>,
+}
+
+/// Reads the error out of a response that is no success.
+pub(super) async fn of_response(mut response: reqwest::Response) -> ProviderError {
+    let status = response.status();
+    let retry_after = retry_after(response.headers());
+    let mut body = Vec::new();
+    while let Ok(Some(chunk)) = response.chunk().await {
+        body.extend_from_slice(&chunk);
+        if body.len() > 64 * 1024 {
+            break;
+        }
+    }
+    let object = serde_json::from_slice::<ErrorBody>(&body)
+        .unwrap_or_default()
+        .error
+        .unwrap_or_default();
+    let failure = by_status(status, &object);
+    // Messages about keys quote parts of them.
+    let message = if failure == Failure::Unauthorized {
+        format!("status {status}")
+    } else {
+        let message: String = object.message.unwrap_or_default().chars().take(300).collect();
+        format!("status {status}: {message}")
+    };
+    ProviderError {
+        retry_after,
+        ..ProviderError::because(failure, message)
+    }
+}
+
+fn by_status(status: StatusCode, object: &ErrorObject) -> Failure {
+    match status.as_u16() {
+        401 | 403 => Failure::Unauthorized,
+        402 => Failure::QuotaExhausted,
+        404 => Failure::ModelNotFound,
+        413 => Failure::ContextTooLong,
+        529 => Failure::Overloaded,
+        408 | 409 | 500.. => Failure::Server,
+        429 => by_name(object)
+            .filter(|failure| *failure == Failure::QuotaExhausted)
+            .unwrap_or(Failure::RateLimited),
+        _ => by_name(object).unwrap_or(Failure::InvalidRequest),
+    }
+}
+
+/// The failure that an error object names.
+pub(super) fn by_name(object: &ErrorObject) -> Option<Failure> {
+    let code = object.code.as_ref().and_then(serde_json::Value::as_str);
+    let spend_limit = object
+        .details
+        .as_ref()
+        .and_then(|details| details.error_code.as_deref());
+    let names = [code, object.kind.as_deref(), spend_limit];
+    let is = |wanted: &[&str]| names.iter().flatten().any(|name| wanted.contains(name));
+    let message = object.message.as_deref().unwrap_or_default().to_lowercase();
+    if is(&[
+        "insufficient_quota",
+        "enforced_spend_limit_reached",
+        "billing_error",
+    ]) {
+        Some(Failure::QuotaExhausted)
+    } else if is(&["context_length_exceeded", "request_too_large"])
+        || message.contains("context length")
+        || message.contains("prompt is too long")
+    {
+        Some(Failure::ContextTooLong)
+    } else if is(&["content_policy_violation", "content_filter"]) {
+        Some(Failure::ContentRefused)
+    } else if is(&["rate_limit_exceeded", "rate_limit_error"]) {
+        Some(Failure::RateLimited)
+    } else if is(&["overloaded_error"]) {
+        Some(Failure::Overloaded)
+    } else if is(&["authentication_error", "permission_error", "invalid_api_key"]) {
+        Some(Failure::Unauthorized)
+    } else if is(&["model_not_found", "not_found_error"]) {
+        Some(Failure::ModelNotFound)
+    } else if is(&["server_error", "api_error", "timeout_error"]) {
+        Some(Failure::Server)
+    } else {
+        None
+    }
+}
+
+/// `retry-after-ms`, else `retry-after` in seconds (RFC 9110, section 10.2.3). A date is left
+/// out: it is never near enough to wait for.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<f64>().ok();
+    let seconds = number("retry-after-ms")
+        .map(|millis| millis / 1000.0)
+        .or_else(|| number("retry-after"))?;
+    Duration::try_from_secs_f64(seconds).ok()
+}

@@ -1,0 +1,27 @@
+//! The route table.
+
+use common::auth::Permission::{Chat, Generate};
+use common::http::routes::{Access, Routes};
+
+use crate::http::{chat, conversations, generate, models};
+use crate::state::AppState;
+
+/// All routes with what each takes to call it.
+#[must_use]
+pub fn routes() -> Routes<AppState> {
+    Routes::new()
+        .post("/chat", Access::Permission(Chat), chat::chat)
+        .get("/conversations", Access::Permission(Chat), conversations::list)
+        .get(
+            "/conversations/{id}",
+            Access::Permission(Chat),
+            conversations::get,
+        )
+        .delete(
+            "/conversations/{id}",
+            Access::Permission(Chat),
+            conversations::delete,
+        )
+        .post("/generate", Access::Permission(Generate), generate::generate)
+        .get("/models", Access::Permission(Chat), models::list)
+}

@@ -1,0 +1,16 @@
+//! What is kept in PostgreSQL, schema `assistant`.
+
+pub(crate) mod conversations;
+pub(crate) mod idempotency;
+pub(crate) mod usage;
+
+use common::db::Schema;
+use sqlx::migrate::Migrator;
+
+static MIGRATOR: Migrator = sqlx::migrate!("../../migrations/assistant");
+
+/// The schema.
+pub static SCHEMA: Schema = Schema {
+    name: "assistant",
+    migrator: &MIGRATOR,
+};

@@ -1,0 +1,57 @@
+//! What an engine may do: a fixed set of typed, read-only calls to onec-integration with the
+//! caller's own token. A language model and the built-in engine use the same ones.
+
+mod onec;
+mod schema;
+mod toolbox;
+
+use common::contract::onec::ReportId;
+
+pub(crate) use onec::{Onec, OnecError};
+pub(crate) use schema::{ToolSpec, specs};
+pub(crate) use toolbox::{Limits, Scope, ToolCall, ToolResult, Toolbox};
+
+/// A tool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tool {
+    /// Names to ids.
+    FindSubject,
+    /// A report.
+    Report(ReportId),
+}
+
+impl Tool {
+    /// The name that a model calls it by: `^[a-z_]+$`, since providers allow no Cyrillic.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::FindSubject => "find_subject",
+            Self::Report(report) => match report {
+                ReportId::Receivables => "get_receivables",
+                ReportId::Payables => "get_payables",
+                ReportId::Stock => "get_stock",
+                ReportId::Sales => "get_sales",
+                ReportId::Cash => "get_cash",
+                ReportId::CashFlow => "get_cash_flow",
+                ReportId::Taxes => "get_taxes",
+                ReportId::TrialBalance => "get_trial_balance",
+                ReportId::Statement => "get_statement",
+                ReportId::CounterpartyCard => "get_counterparty_card",
+                ReportId::Documents => "get_documents",
+                ReportId::Postings => "get_postings",
+            },
+        }
+    }
+
+    /// All tools, sorted by name: a stable order lets providers cache the list.
+    pub(crate) fn all() -> Vec<Self> {
+        let mut tools: Vec<Self> = ReportId::ALL.into_iter().map(Self::Report).collect();
+        tools.push(Self::FindSubject);
+        tools.sort_by_key(|tool| tool.name());
+        tools
+    }
+
+    /// The tool of that name.
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        Self::all().into_iter().find(|tool| tool.name() == name)
+    }
+}

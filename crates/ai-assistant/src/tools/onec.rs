@@ -1,0 +1,161 @@
+//! Calls to onec-integration on behalf of the caller.
+
+use std::time::Duration;
+
+use common::BoxError;
+use common::contract::onec::{Match, Report, ReportId, ReportQuery, SubjectKind};
+use common::http::client;
+use http::StatusCode;
+use reqwest::Client;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use url::Url;
+
+/// Greatest answer that is read, bytes.
+const MAX_BYTES: usize = 4 * 1024 * 1024;
+
+/// onec-integration, as this service calls it. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Onec {
+    base: Url,
+    client: Client,
+}
+
+/// Why a call gave no data.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum OnecError {
+    /// onec-integration cannot be reached or does not answer in time.
+    #[error("onec-integration does not answer")]
+    Unreachable(#[source] BoxError),
+    /// It refused, and says why.
+    #[error("onec-integration answered {status} {code}")]
+    Refused {
+        status: StatusCode,
+        code: String,
+        /// What it says, in the language of the question.
+        message: String,
+    },
+    /// It answered something else than the contract.
+    #[error("the answer of onec-integration cannot be read")]
+    Malformed(#[source] BoxError),
+}
+
+#[derive(Deserialize)]
+struct Items {
+    items: Vec<Match>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct ProblemBody {
+    code: String,
+    title: String,
+    detail: Option<String>,
+    errors: Vec<FieldError>,
+}
+
+#[derive(Deserialize)]
+struct FieldError {
+    pointer: String,
+    detail: String,
+}
+
+impl Onec {
+    pub(crate) fn new(base: Url, timeout: Duration) -> reqwest::Result<Self> {
+        let client = client::builder()
+            .timeout(timeout)
+            .connect_timeout(timeout.min(Duration::from_secs(3)))
+            .build()?;
+        Ok(Self { base, client })
+    }
+
+    pub(crate) async fn report(
+        &self,
+        token: &SecretString,
+        report: ReportId,
+        query: &ReportQuery,
+    ) -> Result<Report, OnecError> {
+        let path = format!("reports/{report}");
+        self.get(token, &path, |request| request.query(query)).await
+    }
+
+    pub(crate) async fn search(
+        &self,
+        token: &SecretString,
+        kind: SubjectKind,
+        words: &str,
+        limit: u32,
+    ) -> Result<Vec<Match>, OnecError> {
+        let kind = serde_json::to_value(kind).map_err(|error| OnecError::Malformed(error.into()))?;
+        let limit = limit.to_string();
+        let parameters = [
+            ("kind", kind.as_str().unwrap_or_default()),
+            ("q", words),
+            ("limit", &limit),
+        ];
+        let found: Items = self
+            .get(token, "search", |request| request.query(&parameters))
+            .await?;
+        Ok(found.items)
+    }
+
+    async fn get<T: DeserializeOwned>(
+        &self,
+        token: &SecretString,
+        path: &str,
+        with: impl FnOnce(reqwest::RequestBuilder) -> reqwest::RequestBuilder,
+    ) -> Result<T, OnecError> {
+        let base = self.base.as_str().trim_end_matches('/');
+        let request = self
+            .client
+            .get(format!("{base}/{path}"))
+            .bearer_auth(token.expose_secret());
+        let response = client::send(with(request)).await.map_err(unreachable)?;
+        let status = response.status();
+        let body = read(response).await?;
+        if status.is_success() {
+            return serde_json::from_slice(&body).map_err(|error| OnecError::Malformed(error.into()));
+        }
+        let problem: ProblemBody = serde_json::from_slice(&body).unwrap_or_default();
+        // The gateway's own codes mean that the service itself is away.
+        if problem.code.is_empty() && status.is_server_error() {
+            return Err(OnecError::Unreachable(format!("status {status}").into()));
+        }
+        Err(OnecError::Refused {
+            status,
+            message: message_of(&problem),
+            code: problem.code,
+        })
+    }
+}
+
+async fn read(mut response: reqwest::Response) -> Result<Vec<u8>, OnecError> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
+        if body.len() + chunk.len() > MAX_BYTES {
+            return Err(OnecError::Malformed(
+                format!("more than {MAX_BYTES} bytes").into(),
+            ));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+fn unreachable(error: reqwest::Error) -> OnecError {
+    // The URL may name counterparties; the log does not need it.
+    OnecError::Unreachable(error.without_url().into())
+}
+
+fn message_of(problem: &ProblemBody) -> String {
+    let mut parts = vec![problem.detail.clone().unwrap_or_else(|| problem.title.clone())];
+    parts.extend(
+        problem
+            .errors
+            .iter()
+            .map(|error| format!("{}: {}", error.pointer, error.detail)),
+    );
+    parts.retain(|part| !part.is_empty());
+    parts.join(" ")
+}

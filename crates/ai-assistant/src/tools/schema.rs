@@ -1,0 +1,145 @@
+//! What a language model is told of the tools.
+
+use common::contract::onec::ReportId;
+use serde_json::{Map, Value, json};
+
+use super::Tool;
+
+/// A tool as it is described to a model.
+#[derive(Debug, Clone)]
+pub(crate) struct ToolSpec {
+    pub(crate) name: &'static str,
+    pub(crate) description: &'static str,
+    /// JSON Schema of the arguments.
+    pub(crate) parameters: Value,
+}
+
+/// All tools, in their stable order.
+pub(crate) fn specs() -> Vec<ToolSpec> {
+    Tool::all().into_iter().map(spec).collect()
+}
+
+fn spec(tool: Tool) -> ToolSpec {
+    let mut properties = Map::new();
+    for name in parameters(tool) {
+        properties.insert((*name).to_owned(), property(name));
+    }
+    ToolSpec {
+        name: tool.name(),
+        description: description(tool),
+        parameters: json!({
+            "type": "object",
+            "properties": properties,
+            "required": required(tool),
+            "additionalProperties": false,
+        }),
+    }
+}
+
+/// The arguments of a tool. The company and the infobase are never among them: the server sets
+/// them.
+pub(super) fn parameters(tool: Tool) -> &'static [&'static str] {
+    match tool {
+        Tool::FindSubject => &["kind", "query"],
+        Tool::Report(report) => match report {
+            ReportId::Receivables | ReportId::Payables => &["counterparty", "date", "limit", "overdue"],
+            ReportId::Stock => &["date", "item", "limit", "warehouse"],
+            ReportId::Sales => &[
+                "counterparty",
+                "from",
+                "group_by",
+                "item",
+                "limit",
+                "manager",
+                "to",
+                "warehouse",
+            ],
+            ReportId::Cash => &["date", "limit"],
+            ReportId::CashFlow => &["counterparty", "from", "limit", "to"],
+            ReportId::Taxes => &["from", "to"],
+            ReportId::TrialBalance => &["account", "from", "limit", "to"],
+            ReportId::Statement => &["counterparty", "from", "limit", "to"],
+            ReportId::CounterpartyCard => &["counterparty"],
+            ReportId::Documents => &["counterparty", "from", "limit", "to", "unposted"],
+            ReportId::Postings => &["limit", "number"],
+        },
+    }
+}
+
+/// Arguments that must be given.
+pub(super) fn required(tool: Tool) -> &'static [&'static str] {
+    match tool {
+        Tool::FindSubject => &["kind", "query"],
+        Tool::Report(ReportId::Statement | ReportId::CounterpartyCard) => &["counterparty"],
+        Tool::Report(ReportId::Postings) => &["number"],
+        Tool::Report(_) => &[],
+    }
+}
+
+fn property(name: &str) -> Value {
+    match name {
+        "date" => {
+            json!({"type": "string", "format": "date", "description": "Остатки на конец этого дня, ГГГГ-ММ-ДД; без него — на сегодня."})
+        }
+        "from" => {
+            json!({"type": "string", "format": "date", "description": "Первый день периода, ГГГГ-ММ-ДД; без него — начало текущего месяца."})
+        }
+        "to" => {
+            json!({"type": "string", "format": "date", "description": "Последний день периода включительно, ГГГГ-ММ-ДД; без него — сегодня."})
+        }
+        "limit" => {
+            json!({"type": "integer", "minimum": 1, "maximum": 200, "description": "Сколько строк вернуть, не больше; итоги всегда по всем строкам. По умолчанию 50."})
+        }
+        "overdue" => json!({"type": "boolean", "description": "true — только просроченные долги."}),
+        "unposted" => json!({"type": "boolean", "description": "true — только непроведённые документы."}),
+        "group_by" => {
+            json!({"type": "string", "enum": ["counterparty", "manager", "item", "warehouse", "day", "month"], "description": "Что означает строка: покупатель, менеджер, товар, склад, день или месяц."})
+        }
+        "account" => {
+            json!({"type": "string", "description": "Счёт плана счетов вместе с субсчетами, например 62 или 68.02."})
+        }
+        "number" => json!({"type": "string", "description": "Номер документа, как его назвал пользователь."}),
+        "kind" => {
+            json!({"type": "string", "enum": ["counterparty", "item", "warehouse", "manager", "company"], "description": "Где искать: контрагенты, номенклатура, склады, менеджеры, организации."})
+        }
+        "query" => {
+            json!({"type": "string", "minLength": 1, "maxLength": 200, "description": "Название или его часть, без кавычек и организационной формы; для контрагента можно ИНН."})
+        }
+        // Ids of subjects.
+        _ => json!({"type": "string", "format": "uuid", "description": "Идентификатор из find_subject."}),
+    }
+}
+
+fn description(tool: Tool) -> &'static str {
+    match tool {
+        Tool::FindSubject => {
+            "Находит контрагента, товар, склад, менеджера или организацию по названию. Вызывай перед отчётом, если пользователь назвал кого-то по имени; если подходят несколько — спроси пользователя, кого он имел в виду."
+        }
+        Tool::Report(report) => match report {
+            ReportId::Receivables => {
+                "Дебиторская задолженность на дату: кто из покупателей должен нам, сколько, сколько просрочено, полученные авансы."
+            }
+            ReportId::Payables => {
+                "Кредиторская задолженность на дату: кому из поставщиков должны мы, сколько, сколько просрочено, ближайший срок оплаты."
+            }
+            ReportId::Stock => "Остатки товаров на дату по складам: количество и себестоимость.",
+            ReportId::Sales => {
+                "Продажи за период: количество, выручка с НДС и без НДС, валовая прибыль, число документов; строки по group_by."
+            }
+            ReportId::Cash => "Остатки денег на дату по расчётным счетам и кассам.",
+            ReportId::CashFlow => {
+                "Поступления (direction=in) и списания (direction=out) денег за период по контрагентам."
+            }
+            ReportId::Taxes => "Налоги и взносы за период по счетам 68 и 69: начислено, уплачено, остаток.",
+            ReportId::TrialBalance => "Оборотно-сальдовая ведомость за период по одному счёту или по всем.",
+            ReportId::Statement => {
+                "Акт сверки взаиморасчётов с одним контрагентом за период: начальное сальдо, документы, конечное сальдо."
+            }
+            ReportId::CounterpartyCard => {
+                "Реквизиты одного контрагента: полное наименование, ИНН, КПП, адрес, телефон, почта."
+            }
+            ReportId::Documents => "Последние документы, либо только непроведённые.",
+            ReportId::Postings => "Проводки документов с данным номером: дебет, кредит, сумма.",
+        },
+    }
+}
