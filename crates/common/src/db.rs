@@ -106,9 +106,7 @@ impl StoreError {
             // A connection that broke off in the middle of a message.
             | sqlx::Error::Protocol(_)
             | sqlx::Error::Io(_)
-            | sqlx::Error::Tls(_)
-            // A server that goes away while a connection is being made leaves half an answer.
-            | sqlx::Error::Protocol(_) => true,
+            | sqlx::Error::Tls(_) => true,
             // Classes 08 (connection), 53 (resources) and 57P (shutdown) of PostgreSQL.
             sqlx::Error::Database(error) => error
                 .code()
