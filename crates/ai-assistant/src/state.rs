@@ -24,7 +24,7 @@ pub struct AppState {
 /// The engines on offer.
 #[derive(Debug)]
 pub(crate) struct Registry {
-    remotes: Vec<Remote>,
+    remotes: Vec<Arc<Remote>>,
     default: String,
     pub(crate) max_output_tokens: u32,
 }
@@ -35,7 +35,7 @@ pub(crate) enum Engine {
     /// The built-in rules.
     Rules,
     /// A language model.
-    Model(Remote),
+    Model(Arc<Remote>),
 }
 
 impl Registry {
@@ -47,15 +47,17 @@ impl Registry {
             .filter_map(|(provider, connection)| connection.as_ref().map(|connection| (provider, connection)))
             .flat_map(|(provider, connection)| {
                 let (http, patience) = (http.clone(), models.patience);
-                connection.models.iter().map(move |model| Remote {
-                    provider,
-                    model: model.clone(),
-                    dialect: connection.dialect,
-                    base: connection.base_url.clone(),
-                    key: connection.key.clone(),
-                    version: connection.version.clone(),
-                    patience,
-                    http: http.clone(),
+                connection.models.iter().map(move |model| {
+                    Arc::new(Remote {
+                        provider,
+                        model: model.clone(),
+                        dialect: connection.dialect,
+                        base: connection.base_url.clone(),
+                        key: connection.key.clone(),
+                        version: connection.version.clone(),
+                        patience,
+                        http: http.clone(),
+                    })
                 })
             })
             .collect();
@@ -67,7 +69,7 @@ impl Registry {
     }
 
     /// All language models; the built-in engine comes besides.
-    pub(crate) fn remotes(&self) -> &[Remote] {
+    pub(crate) fn remotes(&self) -> &[Arc<Remote>] {
         &self.remotes
     }
 

@@ -158,7 +158,7 @@ impl Turn<'_> {
             };
             let candidates = self.candidates(&wanted, &mention.text).await?;
             match candidates.as_slice() {
-                [one] if one.0 >= Fit::Words => self.frame.names[index].found = Some(one.1.clone()),
+                [one] if one.0 >= Fit::Typo => self.frame.names[index].found = Some(one.1.clone()),
                 [] => {
                     let name = format::escaped(&mention.text);
                     let draft = Draft::words(say!(
@@ -170,7 +170,7 @@ impl Turn<'_> {
                     return Ok(Some(self.done(draft, None)));
                 }
                 several => {
-                    let exact = several[0].0 >= Fit::Words;
+                    let exact = several[0].0 >= Fit::Typo;
                     let candidates: Vec<Match> =
                         several.iter().map(|(_, candidate)| candidate.clone()).collect();
                     return Ok(Some(self.which(index, &mention.text, candidates, exact)));

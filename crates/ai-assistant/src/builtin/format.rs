@@ -153,7 +153,7 @@ pub(crate) fn text<'a>(row: &'a Map<String, Value>, key: &str) -> &'a str {
 }
 
 /// A value as its column's kind says.
-fn cell(value: Option<&Value>, kind: ColumnKind, locale: Locale) -> String {
+fn cell(value: Option<&Value>, column: &Column, locale: Locale) -> String {
     let decimal = || {
         value.and_then(|value| match value {
             Value::String(text) => text.parse::<Decimal>().ok(),
@@ -161,7 +161,12 @@ fn cell(value: Option<&Value>, kind: ColumnKind, locale: Locale) -> String {
             _ => None,
         })
     };
-    match kind {
+    match column.kind {
+        ColumnKind::Text if column.key == "direction" => match (value.and_then(Value::as_str), locale) {
+            (Some("in"), Locale::Ru) => "приход".to_owned(),
+            (Some("out"), Locale::Ru) => "расход".to_owned(),
+            (value, _) => value.unwrap_or_default().to_owned(),
+        },
         ColumnKind::Money => decimal()
             .map(|value| grouped(value, 2, locale))
             .unwrap_or_default(),
@@ -230,13 +235,13 @@ pub(crate) fn table(
         result += &line(
             columns
                 .iter()
-                .map(|column| cell(row.get(&column.key), column.kind, locale))
+                .map(|column| cell(row.get(&column.key), column, locale))
                 .collect(),
         );
     }
     if with_totals && !report.totals.is_empty() && rows.len() > 1 {
         let cells = columns.iter().enumerate().map(|(i, column)| {
-            let value = cell(report.totals.get(&column.key), column.kind, locale);
+            let value = cell(report.totals.get(&column.key), column, locale);
             match (i, value.is_empty()) {
                 (0, _) => say!(locale, "**Итого**", "**Total**"),
                 (_, true) => value,

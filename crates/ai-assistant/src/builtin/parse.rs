@@ -284,18 +284,15 @@ fn compare(words: &[Word], set: &HashSet<Concept>, periods: &[period::Found]) ->
     }
     let main = periods.first().map(|found| found.span);
     let second = periods.get(1).map(|found| found.span);
+    let year = words.windows(2).any(|pair| {
+        (pair[0].lower.starts_with("прошл") && pair[1].lower.starts_with("год"))
+            || (pair[0].is(&["last"]) && pair[1].is(&["year"]))
+    });
     Some(match (main, second) {
+        // «за октябрь по сравнению с прошлым годом»: with October of that year.
+        (Some(main), _) if year && (main.to - main.from).num_days() < 360 => Compare::YearBefore,
         (Some(main), Some(second)) if second != main => Compare::With(second),
-        _ => {
-            let year = words
-                .windows(2)
-                .any(|pair| pair[0].lower.starts_with("прошл") && pair[1].lower.starts_with("год"));
-            if year && main.is_some() {
-                Compare::YearBefore
-            } else {
-                Compare::Previous
-            }
-        }
+        _ => Compare::Previous,
     })
 }
 

@@ -40,7 +40,7 @@ pub(super) fn default_group(query: &ReportQuery) -> GroupBy {
 
 /// The answer.
 pub(super) fn text(view: &View<'_>) -> String {
-    match view.report.report {
+    let mut text = match view.report.report {
         ReportId::Receivables => view.debts(true),
         ReportId::Payables => view.debts(false),
         ReportId::Stock => view.stock(),
@@ -53,7 +53,12 @@ pub(super) fn text(view: &View<'_>) -> String {
         ReportId::CounterpartyCard => view.card(),
         ReportId::Documents => view.documents(),
         ReportId::Postings => view.postings(),
+    };
+    // An answer that nothing was found rests on the report as well.
+    if !text.contains("[1]") {
+        text.push_str(" [1]");
     }
+    text
 }
 
 impl View<'_> {
@@ -94,7 +99,19 @@ impl View<'_> {
         self.frame
             .top
             .and_then(|top| usize::try_from(top).ok())
-            .unwrap_or(TEXT_ROWS)
+            .unwrap_or(match self.report.report {
+                ReportId::CounterpartyCard | ReportId::Taxes | ReportId::TrialBalance => 50,
+                ReportId::Statement | ReportId::Postings => 30,
+                ReportId::Sales
+                    if matches!(
+                        self.report.parameters.group_by,
+                        Some(GroupBy::Day | GroupBy::Month)
+                    ) =>
+                {
+                    31
+                }
+                _ => TEXT_ROWS,
+            })
     }
 
     fn table(&self, rows: &[&Row], with_totals: bool) -> String {
@@ -453,7 +470,7 @@ impl View<'_> {
                 );
             }
         }
-        if self.frame.cash_desk && rows.iter().any(|row| desk(row)) {
+        if self.frame.cash_desk && rows.iter().any(desk) {
             rows.retain(desk);
         }
         if rows.is_empty() {
@@ -465,11 +482,20 @@ impl View<'_> {
         }
         if rows.len() < self.report.rows.len() {
             let sum = self.money(rows.iter().map(|row| figure(row, "balance")).sum());
-            let lead = say!(
-                l,
-                "На {at} там **{sum}**.",
-                "There is **{sum}** there as of {at}."
-            );
+            let lead = if named.is_empty() {
+                say!(
+                    l,
+                    "В кассе на {at} — **{sum}**.",
+                    "In cash as of {at}: **{sum}**."
+                )
+            } else {
+                let named = escaped(&named.join(", "));
+                say!(
+                    l,
+                    "По отбору «{named}» на {at} — **{sum}**.",
+                    "“{named}” as of {at}: **{sum}**."
+                )
+            };
             return self.with_table(lead, &rows, false);
         }
         let balance = self.money(self.total("balance"));

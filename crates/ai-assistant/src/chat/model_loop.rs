@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use common::ids;
+use common::telemetry::RequestContext;
 
 use super::draft::Draft;
 use super::events::{ChatEvent, Sink};
@@ -96,7 +97,7 @@ pub(crate) async fn run(
         }
         items.push(Item::Results(prompt::wrapped(results, &mark)));
     };
-    Ok(finished(&task.question, task.around, toolbox, spent, finish))
+    Ok(finished(task.question, task.around, toolbox, spent, finish))
 }
 
 /// One turn, tried again when nothing of it had reached the reader.
@@ -141,7 +142,10 @@ fn say(sink: &Sink, spent: &mut Spent, text: &str) {
 }
 
 fn tool_event(sink: &Sink, name: &str, state: &'static str) {
-    let title = Tool::from_name(name).map_or_else(|| name.to_owned(), |tool| tool.name().to_owned());
+    let locale = RequestContext::current_locale();
+    let title = Tool::from_name(name)
+        .map_or(name, |tool| tool.title(locale))
+        .to_owned();
     sink.send(ChatEvent::Tool {
         name: name.to_owned(),
         state,

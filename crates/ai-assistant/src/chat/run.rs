@@ -182,7 +182,8 @@ impl Job {
     pub(crate) async fn run(self, sink: Sink, cancel: CancellationToken) -> Result<Answer, Error> {
         let context = self.context.clone();
         let locale = context.locale;
-        context.scope(self.run_within(sink, cancel, locale)).await
+        let running = Box::pin(self.run_within(sink, cancel, locale));
+        context.scope(running).await
     }
 
     async fn run_within(

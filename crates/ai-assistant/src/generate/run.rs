@@ -139,7 +139,8 @@ impl Job {
     /// Writes the text and books whatever happened.
     pub(crate) async fn run(self, cancel: CancellationToken) -> Result<Generated, Error> {
         let context = self.context.clone();
-        context.scope(self.run_within(cancel)).await
+        let running = Box::pin(self.run_within(cancel));
+        context.scope(running).await
     }
 
     async fn run_within(self, cancel: CancellationToken) -> Result<Generated, Error> {

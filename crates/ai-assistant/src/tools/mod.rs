@@ -5,6 +5,7 @@ mod onec;
 mod schema;
 mod toolbox;
 
+use common::Locale;
 use common::contract::onec::ReportId;
 
 pub(crate) use onec::{Onec, OnecError};
@@ -39,6 +40,31 @@ impl Tool {
                 ReportId::Documents => "get_documents",
                 ReportId::Postings => "get_postings",
             },
+        }
+    }
+
+    /// What it does, for people who watch.
+    pub(crate) const fn title(self, locale: Locale) -> &'static str {
+        let (ru, en) = match self {
+            Self::FindSubject => ("Поиск по названию", "Search by name"),
+            Self::Report(report) => match report {
+                ReportId::Receivables => ("Дебиторская задолженность", "Receivables"),
+                ReportId::Payables => ("Кредиторская задолженность", "Payables"),
+                ReportId::Stock => ("Остатки товаров", "Stock"),
+                ReportId::Sales => ("Продажи", "Sales"),
+                ReportId::Cash => ("Остатки денег", "Cash"),
+                ReportId::CashFlow => ("Движение денег", "Cash flow"),
+                ReportId::Taxes => ("Налоги и взносы", "Taxes"),
+                ReportId::TrialBalance => ("Оборотно-сальдовая ведомость", "Trial balance"),
+                ReportId::Statement => ("Акт сверки", "Reconciliation statement"),
+                ReportId::CounterpartyCard => ("Реквизиты контрагента", "Counterparty card"),
+                ReportId::Documents => ("Документы", "Documents"),
+                ReportId::Postings => ("Проводки", "Ledger entries"),
+            },
+        };
+        match locale {
+            Locale::Ru => ru,
+            Locale::En => en,
         }
     }
 

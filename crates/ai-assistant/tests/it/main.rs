@@ -1,0 +1,16 @@
+//! The service through its real router: a real PostgreSQL and Redis, and real sockets to
+//! stand-ins for onec-integration and for language models.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends by a panic")]
+
+mod access;
+mod chat;
+mod conversations;
+#[path = "../../examples/fake_provider/server.rs"]
+mod fake_provider;
+mod generate;
+mod onec;
+mod outages;
+mod providers;
+mod setup;
+mod streams;

@@ -1,0 +1,206 @@
+//! A stand-in for onec-integration with few rows and many troubles.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Path, RawQuery, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use common::contract::onec::{Match, ReportId, SubjectKind};
+use common::testing::TestServer;
+use http::{HeaderMap, StatusCode};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+/// How it behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Mood {
+    #[default]
+    Well,
+    /// Answers too late.
+    Slow,
+    /// Refuses the caller.
+    Forbidding,
+    /// The company is not the caller's.
+    CompanyUnknown,
+    /// Its copy is old: 1C does not answer it.
+    OneCAway,
+    /// Answers with what is no report.
+    Garbled,
+}
+
+/// Path with query, and the `Authorization`.
+type Request = (String, Option<String>);
+
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Onec {
+    mood: Arc<Mutex<Mood>>,
+    requests: Arc<Mutex<Vec<Request>>>,
+}
+
+impl Onec {
+    pub(crate) async fn start(&self) -> TestServer {
+        let router = Router::new()
+            .route("/reports/{id}", get(report))
+            .route("/search", get(search))
+            .with_state(self.clone());
+        TestServer::serve(router).await
+    }
+
+    pub(crate) fn set(&self, mood: Mood) {
+        *lock(&self.mood) = mood;
+    }
+
+    /// Paths with queries, in order.
+    pub(crate) fn asked(&self) -> Vec<String> {
+        lock(&self.requests)
+            .iter()
+            .map(|(path, _)| path.clone())
+            .collect()
+    }
+
+    /// The `Authorization` of the latest request.
+    pub(crate) fn authorization(&self) -> Option<String> {
+        lock(&self.requests).last().and_then(|(_, token)| token.clone())
+    }
+
+    fn note(&self, path: String, headers: &HeaderMap) {
+        let token = headers
+            .get("authorization")
+            .and_then(|value| value.to_str().ok())
+            .map(str::to_owned);
+        lock(&self.requests).push((path, token));
+    }
+
+    async fn trouble(&self) -> Option<Response> {
+        let mood = *lock(&self.mood);
+        match mood {
+            Mood::Well | Mood::OneCAway => None,
+            Mood::Slow => {
+                tokio::time::sleep(Duration::from_secs(30)).await;
+                None
+            }
+            Mood::Forbidding => Some(problem(403, "auth.permission_denied", "Недостаточно прав")),
+            Mood::CompanyUnknown => Some(problem(404, "onec.company_not_found", "Организация не найдена")),
+            Mood::Garbled => Some(axum::Json(json!({"report": 1})).into_response()),
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn problem(status: u16, code: &str, title: &str) -> Response {
+    let body = json!({"type": "about:blank", "title": title, "status": status, "code": code});
+    let status = StatusCode::from_u16(status).unwrap();
+    (
+        status,
+        [("content-type", "application/problem+json")],
+        body.to_string(),
+    )
+        .into_response()
+}
+
+/// Ids of the names that are known.
+pub(crate) const ROMASHKA: Uuid = Uuid::from_u128(1);
+pub(crate) const ROMASHKA_PLUS: Uuid = Uuid::from_u128(2);
+pub(crate) const VECTOR: Uuid = Uuid::from_u128(3);
+const NORTH: Uuid = Uuid::from_u128(4);
+
+async fn search(State(onec): State<Onec>, headers: HeaderMap, RawQuery(query): RawQuery) -> Response {
+    let query = query.unwrap_or_default();
+    onec.note(format!("/search?{query}"), &headers);
+    if let Some(response) = onec.trouble().await {
+        return response;
+    }
+    let one = |id, kind, name: &str| Match {
+        id,
+        kind,
+        name: name.to_owned(),
+        code: None,
+        score: 0.6,
+    };
+    let items = if query.contains("kind=counterparty") {
+        vec![
+            one(ROMASHKA, SubjectKind::Counterparty, "Ромашка Торг ООО"),
+            one(ROMASHKA_PLUS, SubjectKind::Counterparty, "Ромашка Плюс ООО"),
+            one(VECTOR, SubjectKind::Counterparty, "Вектор ООО"),
+        ]
+    } else if query.contains("kind=warehouse") {
+        vec![one(NORTH, SubjectKind::Warehouse, "Северный склад")]
+    } else {
+        Vec::new()
+    };
+    axum::Json(json!({ "items": items })).into_response()
+}
+
+async fn report(
+    State(onec): State<Onec>,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let query = query.unwrap_or_default();
+    onec.note(format!("/reports/{id}?{query}"), &headers);
+    if let Some(response) = onec.trouble().await {
+        return response;
+    }
+    let Some(id) = ReportId::from_name(&id) else {
+        return problem(404, "request.not_found", "Не найдено");
+    };
+    let parameters: Value = url::form_urlencoded::parse(query.as_bytes())
+        .map(|(key, value)| {
+            let value = match (key.as_ref(), value.as_ref()) {
+                ("limit", number) => json!(number.parse::<u32>().unwrap()),
+                ("overdue" | "unposted", truth) => json!(truth == "true"),
+                (_, text) => json!(text),
+            };
+            (key.into_owned(), value)
+        })
+        .collect::<serde_json::Map<_, _>>()
+        .into();
+    let reachable = *lock(&onec.mood) != Mood::OneCAway;
+    let (columns, rows, totals) = data(id);
+    let as_of = "2026-11-24T10:00:00Z";
+    axum::Json(json!({
+        "report": id, "title": format!("Отчёт {id}"), "parameters": parameters, "currency": "RUB",
+        "columns": columns, "rows": rows, "totals": totals,
+        "row_count": rows.as_array().unwrap().len(), "truncated": false,
+        "as_of": as_of, "source": "mirror", "onec_reachable": reachable,
+        "citations": [{"infobase_id": Uuid::from_u128(9), "infobase": "Демо", "object": "AccountingRegister_Хозрасчетный",
+            "report": id, "filter": {}, "as_of": as_of, "source": "mirror"}],
+    }))
+    .into_response()
+}
+
+fn data(id: ReportId) -> (Value, Value, Value) {
+    match id {
+        ReportId::Receivables | ReportId::Payables => (
+            json!([
+                {"key": "counterparty_id", "title": "id", "kind": "id"},
+                {"key": "counterparty", "title": "Контрагент", "kind": "text"},
+                {"key": "debt", "title": "Долг", "kind": "money"},
+                {"key": "overdue", "title": "Просрочено", "kind": "money"},
+                {"key": "due_date", "title": "Срок", "kind": "date"},
+            ]),
+            json!([
+                {"counterparty_id": VECTOR, "counterparty": "Вектор ООО", "debt": "1200.50", "overdue": "200.50", "due_date": "2026-11-01"},
+                {"counterparty_id": ROMASHKA, "counterparty": "Ромашка Торг ООО", "debt": "800.00", "overdue": "0.00", "due_date": "2026-12-01"},
+            ]),
+            json!({"debt": "2000.50", "overdue": "200.50", "advance": "0.00"}),
+        ),
+        ReportId::Sales => (
+            json!([{"key": "key", "title": "Покупатель", "kind": "text"}, {"key": "revenue", "title": "Выручка", "kind": "money"}]),
+            json!([{"key": "Вектор ООО", "revenue": "300.00"}, {"key": "Ромашка Торг ООО", "revenue": "100.00"}]),
+            json!({"revenue": "400.00", "revenue_without_vat": "333.33", "gross_profit": "90.00"}),
+        ),
+        ReportId::Statement => (
+            json!([{"key": "document", "title": "Документ", "kind": "text"}, {"key": "debit", "title": "Дебет", "kind": "money"}]),
+            json!([{"document": "Реализация 1", "debit": "1200.50"}]),
+            json!({"opening": "0.00", "debit": "1200.50", "credit": "0.00", "closing": "1200.50"}),
+        ),
+        _ => (json!([]), json!([]), json!({})),
+    }
+}

@@ -1,0 +1,185 @@
+//! The running service.
+
+use ai_assistant::{Config, DEFINITION, store};
+use common::auth::Permission;
+use common::clock::Clock;
+use common::config::{Environment, Reader};
+use common::service::Context;
+use common::testing::{self, Client, Grant, Issuer, Proxy, TestRedis, TestServer};
+use serde_json::{Value, json};
+use sqlx::PgPool;
+use sqlx::postgres::PgPoolOptions;
+use std::time::Duration;
+
+use crate::fake_provider;
+use crate::onec::Onec;
+
+/// The service with everything around it.
+pub(crate) struct Service {
+    pub(crate) issuer: Issuer,
+    pub(crate) db: PgPool,
+    pub(crate) onec: Onec,
+    pub(crate) provider: fake_provider::Log,
+    pub(crate) database: Proxy,
+    pub(crate) redis: TestRedis,
+    server: TestServer,
+    context: Context,
+    _stand_ins: [TestServer; 2],
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        self.context.shutdown.cancel();
+    }
+}
+
+/// Tuesday, 24 November 2026, 13:00 in Moscow.
+pub(crate) fn now() -> chrono::DateTime<chrono::Utc> {
+    "2026-11-24T10:00:00Z".parse().unwrap()
+}
+
+impl Service {
+    /// The service with the built-in engine only.
+    pub(crate) async fn start() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// The service with a provider: `openai` (Responses), `chat` (compatible) or `anthropic`.
+    pub(crate) async fn with_provider(dialect: &str) -> Self {
+        let models = fake_provider::MODELS.join(",");
+        let base = "{provider}";
+        let settings: Vec<(&str, String)> = match dialect {
+            "openai" | "chat" => vec![
+                ("OPENAI_API_KEY", "sk-very-secret".to_owned()),
+                ("OPENAI_BASE_URL", format!("{base}/v1")),
+                ("OPENAI_MODEL", models),
+                (
+                    "OPENAI_API",
+                    if dialect == "openai" { "responses" } else { "chat" }.to_owned(),
+                ),
+            ],
+            _ => vec![
+                ("ANTHROPIC_API_KEY", "sk-very-secret".to_owned()),
+                ("ANTHROPIC_BASE_URL", base.to_owned()),
+                ("ANTHROPIC_MODEL", models),
+            ],
+        };
+        let settings: Vec<(&str, &str)> = settings.iter().map(|(k, v)| (*k, v.as_str())).collect();
+        Self::with(&settings).await
+    }
+
+    async fn with(settings: &[(&str, &str)]) -> Self {
+        let onec = Onec::default();
+        let onec_server = onec.start().await;
+        let provider = fake_provider::Log::default();
+        let provider_server = TestServer::serve(fake_provider::router(provider.clone())).await;
+        let redis = testing::redis().await;
+        let url = testing::database_url(&store::SCHEMA).await;
+        let connect = |url: String| async move {
+            PgPoolOptions::new()
+                .max_connections(5)
+                .acquire_timeout(Duration::from_secs(2))
+                .connect(&url)
+                .await
+                .unwrap()
+        };
+        // The service reaches its database through a proxy that can be cut; the test does not.
+        let direct: url::Url = url.parse().unwrap();
+        let target = format!("{}:{}", direct.host_str().unwrap(), direct.port().unwrap());
+        let database = Proxy::start(target.parse().unwrap()).await;
+        let mut proxied = direct.clone();
+        proxied.set_port(Some(database.address().port())).unwrap();
+
+        let mut values: Vec<(String, String)> = vec![
+            ("DATABASE_URL".to_owned(), proxied.to_string()),
+            ("REDIS_URL".to_owned(), redis.url().to_owned()),
+            ("ONEC_INTEGRATION_URL".to_owned(), onec_server.url()),
+            ("TOOL_TIMEOUT".to_owned(), "500ms".to_owned()),
+            ("LLM_FIRST_TOKEN_TIMEOUT".to_owned(), "1s".to_owned()),
+            ("LLM_IDLE_TIMEOUT".to_owned(), "1s".to_owned()),
+        ];
+        for (name, value) in settings {
+            values.push((
+                (*name).to_owned(),
+                value.replace("{provider}", &provider_server.url()),
+            ));
+        }
+        let mut reader = Reader::from_values(values);
+        let config = Config::read(&mut reader);
+        let config = reader.finish(config).unwrap();
+        let mut context = Context::new(DEFINITION.name, "test".to_owned(), Environment::Development);
+        context.clock = Clock::fixed(now());
+        let issuer = Issuer::new();
+        let app = ai_assistant::app(
+            &config,
+            context.clone(),
+            connect(proxied.to_string()).await,
+            redis.connect(),
+            issuer.authenticator(),
+        )
+        .unwrap();
+        Self {
+            issuer,
+            db: connect(url).await,
+            onec,
+            provider,
+            database,
+            redis,
+            server: TestServer::start(DEFINITION, app).await,
+            context,
+            _stand_ins: [onec_server, provider_server],
+        }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        self.server.url()
+    }
+
+    pub(crate) fn anonymous(&self) -> Client {
+        Client::anonymous(self.url())
+    }
+
+    /// A client with these permissions.
+    pub(crate) fn client(&self, permissions: &[Permission]) -> Client {
+        self.anonymous().with_token(self.issuer.token(permissions))
+    }
+
+    /// An accountant.
+    pub(crate) fn accountant(&self) -> Client {
+        self.client(&[Permission::Chat, Permission::Generate, Permission::OnecRead])
+    }
+
+    /// A client of this user.
+    pub(crate) fn user(&self, grant: &Grant) -> Client {
+        self.anonymous().with_token(self.issuer.sign(grant))
+    }
+
+    /// Usage rows: provider, outcome, error.
+    pub(crate) async fn usage(&self) -> Vec<(String, String, Option<String>)> {
+        sqlx::query_as("select provider, outcome, error from assistant.usage order by id")
+            .fetch_all(&self.db)
+            .await
+            .unwrap()
+    }
+}
+
+/// Asks a question as JSON and gives the whole answer.
+pub(crate) async fn ask(client: &Client, message: &str) -> Value {
+    client.post("/chat", &json!({ "message": message })).await.json()
+}
+
+/// Asks a model.
+pub(crate) async fn ask_model(client: &Client, model: &str, message: &str) -> testing::Response {
+    client
+        .post("/chat", &json!({ "message": message, "model": model }))
+        .await
+}
+
+/// Waits until something is true, but not for ever.
+pub(crate) async fn eventually<F: Future<Output = bool>>(what: &str, mut condition: impl FnMut() -> F) {
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
+    while !condition().await {
+        assert!(tokio::time::Instant::now() < deadline, "{what} did not happen");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
