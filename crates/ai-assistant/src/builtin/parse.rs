@@ -350,7 +350,7 @@ fn is_overdue_only(words: &[Word], set: &HashSet<Concept>) -> bool {
             && window[1..]
                 .iter()
                 .any(|word| lexicon::concept(word) == Some(Concept::Overdue))
-    }) || words.windows(4).any(|window| {
+    }) || words.windows(5).any(|window| {
         window[0].is(&["and", "и"])
             && window[1..]
                 .iter()
