@@ -82,7 +82,7 @@ pub(crate) async fn active(
 }
 
 /// Queues what is due: an infobase's first full job, its failed full job again, so that it goes on
-/// where it stopped, or an incremental one. Infobases that do not answer wait.
+/// where it stopped (later each time), or an incremental one. Infobases that do not answer wait.
 pub(crate) async fn enqueue_due(
     connection: &mut PgConnection,
     new_id: Uuid,
@@ -91,7 +91,7 @@ pub(crate) async fn enqueue_due(
 ) -> Result<bool, StoreError> {
     let last = sqlx::query!(
         "select id, full_read, state, finished_at > now() - make_interval(secs => $2) as fresh,
-                finished_at > now() - interval '5 seconds' as just_now
+                finished_at > now() - make_interval(secs => least(5 * attempt, 300)) as just_now
          from onec.sync_jobs where infobase_id = $1 order by id desc limit 1",
         infobase,
         interval_seconds,

@@ -1,6 +1,7 @@
 //! Documents with their tabular parts.
 
 use bytes::Bytes;
+use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
 use common::db::StoreResult;
 use uuid::Uuid;
 
@@ -11,6 +12,8 @@ use crate::odata::{Collection, DataError, Filter, Literal, Patience, Query, Row}
 use crate::profile::DocumentPlan;
 use crate::store::documents::{self, AllocationRow, DocumentRow, Documents, LineRow};
 
+/// The last year that 1C knows.
+const LAST_YEAR: i32 = 3999;
 /// Documents in an answer: with their rows some 5 KB each.
 const LIMIT: u32 = 600;
 
@@ -31,15 +34,9 @@ pub(super) async fn read(run: &Run, plan: &DocumentPlan) -> Result<(), SyncError
         write(run, plan, &slice).await?;
     }
     let (start, end) = reading.span();
-    let earliest = chrono::NaiveDateTime::MIN;
-    let mut removed = 0;
-    for (from, to) in [(Some(end), None), (Some(earliest), start)] {
-        // Without a start, what lies before was not read.
-        let Some((from, to)) = from.zip(to.or((from == Some(end)).then_some(chrono::NaiveDateTime::MAX)))
-        else {
-            continue;
-        };
-        removed += remove_missing(run, plan, clamp(from), clamp(to), &[]).await?;
+    let mut removed = remove_missing(run, plan, end, new_year(LAST_YEAR), &[]).await?;
+    if let Some(start) = start {
+        removed += remove_missing(run, plan, new_year(1), start, &[]).await?;
     }
     let mut transaction = run.begin().await?;
     run.end_entity(&mut transaction, &plan.entity, removed).await?;
@@ -47,14 +44,10 @@ pub(super) async fn read(run: &Run, plan: &DocumentPlan) -> Result<(), SyncError
     Ok(())
 }
 
-/// Into the years that PostgreSQL and 1C have.
-fn clamp(moment: chrono::NaiveDateTime) -> chrono::NaiveDateTime {
-    let year = |year| {
-        chrono::NaiveDate::from_ymd_opt(year, 1, 1)
-            .unwrap_or_default()
-            .and_time(chrono::NaiveTime::MIN)
-    };
-    moment.clamp(year(1), year(4000))
+fn new_year(year: i32) -> NaiveDateTime {
+    NaiveDate::from_ymd_opt(year, 1, 1)
+        .unwrap_or_default()
+        .and_time(NaiveTime::MIN)
 }
 
 async fn write(run: &Run, plan: &DocumentPlan, slice: &Slice) -> Result<(), SyncError> {
@@ -80,8 +73,8 @@ async fn write(run: &Run, plan: &DocumentPlan, slice: &Slice) -> Result<(), Sync
 async fn remove_missing(
     run: &Run,
     plan: &DocumentPlan,
-    from: chrono::NaiveDateTime,
-    to: chrono::NaiveDateTime,
+    from: NaiveDateTime,
+    to: NaiveDateTime,
     present: &[Uuid],
 ) -> Result<i64, SyncError> {
     let mut connection = run.acquire().await?;
