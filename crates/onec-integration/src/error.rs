@@ -134,7 +134,7 @@ impl From<Error> for Problem {
                 "A synchronisation is at work already",
             )
             .extension("job_id", job.to_string())
-            .extension("status_url", format!("/sync/jobs/{job}")),
+            .extension("status_url", crate::http::sync::status_url(job)),
             Error::Encryption => Self::internal(Error::Encryption),
         }
     }

@@ -42,7 +42,7 @@ pub(super) async fn panels(
         panel("receivables", Text::new("Дебиторская задолженность", "Receivables")).fill(receivables, |report| {
             json!({
                 "total": report.totals.get("debt"), "overdue": report.totals.get("overdue"),
-                "debtors": report.row_count, "columns": report.columns, "top": report.rows,
+                "columns": report.columns, "top": report.rows,
             })
         }),
         panel("cash", Text::new("Деньги", "Cash")).fill(cash, |report| {

@@ -98,7 +98,9 @@ fn problem_codes(text: &str) -> Vec<String> {
             let rest = rest.trim_start_matches(|c: char| c.is_ascii_uppercase() || c == '_');
             let rest = rest.strip_prefix(',')?.trim_start().strip_prefix('"')?;
             let code = rest.split('"').next()?;
-            code.bytes().all(|b| b.is_ascii_lowercase() || b == b'_' || b == b'.').then(|| code.to_owned())
+            code.bytes()
+                .all(|b| b.is_ascii_lowercase() || b == b'_' || b == b'.')
+                .then(|| code.to_owned())
         })
         .collect()
 }

@@ -62,7 +62,7 @@ pub(crate) async fn start(
     state.queued.notify_one();
     let started = Started {
         job_id: job,
-        status_url: format!("/sync/jobs/{job}"),
+        status_url: status_url(job),
     };
     Ok((StatusCode::ACCEPTED, Json(started)))
 }
@@ -147,4 +147,9 @@ pub(crate) async fn list(
     let rows = jobs::list(&mut connection, before, limit + 1).await?;
     let rows = rows.into_iter().map(JobView::from).collect();
     Ok(Json(Page::from_rows(rows, limit, |job: &JobView| job.id)))
+}
+
+/// Where a client of the gateway asks for the state of a job.
+pub(crate) fn status_url(job: Uuid) -> String {
+    format!("/api/1c/sync/jobs/{job}")
 }

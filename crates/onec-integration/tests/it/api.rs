@@ -112,7 +112,12 @@ async fn synchronisations_are_started_and_followed() {
     let problem = again.assert_problem(409, "onec.sync_running");
     assert_eq!(problem["job_id"], started["job_id"]);
     service.job_end().await;
-    let job: Value = client.get(started["status_url"].as_str().unwrap()).await.json();
+    let status_url = started["status_url"]
+        .as_str()
+        .unwrap()
+        .strip_prefix("/api/1c")
+        .unwrap();
+    let job: Value = client.get(status_url).await.json();
     assert_eq!(job["state"], "succeeded");
     assert_eq!(job["full"], true);
     let sale = job["entities"]
