@@ -239,8 +239,9 @@ async fn run(settings: Serve) -> anyhow::Result<()> {
         password: settings.password,
         faults,
     };
-    println!("http://{address}{BASE_PATH}/odata/standard.odata/");
+    // Before the address is told: whoever reads it may send the signal at once.
     let mut terminated = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
+    println!("http://{address}{BASE_PATH}/odata/standard.odata/");
     let stop = async move {
         tokio::select! {
             _ = terminated.recv() => {}
