@@ -21,7 +21,7 @@ pub struct Config {
     /// `SECURITY_URL`: the services whose health is shown, with the addresses of their replicas
     /// (comma-separated).
     pub services: Vec<(&'static str, Vec<Url>)>,
-    /// `REPORTS_TIME_ZONE` (`Europe/Moscow`): what a day is on dashboards and in reports.
+    /// `TIME_ZONE` (`Europe/Moscow`): what a day is on dashboards and in reports.
     pub time_zone: Tz,
     /// `EVENTS_RETENTION` (90d): how long raw events are kept; older arrivals are refused.
     pub events_retention: Duration,
@@ -42,7 +42,7 @@ impl Config {
         let assistant = addresses(reader, "AI_ASSISTANT_URL", "http://127.0.0.1:8000");
         let users = addresses(reader, "USER_MANAGEMENT_URL", "http://127.0.0.1:8002");
         let security = addresses(reader, "SECURITY_URL", "http://127.0.0.1:8004");
-        let time_zone = reader.parse("REPORTS_TIME_ZONE", Tz::Europe__Moscow);
+        let time_zone = reader.parse("TIME_ZONE", Tz::Europe__Moscow);
         let events_retention = reader.duration("EVENTS_RETENTION", Duration::from_secs(90 * 86_400));
         let report_file_ttl = reader.duration("REPORT_FILE_TTL", Duration::from_secs(86_400));
         let rollup_every = reader.duration("ROLLUP_EVERY", Duration::from_secs(10));
@@ -111,7 +111,7 @@ mod tests {
 
         let mut reader = Reader::from_values([
             ("GATEWAY_URL", "nowhere"),
-            ("REPORTS_TIME_ZONE", "Mars/Olympus"),
+            ("TIME_ZONE", "Mars/Olympus"),
             ("ROLLUP_EVERY", "0s"),
         ]);
         let config = Config::read(&mut reader);
@@ -123,7 +123,7 @@ mod tests {
                 "DATABASE_URL",
                 "REDIS_URL",
                 "GATEWAY_URL",
-                "REPORTS_TIME_ZONE",
+                "TIME_ZONE",
                 "ROLLUP_EVERY"
             ]
         );

@@ -90,6 +90,46 @@ fn every_problem_code_is_documented() {
     assert!(missing.is_empty(), "not in docs/errors.md: {missing:?}");
 }
 
+/// What an operator can set is written down in .env.example.
+#[test]
+fn every_variable_is_in_the_example() {
+    let example = std::fs::read_to_string(repository().join(".env.example")).unwrap();
+    let mut names = BTreeSet::new();
+    for file in all_sources() {
+        if file.ends_with("src/config.rs") || file.ends_with("config/sections.rs") {
+            let text = std::fs::read_to_string(&file).unwrap();
+            let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+            names.extend(
+                code.split('"')
+                    .skip(1)
+                    .step_by(2)
+                    .filter(|word| is_variable(word))
+                    .map(str::to_owned),
+            );
+        }
+    }
+    assert!(names.len() > 40, "only {} variables were found", names.len());
+    let missing: Vec<&String> = names
+        .iter()
+        .filter(|name| !example.lines().any(|line| mentions(line, name)))
+        .collect();
+    assert!(missing.is_empty(), "not in .env.example: {missing:?}");
+}
+
+fn is_variable(word: &str) -> bool {
+    word.len() > 3
+        && word.starts_with(|c: char| c.is_ascii_uppercase())
+        && word
+            .bytes()
+            .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
+}
+
+fn mentions(line: &str, name: &str) -> bool {
+    line.trim_start_matches("# ")
+        .strip_prefix(name)
+        .is_some_and(|rest| rest.starts_with('='))
+}
+
 /// String literals that follow a status, as in `StatusCode::NOT_FOUND, "request.not_found"`.
 fn problem_codes(text: &str) -> Vec<String> {
     text.split("StatusCode::")
