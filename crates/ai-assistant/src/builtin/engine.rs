@@ -123,6 +123,17 @@ impl Turn<'_> {
         if let Some(question) = self.resolve().await? {
             return Ok(question);
         }
+        if let (Some(limit), Some(named)) = (self.toolbox.company(), self.found(SubjectKind::Company))
+            && limit != named.id
+        {
+            let name = format::escaped(&named.name);
+            let draft = Draft::words(say!(
+                locale,
+                "Этот запрос ограничен другой организацией, данных «{name}» в нём нет.",
+                "This request is limited to another company; it has no data of “{name}”."
+            ));
+            return Ok(self.done(draft, None));
+        }
         if let Some(question) = self.missing() {
             return Ok(question);
         }
@@ -217,7 +228,9 @@ impl Turn<'_> {
         let Some(best) = found.iter().map(|(fit, _)| *fit).max() else {
             return Ok(found);
         };
-        found.retain(|(fit, candidate)| *fit == best && (best > Fit::Part || candidate.score >= 0.3));
+        found.retain(|(fit, candidate)| {
+            *fit == best && (best > Fit::Part || names::resembles(text, candidate))
+        });
         found.sort_by(|a, b| b.1.score.total_cmp(&a.1.score));
         Ok(found)
     }
@@ -255,8 +268,8 @@ impl Turn<'_> {
             let shown = CANDIDATES;
             question += &say!(
                 locale,
-                "\n\nПоказаны {shown} из {total}; можно назвать точнее.",
-                "\n\nShown are {shown} of {total}; a longer name helps."
+                "\n\nПоказаны первые {shown}; можно назвать точнее.",
+                "\n\nShown are the first {shown}; a longer name helps."
             );
         }
         let suggestions = candidates
@@ -280,10 +293,14 @@ impl Turn<'_> {
     /// What a report cannot do without.
     fn missing(&self) -> Option<Draft> {
         let locale = self.locale;
+        let of_somebody = match self.frame.intent {
+            Intent::Statement | Intent::CounterpartyCard => true,
+            // «сколько она должна», when nobody has been named
+            Intent::Receivables | Intent::Payables => self.frame.of_that_one,
+            _ => false,
+        };
         match self.frame.intent {
-            Intent::Statement | Intent::CounterpartyCard
-                if self.found(SubjectKind::Counterparty).is_none() =>
-            {
+            _ if of_somebody && self.found(SubjectKind::Counterparty).is_none() => {
                 let draft = Draft::words(say!(
                     locale,
                     "По какому контрагенту? Назовите его или укажите ИНН.",
@@ -469,7 +486,9 @@ impl Turn<'_> {
         ) {
             return None;
         }
-        let main = Span::of(report.parameters.from?, report.parameters.to?);
+        let shown = Span::of(report.parameters.from?, report.parameters.to?);
+        // An unfinished period is compared with as many days of the one before.
+        let main = self.frame.span.unwrap_or(shown).until(self.around.today);
         Some(match compare {
             Compare::Previous => main.previous(),
             Compare::YearBefore => main.year_before(),

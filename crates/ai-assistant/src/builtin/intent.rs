@@ -195,7 +195,7 @@ pub(super) fn classify(s: &Signs<'_>) -> Option<Intent> {
     if s.has(C::Document) || (s.has(C::Latest) && s.has(C::Invoice)) {
         return Some(Intent::Documents);
     }
-    if s.has(C::Turnover) && s.has(C::Top) {
+    if s.has(C::Turnover) && !s.has_account && s.any(&[C::Top, C::Customer, C::Manager, C::Item]) {
         return Some(Intent::Sales);
     }
     if s.any(&[C::Customer, C::Manager, C::Item]) && s.any(&[C::Top, C::Least]) {
@@ -277,9 +277,13 @@ fn debt(s: &Signs<'_>) -> Option<Intent> {
     if s.has(C::Our) || s.phrase(&["our", "debt"]) {
         return Some(Intent::Payables);
     }
-    // Without a pronoun, «должны Ромашке» and «должны Ромашка» differ by an ending of a name.
-    if s.says(&["должны", "задолжали"]) && s.has_names {
-        return Some(Intent::DebtOfUnknownDirection);
-    }
-    Some(Intent::Receivables)
+    // Without a pronoun, «должны Ромашке» and «должны Ромашка» differ by an ending of a name; a debt
+    // of nobody in particular may be either.
+    let of_one = s.says(&["должен", "должна", "должно", "owes"]);
+    let unclear = s.says(&["должны", "задолжали"]) || !s.has_names;
+    Some(if unclear && !of_one {
+        Intent::DebtOfUnknownDirection
+    } else {
+        Intent::Receivables
+    })
 }

@@ -252,7 +252,7 @@ const STEMMED: &[(Concept, &str)] = &[
 
 /// Only these very forms count, because another form means something else.
 const EXACT: &[(Concept, &str)] = &[
-    (Concept::Who, "кто who"),
+    (Concept::Who, "кто кого who"),
     (Concept::Whom, "кому whom"),
     (Concept::Us, "нам нами us"),
     (Concept::We, "мы we"),

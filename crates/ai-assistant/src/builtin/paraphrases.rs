@@ -57,6 +57,7 @@ fn receivables() {
         "Show accounts receivable as of May 1",
         "What is overdue from customers?",
         "list of debtors",
+        "просрочка больше всего у кого",
         "How much are we owed?",
         "Who has not paid yet?",
         "outstanding customer debt",
@@ -112,7 +113,14 @@ fn payables() {
 fn a_debt_without_a_direction_is_not_guessed() {
     assert_intent(
         Intent::DebtOfUnknownDirection,
-        &["Сколько должны Ромашке?", "сколько задолжали ООО «Вектор»"],
+        &[
+            "Сколько должны Ромашке?",
+            "сколько задолжали ООО «Вектор»",
+            "какие у нас долги",
+            "задолженность на 1 мая",
+            "сколько должны поставщики?",
+            "debts",
+        ],
     );
 }
 
@@ -173,6 +181,7 @@ fn sales() {
         "Compare sales in October with September",
         "gross profit for 2025",
         "monthly sales for 2026",
+        "какой оборот по клиентам за октябрь",
     ];
     assert_intent(Intent::Sales, &nameless);
     assert_no_names(&nameless);

@@ -64,6 +64,10 @@ pub(crate) struct Parsed {
     pub(crate) flow: Option<Flow>,
     pub(crate) tax: Option<Tax>,
     pub(crate) cash_desk: bool,
+    /// Profit is asked for rather than revenue.
+    pub(crate) profit: bool,
+    /// «она», «его»: somebody named before.
+    pub(crate) of_that_one: bool,
     pub(crate) names: Vec<Mention>,
     /// «по всем складам»: the name of that kind no longer counts.
     pub(crate) all_of: Option<SubjectKind>,
@@ -147,6 +151,12 @@ pub(crate) fn parse(text: &str, today: NaiveDate) -> Parsed {
         flow: flow(&words, &set),
         tax: tax(&words),
         cash_desk: has(Concept::CashDesk) && !has(Concept::Bank) && !has(Concept::Account),
+        profit: has(Concept::Profit),
+        of_that_one: words.iter().any(|w| {
+            w.is(&[
+                "он", "она", "его", "ее", "ему", "ей", "ним", "ней", "it", "its", "him", "her",
+            ])
+        }),
         all_of: if has(Concept::All) {
             names::kind_of_any(&concepts)
         } else {

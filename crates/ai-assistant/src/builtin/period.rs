@@ -14,6 +14,10 @@ pub(crate) struct Span {
     pub(crate) to: NaiveDate,
     /// The question named one day, such as «на 1 мая», rather than a period.
     pub(crate) point: bool,
+    /// Months of the calendar unit that this is the beginning of, such as 3 for «этот квартал»; 0
+    /// when it is none.
+    #[serde(default)]
+    pub(crate) cycle: u32,
 }
 
 impl Span {
@@ -22,6 +26,7 @@ impl Span {
             from: day,
             to: day,
             point: true,
+            cycle: 0,
         }
     }
 
@@ -30,7 +35,29 @@ impl Span {
             from: from.min(to),
             to: from.max(to),
             point: false,
+            cycle: 0,
         }
+    }
+
+    /// The same as the beginning of a unit of so many months.
+    fn begins(self, months: u32) -> Self {
+        Self {
+            cycle: months,
+            ..self
+        }
+    }
+
+    /// As much of it as has passed by `today`.
+    pub(crate) fn until(self, today: NaiveDate) -> Self {
+        if self.to <= today || self.from > today || self.point {
+            return self;
+        }
+        let months = if self.is_whole_months() {
+            self.months()
+        } else {
+            self.cycle
+        };
+        Self::of(self.from, today).begins(months)
     }
 
     /// True when it is made of whole calendar months.
@@ -54,6 +81,11 @@ impl Span {
             return Self::of(from, self.from - Days::new(1));
         }
         if self.from.day() == 1 && !self.point {
+            let months = if self.cycle > 0 {
+                Months::new(self.cycle)
+            } else {
+                months
+            };
             return Self::of(self.from - months, self.to - months);
         }
         let length = u64::try_from((self.to - self.from).num_days()).unwrap_or(0) + 1;
@@ -61,6 +93,7 @@ impl Span {
             from: self.from - Days::new(length),
             to: self.to - Days::new(length),
             point: self.point,
+            cycle: 0,
         }
     }
 
@@ -76,6 +109,7 @@ impl Span {
             from: self.from - year,
             to,
             point: self.point,
+            cycle: 0,
         }
     }
 }
@@ -141,13 +175,11 @@ impl Periods<'_> {
         if opened && self.is(start, &["начала", "beginning", "start"]) {
             let after = self.skip(start + 1, &["of", "the", "этого", "текущего", "this", "current"]);
             if let Some((end, year)) = self.year(after) {
-                return Some((
-                    end,
-                    Span::of(first_of_year(year), self.today.min(last_of_year(year))),
-                ));
+                let whole = Span::of(first_of_year(year), last_of_year(year));
+                return Some((end, whole.until(self.today)));
             }
             let unit = self.unit(after)?;
-            return Some((after + 1, Span::of(self.current(unit)?.from, self.today)));
+            return Some((after + 1, self.current(unit)?.until(self.today)));
         }
         // «с 1 по 15 марта»: the first day takes its month from the second.
         if let Some(day) = self
@@ -471,7 +503,7 @@ impl Periods<'_> {
             span = self.before(unit, span);
         }
         if back == 0 {
-            span.to = span.to.min(self.today);
+            span = span.until(self.today);
         }
         let mut end = i + 2;
         if self.is(end, &["year"]) && self.is(end + 1, &["to"]) {
@@ -546,7 +578,7 @@ impl Periods<'_> {
             return None;
         }
         let span = self.current(self.unit(i)?)?;
-        Some((i + 1, Span::of(span.from, self.today)))
+        Some((i + 1, span.until(self.today)))
     }
 
     fn relative_year(&self, i: usize) -> Option<(usize, i32)> {

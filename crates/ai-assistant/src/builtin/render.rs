@@ -390,7 +390,11 @@ impl View<'_> {
                 " In the first place is **{who}**: {much}."
             );
         }
-        lead += &self.compared("revenue", &say!(l, "выручка", "revenue"));
+        lead += &if self.frame.profit {
+            self.compared("gross_profit", &say!(l, "валовая прибыль", "gross profit"))
+        } else {
+            self.compared("revenue", &say!(l, "выручка", "revenue"))
+        };
         self.with_table(lead, &rows, true)
     }
 
@@ -527,7 +531,9 @@ impl View<'_> {
         if let Some(wanted) = wanted {
             rows.retain(|row| text_of(row, "direction") == wanted);
         }
-        let largest = match (wanted, rows.first()) {
+        // Payments of wages, for one, are to no counterparty.
+        let named = rows.iter().find(|row| !text_of(row, "counterparty").is_empty());
+        let largest = match (wanted, named) {
             (Some(_), Some(first)) if rows.len() > 1 => {
                 let (who, much) = (
                     escaped(text_of(first, "counterparty")),
