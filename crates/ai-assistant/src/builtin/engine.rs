@@ -37,12 +37,24 @@ pub(crate) fn intent_of(message: &str, today: NaiveDate) -> Option<&'static str>
     parse::parse(message, today).intent.map(Intent::as_str)
 }
 
-/// The language of a question.
+/// The language of a question. Names in it say nothing: «Долг SvetoCopy» is Russian, "Debt of
+/// Ромашка" is English.
 pub(crate) fn language_of(message: &str) -> Locale {
-    if super::words::is_russian(message) || !message.chars().any(char::is_alphabetic) {
-        Locale::Ru
-    } else {
+    let words: Vec<&str> = message.split_whitespace().collect();
+    let plain = |(i, word): &(usize, &&str)| *i == 0 || !word.starts_with(char::is_uppercase);
+    let letters = |cyrillic: bool| -> usize {
+        words
+            .iter()
+            .enumerate()
+            .filter(plain)
+            .flat_map(|(_, word)| word.chars())
+            .filter(|c| c.is_alphabetic() && c.is_ascii() != cyrillic)
+            .count()
+    };
+    if letters(false) > letters(true) {
         Locale::En
+    } else {
+        Locale::Ru
     }
 }
 
@@ -365,6 +377,13 @@ impl Turn<'_> {
     /// Says what of the question the report cannot take into account.
     fn note_ignored(&mut self) {
         let locale = self.locale;
+        if self.frame.why {
+            self.notices.push(say!(
+                locale,
+                "О причинах отчёты не говорят: показаны только цифры.",
+                "Reports do not tell reasons: only the figures are shown."
+            ));
+        }
         let kinds = frame::kinds(self.frame.intent);
         if kinds.is_empty() {
             for name in &self.frame.names {
@@ -442,6 +461,10 @@ impl Turn<'_> {
                 query.item = id_of(SubjectKind::Item);
                 query.warehouse = id_of(SubjectKind::Warehouse);
                 query.manager = id_of(SubjectKind::Manager);
+                if frame.least {
+                    // The smallest come last.
+                    query.limit = Some(1000);
+                }
                 query.group_by = Some(frame.group_by.unwrap_or(render::default_group(&query)));
             }
             ReportId::CashFlow => {

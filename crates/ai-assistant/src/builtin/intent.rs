@@ -225,13 +225,10 @@ fn debt(s: &Signs<'_>) -> Option<Intent> {
     // «кому и когда платить», «сколько нужно заплатить поставщикам»
     let to_pay = s.says(&["платить", "заплатить", "оплатить", "уплатить"])
         || s.phrase(&["to", "pay"])
-        || s.phrase(&["we", "pay"])
+        || (s.phrase(&["we", "pay"]) && !s.says(&["did"]))
         || s.phrase(&["предстоящие", "платежи"]);
-    if to_pay
-        && (s.any(&[C::Whom, C::Supplier, C::We, C::Our])
-            || s.says(&["нужно", "надо", "предстоящие", "need"]))
-        && !s.has(C::Us)
-    {
+    let have_to = s.says(&["нужно", "надо", "предстоящие", "need"]);
+    if to_pay && (have_to || (s.any(&[C::Whom, C::Supplier, C::We, C::Our]) && !s.has(C::Us))) {
         return Some(Intent::Payables);
     }
     // «кто не оплатил», "who has not paid"

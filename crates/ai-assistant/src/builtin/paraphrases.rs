@@ -100,6 +100,7 @@ fn payables() {
         "Show payables",
         "When do we have to pay suppliers?",
         "who do we owe the most",
+        "Что нам надо оплатить на этой неделе?",
     ];
     assert_intent(Intent::Payables, &nameless);
     assert_no_names(&nameless);
@@ -231,6 +232,8 @@ fn cash_flow() {
         "money received yesterday",
         "cash inflow and outflow this month",
         "outgoing payments for last week",
+        "What did we pay in October?",
+        "Куда ушли деньги в октябре?",
     ];
     assert_intent(Intent::CashFlow, &nameless);
 }
@@ -468,6 +471,12 @@ fn slots() {
     assert_eq!(of("второй").choice, Some(2));
     assert_eq!(super::language_of("How much do we owe?"), Locale::En);
     assert_eq!(super::language_of("Q3 продажи"), Locale::Ru);
+    assert_eq!(super::language_of("Долг SvetoCopy"), Locale::Ru);
+    assert_eq!(
+        super::language_of("What stock do we have in Северный?"),
+        Locale::En
+    );
+    assert_eq!(super::language_of("42"), Locale::Ru);
 }
 
 #[test]

@@ -64,6 +64,12 @@ pub(crate) struct Parsed {
     pub(crate) flow: Option<Flow>,
     pub(crate) tax: Option<Tax>,
     pub(crate) cash_desk: bool,
+    /// Money in the bank only.
+    pub(crate) bank: bool,
+    /// The smallest rather than the largest.
+    pub(crate) least: bool,
+    /// A reason is asked for, which no report knows.
+    pub(crate) why: bool,
     /// Profit is asked for rather than revenue.
     pub(crate) profit: bool,
     /// «она», «его»: somebody named before.
@@ -151,6 +157,9 @@ pub(crate) fn parse(text: &str, today: NaiveDate) -> Parsed {
         flow: flow(&words, &set),
         tax: tax(&words),
         cash_desk: has(Concept::CashDesk) && !has(Concept::Bank) && !has(Concept::Account),
+        bank: (has(Concept::Bank) || has(Concept::Account)) && !has(Concept::CashDesk),
+        least: has(Concept::Least),
+        why: words.iter().any(|w| w.is(&["почему", "отчего", "why"])),
         profit: has(Concept::Profit),
         of_that_one: words.iter().any(|w| {
             w.is(&[

@@ -356,7 +356,15 @@ impl Periods<'_> {
             let of = self.skip(i + 1, &["of"]);
             (i, self.month_at(of)?, of + 1)
         };
-        let day = ordinal_day(self.words.get(day_at)?)?;
+        let mut day = ordinal_day(self.words.get(day_at)?)?;
+        // «двадцать пятое ноября»
+        if day < 10 && day_at > 0 {
+            day += match self.words[day_at - 1].lower.as_str() {
+                "двадцать" => 20,
+                "тридцать" => 30,
+                _ => 0,
+            };
+        }
         let next = if self.is(next, &[","]) && self.year(next + 1).is_some() {
             next + 1
         } else {
@@ -805,7 +813,41 @@ fn ordinal(word: &Word) -> Option<u32> {
     })
 }
 
+/// «первое», «пятого»; with «двадцать» before it, the caller adds that.
+fn day_in_words(lower: &str) -> Option<u32> {
+    const STEMS: [(&str, u32); 21] = [
+        ("одиннадцат", 11),
+        ("двенадцат", 12),
+        ("тринадцат", 13),
+        ("четырнадцат", 14),
+        ("пятнадцат", 15),
+        ("шестнадцат", 16),
+        ("семнадцат", 17),
+        ("восемнадцат", 18),
+        ("девятнадцат", 19),
+        ("двадцат", 20),
+        ("тридцат", 30),
+        ("перв", 1),
+        ("втор", 2),
+        ("трет", 3),
+        ("четверт", 4),
+        ("пят", 5),
+        ("шест", 6),
+        ("седьм", 7),
+        ("восьм", 8),
+        ("девят", 9),
+        ("десят", 10),
+    ];
+    STEMS.iter().find_map(|(stem, day)| {
+        let ending = lower.strip_prefix(stem)?;
+        matches!(ending, "ое" | "ого" | "ье" | "ьего" | "ому" | "ьему").then_some(*day)
+    })
+}
+
 fn ordinal_day(word: &Word) -> Option<u32> {
+    if let Some(day) = day_in_words(&word.lower) {
+        return Some(day);
+    }
     let first = word.lower.chars().next()?;
     if !first.is_ascii_digit() {
         return None;
@@ -901,6 +943,8 @@ mod tests {
             ("on May 1, 2025", "2025-05-01"),
             ("as of the 1st of May", "2026-05-01"),
             ("на 01.05.2026", "2026-05-01"),
+            ("на первое ноября", "2026-11-01"),
+            ("на двадцать пятое октября", "2026-10-25"),
             ("на 31.10.26", "2026-10-31"),
             ("на 31.10", "2026-10-31"),
             ("2026-05-01", "2026-05-01"),

@@ -377,6 +377,17 @@ impl View<'_> {
         let mut rows = self.all_rows();
         if matches!(group, Some(GroupBy::Day | GroupBy::Month)) {
             rows.sort_by(|a, b| text_of(a, "key").cmp(text_of(b, "key")));
+        } else if self.frame.least && !self.report.truncated && rows.len() > 1 {
+            rows.reverse();
+            let (who, much) = (
+                escaped(text_of(rows[0], "key")),
+                self.money(figure(rows[0], "revenue")),
+            );
+            lead += &say!(
+                l,
+                " Меньше всего среди проданного — **{who}**: {much}.",
+                " The least of what was sold is **{who}**: {much}."
+            );
         } else if let Some(first) = rows.first()
             && rows.len() > 1
         {
@@ -477,6 +488,9 @@ impl View<'_> {
         if self.frame.cash_desk && rows.iter().any(desk) {
             rows.retain(desk);
         }
+        if self.frame.bank && named.is_empty() {
+            rows.retain(|row| !desk(row));
+        }
         if rows.is_empty() {
             return say!(
                 l,
@@ -486,7 +500,13 @@ impl View<'_> {
         }
         if rows.len() < self.report.rows.len() {
             let sum = self.money(rows.iter().map(|row| figure(row, "balance")).sum());
-            let lead = if named.is_empty() {
+            let lead = if named.is_empty() && self.frame.bank {
+                say!(
+                    l,
+                    "На банковских счетах на {at} — **{sum}**.",
+                    "In the bank as of {at}: **{sum}**."
+                )
+            } else if named.is_empty() {
                 say!(
                     l,
                     "В кассе на {at} — **{sum}**.",
@@ -726,11 +746,20 @@ impl View<'_> {
             )
         } else {
             let shown = count(rows.len() as u64, l);
-            say!(
-                l,
-                "Последние документы: {shown}.",
-                "The latest documents: {shown}."
-            )
+            let during = self.during();
+            if during.is_empty() {
+                say!(
+                    l,
+                    "Последние документы: {shown}.",
+                    "The latest documents: {shown}."
+                )
+            } else {
+                say!(
+                    l,
+                    "Документов {during}: **{number}**.",
+                    "Documents {during}: **{number}**."
+                )
+            }
         };
         self.with_table(lead, &rows, false)
     }
