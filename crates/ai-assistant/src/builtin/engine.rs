@@ -70,6 +70,15 @@ pub(crate) async fn answer(
 ) -> Result<Draft, OnecError> {
     let parsed = parse::parse(message, around.today);
     let locale = toolbox.locale();
+    if let Some(day) = &parsed.impossible_day {
+        let mut draft = Draft::words(say!(
+            locale,
+            "Даты «{day}» нет в календаре. Назовите, пожалуйста, другую.",
+            "There is no such day as {day}. Please name another one."
+        ));
+        draft.state = state.clone();
+        return Ok(draft);
+    }
     let Some(frame) = frame::complete(&parsed, state) else {
         let mut draft = help::not_understood(locale);
         draft.state = State {

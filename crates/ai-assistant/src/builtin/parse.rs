@@ -49,6 +49,8 @@ pub(crate) struct Parsed {
     /// The intent rests on words such as «склад» alone, which in a follow-up only narrow the
     /// question before.
     pub(crate) weak: bool,
+    /// A day that no calendar has, as it was written.
+    pub(crate) impossible_day: Option<String>,
     /// Words in all.
     pub(crate) length: usize,
     /// Begins with «а», "and", "what about", or refers back by a pronoun.
@@ -140,6 +142,7 @@ pub(crate) fn parse(text: &str, today: NaiveDate) -> Parsed {
     Parsed {
         intent,
         weak,
+        impossible_day: period::impossible(&words),
         length: words.iter().filter(|word| word.kind != Kind::Sign).count(),
         follow_up: is_follow_up(&words) || has(Concept::Pronoun),
         compare: compare(&words, &set, &periods),

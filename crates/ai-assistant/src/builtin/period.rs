@@ -141,6 +141,17 @@ pub(super) fn find(words: &[Word], today: NaiveDate) -> Vec<Found> {
     found
 }
 
+/// A day that no calendar has, such as «31 ноября», as it was written.
+pub(super) fn impossible(words: &[Word]) -> Option<String> {
+    words.windows(2).find_map(|pair| {
+        let number = pair[0].number().filter(|number| (1..=31).contains(number))?;
+        let month = month(&pair[1].lower).filter(|_| pair[1].quotation.is_none())?;
+        // A leap year has all the days that any year has.
+        let exists = NaiveDate::from_ymd_opt(2024, month, number).is_some();
+        (!exists).then(|| format!("{} {}", pair[0].text, pair[1].text))
+    })
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Unit {
     Day,
@@ -285,7 +296,8 @@ impl Periods<'_> {
     }
 
     fn single(&self, i: usize) -> Option<(usize, Span)> {
-        self.edge(i)
+        self.all_time(i)
+            .or_else(|| self.edge(i))
             .or_else(|| self.day(i).map(|(end, day)| (end, Span::day(day))))
             .or_else(|| self.month_name(i))
             .or_else(|| self.part_of_year(i))
@@ -296,6 +308,14 @@ impl Periods<'_> {
                 let (end, year) = self.year(i)?;
                 Some((end, Span::of(first_of_year(year), last_of_year(year))))
             })
+    }
+
+    /// «всё время», "all time": from the year before which there is no accounting in 1C 8.
+    fn all_time(&self, i: usize) -> Option<(usize, Span)> {
+        if !self.is(i, &["все", "all"]) || !self.is(i + 1, &["время", "time"]) {
+            return None;
+        }
+        Some((i + 2, Span::of(first_of_year(2000), self.today)))
     }
 
     /// «конец октября», «начало года»: one day.
@@ -944,6 +964,7 @@ mod tests {
             ("as of the 1st of May", "2026-05-01"),
             ("на 01.05.2026", "2026-05-01"),
             ("на первое ноября", "2026-11-01"),
+            ("за всё время", "2000-01-01..2026-11-24"),
             ("на двадцать пятое октября", "2026-10-25"),
             ("на 31.10.26", "2026-10-31"),
             ("на 31.10", "2026-10-31"),
