@@ -37,12 +37,24 @@ pub(crate) fn intent_of(message: &str, today: NaiveDate) -> Option<&'static str>
     parse::parse(message, today).intent.map(Intent::as_str)
 }
 
-/// The language of a question.
+/// The language of a question. Names in it say nothing: «Долг SvetoCopy» is Russian, "Debt of
+/// Ромашка" is English.
 pub(crate) fn language_of(message: &str) -> Locale {
-    if super::words::is_russian(message) || !message.chars().any(char::is_alphabetic) {
-        Locale::Ru
-    } else {
+    let words: Vec<&str> = message.split_whitespace().collect();
+    let plain = |(i, word): &(usize, &&str)| *i == 0 || !word.starts_with(char::is_uppercase);
+    let letters = |cyrillic: bool| -> usize {
+        words
+            .iter()
+            .enumerate()
+            .filter(plain)
+            .flat_map(|(_, word)| word.chars())
+            .filter(|c| c.is_alphabetic() && c.is_ascii() != cyrillic)
+            .count()
+    };
+    if letters(false) > letters(true) {
         Locale::En
+    } else {
+        Locale::Ru
     }
 }
 
@@ -58,6 +70,15 @@ pub(crate) async fn answer(
 ) -> Result<Draft, OnecError> {
     let parsed = parse::parse(message, around.today);
     let locale = toolbox.locale();
+    if let Some(day) = &parsed.impossible_day {
+        let mut draft = Draft::words(say!(
+            locale,
+            "Даты «{day}» нет в календаре. Назовите, пожалуйста, другую.",
+            "There is no such day as {day}. Please name another one."
+        ));
+        draft.state = state.clone();
+        return Ok(draft);
+    }
     let Some(frame) = frame::complete(&parsed, state) else {
         let mut draft = help::not_understood(locale);
         draft.state = State {
@@ -122,6 +143,17 @@ impl Turn<'_> {
         }
         if let Some(question) = self.resolve().await? {
             return Ok(question);
+        }
+        if let (Some(limit), Some(named)) = (self.toolbox.company(), self.found(SubjectKind::Company))
+            && limit != named.id
+        {
+            let name = format::escaped(&named.name);
+            let draft = Draft::words(say!(
+                locale,
+                "Этот запрос ограничен другой организацией, данных «{name}» в нём нет.",
+                "This request is limited to another company; it has no data of “{name}”."
+            ));
+            return Ok(self.done(draft, None));
         }
         if let Some(question) = self.missing() {
             return Ok(question);
@@ -217,7 +249,9 @@ impl Turn<'_> {
         let Some(best) = found.iter().map(|(fit, _)| *fit).max() else {
             return Ok(found);
         };
-        found.retain(|(fit, candidate)| *fit == best && (best > Fit::Part || candidate.score >= 0.3));
+        found.retain(|(fit, candidate)| {
+            *fit == best && (best > Fit::Part || names::resembles(text, candidate))
+        });
         found.sort_by(|a, b| b.1.score.total_cmp(&a.1.score));
         Ok(found)
     }
@@ -255,8 +289,8 @@ impl Turn<'_> {
             let shown = CANDIDATES;
             question += &say!(
                 locale,
-                "\n\nПоказаны {shown} из {total}; можно назвать точнее.",
-                "\n\nShown are {shown} of {total}; a longer name helps."
+                "\n\nПоказаны первые {shown}; можно назвать точнее.",
+                "\n\nShown are the first {shown}; a longer name helps."
             );
         }
         let suggestions = candidates
@@ -280,10 +314,14 @@ impl Turn<'_> {
     /// What a report cannot do without.
     fn missing(&self) -> Option<Draft> {
         let locale = self.locale;
+        let of_somebody = match self.frame.intent {
+            Intent::Statement | Intent::CounterpartyCard => true,
+            // «сколько она должна», when nobody has been named
+            Intent::Receivables | Intent::Payables => self.frame.of_that_one,
+            _ => false,
+        };
         match self.frame.intent {
-            Intent::Statement | Intent::CounterpartyCard
-                if self.found(SubjectKind::Counterparty).is_none() =>
-            {
+            _ if of_somebody && self.found(SubjectKind::Counterparty).is_none() => {
                 let draft = Draft::words(say!(
                     locale,
                     "По какому контрагенту? Назовите его или укажите ИНН.",
@@ -348,6 +386,13 @@ impl Turn<'_> {
     /// Says what of the question the report cannot take into account.
     fn note_ignored(&mut self) {
         let locale = self.locale;
+        if self.frame.why {
+            self.notices.push(say!(
+                locale,
+                "О причинах отчёты не говорят: показаны только цифры.",
+                "Reports do not tell reasons: only the figures are shown."
+            ));
+        }
         let kinds = frame::kinds(self.frame.intent);
         if kinds.is_empty() {
             for name in &self.frame.names {
@@ -425,6 +470,10 @@ impl Turn<'_> {
                 query.item = id_of(SubjectKind::Item);
                 query.warehouse = id_of(SubjectKind::Warehouse);
                 query.manager = id_of(SubjectKind::Manager);
+                if frame.least {
+                    // The smallest come last.
+                    query.limit = Some(1000);
+                }
                 query.group_by = Some(frame.group_by.unwrap_or(render::default_group(&query)));
             }
             ReportId::CashFlow => {
@@ -469,7 +518,9 @@ impl Turn<'_> {
         ) {
             return None;
         }
-        let main = Span::of(report.parameters.from?, report.parameters.to?);
+        let shown = Span::of(report.parameters.from?, report.parameters.to?);
+        // An unfinished period is compared with as many days of the one before.
+        let main = self.frame.span.unwrap_or(shown).until(self.around.today);
         Some(match compare {
             Compare::Previous => main.previous(),
             Compare::YearBefore => main.year_before(),

@@ -23,6 +23,16 @@ pub(crate) struct Frame {
     pub(crate) flow: Option<Flow>,
     pub(crate) tax: Option<Tax>,
     pub(crate) cash_desk: bool,
+    #[serde(default)]
+    pub(crate) bank: bool,
+    #[serde(default)]
+    pub(crate) least: bool,
+    #[serde(default)]
+    pub(crate) why: bool,
+    #[serde(default)]
+    pub(crate) profit: bool,
+    #[serde(default)]
+    pub(crate) of_that_one: bool,
     pub(crate) names: Vec<Name>,
 }
 
@@ -100,6 +110,11 @@ fn fresh(intent: Intent, parsed: &Parsed) -> Frame {
         flow: parsed.flow,
         tax: parsed.tax,
         cash_desk: parsed.cash_desk,
+        bank: parsed.bank,
+        least: parsed.least,
+        why: parsed.why,
+        profit: parsed.profit,
+        of_that_one: parsed.of_that_one,
         names: parsed.names.iter().cloned().map(unknown).collect(),
     }
 }
@@ -154,6 +169,13 @@ fn narrowed(before: &Frame, parsed: &Parsed) -> Frame {
     frame.flow = parsed.flow.or(frame.flow);
     frame.tax = parsed.tax.or(frame.tax);
     frame.cash_desk |= parsed.cash_desk;
+    frame.profit |= parsed.profit;
+    frame.least |= parsed.least;
+    frame.why = parsed.why;
+    if parsed.bank != parsed.cash_desk {
+        frame.bank = parsed.bank;
+        frame.cash_desk = parsed.cash_desk;
+    }
     for mention in &parsed.names {
         if let Some(kind) = mention.kind {
             frame.names.retain(|name| name.kind() != Some(kind));

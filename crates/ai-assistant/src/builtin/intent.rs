@@ -195,7 +195,7 @@ pub(super) fn classify(s: &Signs<'_>) -> Option<Intent> {
     if s.has(C::Document) || (s.has(C::Latest) && s.has(C::Invoice)) {
         return Some(Intent::Documents);
     }
-    if s.has(C::Turnover) && s.has(C::Top) {
+    if s.has(C::Turnover) && !s.has_account && s.any(&[C::Top, C::Customer, C::Manager, C::Item]) {
         return Some(Intent::Sales);
     }
     if s.any(&[C::Customer, C::Manager, C::Item]) && s.any(&[C::Top, C::Least]) {
@@ -225,13 +225,10 @@ fn debt(s: &Signs<'_>) -> Option<Intent> {
     // «кому и когда платить», «сколько нужно заплатить поставщикам»
     let to_pay = s.says(&["платить", "заплатить", "оплатить", "уплатить"])
         || s.phrase(&["to", "pay"])
-        || s.phrase(&["we", "pay"])
+        || (s.phrase(&["we", "pay"]) && !s.says(&["did"]))
         || s.phrase(&["предстоящие", "платежи"]);
-    if to_pay
-        && (s.any(&[C::Whom, C::Supplier, C::We, C::Our])
-            || s.says(&["нужно", "надо", "предстоящие", "need"]))
-        && !s.has(C::Us)
-    {
+    let have_to = s.says(&["нужно", "надо", "предстоящие", "need"]);
+    if to_pay && (have_to || (s.any(&[C::Whom, C::Supplier, C::We, C::Our]) && !s.has(C::Us))) {
         return Some(Intent::Payables);
     }
     // «кто не оплатил», "who has not paid"
@@ -277,9 +274,13 @@ fn debt(s: &Signs<'_>) -> Option<Intent> {
     if s.has(C::Our) || s.phrase(&["our", "debt"]) {
         return Some(Intent::Payables);
     }
-    // Without a pronoun, «должны Ромашке» and «должны Ромашка» differ by an ending of a name.
-    if s.says(&["должны", "задолжали"]) && s.has_names {
-        return Some(Intent::DebtOfUnknownDirection);
-    }
-    Some(Intent::Receivables)
+    // Without a pronoun, «должны Ромашке» and «должны Ромашка» differ by an ending of a name; a debt
+    // of nobody in particular may be either.
+    let of_one = s.says(&["должен", "должна", "должно", "owes"]);
+    let unclear = s.says(&["должны", "задолжали"]) || !s.has_names;
+    Some(if unclear && !of_one {
+        Intent::DebtOfUnknownDirection
+    } else {
+        Intent::Receivables
+    })
 }

@@ -88,7 +88,7 @@ const STEMMED: &[(Concept, &str)] = &[
     (
         Concept::Overdue,
         "просрочено просрочен просроченный просроченная просроченную просроченных просрочка просрочки просрочил просрочили просрочивает \
-         просрочены overdue late delinquent",
+         просрочены тянет тянут задерживает задерживают overdue late delinquent",
     ),
     (
         Concept::Balance,
@@ -105,7 +105,7 @@ const STEMMED: &[(Concept, &str)] = &[
     (
         Concept::Sales,
         "продажа продажи продаж продажам продали продано продал продала продаем продается продаются продавали выручка выручки выручку выручкой \
-         реализация реализации реализацию реализовали реализовано отгрузка отгрузки отгрузок отгрузили отгружено отгрузил наторговали \
+         реализация реализации реализацию реализовали реализовано отгрузка отгрузки отгрузок отгрузили отгружено отгрузил наторговали торгует торгуем торговля \
          продаваемый продаваемые продаваемых проданных сбыт \
          sales sale sold sell selling revenue revenues turnover shipped shipments",
     ),
@@ -173,7 +173,7 @@ const STEMMED: &[(Concept, &str)] = &[
     ),
     (
         Concept::Document,
-        "документ документы документов документа документам накладная накладные накладных document documents",
+        "документ документы документов документа документам накладная накладные накладных document documents docs",
     ),
     (
         Concept::Unposted,
@@ -252,7 +252,7 @@ const STEMMED: &[(Concept, &str)] = &[
 
 /// Only these very forms count, because another form means something else.
 const EXACT: &[(Concept, &str)] = &[
-    (Concept::Who, "кто who"),
+    (Concept::Who, "кто кого who"),
     (Concept::Whom, "кому whom"),
     (Concept::Us, "нам нами us"),
     (Concept::We, "мы we"),
@@ -299,7 +299,7 @@ const STOP: &str = "\
  срок сроки сроком числу числа какому ближайший ближайшие скоро ближайшее предстоящие предстоящих первый первые первых номер номером номеру \
  начислено начислили начисленные начисление начислен начислены валовая валовой валовую чистый чистая ндсом \
  разрез разрезе разбивка разбивкой группировка каждый каждого каждому отдельно подробно детально \
- год-к-году график расчет расчеты расчетов расчетам акт акта акты act gross net cover position \
+ основные основных основной главные хватает хватит достаточно куда откуда товарных товарный товарные стоимость год-к-году график расчет расчеты расчетов расчетам акт акта акты act gross net cover position \
  the a an of in on at for to by from with as is are was were be been do does did have has had how much many what which when where why and or but so that this these those \
  i you he she me my your please show tell give list find get let know want need there here now about into per than then can could would should will any some \
  report summary sum amount number today day days month months year years week weeks quarter period date between since until during over \

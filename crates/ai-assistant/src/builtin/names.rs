@@ -229,6 +229,23 @@ fn significant(text: &str) -> Vec<Stemmed> {
         .collect()
 }
 
+/// True when a name is like enough to ask whether it is meant.
+pub(crate) fn resembles(written: &str, candidate: &Match) -> bool {
+    let name = significant(&candidate.name);
+    significant(written)
+        .iter()
+        .filter(|word| word.1.chars().count() >= 4)
+        .any(|word| {
+            name.iter().any(|other| {
+                // «Эверест» of «ЭверестТехно»
+                let length = word.1.chars().count();
+                let beginning: String = other.1.chars().take(length).collect();
+                strsim::osa_distance(&word.1, &beginning) <= 1
+                    || strsim::normalized_damerau_levenshtein(&word.1, &other.1) >= 0.8
+            })
+        })
+}
+
 /// The stems of a name's words, for a second search: endings may hide the likeness.
 pub(crate) fn stems(text: &str) -> String {
     significant(text)

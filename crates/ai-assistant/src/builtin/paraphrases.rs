@@ -57,6 +57,7 @@ fn receivables() {
         "Show accounts receivable as of May 1",
         "What is overdue from customers?",
         "list of debtors",
+        "просрочка больше всего у кого",
         "How much are we owed?",
         "Who has not paid yet?",
         "outstanding customer debt",
@@ -99,6 +100,7 @@ fn payables() {
         "Show payables",
         "When do we have to pay suppliers?",
         "who do we owe the most",
+        "Что нам надо оплатить на этой неделе?",
     ];
     assert_intent(Intent::Payables, &nameless);
     assert_no_names(&nameless);
@@ -112,7 +114,14 @@ fn payables() {
 fn a_debt_without_a_direction_is_not_guessed() {
     assert_intent(
         Intent::DebtOfUnknownDirection,
-        &["Сколько должны Ромашке?", "сколько задолжали ООО «Вектор»"],
+        &[
+            "Сколько должны Ромашке?",
+            "сколько задолжали ООО «Вектор»",
+            "какие у нас долги",
+            "задолженность на 1 мая",
+            "сколько должны поставщики?",
+            "debts",
+        ],
     );
 }
 
@@ -173,6 +182,7 @@ fn sales() {
         "Compare sales in October with September",
         "gross profit for 2025",
         "monthly sales for 2026",
+        "какой оборот по клиентам за октябрь",
     ];
     assert_intent(Intent::Sales, &nameless);
     assert_no_names(&nameless);
@@ -222,6 +232,8 @@ fn cash_flow() {
         "money received yesterday",
         "cash inflow and outflow this month",
         "outgoing payments for last week",
+        "What did we pay in October?",
+        "Куда ушли деньги в октябре?",
     ];
     assert_intent(Intent::CashFlow, &nameless);
 }
@@ -459,6 +471,12 @@ fn slots() {
     assert_eq!(of("второй").choice, Some(2));
     assert_eq!(super::language_of("How much do we owe?"), Locale::En);
     assert_eq!(super::language_of("Q3 продажи"), Locale::Ru);
+    assert_eq!(super::language_of("Долг SvetoCopy"), Locale::Ru);
+    assert_eq!(
+        super::language_of("What stock do we have in Северный?"),
+        Locale::En
+    );
+    assert_eq!(super::language_of("42"), Locale::Ru);
 }
 
 #[test]

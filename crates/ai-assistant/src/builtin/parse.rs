@@ -49,6 +49,8 @@ pub(crate) struct Parsed {
     /// The intent rests on words such as «склад» alone, which in a follow-up only narrow the
     /// question before.
     pub(crate) weak: bool,
+    /// A day that no calendar has, as it was written.
+    pub(crate) impossible_day: Option<String>,
     /// Words in all.
     pub(crate) length: usize,
     /// Begins with «а», "and", "what about", or refers back by a pronoun.
@@ -64,6 +66,16 @@ pub(crate) struct Parsed {
     pub(crate) flow: Option<Flow>,
     pub(crate) tax: Option<Tax>,
     pub(crate) cash_desk: bool,
+    /// Money in the bank only.
+    pub(crate) bank: bool,
+    /// The smallest rather than the largest.
+    pub(crate) least: bool,
+    /// A reason is asked for, which no report knows.
+    pub(crate) why: bool,
+    /// Profit is asked for rather than revenue.
+    pub(crate) profit: bool,
+    /// «она», «его»: somebody named before.
+    pub(crate) of_that_one: bool,
     pub(crate) names: Vec<Mention>,
     /// «по всем складам»: the name of that kind no longer counts.
     pub(crate) all_of: Option<SubjectKind>,
@@ -130,6 +142,7 @@ pub(crate) fn parse(text: &str, today: NaiveDate) -> Parsed {
     Parsed {
         intent,
         weak,
+        impossible_day: period::impossible(&words),
         length: words.iter().filter(|word| word.kind != Kind::Sign).count(),
         follow_up: is_follow_up(&words) || has(Concept::Pronoun),
         compare: compare(&words, &set, &periods),
@@ -147,6 +160,15 @@ pub(crate) fn parse(text: &str, today: NaiveDate) -> Parsed {
         flow: flow(&words, &set),
         tax: tax(&words),
         cash_desk: has(Concept::CashDesk) && !has(Concept::Bank) && !has(Concept::Account),
+        bank: (has(Concept::Bank) || has(Concept::Account)) && !has(Concept::CashDesk),
+        least: has(Concept::Least),
+        why: words.iter().any(|w| w.is(&["почему", "отчего", "why"])),
+        profit: has(Concept::Profit),
+        of_that_one: words.iter().any(|w| {
+            w.is(&[
+                "он", "она", "его", "ее", "ему", "ей", "ним", "ней", "it", "its", "him", "her",
+            ])
+        }),
         all_of: if has(Concept::All) {
             names::kind_of_any(&concepts)
         } else {

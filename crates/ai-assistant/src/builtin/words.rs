@@ -86,11 +86,6 @@ fn is_cyrillic(c: char) -> bool {
     ('\u{400}'..='\u{4ff}').contains(&c)
 }
 
-/// True when the text is written in Russian.
-pub(super) fn is_russian(text: &str) -> bool {
-    text.chars().any(is_cyrillic)
-}
-
 /// Splits a question. Pieces such as `62.01`, `2026-03-01`, `КА00-000012` and `р/с` stay whole;
 /// `топ-5`, `1-15` and `октябрь-ноябрь` come apart.
 pub(super) fn split(text: &str) -> Vec<Word> {

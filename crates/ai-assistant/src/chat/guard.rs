@@ -34,6 +34,8 @@ static NOT_FIGURES: LazyLock<Option<Regex>> = LazyLock::new(|| {
         // Articles and numbers of documents: letters and digits, or digits with hyphens.
         r"\b\p{L}+[-\p{L}]*\d[-\p{L}\d]*".to_owned(),
         r"\b\d+(?:-\d+)+\b".to_owned(),
+        // The name of the program.
+        r"\b1[сc]\b".to_owned(),
         r"\b0\d{3,}\b".to_owned(),
     ];
     Regex::new(&format!("(?i){}", patterns.join("|"))).ok()
@@ -319,7 +321,7 @@ mod tests {
             "На 31.10.2026 (31 октября 2026 года), за 2026 год, в 14:05, документ № 15, счёт 62.01, Q3 2026, 3 квартал",
             "1. Ромашка\n2. Василёк",
             "Больше 100 000 должны двое",
-            "Бумага А4, КА00-000012",
+            "Бумага А4, КА00-000012, по данным 1С и 1C:Enterprise",
         ] {
             assert_eq!(check(text), Vec::<String>::new(), "{text}");
         }

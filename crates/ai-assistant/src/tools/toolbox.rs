@@ -362,7 +362,8 @@ async fn timed(
 async fn perform(onec: &Onec, scope: &Scope, tool: Tool, request: Request) -> Result<Outcome, OnecError> {
     match (tool, request) {
         (Tool::Report(report), Request::Report(mut query)) => {
-            query.company = scope.company;
+            // The request's company wins; a model cannot name one at all.
+            query.company = scope.company.or(query.company);
             query.infobase = scope.infobase;
             let report = onec.report(&scope.token, report, &query).await?;
             Ok(Outcome::Report(Box::new(report)))
@@ -404,6 +405,11 @@ fn shown(number: usize, report: &Report, limits: Limits) -> String {
 }
 
 impl Toolbox {
+    /// The company that the request is limited to.
+    pub(crate) fn company(&self) -> Option<Uuid> {
+        self.scope.company
+    }
+
     /// The language of titles in the answer.
     pub(crate) fn locale(&self) -> Locale {
         self.scope.locale

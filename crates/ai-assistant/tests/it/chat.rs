@@ -159,6 +159,7 @@ async fn what_cannot_be_answered_is_said() {
     let client = service.accountant();
     for (question, expected) in [
         ("Какая погода в Париже?", "не понял"),
+        ("Продажи за 31 ноября", "нет в календаре"),
         (
             "Создай счёт на оплату для Вектора",
             "потребует вашего подтверждения",
