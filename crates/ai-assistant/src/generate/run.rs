@@ -273,7 +273,7 @@ impl Job {
                     .map_err(Error::Onec)?;
                 let text = letters::reminder(&debtor, &report, around.today, &fields).unwrap_or_else(|| {
                     let name = builtin::format::escaped(&debtor.name);
-                    format!("По данным учёта **{name}** нам ничего не должен, напоминать не о чем. [1]")
+                    format!("По данным учёта **{name}** нам ничего не должен, напоминать не о чем.")
                 });
                 Ok(Draft::words(text))
             }
