@@ -460,6 +460,8 @@ impl Turn<'_> {
             ReportId::Receivables | ReportId::Payables => {
                 query.counterparty = id_of(SubjectKind::Counterparty);
                 query.overdue = frame.overdue.then_some(true);
+                // The nearest due date is looked for in all rows.
+                query.limit = Some(1000);
             }
             ReportId::Stock => {
                 query.item = id_of(SubjectKind::Item);

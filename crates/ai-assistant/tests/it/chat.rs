@@ -47,7 +47,7 @@ async fn a_question_is_answered_with_figures_sources_and_a_table() {
     assert_eq!(answer["usage"]["cost_usd"], "0");
     assert_eq!(
         service.onec.asked(),
-        ["/reports/receivables?date=2026-11-24&limit=50"]
+        ["/reports/receivables?date=2026-11-24&limit=1000"]
     );
 }
 

@@ -84,12 +84,13 @@ impl View<'_> {
             self.money(figure(first, "debt")),
             self.money(figure(first, "overdue")),
         );
+        // Only of the overdue: the other list also has counterparties with nothing but an advance.
         let number = count(self.report.row_count, l);
         let mut lead = match (receivable, self.frame.overdue) {
             (true, false) => say!(
                 l,
-                "Больше всех на {at} нам должен **{who}** — {first_debt}, из них просрочено {first_overdue}. Всего нам должны **{debt_text}**, просрочено **{overdue_text}** (контрагентов: {number}).",
-                "The largest debtor as of {at} is **{who}**: {first_debt}, of which {first_overdue} is overdue. In total we are owed **{debt_text}**, **{overdue_text}** of it overdue (counterparties: {number})."
+                "Больше всех на {at} нам должен **{who}** — {first_debt}, из них просрочено {first_overdue}. Всего нам должны **{debt_text}**, просрочено **{overdue_text}**.",
+                "The largest debtor as of {at} is **{who}**: {first_debt}, of which {first_overdue} is overdue. In total we are owed **{debt_text}**, **{overdue_text}** of it overdue."
             ),
             (true, true) => say!(
                 l,
@@ -98,8 +99,8 @@ impl View<'_> {
             ),
             (false, false) => say!(
                 l,
-                "Больше всего на {at} мы должны **{who}** — {first_debt}. Всего мы должны **{debt_text}**, просрочено **{overdue_text}** (контрагентов: {number}).",
-                "As of {at} we owe the most to **{who}**: {first_debt}. In total we owe **{debt_text}**, **{overdue_text}** of it overdue (counterparties: {number})."
+                "Больше всего на {at} мы должны **{who}** — {first_debt}. Всего мы должны **{debt_text}**, просрочено **{overdue_text}**.",
+                "As of {at} we owe the most to **{who}**: {first_debt}. In total we owe **{debt_text}**, **{overdue_text}** of it overdue."
             ),
             (false, true) => say!(
                 l,
@@ -134,7 +135,8 @@ impl View<'_> {
                 .filter_map(|row| text_of(row, "due_date").get(..10)?.parse::<NaiveDate>().ok())
         };
         let l = self.locale;
-        let Some(first) = days().min() else {
+        // Of a part of the rows nothing can be said of the earliest.
+        let Some(first) = days().min().filter(|_| !self.report.truncated) else {
             return String::new();
         };
         let first_text = date(first, l);

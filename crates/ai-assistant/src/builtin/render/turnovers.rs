@@ -235,8 +235,8 @@ impl View<'_> {
         };
         let mut lead = say!(
             l,
-            "{what} {during}: начислено **{accrued}**, уплачено **{paid}**, остаток на конец {balance}.",
-            "{what} {during}: accrued **{accrued}**, paid **{paid}**, closing balance {balance}."
+            "{what} {during}: начислено **{accrued}**, уплачено и зачтено **{paid}**, остаток на конец {balance}.",
+            "{what} {during}: accrued **{accrued}**, paid or offset **{paid}**, closing balance {balance}."
         );
         if !part {
             lead += &self.compared("accrued", &say!(l, "сумма начислений", "amount accrued"));
