@@ -58,6 +58,12 @@ impl Gateway {
         })
     }
 
+    /// The access token of the login.
+    #[must_use]
+    pub fn token(&self) -> Option<&str> {
+        self.token.as_deref()
+    }
+
     /// One call, whatever its status.
     ///
     /// # Errors

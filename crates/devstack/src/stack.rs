@@ -106,6 +106,15 @@ impl Stack {
         &self.plan
     }
 
+    /// Runs one statement in a private database and returns its unaligned output.
+    ///
+    /// # Errors
+    /// With what PostgreSQL answered.
+    pub fn psql(&self, database: &str, statement: &str) -> Result<String> {
+        let postgres = self.postgres.as_ref().context("PostgreSQL has been stopped")?;
+        Ok(postgres.psql(database, statement)?)
+    }
+
     /// A client of the gateway.
     ///
     /// # Errors

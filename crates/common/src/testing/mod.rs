@@ -13,4 +13,4 @@ pub use client::{Client, Response};
 pub use issuer::{Grant, Issuer};
 pub use proxy::Proxy;
 pub use servers::{TestRedis, TestServer, database, database_url, redis};
-pub use walk::walk_routes;
+pub use walk::{walk_routes, walk_routes_as};

@@ -14,5 +14,6 @@ mod outage;
 mod questions;
 mod resume;
 mod rights;
+mod routes;
 mod support;
 mod tidy;
