@@ -111,7 +111,7 @@ impl Toolbox {
         self.calls
     }
 
-    /// The reports so far, in the order of their numbers [1], [2], …
+    /// The reports so far, in the order of their numbers 1, 2, …
     pub(crate) fn reports(&self) -> &[Report] {
         &self.reports
     }
