@@ -4,7 +4,7 @@
 //! files until they expire. Figures of 1C are never stored here as facts: reports and panels ask
 //! onec-integration with the caller's own token, and that token is never written down.
 //!
-//! Modules in reading order: [`router`], `http`, then the rules `ingest`, `period`, `quantile`,
+//! Modules in reading order: `router`, `http`, then the rules `ingest`, `period`, `quantile`,
 //! `reports`, `overview`, the clients `onec` and `services`, then `store` and `jobs`.
 
 mod config;

@@ -4,7 +4,7 @@
 //! day, the threats found in them and the alerts that people handle. It never blocks anybody by
 //! itself, never changes an audit entry, and keeps no e-mail addresses and no texts.
 //!
-//! Modules in reading order: [`router`], `http`, then the rules `audit`, `chain`, `detect`, `threats` and
+//! Modules in reading order: `router`, `http`, then the rules `audit`, `chain`, `detect`, `threats` and
 //! `alerts`, then `store` and `jobs`.
 
 mod alerts;
