@@ -25,7 +25,7 @@ mod tools;
 use std::sync::Arc;
 
 use common::BoxError;
-use common::auth::{Authenticator, Keys, Revocations};
+use common::auth::Authenticator;
 use common::cache::Redis;
 use common::db;
 use common::events::Relay;
@@ -59,13 +59,7 @@ pub async fn start(config: Config, context: Context) -> Result<App, BoxError> {
     )
     .await?;
     let redis = Redis::new(&config.redis)?;
-    let revocations = Revocations::new();
-    let followed = revocations
-        .clone()
-        .follow(redis.clone(), context.clock.clone(), context.shutdown.clone());
-    context.spawn("revocations", followed);
-    let keys = Keys::remote(config.auth.jwks_url.clone())?;
-    let authenticator = Authenticator::new(&config.auth, keys, revocations, context.clock.clone());
+    let authenticator = Authenticator::of_service(&config.auth, &redis, &context)?;
     app(&config, context, db, redis, authenticator)
 }
 

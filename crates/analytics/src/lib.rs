@@ -26,7 +26,7 @@ pub mod store;
 use std::sync::Arc;
 
 use common::BoxError;
-use common::auth::{Authenticator, Keys, Revocations};
+use common::auth::Authenticator;
 use common::cache::Redis;
 use common::db;
 use common::service::{App, Check, Context, Definition};
@@ -51,17 +51,7 @@ pub const DEFINITION: Definition = Definition {
 pub async fn start(config: Config, context: Context) -> Result<App, BoxError> {
     let db = db::connect(&config.database, DEFINITION.name, &SCHEMA, &context.shutdown).await?;
     let redis = Redis::new(&config.redis)?;
-    let revocations = Revocations::new();
-    let authenticator = Authenticator::new(
-        &config.auth,
-        Keys::remote(config.auth.jwks_url.clone())?,
-        revocations.clone(),
-        context.clock.clone(),
-    );
-    context.spawn(
-        "revocations",
-        revocations.follow(redis.clone(), context.clock.clone(), context.shutdown.clone()),
-    );
+    let authenticator = Authenticator::of_service(&config.auth, &redis, &context)?;
     let state = AppState {
         db,
         clock: context.clock.clone(),

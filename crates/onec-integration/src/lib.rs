@@ -45,14 +45,7 @@ pub async fn start(config: Config, context: Context) -> Result<App, BoxError> {
     metrics::describe();
     let pool = db::connect(&config.database, DEFINITION.name, &SCHEMA, &context.shutdown).await?;
     let redis = cache::Redis::new(&config.redis)?;
-    let revocations = auth::Revocations::new();
-    let following =
-        revocations
-            .clone()
-            .follow(redis.clone(), context.clock.clone(), context.shutdown.clone());
-    context.spawn("revocations", following);
-    let keys = auth::Keys::remote(config.auth.jwks_url.clone())?;
-    let authenticator = auth::Authenticator::new(&config.auth, keys, revocations, context.clock.clone());
+    let authenticator = auth::Authenticator::of_service(&config.auth, &redis, &context)?;
     let state = AppState::new(&config, pool.clone(), &context)?;
     jobs::start(&config, &state, &context).await?;
     let relay = events::Relay::new(pool.clone(), redis.clone(), &SCHEMA);

@@ -14,13 +14,13 @@ use bytes::Bytes;
 use chrono::{DateTime, Duration, Utc};
 use common::auth::Keys;
 use common::db::{StoreError, StoreResult};
+use common::sealing::Sealer;
 use jsonwebtoken::EncodingKey;
 use jsonwebtoken::jwk::JwkSet;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use sqlx::PgPool;
 
-use crate::secrets::Sealer;
 use crate::store::{self, Turn};
 
 /// The keys could not be had or made.
@@ -90,7 +90,7 @@ impl NewKey {
         let pair = Ed25519KeyPair::generate()?;
         let public_key = pair.public_key().as_ref().to_vec();
         let kid = thumbprint(&public_key);
-        let sealed_private_key = sealer.seal(&kid, pair.to_pkcs8v1()?.as_ref())?;
+        let sealed_private_key = sealer.seal(kid.as_bytes(), pair.to_pkcs8v1()?.as_ref())?;
         Ok(Self {
             kid,
             public_key,
@@ -192,7 +192,7 @@ pub(crate) async fn maintain(
 
 fn open(sealer: &Sealer, key: &StoredKey) -> Result<Vec<u8>, KeyError> {
     sealer
-        .open(&key.kid, &key.sealed_private_key)
+        .open(key.kid.as_bytes(), &key.sealed_private_key)
         .map_err(|_| KeyError::WrongSecret { kid: key.kid.clone() })
 }
 

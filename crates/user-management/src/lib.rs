@@ -6,7 +6,7 @@
 //!
 //! Reading order: [`Config`], `router` (every route and what it takes), `http` (handlers), then the
 //! rules: `account` (e-mail and name), `password` (policy and hashing), `throttle` (guessing),
-//! `secrets` and `keys` (signing keys), `tokens`, `sessions` (opening, refreshing, ending),
+//! `keys` (signing keys), `tokens`, `sessions` (opening, refreshing, ending),
 //! `roles`, `record` (events); `store` holds the SQL and `jobs` what runs beside requests.
 
 mod account;
@@ -21,7 +21,6 @@ mod password;
 mod record;
 mod roles;
 mod router;
-mod secrets;
 mod sessions;
 mod start;
 mod state;

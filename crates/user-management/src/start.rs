@@ -7,13 +7,13 @@ use common::auth::{Authenticator, Revocations};
 use common::cache::Redis;
 use common::db;
 use common::events::Relay;
+use common::sealing::Sealer;
 use common::service::{App, Check, Context, Definition};
 
 use crate::config::Config;
 use crate::jobs;
 use crate::keys::{self, KeyRing, Schedule};
 use crate::password::Passwords;
-use crate::secrets::Sealer;
 use crate::sessions::Revoker;
 use crate::throttle::AddressLimit;
 use crate::tokens::Tokens;
@@ -52,7 +52,10 @@ pub async fn prepare(
     let redis = Redis::new(&config.redis)?;
     let db = db::connect(&config.database, DEFINITION.name, &SCHEMA, &context.shutdown).await?;
 
-    let sealer = Arc::new(Sealer::new(&config.tokens.secret)?);
+    let sealer = Arc::new(Sealer::new(
+        &config.tokens.secret,
+        "user-management signing keys",
+    )?);
     let schedule = Schedule::new(
         chrono::Duration::from_std(config.tokens.key_rotation)?,
         chrono::Duration::from_std(config.tokens.access_ttl)?,

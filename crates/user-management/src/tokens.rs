@@ -8,6 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Duration, Utc};
 use common::auth::Claims;
+use common::sealing;
 use common::{config, ids};
 use jsonwebtoken::{Algorithm, Header};
 use secrecy::SecretString;
@@ -16,7 +17,6 @@ use uuid::Uuid;
 use crate::account::User;
 use crate::config::TokenSettings;
 use crate::keys::KeyRing;
-use crate::secrets::refresh_key;
 use crate::sessions::Session;
 
 /// Makes tokens. Cheap to clone.
@@ -63,7 +63,10 @@ impl Tokens {
         let lifetime = |duration| Duration::from_std(duration).unwrap_or(Duration::MAX);
         Ok(Self(Arc::new(Inner {
             ring,
-            refresh_key: refresh_key(&settings.secret)?,
+            refresh_key: hmac::Key::new(
+                hmac::HMAC_SHA256,
+                &sealing::derive(&settings.secret, "user-management refresh tokens")?,
+            ),
             issuer: auth.issuer.clone(),
             audience: auth.audience.clone(),
             lifetimes: Lifetimes {

@@ -11,9 +11,11 @@ use secrecy::SecretString;
 
 use super::{Claims, Identity, Keys, Revocations};
 use crate::Text;
+use crate::cache::Redis;
 use crate::clock::Clock;
 use crate::config;
 use crate::http::Problem;
+use crate::service::Context;
 
 /// Clocks of two machines may differ by this many seconds.
 const LEEWAY_SECONDS: i64 = 30;
@@ -50,6 +52,26 @@ impl Authenticator {
             validation,
             clock,
         }))
+    }
+
+    /// The authenticator of a running service: keys that user-management publishes, and revoked
+    /// sessions followed from Redis in the background.
+    ///
+    /// # Errors
+    /// When no HTTP client can be made, for lack of CA certificates.
+    pub fn of_service(
+        config: &config::Auth,
+        redis: &Redis,
+        context: &Context,
+    ) -> Result<Self, reqwest::Error> {
+        let keys = Keys::remote(config.jwks_url.clone())?;
+        let revocations = Revocations::new();
+        let clock = context.clock.clone();
+        let following = revocations
+            .clone()
+            .follow(redis.clone(), clock.clone(), context.shutdown.clone());
+        context.spawn("revocations", following);
+        Ok(Self::new(config, keys, revocations, clock))
     }
 
     /// The caller named by the `Authorization` header.

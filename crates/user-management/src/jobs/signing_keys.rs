@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::clock::Clock;
+use common::sealing::Sealer;
 use common::telemetry::Chain;
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
 use crate::keys::{self, KeyError, KeyRing, Schedule};
 use crate::metrics;
-use crate::secrets::Sealer;
 
 /// A replica signs with a retired key no longer than this; the key stays published for longer.
 const PAUSE: Duration = Duration::from_secs(60);
