@@ -46,7 +46,7 @@ impl FromStr for Environment {
             "development" => Ok(Self::Development),
             "staging" => Ok(Self::Staging),
             "production" => Ok(Self::Production),
-            _ => Err("is not one of development, staging, production"),
+            _ => Err("not one of development, staging, production"),
         }
     }
 }
@@ -206,7 +206,8 @@ impl Reader {
         match value.trim().parse() {
             Ok(value) => Some(Some(value)),
             Err(error) => {
-                self.invalid(name, error.to_string());
+                // Without the value: a URL may hold a password.
+                self.invalid(name, format!("is not valid: {error}"));
                 None
             }
         }
@@ -384,7 +385,7 @@ mod tests {
         assert!(
             errors
                 .to_string()
-                .starts_with("4 mistakes in the configuration:\n  PORT invalid digit")
+                .starts_with("4 mistakes in the configuration:\n  PORT is not valid: invalid digit")
         );
     }
 

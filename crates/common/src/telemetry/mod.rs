@@ -36,6 +36,7 @@ pub fn init(config: &config::Telemetry, service: &'static str) {
                 .with_ansi(std::io::stderr().is_terminal())
                 .with_target(false)
                 .compact()
+                .fmt_fields(tracing_subscriber::fmt::format::debug_fn(people_read))
                 .boxed()
         };
         // A subscriber that is set already belongs to a test harness; it stays.
@@ -44,4 +45,18 @@ pub fn init(config: &config::Telemetry, service: &'static str) {
             .with(output)
             .try_init();
     });
+}
+
+/// What a person reads of an event's fields: messages make sense alone, so the rest, which
+/// machines filter by, would only be in the way.
+fn people_read(
+    writer: &mut tracing_subscriber::fmt::format::Writer<'_>,
+    field: &tracing::field::Field,
+    value: &dyn std::fmt::Debug,
+) -> std::fmt::Result {
+    match field.name() {
+        "message" => write!(writer, "{value:?}"),
+        "error" => write!(writer, " error={value:?}"),
+        _ => Ok(()),
+    }
 }
