@@ -393,6 +393,13 @@ impl Turn<'_> {
                 "Reports do not tell reasons: only the figures are shown."
             ));
         }
+        if self.frame.net_profit {
+            self.notices.push(say!(
+                locale,
+                "Чистую прибыль отчёты не считают: показаны выручка и валовая прибыль, без расходов и налогов.",
+                "Reports do not compute net profit: revenue and gross profit are shown, before expenses and taxes."
+            ));
+        }
         let kinds = frame::kinds(self.frame.intent);
         if kinds.is_empty() {
             for name in &self.frame.names {

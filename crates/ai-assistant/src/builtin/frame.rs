@@ -29,6 +29,9 @@ pub(crate) struct Frame {
     pub(crate) least: bool,
     #[serde(default)]
     pub(crate) why: bool,
+    /// Net profit was asked for, which no report computes.
+    #[serde(default)]
+    pub(crate) net_profit: bool,
     #[serde(default)]
     pub(crate) profit: bool,
     #[serde(default)]
@@ -113,6 +116,7 @@ fn fresh(intent: Intent, parsed: &Parsed) -> Frame {
         bank: parsed.bank,
         least: parsed.least,
         why: parsed.why,
+        net_profit: parsed.net_profit,
         profit: parsed.profit,
         of_that_one: parsed.of_that_one,
         names: parsed.names.iter().cloned().map(unknown).collect(),
@@ -172,6 +176,7 @@ fn narrowed(before: &Frame, parsed: &Parsed) -> Frame {
     frame.profit |= parsed.profit;
     frame.least |= parsed.least;
     frame.why = parsed.why;
+    frame.net_profit = parsed.net_profit;
     if parsed.bank != parsed.cash_desk {
         frame.bank = parsed.bank;
         frame.cash_desk = parsed.cash_desk;

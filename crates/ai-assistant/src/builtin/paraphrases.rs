@@ -439,6 +439,9 @@ fn help_and_what_is_not_understood() {
 fn slots() {
     let parsed = of("Кто нам должен больше всего и сколько просрочено?");
     assert!(!parsed.overdue);
+    assert!(!of("Who owes us the most and how much is overdue?").overdue);
+    assert!(of("Чистая прибыль за год?").net_profit && of("net profit for 2026").net_profit);
+    assert!(!of("Какая прибыль за октябрь?").net_profit);
     assert!(of("просроченная дебиторка").overdue);
     assert!(of("Кто просрочил оплату?").overdue);
     assert_eq!(of("Топ-5 товаров за октябрь").top, Some(5));

@@ -72,6 +72,8 @@ pub(crate) struct Parsed {
     pub(crate) least: bool,
     /// A reason is asked for, which no report knows.
     pub(crate) why: bool,
+    /// Net profit is asked for, which no report computes.
+    pub(crate) net_profit: bool,
     /// Profit is asked for rather than revenue.
     pub(crate) profit: bool,
     /// «она», «его»: somebody named before.
@@ -163,6 +165,8 @@ pub(crate) fn parse(text: &str, today: NaiveDate) -> Parsed {
         bank: (has(Concept::Bank) || has(Concept::Account)) && !has(Concept::CashDesk),
         least: has(Concept::Least),
         why: words.iter().any(|w| w.is(&["почему", "отчего", "why"])),
+        net_profit: has(Concept::Profit)
+            && words.iter().any(|w| w.is(&["чистая", "чистую", "чистой", "net"])),
         profit: has(Concept::Profit),
         of_that_one: words.iter().any(|w| {
             w.is(&[
