@@ -1,11 +1,8 @@
 //! `cargo dev`: the whole system on one machine.
 
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a command-line tool talks to its user"
-)]
+#![expect(clippy::print_stderr, reason = "a command-line tool talks to its user")]
 
+use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{ExitCode, Stdio};
@@ -20,6 +17,13 @@ use devstack::programs::{self, Profile};
 use devstack::stack::{Stack, Status};
 use devstack::{report, seed, sqlx};
 use tokio::sync::mpsc;
+
+/// As `println!`; a reader that has seen enough, such as `head`, is no error.
+macro_rules! print_line {
+    ($($text:tt)*) => {
+        let _ = writeln!(std::io::stdout(), $($text)*);
+    };
+}
 
 /// The question whose answer ends the start.
 const FIRST_QUESTION: &str = "Кто нам должен больше всего и сколько просрочено?";
@@ -212,11 +216,11 @@ async fn up(cli: &Cli, plan: Plan) -> Result<()> {
     };
     let (sender, mut orders) = mpsc::channel(8);
     control::listen(&socket, sender)?;
-    println!("{}", report::table(&stack.status().await));
+    print_line!("{}", report::table(&stack.status().await));
     if let Some(answer) = answer {
-        println!("{}", report::answer(FIRST_QUESTION, &answer));
+        print_line!("{}", report::answer(FIRST_QUESTION, &answer));
     }
-    println!(
+    print_line!(
         "  Ready in {:.1} s. Ctrl-C ends it.",
         started.elapsed().as_secs_f64()
     );
@@ -305,8 +309,8 @@ async fn up_detached(cli: &Cli, plan: &Plan) -> Result<()> {
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    println!("{}", report::table(&ask_status(&socket).await?));
-    println!(
+    print_line!("{}", report::table(&ask_status(&socket).await?));
+    print_line!(
         "  It goes on in the background; its log is {}. End it with: cargo dev down",
         log_file.display()
     );
@@ -331,9 +335,9 @@ async fn ask_status(socket: &Path) -> Result<Status> {
 async fn status(plan: &Plan, json: bool) -> Result<()> {
     let status = ask_status(&plan.control_socket()).await?;
     if json {
-        println!("{}", serde_json::to_string_pretty(&status)?);
+        print_line!("{}", serde_json::to_string_pretty(&status)?);
     } else {
-        println!("{}", report::table(&status));
+        print_line!("{}", report::table(&status));
     }
     Ok(())
 }
@@ -361,9 +365,9 @@ async fn ask(plan: &Plan, question: &str, role: &str, json: bool) -> Result<()> 
         .ask(question)
         .await?;
     if json {
-        println!("{}", serde_json::to_string_pretty(&answer)?);
+        print_line!("{}", serde_json::to_string_pretty(&answer)?);
     } else {
-        println!("{}", report::answer(question, &answer));
+        print_line!("{}", report::answer(question, &answer));
     }
     Ok(())
 }

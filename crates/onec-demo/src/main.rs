@@ -1,9 +1,6 @@
 //! The demo 1C server from the command line.
-#![expect(
-    clippy::print_stdout,
-    reason = "a command-line tool answers on standard output"
-)]
 
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -14,6 +11,13 @@ use onec_demo::truth::{self, By, Report, Scope};
 use onec_demo::{BASE_PATH, Base, Faults, Options, ServerOptions};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+
+/// As `println!`; a reader that has seen enough, such as `head`, is no error.
+macro_rules! print_line {
+    ($($text:tt)*) => {
+        let _ = writeln!(std::io::stdout(), $($text)*);
+    };
+}
 
 /// A demo 1C server: a trading company behind the real OData protocol.
 #[derive(Parser)]
@@ -211,12 +215,12 @@ fn main() -> anyhow::Result<()> {
         What::Serve(settings) => run(settings),
         What::Summary(company) => {
             let summary = Base::generate(&company.options()).summary();
-            println!("{}", serde_json::to_string_pretty(&summary)?);
+            print_line!("{}", serde_json::to_string_pretty(&summary)?);
             Ok(())
         }
         What::Truth(question) => {
             let base = Base::generate(&question.company.options());
-            println!("{}", serde_json::to_string_pretty(&question.answer(&base)?)?);
+            print_line!("{}", serde_json::to_string_pretty(&question.answer(&base)?)?);
             Ok(())
         }
     }
@@ -241,7 +245,7 @@ async fn run(settings: Serve) -> anyhow::Result<()> {
     };
     // Before the address is told: whoever reads it may send the signal at once.
     let mut terminated = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
-    println!("http://{address}{BASE_PATH}/odata/standard.odata/");
+    print_line!("http://{address}{BASE_PATH}/odata/standard.odata/");
     let stop = async move {
         tokio::select! {
             _ = terminated.recv() => {}

@@ -13,6 +13,7 @@ use super::names::{self, Fit};
 use super::parse::{self, Compare};
 use super::period::Span;
 use super::render;
+use super::several;
 use crate::chat::draft::Draft;
 use crate::tools::{OnecError, Toolbox};
 
@@ -109,11 +110,11 @@ pub(crate) async fn answer(
     }
 }
 
-struct Turn<'a> {
-    frame: Frame,
-    locale: Locale,
-    toolbox: &'a mut Toolbox,
-    around: Surroundings,
+pub(super) struct Turn<'a> {
+    pub(super) frame: Frame,
+    pub(super) locale: Locale,
+    pub(super) toolbox: &'a mut Toolbox,
+    pub(super) around: Surroundings,
     notices: Vec<String>,
 }
 
@@ -162,7 +163,7 @@ impl Turn<'_> {
     }
 
     /// Ends the turn: what was understood is remembered for the next question.
-    fn done(&self, mut draft: Draft, pending: Option<Pending>) -> Draft {
+    pub(super) fn done(&self, mut draft: Draft, pending: Option<Pending>) -> Draft {
         draft.state = State {
             frame: Some(self.frame.clone()),
             pending,
@@ -173,6 +174,7 @@ impl Turn<'_> {
     /// Finds out whom the names mean; `Some` is a question back.
     async fn resolve(&mut self) -> Result<Option<Draft>, OnecError> {
         let kinds = frame::kinds(self.frame.intent);
+        let mut all_of = None;
         for index in 0..self.frame.names.len() {
             if self.frame.names[index].found.is_some() {
                 continue;
@@ -205,9 +207,18 @@ impl Turn<'_> {
                     let exact = several[0].0 >= Fit::Typo;
                     let candidates: Vec<Match> =
                         several.iter().map(|(_, candidate)| candidate.clone()).collect();
+                    if self.frame.intent == Intent::Stock && several::can_be_summed(several[0].0, &candidates)
+                    {
+                        all_of = Some((index, candidates));
+                        continue;
+                    }
                     return Ok(Some(self.which(index, &mention.text, candidates, exact)));
                 }
             }
+        }
+        // After the loop: a warehouse that is named too has been found by now.
+        if let Some((name, candidates)) = all_of {
+            return self.stock_of_several(name, candidates).await.map(Some);
         }
         // Of two names of one kind, the later one counts: it came with the follow-up.
         let mut kept: Vec<frame::Name> = Vec::new();
@@ -341,7 +352,7 @@ impl Turn<'_> {
         }
     }
 
-    fn found(&self, kind: SubjectKind) -> Option<&Match> {
+    pub(super) fn found(&self, kind: SubjectKind) -> Option<&Match> {
         self.frame
             .names
             .iter()
@@ -448,7 +459,7 @@ impl Turn<'_> {
         }
     }
 
-    fn query(&self, id: ReportId) -> ReportQuery {
+    pub(super) fn query(&self, id: ReportId) -> ReportQuery {
         let frame = &self.frame;
         let id_of = |kind| self.found(kind).map(|found| found.id);
         let today = self.around.today;

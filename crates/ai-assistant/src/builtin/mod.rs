@@ -13,6 +13,7 @@ mod paraphrases;
 mod parse;
 pub(crate) mod period;
 mod render;
+mod several;
 mod words;
 
 pub(crate) use engine::{Surroundings, answer, intent_of, language_of};

@@ -2,6 +2,7 @@
 
 use chrono::{Datelike, Days, Months, NaiveDate};
 use devstack::client::Gateway;
+use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use crate::compare::{Comparison, assert_text_is_true, decimal};
@@ -94,6 +95,23 @@ fn table(answer: &Value) -> &Value {
     &answer["tables"][0]
 }
 
+/// The rows of items with these words in their names, and their sums.
+fn with_name(stock: &Value, words: &str) -> Value {
+    let rows: Vec<Value> = stock["rows"].as_array().unwrap().clone();
+    let rows: Vec<Value> = rows
+        .into_iter()
+        .filter(|row| row["item"].as_str().unwrap().contains(words))
+        .collect();
+    let sum = |key: &str| {
+        rows.iter()
+            .map(|row| decimal(&row[key]))
+            .sum::<Decimal>()
+            .to_string()
+    };
+    let totals = json!({"quantity": sum("quantity"), "cost": sum("cost")});
+    json!({"rows": rows, "totals": totals})
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_questions_are_answered_with_the_true_figures() {
     let stack = TestStack::start_seeded().await;
@@ -139,6 +157,10 @@ async fn ten_questions_are_answered_with_the_true_figures() {
     let of_item = stack.truth(&["stock", "--date", &day, "--item", &item]);
     let answer = ask(&user, &format!("Сколько {item} на складе?")).await;
     STOCK.assert(table(&answer), &of_item);
+    // A name that several items have means all of them.
+    let paper = with_name(&stock, "Бумага А4");
+    let answer = ask(&user, "Сколько бумаги А4 на складе?").await;
+    STOCK.assert(table(&answer), &paper);
     let all = ask(&user, "Остатки по складу").await;
     STOCK.assert(table(&all), &stock);
     let body = json!({"message": "а по складу Центральный?", "conversation_id": all["conversation_id"]});

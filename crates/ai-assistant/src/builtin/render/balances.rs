@@ -170,8 +170,9 @@ impl View<'_> {
                     "**{name}**: nothing in stock{place} as of {at}."
                 );
             }
-            let item = |row: &&Row| text_of(row, "item_id").to_owned();
-            let single = rows.windows(2).all(|pair| item(&pair[0]) == item(&pair[1]));
+            // Pieces and kilograms have no sum.
+            let unit_of = |row: &&Row| text_of(row, "unit").to_owned();
+            let single = rows.windows(2).all(|pair| unit_of(&pair[0]) == unit_of(&pair[1]));
             let lead = if single && !self.report.truncated {
                 let unit = escaped(text_of(rows[0], "unit"));
                 let amount = quantity(self.total("quantity"), l);
