@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use crate::fake_provider;
 use crate::onec::Onec;
+pub(crate) use common::testing::eventually;
 
 /// The service with everything around it.
 pub(crate) struct Service {
@@ -173,13 +174,4 @@ pub(crate) async fn ask_model(client: &Client, model: &str, message: &str) -> te
     client
         .post("/chat", &json!({ "message": message, "model": model }))
         .await
-}
-
-/// Waits until something is true, but not for ever.
-pub(crate) async fn eventually<F: Future<Output = bool>>(what: &str, mut condition: impl FnMut() -> F) {
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
-    while !condition().await {
-        assert!(tokio::time::Instant::now() < deadline, "{what} did not happen");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
 }

@@ -1,7 +1,5 @@
 //! A running service.
 
-use std::time::{Duration, Instant};
-
 use analytics::{Config, DEFINITION, SCHEMA};
 use chrono::{DateTime, Utc};
 use common::auth::Permission;
@@ -18,6 +16,7 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::onec::StandIn;
+pub(crate) use common::testing::eventually;
 
 /// The whole service with a Redis, a user-management and an onec-integration of its own.
 pub(crate) struct Service {
@@ -128,14 +127,6 @@ impl Service {
 impl Drop for Service {
     fn drop(&mut self) {
         self.context.shutdown.cancel();
-    }
-}
-
-pub(crate) async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while !holds().await {
-        assert!(Instant::now() < deadline, "{what} did not happen");
-        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 

@@ -5,12 +5,14 @@
 
 mod client;
 mod issuer;
+mod patience;
 mod proxy;
 mod servers;
 mod walk;
 
 pub use client::{Client, Response};
 pub use issuer::{Grant, Issuer};
+pub use patience::{eventually, eventually_some};
 pub use proxy::Proxy;
 pub use servers::{TestRedis, TestServer, database, database_url, redis};
 pub use walk::{walk_routes, walk_routes_as};

@@ -6,6 +6,7 @@ use common::clock::Clock;
 use common::db::{Schema, StoreResult};
 use common::events::{self, Consumer, DEAD_LETTERS, Event, HandleError, Handler, Relay, Stream, outbox};
 use common::testing;
+use common::testing::eventually;
 use redis::AsyncCommands;
 use serde_json::json;
 use sqlx::PgPool;
@@ -46,14 +47,6 @@ async fn append(pool: &PgPool, kind: &str) -> Event {
         .unwrap();
     transaction.commit().await.unwrap();
     event
-}
-
-async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while !holds().await {
-        assert!(Instant::now() < deadline, "{what} did not happen");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
 }
 
 async fn count(pool: &PgPool, table: &str) -> i64 {

@@ -2,10 +2,10 @@
 
 use std::process::Command;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
 
 use chrono::NaiveDate;
 use common::clock::Clock;
+pub(crate) use common::testing::eventually_some as eventually;
 use devstack::client::Gateway;
 use devstack::plan::{DEMO_PASSWORD, Plan, Ports, Program};
 use devstack::programs::{self, Profile};
@@ -164,16 +164,4 @@ pub(crate) fn today() -> NaiveDate {
         .now()
         .with_timezone(&chrono_tz::Europe::Moscow)
         .date_naive()
-}
-
-/// Repeats a question until its answer is as expected.
-pub(crate) async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    loop {
-        if let Some(found) = ask().await {
-            return found;
-        }
-        assert!(Instant::now() < deadline, "{what} did not happen");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
 }

@@ -1,7 +1,7 @@
 //! A gateway with everything around it.
 
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use common::config::{Environment, Reader};
 use common::service::{App, Context};
+pub(crate) use common::testing::eventually;
 use common::testing::{self, Client, Issuer, TestRedis, TestServer};
 use gateway::config::Config;
 use serde_json::{Value, json};
@@ -172,15 +173,6 @@ pub(crate) async fn raw(address: SocketAddr, head: &str) -> (u16, String) {
     let text = String::from_utf8_lossy(&answer).into_owned();
     let status = text.split(' ').nth(1).and_then(|status| status.parse().ok());
     (status.unwrap_or_default(), text)
-}
-
-/// Waits until something holds, for things that another task does.
-pub(crate) async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while !holds().await {
-        assert!(Instant::now() < deadline, "{what} did not happen");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
 }
 
 /// An end that must come soon.

@@ -1,13 +1,14 @@
 //! A running service over a demo infobase.
 
 use std::sync::{Arc, LazyLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chrono::NaiveDate;
 use common::auth::Permission;
 use common::clock::Clock;
 use common::config::{Environment, Reader};
 use common::service::{App, Context};
+pub(crate) use common::testing::eventually_some as eventually;
 use common::testing::{self, Client, Grant, Issuer, TestRedis, TestServer};
 use onec_demo::{Base, Options, ServerOptions};
 use onec_integration::{AppState, Config, DEFINITION};
@@ -218,17 +219,5 @@ impl Service {
 impl Drop for Service {
     fn drop(&mut self) {
         self.context.shutdown.cancel();
-    }
-}
-
-/// Waits until there is a value.
-pub(crate) async fn eventually<T>(what: &str, mut value: impl AsyncFnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + Duration::from_secs(120);
-    loop {
-        if let Some(value) = value().await {
-            return value;
-        }
-        assert!(Instant::now() < deadline, "{what} did not happen");
-        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

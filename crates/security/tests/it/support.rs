@@ -1,7 +1,5 @@
 //! A running service.
 
-use std::time::{Duration, Instant};
-
 use chrono::{DateTime, Utc};
 use common::auth::Permission;
 use common::clock::Clock;
@@ -9,6 +7,7 @@ use common::config::Environment;
 use common::contract::events::{AUDIT_RECORDED, AuditEvent, AuthEvent, Outcome};
 use common::events::{self, Event, Stream};
 use common::service::{App, Context};
+pub(crate) use common::testing::eventually;
 use common::testing::{self, Client, Grant, Issuer, TestRedis, TestServer};
 use security::{AppState, Config, DEFINITION, SCHEMA};
 use serde_json::{Value, json};
@@ -137,14 +136,6 @@ pub(crate) fn audited(action: &str) -> Event {
         details: json!({"n": 1.50}),
     };
     Event::new("user-management", AUDIT_RECORDED, &Clock::system(), &data)
-}
-
-pub(crate) async fn eventually(what: &str, within: Duration, mut holds: impl AsyncFnMut() -> bool) {
-    let deadline = Instant::now() + within;
-    while !holds().await {
-        assert!(Instant::now() < deadline, "{what} did not happen");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
 }
 
 pub(crate) async fn items(client: &Client, path: &str) -> Vec<Value> {

@@ -1,7 +1,6 @@
 //! One service per test, with databases of its own and a clock that stands still.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
 
 use common::auth::{Authenticator, Keys, Revocations};
 use common::cache::Redis;
@@ -9,6 +8,7 @@ use common::clock::Clock;
 use common::config::{Auth, Environment, Reader};
 use common::events::{Event, Stream};
 use common::service::{App, Context};
+pub(crate) use common::testing::eventually;
 use common::testing::{self, Client, Proxy, Response, TestRedis, TestServer};
 use redis::AsyncCommands;
 use serde_json::{Value, json};
@@ -259,12 +259,4 @@ pub(crate) fn anonymous_body(answer: &Response) -> Value {
     members.remove("request_id");
     members.remove("instance");
     body
-}
-
-pub(crate) async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while !holds().await {
-        assert!(Instant::now() < deadline, "{what} did not happen");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
 }
