@@ -1,7 +1,5 @@
 //! Outbox to stream to consumer, with Redis going away in between.
 
-use std::time::{Duration, Instant};
-
 use common::clock::Clock;
 use common::db::{Schema, StoreResult};
 use common::events::{self, Consumer, DEAD_LETTERS, Event, HandleError, Handler, Relay, Stream, outbox};
