@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use crate::fake_provider;
 use crate::onec::Onec;
-pub(crate) use common::testing::eventually;
+use common::testing::eventually_within;
 
 /// The service with everything around it.
 pub(crate) struct Service {
@@ -174,4 +174,9 @@ pub(crate) async fn ask_model(client: &Client, model: &str, message: &str) -> te
     client
         .post("/chat", &json!({ "message": message, "model": model }))
         .await
+}
+
+/// Waits until something is true, but not for ever.
+pub(crate) async fn eventually(what: &str, holds: impl AsyncFnMut() -> bool) {
+    eventually_within(what, Duration::from_secs(10), holds).await;
 }

@@ -13,7 +13,7 @@
 //!
 //! Published rows are deleted.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::{AssertSqlSafe, PgConnection, PgPool};
 use tokio_util::sync::CancellationToken;
@@ -29,6 +29,8 @@ use crate::telemetry::Chain;
 const BATCH: i64 = 200;
 /// How long an event may lie before the relay looks again.
 const POLL: Duration = Duration::from_millis(250);
+/// How often the waiting events are counted.
+const MEASURE_EVERY: Duration = Duration::from_secs(5);
 /// How long the relay rests after a failure.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
@@ -79,6 +81,7 @@ impl Relay {
             "outbox_events_pending",
             "Events that wait in the outbox for Redis"
         );
+        let mut measured: Option<Instant> = None;
         loop {
             let pause = match self.publish_batch().await {
                 Ok(published) if published == BATCH => Duration::ZERO,
@@ -88,7 +91,10 @@ impl Relay {
                     AFTER_FAILURE
                 }
             };
-            self.measure().await;
+            if measured.is_none_or(|at| at.elapsed() >= MEASURE_EVERY) {
+                self.measure().await;
+                measured = Some(Instant::now());
+            }
             tokio::select! {
                 () = shutdown.cancelled() => break,
                 () = tokio::time::sleep(pause) => {}

@@ -12,7 +12,7 @@ mod walk;
 
 pub use client::{Client, Response};
 pub use issuer::{Grant, Issuer};
-pub use patience::{eventually, eventually_some};
+pub use patience::{eventually, eventually_some, eventually_within};
 pub use proxy::Proxy;
 pub use servers::{TestRedis, TestServer, database, database_url, redis};
 pub use walk::{walk_routes, walk_routes_as};

@@ -2,10 +2,11 @@
 
 use std::process::Command;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use chrono::NaiveDate;
 use common::clock::Clock;
-pub(crate) use common::testing::eventually_some as eventually;
+use common::testing::eventually_some;
 use devstack::client::Gateway;
 use devstack::plan::{DEMO_PASSWORD, Plan, Ports, Program};
 use devstack::programs::{self, Profile};
@@ -164,4 +165,9 @@ pub(crate) fn today() -> NaiveDate {
         .now()
         .with_timezone(&chrono_tz::Europe::Moscow)
         .date_naive()
+}
+
+/// Repeats a question until its answer is as expected.
+pub(crate) async fn eventually<T>(what: &str, value: impl AsyncFnMut() -> Option<T>) -> T {
+    eventually_some(what, Duration::from_secs(60), value).await
 }

@@ -8,7 +8,7 @@ use common::auth::Permission;
 use common::clock::Clock;
 use common::config::{Environment, Reader};
 use common::service::{App, Context};
-pub(crate) use common::testing::eventually_some as eventually;
+use common::testing::eventually_some;
 use common::testing::{self, Client, Grant, Issuer, TestRedis, TestServer};
 use onec_demo::{Base, Options, ServerOptions};
 use onec_integration::{AppState, Config, DEFINITION};
@@ -220,4 +220,9 @@ impl Drop for Service {
     fn drop(&mut self) {
         self.context.shutdown.cancel();
     }
+}
+
+/// Waits until there is a value; a whole synchronisation fits in.
+pub(crate) async fn eventually<T>(what: &str, value: impl AsyncFnMut() -> Option<T>) -> T {
+    eventually_some(what, Duration::from_secs(120), value).await
 }

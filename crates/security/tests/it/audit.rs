@@ -1,5 +1,7 @@
 //! `/audit/*`.
 
+use std::time::Duration;
+
 use common::auth::Permission::{AuditRead, AuditWrite};
 use common::events::Stream;
 use common::ids;
@@ -277,7 +279,7 @@ async fn audit_events_are_appended_exactly_once() {
     service
         .publish(Stream::Audit, &[audited("users.registered")])
         .await;
-    eventually("the last event's entry", async || {
+    eventually("the last event's entry", Duration::from_secs(10), async || {
         !items(&client, "/audit/log?action=users.registered")
             .await
             .is_empty()

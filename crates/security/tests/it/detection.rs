@@ -28,7 +28,7 @@ async fn a_burst_is_an_alert_within_two_seconds() {
     service.publish(Stream::Auth, &events[..4]).await;
     let published = Instant::now();
     service.publish(Stream::Auth, &events[3..]).await;
-    eventually("the alert", async || {
+    eventually("the alert", Duration::from_secs(2), async || {
         !items(&client, "/alerts?state=open&severity=medium")
             .await
             .is_empty()
@@ -56,7 +56,7 @@ async fn a_burst_is_an_alert_within_two_seconds() {
 
     // More of the same adds to the open threat and opens nothing.
     service.publish(Stream::Auth, &[failure(5), failure(5)]).await;
-    eventually("the count", async || {
+    eventually("the count", Duration::from_secs(5), async || {
         items(&client, "/threats").await[0]["count"] == 7
     })
     .await;
@@ -67,7 +67,7 @@ async fn a_burst_is_an_alert_within_two_seconds() {
     let resolved = client.post(&format!("/alerts/{id}/resolve"), &json!({})).await;
     assert_eq!(resolved.status, 200);
     service.publish(Stream::Auth, &[failure(5)]).await;
-    eventually("the second threat", async || {
+    eventually("the second threat", Duration::from_secs(5), async || {
         items(&client, "/threats").await.len() == 2
     })
     .await;
@@ -102,7 +102,7 @@ async fn slow_failures_and_old_events_are_judged_by_their_own_times() {
     for event in &past {
         service.publish(Stream::Auth, std::slice::from_ref(event)).await;
     }
-    eventually("the threat of the past", async || {
+    eventually("the threat of the past", Duration::from_secs(5), async || {
         items(&client, "/threats")
             .await
             .iter()
@@ -136,7 +136,7 @@ async fn an_account_from_many_addresses_and_a_break_in() {
         &"ab".repeat(32),
     ));
     service.publish(Stream::Auth, &events).await;
-    eventually("both alerts", async || {
+    eventually("both alerts", Duration::from_secs(5), async || {
         items(&client, "/alerts?severity=high").await.len() == 2
     })
     .await;
@@ -163,7 +163,7 @@ async fn a_reused_refresh_token_is_a_threat_once() {
     service
         .publish(Stream::Auth, &[login(REFRESH_REUSED, now, "192.0.2.3", "other")])
         .await;
-    eventually("both threats", async || {
+    eventually("both threats", Duration::from_secs(5), async || {
         items(&client, "/threats?kind=refresh_token_reused").await.len() == 2
     })
     .await;

@@ -48,7 +48,7 @@ async fn without_postgres_every_route_says_so_and_recovers() {
     assert_eq!(health.status, 503);
 
     proxy.restore();
-    eventually("the service recovers", async || {
+    eventually("the service recovers", Duration::from_secs(10), async || {
         client.post("/audit/log", &entry).await.status == 201
     })
     .await;
@@ -74,7 +74,7 @@ async fn without_redis_requests_are_served_and_events_are_read_later() {
     assert_eq!(client.get("/health").await.status, 503);
 
     proxy.restore();
-    eventually("the event is read", async || {
+    eventually("the event is read", Duration::from_secs(20), async || {
         items(&client, "/audit/log").await.len() == 1
     })
     .await;

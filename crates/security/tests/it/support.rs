@@ -7,7 +7,7 @@ use common::config::Environment;
 use common::contract::events::{AUDIT_RECORDED, AuditEvent, AuthEvent, Outcome};
 use common::events::{self, Event, Stream};
 use common::service::{App, Context};
-pub(crate) use common::testing::eventually;
+pub(crate) use common::testing::eventually_within as eventually;
 use common::testing::{self, Client, Grant, Issuer, TestRedis, TestServer};
 use security::{AppState, Config, DEFINITION, SCHEMA};
 use serde_json::{Value, json};
