@@ -1,8 +1,9 @@
 //! The demo 1C server from the command line.
 
-use std::io::Write as _;
-use std::net::SocketAddr;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use chrono::{Datelike, NaiveDate};
@@ -33,6 +34,8 @@ struct Command {
 enum What {
     /// Serve the base over HTTP (the default).
     Serve(Serve),
+    /// Ask a running server whether it answers, for containers that have no curl.
+    Healthcheck(Healthcheck),
     /// Print how much of everything the base has.
     Summary(Company),
     /// Print a right answer, worked out from the documents.
@@ -85,6 +88,28 @@ struct Serve {
     /// Milliseconds before each answer, from the start.
     #[arg(long, default_value_t = 0)]
     latency_ms: u64,
+}
+
+#[derive(Args, Clone)]
+struct Healthcheck {
+    /// Address of the server.
+    #[arg(long, default_value = "127.0.0.1:8090")]
+    address: SocketAddr,
+}
+
+impl Healthcheck {
+    /// Any answer will do: without a login it is 401, which a server that grows its company does
+    /// not give yet.
+    fn ask(&self) -> anyhow::Result<()> {
+        let patience = Duration::from_secs(5);
+        let mut stream = TcpStream::connect_timeout(&self.address, patience)?;
+        stream.set_read_timeout(Some(patience))?;
+        stream.write_all(b"HEAD / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+        let mut answer = [0_u8; 9];
+        stream.read_exact(&mut answer)?;
+        anyhow::ensure!(&answer == b"HTTP/1.1 ", "it does not speak HTTP");
+        Ok(())
+    }
 }
 
 /// Reports there are answers for.
@@ -213,6 +238,7 @@ fn main() -> anyhow::Result<()> {
     let command = Command::parse();
     match command.what.unwrap_or(What::Serve(command.serve)) {
         What::Serve(settings) => run(settings),
+        What::Healthcheck(healthcheck) => healthcheck.ask(),
         What::Summary(company) => {
             let summary = Base::generate(&company.options()).summary();
             print_line!("{}", serde_json::to_string_pretty(&summary)?);
