@@ -1,6 +1,9 @@
 # shellcheck shell=bash
 # What every script of this folder has in common: language, settings, compose, waiting. Sourced.
 
+# A failure inside $(...) is a failure there, too.
+shopt -s inherit_errexit
+
 # The six services by their compose names, in the order a request meets them, and what answers /health.
 # shellcheck disable=SC2034
 SERVICES=(api-gateway ai-assistant 1c-integration user-management analytics security)
