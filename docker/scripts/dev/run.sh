@@ -12,11 +12,12 @@ help_start() {
   question with its real answer."
 }
 
-# images_missing: our images that the engine does not have.
+# images_missing [SERVICE...]: of those (of all, by default) our images that the engine does not have.
 images_missing() {
     local name names=("${SERVICES[@]}")
     if [[ $(environment) == development ]]; then names+=(onec-demo); fi
     for name in "${names[@]}"; do
+        if (($#)) && ! printf '%s\n' "$@" | grep -qxF -- "$name"; then continue; fi
         docker image inspect "$(image_of "$name")" >/dev/null 2>&1 || printf '%s\n' "$name"
     done
 }
@@ -25,7 +26,7 @@ run_start() {
     local missing
     need docker curl
     check_services "$@"
-    missing=$(images_missing)
+    missing=$(images_missing "$@")
     if [[ -n $missing ]]; then
         if [[ $(environment) == development ]]; then
             say "собираются образы: ${missing//$'\n'/ }" "building images: ${missing//$'\n'/ }"

@@ -28,18 +28,21 @@ apply_all_passwords() {
     local server
     for server in $(own_servers); do
         # A container has the secrets that it was made with.
-        compose up -d --no-build --no-deps --wait "$server" >&2
+        compose --progress quiet up -d --no-build --no-deps --wait "$server" >&2
         apply_passwords "$server"
         say "  $server: пароли приведены к секретам" "  $server: has the passwords of the secrets"
     done
 }
 
-# fill_setting NAME VALUE: into .env unless it has a value.
-fill_setting() {
-    if [[ -z ${!1:-} ]]; then
-        env_set "$1" "$2"
-        export "$1=$2"
-    fi
+# describe_source: what the images will say of their source. A version that somebody wrote down stays;
+# one that begins with the former revision was written here.
+describe_source() {
+    local version=${VERSION:-}
+    if [[ -n ${VCS_REF:-} && $version == "${VCS_REF:0:7}"* ]]; then version=; fi
+    source_labels
+    env_set BUILD_DATE "$BUILD_DATE"
+    env_set VCS_REF "$VCS_REF"
+    env_set VERSION "${version:-$VERSION}"
 }
 
 run_setup() {
@@ -61,12 +64,7 @@ run_setup() {
         say "$file уже есть, дополняется только пустое" "$file exists, only what is empty is filled in"
     fi
     load_env
-    if git -C "$(repo_root)" rev-parse HEAD >/dev/null 2>&1; then
-        # Of the source, not of the day: the same source makes the same image.
-        fill_setting BUILD_DATE "$(TZ=UTC git -C "$(repo_root)" log -1 --date=iso-strict-local --format=%cd | sed 's/+00:00/Z/')"
-        fill_setting VCS_REF "$(git -C "$(repo_root)" rev-parse HEAD)"
-        fill_setting VERSION "$(git -C "$(repo_root)" describe --tags --always --dirty)"
-    fi
+    describe_source
 
     local_secrets=$(project_path "$relative")
     volumes=$(data_volumes)

@@ -59,7 +59,7 @@ server_of() {
 server_psql() {
     local server=$1 database=$2
     shift 2
-    compose exec -T "$server" psql -X -q -v ON_ERROR_STOP=1 -U postgres -d "$database" "$@"
+    compose exec -T -e PGOPTIONS='-c client_min_messages=warning' "$server" psql -X -q -v ON_ERROR_STOP=1 -U postgres -d "$database" "$@"
 }
 
 # sql_identifier NAME: quoted, since 1c_user begins with a digit.

@@ -22,7 +22,7 @@ check_restorable() {
         compose exec -T "$server" pg_restore --list <"$folder/$name.dump" >/dev/null 2>&1 ||
             refuse "дамп $name не читается" "the dump of $name cannot be read"
         # The restored database stands beside the old one for a while.
-        free=$(compose exec -T "$server" df -Pk /var/lib/postgresql/data | awk 'NR == 2 { print $4 * 1024 }')
+        free=$(compose exec -T "$server" df -Pk /var/lib/postgresql/data | awk 'NR == 2 { printf "%.0f", $4 * 1024 }')
         want=$(manifest_value "$folder" "database_$name" | cut -d' ' -f2)
         ((free > want + want / 5)) ||
             refuse "для $name нужно $want байт, свободно $free" "$name needs $want bytes, $free are free"
@@ -71,13 +71,13 @@ return_keys() {
         if [[ -e $(secrets_dir)/$key.previous ]]; then mv -f "$(secrets_dir)/$key.previous" "$(secrets_dir)/$key"; fi
     done
     # A file is mounted as it was when its container started.
-    compose stop "${SERVICES[@]}" >&2
+    compose --progress quiet stop "${SERVICES[@]}" >&2
 }
 
 # new_database SERVER NEW: an empty database for the data to come.
 new_database() {
     server_psql "$1" postgres -c "drop database if exists $2 with (force)" \
-        -c "create database $2 owner $(sql_identifier "${DATABASE_OWNER[$1]}") template template0" 2> >(grep -v NOTICE >&2)
+        -c "create database $2 owner $(sql_identifier "${DATABASE_OWNER[$1]}") template template0"
 }
 
 # fill_database SERVER FOLDER: restores into <database>_restored.
@@ -99,7 +99,7 @@ fill_database() {
 # transaction: there is no moment without a database. Connections that are left over are ended first.
 swap_database() {
     local name=${DATABASE[$1]}
-    server_psql "$1" postgres -c "drop database if exists ${name}_previous with (force)" 2> >(grep -v NOTICE >&2) || return 1
+    server_psql "$1" postgres -c "drop database if exists ${name}_previous with (force)" || return 1
     server_psql "$1" postgres >/dev/null <<SQL
 select pg_terminate_backend(pid) from pg_stat_activity where datname in ('$name', '${name}_restored');
 begin;
@@ -126,13 +126,13 @@ drop_leftovers() {
     local server
     for server in "$@"; do
         server_psql "$server" postgres -c "drop database if exists ${DATABASE[$server]}_restored with (force)" \
-            -c "drop database if exists ${DATABASE[$server]}_previous with (force)" 2> >(grep -v NOTICE >&2) || true
+            -c "drop database if exists ${DATABASE[$server]}_previous with (force)" || true
     done
 }
 
 # services_up: our services are started and become healthy. Those that depend on a service of
 # monitoring or were never started stay as they are.
-services_up() { compose up -d --no-build --wait --wait-timeout "${START_TIMEOUT:-300}" "${SERVICES[@]}" >&2; }
+services_up() { compose --progress quiet up -d --no-build --wait --wait-timeout "${START_TIMEOUT:-300}" "${SERVICES[@]}" >&2; }
 
 # safety_backup: what is there now, before it is replaced; into the usual folder.
 safety_backup() {
@@ -144,16 +144,16 @@ safety_backup() {
 # the services; puts everything back when one of the steps fails.
 exchange() {
     local server swapped=() volume='' container='' ok=1
-    compose stop "${SERVICES[@]}" >&2
+    compose --progress quiet stop "${SERVICES[@]}" >&2
     for server in "$@"; do
         if swap_database "$server"; then swapped+=("$server"); else ok=0; break; fi
     done
     if ((ok)) && [[ -n ${REDIS_FILE:-} ]]; then
         container=$(compose ps -aq redis | head -n 1)
         volume=$(redis_volume "$container")
-        compose stop redis >&2
+        compose --progress quiet stop redis >&2
         redis_fill "$volume" "$REDIS_FILE" >/dev/null || ok=0
-        compose up -d --no-build --wait redis >&2 || ok=0
+        compose --progress quiet up -d --no-build --wait redis >&2 || ok=0
     fi
     if ((ok)) && services_up; then
         drop_leftovers "$@"
@@ -161,12 +161,12 @@ exchange() {
         return
     fi
     warn "не получилось, возвращаю прежние данные" "that failed, putting the former data back"
-    compose stop "${SERVICES[@]}" >&2
+    compose --progress quiet stop "${SERVICES[@]}" >&2
     for server in "${swapped[@]}"; do swap_back "$server" || warn "$server: прежняя база — ${DATABASE[$server]}_previous" "$server: the former database is ${DATABASE[$server]}_previous"; done
     if [[ -n $volume ]]; then
-        compose stop redis >&2
+        compose --progress quiet stop redis >&2
         redis_return_previous "$volume"
-        compose up -d --no-build --wait redis >&2 || true
+        compose --progress quiet up -d --no-build --wait redis >&2 || true
     fi
     services_up || true
     return 1
@@ -177,7 +177,7 @@ data_servers_up() {
     local wanted=()
     mapfile -t wanted < <(own_servers)
     if ! redis_external; then wanted+=(redis); fi
-    if ((${#wanted[@]})); then compose up -d --no-build --wait "${wanted[@]}" >&2; fi
+    if ((${#wanted[@]})); then compose --progress quiet up -d --no-build --wait "${wanted[@]}" >&2; fi
 }
 
 # restore_archive FILE

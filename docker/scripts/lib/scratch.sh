@@ -13,9 +13,9 @@ SQL
 }
 
 # roles_sql FILE: the roles of a backup for a server that has some of them already. Passwords are not in
-# it: those of the secrets count.
+# it: those of the secrets count. \restrict goes, since under it psql refuses \gexec.
 roles_sql() {
-    sed -E "s/^CREATE ROLE (.+);$/select 'create role \1' where not exists (select from pg_roles where quote_ident(rolname) = \$role\$\1\$role\$) \\\\gexec/" "$1"
+    sed -E "/^\\\\(un)?restrict /d; s/^CREATE ROLE (.+);$/select 'create role \1' where not exists (select from pg_roles where quote_ident(rolname) = \$role\$\1\$role\$) \\\\gexec/" "$1"
 }
 
 # database_settings_sql FOLDER DATABASE NEW: who may connect and what ALTER DATABASE has set, from the
@@ -28,7 +28,7 @@ database_settings_sql() {
 scratch_psql() {
     local container=$1 database=$2
     shift 2
-    docker exec -i "$container" psql -X -q -v ON_ERROR_STOP=1 -U postgres -d "$database" "$@"
+    docker exec -i -e PGOPTIONS='-c client_min_messages=warning' "$container" psql -X -q -v ON_ERROR_STOP=1 -U postgres -d "$database" "$@"
 }
 
 # verify_backup FOLDER: restores the unpacked backup into a PostgreSQL and a Redis without a network,
@@ -36,8 +36,8 @@ scratch_psql() {
 verify_backup() {
     local folder=$1 image=${POSTGRES_IMAGE:-postgres:17.6-bookworm} storage=() size free id result=0
     need docker
-    size=$(awk '$1 ~ /^database_/ { sum += $3 } END { print sum + 0 }' "$folder/manifest")
-    free=$(awk '$1 == "MemAvailable:" { print $2 * 1024 }' /proc/meminfo 2>/dev/null || echo 0)
+    size=$(awk '$1 ~ /^database_/ { sum += $3 } END { printf "%.0f", sum }' "$folder/manifest")
+    free=$(awk '$1 == "MemAvailable:" { printf "%.0f", $2 * 1024 }' /proc/meminfo 2>/dev/null || echo 0)
     # In memory while it is small beside what is free; else on disk, in a volume that goes with the container.
     if ((size * 4 < free)); then storage=(--tmpfs /var/lib/postgresql/data); fi
     id=$(docker run -d --network none "${storage[@]}" --label ai1c.scratch=1 \
@@ -102,6 +102,10 @@ verify_redis() {
         warn "redis: загружено ключей ${keys:-0} из $expected" "redis: ${keys:-0} of $expected keys were loaded"
         return 1
     fi
-    say "  redis: загружено ключей $keys из $expected (у остальных вышел срок)" \
-        "  redis: $keys of $expected keys loaded (the others have expired)"
+    if ((keys < expected)); then
+        say "  redis: загружено ключей $keys из $expected, у остальных вышел срок" \
+            "  redis: $keys of $expected keys loaded, the others have expired"
+    else
+        say "  redis: загружено ключей $keys из $expected" "  redis: $keys of $expected keys loaded"
+    fi
 }
