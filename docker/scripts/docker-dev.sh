@@ -4,7 +4,7 @@
 set -euo pipefail
 
 SCRIPTS=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
-for part in common metrics databases redis secrets api demo health seal archive scratch backup restore build; do
+for part in common metrics databases redis secrets api demo health seal archive scratch backup restore build maintenance; do
     # shellcheck source=/dev/null
     . "$SCRIPTS/lib/$part.sh"
 done

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Bringing a backup back. Sourced after common.sh, databases.sh, redis.sh, seal.sh, archive.sh, scratch.sh
-# and backup.sh.
+# Bringing a backup back. Sourced after common.sh, databases.sh, redis.sh, seal.sh, archive.sh, scratch.sh,
+# backup.sh and maintenance.sh.
 #
 # The order makes a failure harmless: every check of the file first, then a safety backup, then new
 # databases beside the old ones, and only when all five are complete are names exchanged. Until the
@@ -191,6 +191,7 @@ restore_archive() {
     confirm "Заменить базы и Redis проекта $(project_name) этой копией?" \
         "Replace the databases and Redis of $(project_name) by this backup?" ||
         die "$EX_REFUSED" "Отменено, ничего не тронуто." "Cancelled, nothing was touched."
+    begin_maintenance
     data_servers_up || refuse "серверы данных не запускаются" "the data servers do not start"
     check_restorable "$folder"
     if [[ ${RESTORE_SAFETY:-1} == 1 ]]; then
@@ -246,6 +247,7 @@ restore_sql() {
     confirm "Заменить базу $name проекта $(project_name) файлом $(basename "$file")?" \
         "Replace the database $name of $(project_name) by $(basename "$file")?" ||
         die "$EX_REFUSED" "Отменено, ничего не тронуто." "Cancelled, nothing was touched."
+    begin_maintenance
     data_servers_up || refuse "серверы данных не запускаются" "the data servers do not start"
     if [[ ${RESTORE_SAFETY:-1} == 1 ]]; then
         safety_backup || refuse "страховочная копия не получилась" "the safety backup failed"
