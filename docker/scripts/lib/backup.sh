@@ -5,22 +5,22 @@
 
 backup_dir() { project_path "${BACKUP_DIR:-./backups}"; }
 
-# dump_database SERVER FOLDER: the dump, the roles of the server, and of each table the number of rows
-# and a checksum, all as of one moment: psql holds a snapshot, pg_dump reads from it.
-dump_database() {
-    # shellcheck disable=SC2153
-    local server=$1 name=${DATABASE[$1]} file
-    file=$2/$name
-    compose exec -T "$server" pg_dumpall -U postgres --globals-only --no-role-passwords >"$file.roles.sql" || return 1
-    # The dump is the container's standard output and the counts are its standard error: nothing is
-    # written inside, where the file system is read-only.
-    server_psql "$server" "$name" -At -F $'\t' >"$file.dump" 2>"$file.told" <<'SQL' || return 1
+# dump_script FOLDER: what psql is told, in two parts: it connects and says `ready`, and when the gate is
+# open it takes the snapshot that both pg_dump and the counts read from.
+dump_script() {
+    cat <<'SQL'
 set idle_in_transaction_session_timeout = 0;
 set timezone = 'UTC';
-begin isolation level repeatable read read only;
-select pg_export_snapshot() as snapshot, current_database() as database \gset
-\setenv SNAPSHOT :snapshot
+select current_database() as database \gset
 \setenv DATABASE :database
+\warn ready
+SQL
+    until [[ -e $1.gate ]]; do sleep 0.02; done
+    cat <<'SQL'
+begin isolation level repeatable read read only;
+select pg_export_snapshot() as snapshot \gset
+\setenv SNAPSHOT :snapshot
+\warn snapshot
 \! pg_dump -U postgres -d "$DATABASE" -Fc --snapshot="$SNAPSHOT" || echo 'failed pg_dump' >&2
 \o |sed 's/^/row\t/' >&2
 select format('select %L, count(*), coalesce(sum(hashtextextended(t::text, 0)::numeric), 0) from %I.%I t',
@@ -30,19 +30,68 @@ from pg_tables where schemaname !~ '^pg_' and schemaname <> 'information_schema'
 \warn complete
 rollback;
 SQL
+}
+
+# dump_database SERVER FOLDER: the dump, the roles of the server, and of each table the number of rows
+# and a checksum, all as of one moment.
+dump_database() {
+    # shellcheck disable=SC2153
+    local server=$1 name=${DATABASE[$1]} file
+    file=$2/$name
+    # The dump is the container's standard output and everything else its standard error: nothing is
+    # written inside, where the file system is read-only.
+    dump_script "$2" | server_psql "$server" "$name" -At -F $'\t' >"$file.dump" 2>"$file.told" || {
+        head -n 5 "$file.told" >&2
+        return 1
+    }
     if ! grep -qx complete "$file.told" || grep -q '^failed' "$file.told"; then
         head -n 5 "$file.told" >&2
         return 1
     fi
     sed -n 's/^row\t//p' "$file.told" | LC_ALL=C sort >"$file.rows"
     rm "$file.told"
+    compose exec -T "$server" pg_dumpall -U postgres --globals-only --no-role-passwords >"$file.roles.sql" || return 1
     # A table of contents that can be read to its end.
     compose exec -T "$server" pg_restore --list <"$file.dump" >/dev/null
 }
 
-# dump_redis FOLDER
+# all_told FOLDER WORD SECONDS: until every server in OWN has said it; false when one has ended without.
+all_told() {
+    local server deadline
+    deadline=$(($(date +%s%N) / 1000000 + $3 * 1000))
+    for server in "${OWN[@]}"; do
+        until grep -qx "$2" "$1/${DATABASE[$server]}.told" 2>/dev/null; do
+            kill -0 "${JOB[$server]}" 2>/dev/null || return 1
+            (($(date +%s%N) / 1000000 < deadline)) || return 1
+            sleep 0.02
+        done
+    done
+}
+
+# one_moment FOLDER: lets the waiting dumps take their snapshots while Redis holds all writes back, and
+# begins Redis's save in the same pause. No event can be on its way from a database to Redis or from
+# Redis to a database meanwhile, so none is missing from both. Prints how long the pause was; false when
+# it was too long to say so, which costs the guarantee and not the backup.
+one_moment() {
+    local word begun ok=1
+    coproc FREEZE { redis_frozen 2>&1; }
+    IFS= read -r word <&"${FREEZE[0]}" || true
+    begun=$(date +%s%N)
+    [[ $word == frozen ]] || ok=0
+    touch "$1.gate"
+    all_told "$1" snapshot 4 || ok=0
+    # The coprocess may have failed already.
+    { echo go >&"${FREEZE[1]}"; } 2>/dev/null || ok=0
+    IFS= read -r word <&"${FREEZE[0]}" || true
+    [[ $word == 'Background saving started' ]] || ok=0
+    PAUSE_MS=$((($(date +%s%N) - begun) / 1000000))
+    wait "$FREEZE_PID" 2>/dev/null || true
+    ((ok && PAUSE_MS < ${REDIS_FREEZE_MS:-5000}))
+}
+
+# dump_redis FOLDER LAST: the snapshot that was begun after the save of the moment LAST.
 dump_redis() {
-    redis_save || return 1
+    redis_saved "$2" || return 1
     compose exec -T redis cat /data/dump.rdb >"$1/dump.rdb" || return 1
     docker run --rm --network none -i --tmpfs /tmp --entrypoint sh "${REDIS_IMAGE:-redis:8.2-bookworm}" -euc \
         'cat >/tmp/dump.rdb; redis-check-rdb /tmp/dump.rdb' <"$1/dump.rdb" >"$1/redis.told" 2>&1 || {
@@ -63,6 +112,7 @@ write_manifest() {
         echo "host $(uname -n)"
         echo "project $(project_name)"
         echo "environment $(environment)"
+        echo "one_moment $MOMENT ${PAUSE_MS:-0}"
         echo "revision $(git -C "$(repo_root)" rev-parse --short=12 HEAD 2>/dev/null || echo -)"
         for name in "${SERVICES[@]}"; do
             id=$(compose ps -q "$name" 2>/dev/null | head -n 1)
@@ -133,12 +183,44 @@ METRICS
     } | write_metrics ai1c_backup
 }
 
-# backup_into DIR ENCRYPT(0|1): sets BACKUP_FILE. The five databases are dumped side by side, so their
-# moments differ by fractions of a second; Redis comes last: an event is in the outbox of a database or
-# in Redis or in both, and a repeated event changes nothing.
+# dump_everything FOLDER: the five databases and Redis, as of one moment where Redis is ours. Sets MOMENT.
+dump_everything() {
+    local folder=$1 server last='' failed=''
+    local -A JOB=()
+    local -a OWN=()
+    mapfile -t OWN < <(own_servers)
+    MOMENT=no
+    for server in "${OWN[@]}"; do
+        dump_database "$server" "$folder" &
+        JOB[$server]=$!
+    done
+    if redis_external; then
+        touch "$folder.gate"
+    elif all_told "$folder" ready 60 && last=$(redis_quiet); then
+        if one_moment "$folder"; then
+            MOMENT=yes
+        else
+            warn "базы и Redis сняты не в один миг (пауза $PAUSE_MS мс)" \
+                "databases and Redis are not of one moment (the pause was $PAUSE_MS ms)"
+            last=$(redis_quiet) && redis_cli BGSAVE >/dev/null || failed+=" redis"
+        fi
+    else
+        failed+=" redis"
+    fi
+    touch "$folder.gate"
+    for server in "${OWN[@]}"; do
+        wait "${JOB[$server]}" || failed+=" $server"
+    done
+    if [[ -z $failed ]] && ! redis_external; then dump_redis "$folder" "$last" || failed+=" redis"; fi
+    if [[ -n $failed ]]; then
+        warn "не получилось:$failed" "failed:$failed"
+        return 1
+    fi
+}
+
+# backup_into DIR ENCRYPT(0|1): sets BACKUP_FILE.
 backup_into() {
-    local directory=$1 encrypt=$2 name folder server database failed='' started
-    local -A job=()
+    local directory=$1 encrypt=$2 name folder key started
     started=$(date +%s)
     [[ -d $directory ]] || (umask 077 && mkdir -p "$directory")
     exec {BACKUP_LOCK}>"$directory/.lock"
@@ -151,35 +233,23 @@ backup_into() {
             "there is no key $(backup_key_file): docker-dev.sh setup makes it"
         return 1
     fi
+    # What a run that was killed left behind.
     find "$directory" -maxdepth 1 \( -name 'ai1c-*.partial' -o -name 'ai1c-*.sealed' \) -delete
     rm -rf "$directory"/.work.*
     name=ai1c-$(date -u +%Y%m%dT%H%M%SZ)
     BACKUP_WORK=$(mktemp -d "$directory/.work.XXXXXX")
     folder=$BACKUP_WORK/$name
     mkdir "$folder"
-    for server in $(own_servers); do
-        dump_database "$server" "$folder" &
-        job[$server]=$!
-    done
-    for server in "${!job[@]}"; do
-        wait "${job[$server]}" || failed+=" $server"
-    done
-    if [[ -z $failed ]] && ! redis_external; then dump_redis "$folder" || failed+=" redis"; fi
-    if [[ -n $failed ]]; then
+    BACKUP_FILE=$directory/$name.tar.gz
+    if ((encrypt)); then
+        BACKUP_FILE+=.enc
+        mkdir "$folder/keys"
+        for key in jwt_secret_key onec_encryption_key; do cp "$(secrets_dir)/$key" "$folder/keys/"; done
+    fi
+    if ! dump_everything "$folder" || ! write_manifest "$folder" "$name" || ! pack "$folder" "$BACKUP_FILE" "$encrypt"; then
         rm -rf "$BACKUP_WORK"
-        warn "не получилось:$failed" "failed:$failed"
         return 1
     fi
-    if ((encrypt)); then
-        mkdir "$folder/keys"
-        for database in jwt_secret_key onec_encryption_key; do
-            cp "$(secrets_dir)/$database" "$folder/keys/"
-        done
-    fi
-    write_manifest "$folder" "$name" || { rm -rf "$BACKUP_WORK"; return 1; }
-    BACKUP_FILE=$directory/$name.tar.gz
-    if ((encrypt)); then BACKUP_FILE+=.enc; fi
-    pack "$folder" "$BACKUP_FILE" "$encrypt" || { rm -rf "$BACKUP_WORK"; return 1; }
     rm -rf "$BACKUP_WORK"
     flock -u "$BACKUP_LOCK"
     say "резервная копия: $BACKUP_FILE, $(stat -c %s "$BACKUP_FILE") байт, $(($(date +%s) - started)) с" \

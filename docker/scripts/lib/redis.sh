@@ -9,24 +9,46 @@ redis_cli() {
 
 redis_info() { redis_cli INFO "$1" | tr -d '\r' | sed -n "s/^$2://p"; }
 
-# redis_save: a fresh dump.rdb is on the disk when it returns. Redis tells the end of a save by nothing
-# but LASTSAVE, a number of whole seconds, so the save must not begin in the second of the last one.
-redis_save() {
-    local last now deadline
+# redis_quiet: until no save is under way and the second of the last one is over. Redis tells the end of
+# a save by nothing but LASTSAVE, a number of whole seconds, so two saves within one cannot be told apart.
+redis_quiet() {
+    local info last now deadline
     deadline=$(($(date +%s) + ${REDIS_SAVE_TIMEOUT:-300}))
-    while [[ $(redis_info persistence rdb_bgsave_in_progress) != 0 ]]; do
+    while :; do
+        info=$(redis_cli INFO persistence | tr -d '\r') || return 1
+        if grep -qx 'rdb_bgsave_in_progress:0' <<<"$info" && grep -qx 'aof_rewrite_in_progress:0' <<<"$info"; then break; fi
         (($(date +%s) < deadline)) || return 1
         sleep 0.2
     done
-    last=$(redis_cli LASTSAVE)
+    last=$(redis_cli LASTSAVE) || return 1
     while now=$(redis_cli TIME | head -n 1); ((now <= last)); do sleep 0.1; done
-    redis_cli BGSAVE >/dev/null || return 1
-    while [[ $(redis_cli LASTSAVE) == "$last" ]]; do
+    printf '%s\n' "$last"
+}
+
+# redis_saved LAST: until the save that followed LAST is on the disk; false when it failed.
+redis_saved() {
+    local deadline
+    deadline=$(($(date +%s) + ${REDIS_SAVE_TIMEOUT:-300}))
+    while [[ $(redis_cli LASTSAVE) == "$1" ]]; do
         if [[ $(redis_info persistence rdb_bgsave_in_progress) == 0 &&
             $(redis_info persistence rdb_last_bgsave_status) != ok ]]; then return 1; fi
         (($(date +%s) < deadline)) || return 1
         sleep 0.2
     done
+}
+
+# redis_frozen: for a coprocess. Holds all writes back, says `frozen`, waits for a line, begins a save
+# (whose moment is this one, however long it takes) and lets the writes go. Whatever happens, they go on
+# by themselves after REDIS_FREEZE_MS.
+redis_frozen() {
+    # shellcheck disable=SC2016
+    compose exec -T redis sh -euc '
+        export REDISCLI_AUTH=$(cat /run/secrets/redis_password)
+        [ "$(redis-cli CLIENT PAUSE "$1" WRITE)" = OK ]
+        echo frozen
+        read -r line || true
+        redis-cli BGSAVE
+        redis-cli CLIENT UNPAUSE >/dev/null' sh "${REDIS_FREEZE_MS:-5000}"
 }
 
 # redis_volume: the volume under /data of the container.
