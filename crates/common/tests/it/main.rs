@@ -6,5 +6,6 @@
     reason = "a test that cannot go on ends by a panic"
 )]
 
+mod drain;
 mod events;
 mod routes;
