@@ -71,8 +71,11 @@ greet() {
 }
 
 print_addresses() {
-    local name
-    printf '\n  %-18s %s\n' nginx "$(edge_address) ($(bind_address))"
+    local name edge
+    edge=$(edge_address)
+    # The name localhost leads to 127.0.0.1 only.
+    if [[ -z ${SERVER_NAME:-} ]]; then edge=${edge/localhost/$(reachable_address)}; fi
+    printf '\n  %-18s %s\n' nginx "$edge"
     if [[ $(environment) != development ]]; then return; fi
     for name in "${SERVICES[@]}"; do printf '  %-18s http://%s:%s\n' "$name" "$(bind_address)" "${SERVICE_PORT[$name]}"; done
     printf '  %-18s http://%s:8090\n' onec-demo "$(bind_address)"

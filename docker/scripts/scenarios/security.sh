@@ -47,9 +47,7 @@ raw() {
 }
 base64url() { openssl base64 -A | tr '+/' '-_' | tr -d '='; }
 
-section() { say "
-$1" "
-$2"; }
+section() { printf '\n%s\n' "$(text "$1" "${2-$1}")"; }
 
 TOKEN=$(log_in accountant@demo.local "$(admin_password)")
 POWERLESS=$(log_in user@demo.local "$(admin_password)")
@@ -101,7 +99,7 @@ expect "$(text 'тело 11 МиБ' 'a body of 11 MiB')" 413 -X POST -H "Authori
 head -c 131072 "$WORK/large" >"$WORK/medium"
 expect "$(text 'вход с телом 128 КиБ' 'a login of 128 KiB')" 413 -X POST -H 'Content-Type: application/json' -H 'Expect:' \
     --data-binary "@$WORK/medium" /api/users/auth/login
-expect "$(text 'заголовок 64 КиБ' 'a header of 64 KiB')" "400|431|414" -H @<(printf 'X-Long: %s\n' "$(head -c 65536 "$WORK/large")") /api/users/health
+expect "$(text 'заголовок 64 КиБ' 'a header of 64 KiB')" "400|431|414" --http1.1 -H @<(printf 'X-Long: %s\n' "$(head -c 65536 "$WORK/large")") /api/users/health
 for header in 'X-User-Id: 1' 'X-Role: admin' 'X-Forwarded-User: admin' 'X-Original-URL: /api/users/health' 'X-Rewrite-URL: /api/users/health'; do
     expect "$header" 401 -H "$header" /api/users
 done
