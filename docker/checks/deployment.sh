@@ -23,10 +23,21 @@ question='{"message":"Кто нам должен больше всего и ск
 step() { printf '\n--- %s\n' "$*"; }
 fail() { echo "FAILED: $*" >&2; exit 1; }
 
+# What is not healthy, and why.
+tell_state() {
+    local id
+    docker compose ps -a --format '{{.Name}} {{.Image}} {{.Status}}' || true
+    for id in $(docker compose ps -aq); do
+        if [[ $(docker inspect --format '{{.State.Health.Status}}' "$id" 2>/dev/null) != healthy ]]; then
+            docker logs --tail 10 "$id" 2>&1 | cut -c 1-300 || true
+        fi
+    done
+}
+
 finish() {
     local code=$?
     [[ -z ${traffic:-} ]] || kill "$traffic" 2>/dev/null || true
-    if ((code)); then docker compose ps -a || true; docker compose logs --tail 5 2>&1 | tail -n 60 || true; fi
+    if ((code)); then tell_state; fi
     if [[ ${KEEP:-0} != 1 ]]; then
         docker compose --profile '*' down --volumes --remove-orphans --timeout 10 >/dev/null 2>&1 || true
         rm -rf "$work"

@@ -65,7 +65,7 @@ roll_service() {
     local failed=0
     ((${#new[@]} == wanted)) || failed=1
     for id in "${new[@]}"; do
-        if ((failed == 0)) && { ! wait_healthy "$id" "${DEPLOY_TIMEOUT:-120}" || ! watch_replica "$service" "$id"; }; then
+        if ((failed == 0)) && { ! wait_container "$id" "$(($(date +%s) + ${DEPLOY_TIMEOUT:-120}))" || ! watch_replica "$service" "$id"; }; then
             failed=1
             warn "$service: новый экземпляр ${id:0:12} нездоров" "$service: the new replica ${id:0:12} is not healthy"
             tell_why "$id"
