@@ -129,7 +129,7 @@ kill_each() {
     start_traffic kill 4
     for service in user-management 1c-integration ai-assistant analytics security api-gateway onec-demo redis \
         postgres_user postgres_1c postgres_ai postgres_analytics postgres_security nginx; do
-        id=$(docker compose ps -q "$service" | head -n 1)
+        id=$(docker compose ps -q "$service" | sed -n 1p)
         pid=$(docker inspect --format '{{.State.Pid}}' "$id")
         # The process, as a crash would end it: what `docker kill` ends is not started again.
         local began=$SECONDS
@@ -150,7 +150,7 @@ backup() {
     local before after archive
     before=$(ask | jq -cS '{answer: (.answer | split("\n")[0])}')
     BACKUP_DIR=$work/backups docker/scripts/docker-dev.sh backup
-    archive=$(find "$work/backups" -name 'ai1c-*' ! -name '*.sha256' | head -n 1)
+    archive=$(find "$work/backups" -name 'ai1c-*' ! -name '*.sha256' | sed -n 1p)
     docker compose down --volumes --timeout 20 >/dev/null 2>&1
     docker compose up -d --wait --no-build >/dev/null 2>&1
     BACKUP_DIR=$work/backups docker/scripts/docker-dev.sh restore "$archive" --yes --no-safety
@@ -168,6 +168,8 @@ production() {
     export ONEC_SERVER_URL=http://onec-demo:8090/demo/odata/standard.odata/ ONEC_USERNAME=odata ONEC_NAME=Demo ONEC_PASSWORD=odata-demo
     export RATE_LIMIT_USER=6000 RATE_LIMIT_CHAT=600 DEPLOY_STATE_DIR=$work/state BACKUP_DIR=$work/backups
     export METRICS_DIR=$work/metrics
+    # Less than the defaults, so that the check is shorter; still more than one of what matters.
+    export USER_MANAGEMENT_REPLICAS=1 DEPLOY_SOAK=3
     export COMPOSE_FILE=docker-compose.yml:docker-compose.prod.yml
     if [[ ! -d $SECRETS_DIR ]]; then
         mkdir -p "$METRICS_DIR"
@@ -212,8 +214,9 @@ broken() {
     for name in api-gateway ai-assistant 1c-integration user-management analytics security; do
         docker tag "ai-assistants-1c/$name:dev" "ai-assistants-1c/$name:check-3"
     done
-    # The assistant of this version does not start.
-    printf 'FROM ai-assistants-1c/ai-assistant:dev\nENTRYPOINT ["/ai-assistant", "no-such-command"]\n' |
+    # The assistant of this version migrates, but does not come up: two listeners want one port. What was
+    # replaced before it has to go back.
+    printf 'FROM ai-assistants-1c/ai-assistant:dev\nENV ADMIN_PORT=8000\n' |
         docker build -q -t ai-assistants-1c/ai-assistant:check-3 - >/dev/null
     printf 'FROM ai-assistants-1c/user-management:dev\nLABEL org.opencontainers.image.version=check-3\n' |
         docker build -q -t ai-assistants-1c/user-management:check-3 - >/dev/null

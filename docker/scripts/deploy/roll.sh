@@ -35,6 +35,7 @@ first_deployment() {
         die "$EX_STRANDED" "Не запустилось; смотрите журналы: docker compose logs." "It did not start; see docker compose logs."
     fi
     record_deployment "" "$(wanted_version)"
+    remember_nginx
     say "Готово: работает $(wanted_version)." "Done: $(wanted_version) runs."
 }
 
@@ -105,13 +106,24 @@ return_to() {
     die "$EX_ROLLED_BACK" "Не вышло; снова работает $1, данные целы." "Failed; $1 runs again and no data was lost."
 }
 
-# Configuration and certificates may have changed with the version. A configuration that does not hold
-# is told and not used.
+# What nginx reads: its configuration and the certificate.
+nginx_fingerprint() {
+    find "$(repo_root)/docker/nginx" "$(tls_dir)" -type f ! -name '*.html' ! -name '*.css' -exec sha256sum {} + |
+        LC_ALL=C sort | sha256sum | cut -c 1-16
+}
+
+remember_nginx() { nginx_fingerprint >"$(state_dir)/nginx"; }
+
+# Reads configuration and certificate anew when they have changed. Not otherwise: it ends the connections
+# that clients keep, and one that sends at that moment has to send again. A configuration that does not
+# hold is told and not used.
 reload_nginx() {
     local id
-    id=$(compose ps -q nginx | head -n 1)
-    [[ -n $id ]] || return 0
-    if docker exec "$id" nginx -q -t -c /etc/nginx/site/nginx.conf && docker exec "$id" nginx -c /etc/nginx/site/nginx.conf -s reload; then
+    id=$(compose ps -q nginx | sed -n 1p)
+    [[ -n $id && $(cat "$(state_dir)/nginx" 2>/dev/null) != "$(nginx_fingerprint)" ]] || return 0
+    if docker exec "$id" nginx -q -t -c /etc/nginx/site/nginx.conf &&
+        docker exec "$id" nginx -c /etc/nginx/site/nginx.conf -s reload 2>/dev/null; then
+        remember_nginx
         say "nginx перечитал настройки" "nginx has read its settings anew"
     else
         warn "настройки nginx не годятся; работает с прежними" "the settings of nginx do not hold; it goes on with the previous ones"

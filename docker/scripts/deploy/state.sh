@@ -23,7 +23,7 @@ lock_deployment() {
 # The version of the running gateway: what is true, whatever the files say.
 running_version() {
     local id image
-    id=$(compose ps -q api-gateway | head -n 1)
+    id=$(compose ps -q api-gateway | sed -n 1p)
     [[ -n $id ]] || return 0
     image=$(docker inspect --format '{{.Config.Image}}' "$id")
     printf '%s %s\n' "${image%/api-gateway:*}" "${image##*:}"
