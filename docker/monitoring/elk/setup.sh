@@ -49,7 +49,7 @@ call() {
 put() {
     call PUT "$elasticsearch$2" --header 'Content-Type: application/json' --data-binary "@$3"
     [[ $status == 2?? ]] || die "$1: HTTP $status $(<"$work/body")"
-    say "$1 is in place"
+    say "in place: $1"
 }
 
 # wait_for WHAT URL: polls until the answer is 200. A refused password will not get better.
