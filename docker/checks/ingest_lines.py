@@ -13,7 +13,6 @@ Document = dict[str, Any]
 # Java's letters, as far as the pipeline uses them.
 DATE_LETTERS = {"yyyy": "%Y", "MMM": "%b", "MM": "%m", "dd": "%d", "HH": "%H", "mm": "%M", "ss.SSS": "%S.%f", "ss": "%S"}
 CONDITION = re.compile(r"ctx((?:\??\.\w+)+?)(?:\?\.startsWith\('([^']*)'\)| (==|!=) ('[^']*'|null))")
-KNOWN = {"set", "grok", "date", "remove", "lowercase", "append"}
 
 
 class Unknown(Exception):
@@ -80,8 +79,8 @@ def grok(document: Document, options: dict[str, Any]) -> bool:
         found = regex.search(text) if isinstance(text, str) else None
         if found:
             for group, (field, kind) in groups.items():
-                # An empty or absent group leaves the field out.
-                if found[group]:
+                # A group that took no part leaves the field out.
+                if found[group] is not None:
                     put(document, field, int(found[group]) if kind == "int" else found[group])
             return True
     return False
@@ -108,6 +107,11 @@ def apply(kind: str, options: dict[str, Any], document: Document) -> bool:
         case "set":
             value = options["value"]
             put(document, options["field"], "2026-11-24T18:00:00.000Z" if value == "{{{_ingest.timestamp}}}" else value)
+        case "dot_expander":
+            if options != {"field": "*", "override": True}:
+                raise Unknown("dot_expander of single fields")
+            for name in [name for name in document if "." in name]:
+                put(document, name, document.pop(name))
         case "grok":
             return grok(document, options)
         case "date":

@@ -4,12 +4,13 @@
 #   COMPOSE_PROJECT_NAME=… docker/checks/logs.sh
 #
 # GATEWAY_URL (http://BIND_ADDRESS:3000), NGINX_URL (https://BIND_ADDRESS), SECRETS_DIR as for Compose.
-# NGINX_URL= leaves nginx out. Installs rsyslog (not its service) under root when it is missing.
+# NGINX_URL= leaves nginx out. THROWAWAY=1 also adds an infobase that cannot be reached, for the lines of
+# failures: for a project that is destroyed afterwards. Installs rsyslog (not its service) under root when it is missing.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 if [ "${1:-}" = --help ]; then
-    sed -n '2,7s/^# \{0,1\}//p' "$here/logs.sh"
+    sed -n '2,8s/^# \{0,1\}//p' "$here/logs.sh"
     exit 0
 fi
 cd "$here/../.."
@@ -19,6 +20,7 @@ gateway=${GATEWAY_URL:-http://$address:${GATEWAY_PORT:-3000}}
 nginx=${NGINX_URL-https://$address:${HTTPS_PORT:-443}}
 
 arguments=(--project "$project" --gateway "$gateway" --secrets "${SECRETS_DIR:-docker/secrets/development}")
+[ -z "${THROWAWAY:-}" ] || arguments+=(--throwaway)
 [ -z "$nginx" ] || arguments+=(--nginx "$nginx")
 echo "==> log lines of $project"
 python3 docker/checks/logs_ecs.py "${arguments[@]}"

@@ -87,7 +87,7 @@ class Sent:
         return body
 
 
-def drive(client: Client, email: str, password: str, sent: Sent) -> None:
+def drive(client: Client, email: str, password: str, sent: Sent, throwaway: bool) -> None:
     """Requests that succeed and requests that are refused, through every service."""
     sent.secrets += [("the password of the administrator", password), ("the e-mail address of the administrator", email)]
     login = "/api/users/auth/login"
@@ -111,19 +111,22 @@ def drive(client: Client, email: str, password: str, sent: Sent) -> None:
     sent.went_to("1c-integration", client.ask("GET", f"/api/1c/search?q={search}"), 200, 400, 422)
     sent.went_to("1c-integration", client.ask("GET", "/api/1c/reports/no-such-report"), 404)
     sent.went_to("1c-integration", client.ask("GET", "/api/1c/companies"), 200)
-    unreachable = {
+    infobase = {
         "name": f"Проверка {uuid.uuid4().hex[:8]}",
-        "base_url": "http://127.0.0.1:9/base",
+        "base_url": "no address",
         "username": "odata",
         "password": sent.secret("the password of an infobase"),
         "time_zone": "Europe/Moscow",
     }
-    sent.went_to("1c-integration", client.ask("POST", "/api/1c/infobases", unreachable), 200, 201, 202, 400, 409, 422, 502, 503)
+    sent.went_to("1c-integration", client.ask("POST", "/api/1c/infobases", infobase), 400, 422)
+    if throwaway:
+        infobase |= {"base_url": "http://127.0.0.1:9/base", "password": sent.secret("the password of an unreachable infobase")}
+        sent.went_to("1c-integration", client.ask("POST", "/api/1c/infobases", infobase), 200, 201, 202)
     sent.went_to("analytics", client.ask("GET", "/api/analytics/metrics"), 200)
     sent.went_to("analytics", client.ask("POST", "/api/analytics/reports/generate", {"report": sent.secret("an unknown report")}), 400, 404, 422)
     sent.went_to("security", client.ask("GET", "/api/security/threats"), 200)
     sent.went_to("security", client.ask("GET", "/api/security/audit/verify"), 200)
-    sent.went_to("api-gateway", client.ask("GET", f"/no/such/path?token={sent.secret('a query of an unknown path')}"), 404)
+    sent.went_to("api-gateway", client.ask("GET", f"/api/no/such/path?token={sent.secret('a query of an unknown path')}"), 404)
 
 
 def lines_of_project(project: str, service: str) -> list[str]:
@@ -169,6 +172,7 @@ def main() -> int:
     where.add_argument("--folder", type=Path, help="folder with <compose service>.log")
     parser.add_argument("--gateway", required=True, help="address of the gateway")
     parser.add_argument("--nginx", help="address of nginx, whose access log is then judged too")
+    parser.add_argument("--throwaway", action="store_true", help="the system is to be destroyed: also add an infobase that cannot be reached")
     parser.add_argument("--email", default="admin@demo.local")
     parser.add_argument("--password-file", type=Path, help="file with the administrator's password")
     parser.add_argument("--secrets", type=Path, help="folder of secret files, none of which may be logged")
@@ -179,11 +183,14 @@ def main() -> int:
         parser.error("the administrator's password: --password-file, --secrets or ADMIN_PASSWORD")
 
     sent = Sent()
-    drive(Client(options.gateway), options.email, password, sent)
+    drive(Client(options.gateway), options.email, password, sent, options.throwaway)
     services = dict(SERVICES)
     if options.nginx:
         services[NGINX] = NGINX
-        drive(Client(options.nginx), options.email, password, sent)
+        through_nginx = Sent()
+        drive(Client(options.nginx), options.email, password, through_nginx, False)
+        sent.secrets += through_nginx.secrets
+        sent.requests += through_nginx.requests + [(NGINX, identity) for _, identity in through_nginx.requests]
     secrets = sent.secrets + (secrets_of_files(options.secrets) if options.secrets else [])
 
     deadline = time.monotonic() + WAIT_SECONDS

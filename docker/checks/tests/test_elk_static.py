@@ -28,6 +28,7 @@ PLANTED = [
     ("a component that is not put", f"{ELK}/setup.sh", "/_component_template/ai1c-logs-mappings ", "/_component_template/x "),
     ("a broken pattern", f"{ELK}/elasticsearch/ingest-pipeline.json", "WARNING|LOG|ERROR", "WARNING|ERROR"),
     ("a wrong level", f"{ELK}/elasticsearch/ingest-pipeline.json", "ctx.log?.level == 'warning' || ", ""),
+    ("names with dots stay", f"{ELK}/elasticsearch/ingest-pipeline.json", '    {"dot_expander": {"field": "*", "override": true}},\n', ""),
     ("an unknown processor", f"{ELK}/elasticsearch/ingest-pipeline.json", '{"lowercase"', '{"uppercase"'),
     ("a view of other indices", f"{ELK}/kibana/objects.ndjson", '"title": "logs-ai1c-*"', '"title": "filebeat-*"'),
     ("a search of a field that is not there", f"{ELK}/kibana/objects.ndjson", "event.duration >=", "event.took >="),
