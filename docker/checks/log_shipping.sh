@@ -4,8 +4,10 @@
 # arrives exactly once and unchanged, across refusals, an outage of the sink, and a restart of the
 # shipper that forgot how far it had read.
 #
-#   log_shipping.sh [--keep]      --keep leaves the working folder
+#   log_shipping.sh [--project NAME] [--keep]
 #
+# --project also ships what the containers of that Compose project have logged so far (root is needed to
+# read it) and compares with `docker logs`. --keep leaves the working folder.
 # Needs rsyslog and rsyslog-elasticsearch (8.2302), jq, curl, Python 3.11.
 set -euo pipefail
 
@@ -13,15 +15,29 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 elk=$here/../monitoring/elk
 deadline_seconds=60
 
-keep=
-case ${1:-} in
-    '') ;;
-    --keep) keep=1 ;;
-    *)
-        sed -n '2,9s/^# \{0,1\}//p' "$0"
-        [ "$1" = --help ] && exit 0 || exit 2
-        ;;
-esac
+usage() {
+    sed -n '2,11s/^# \{0,1\}//p' "$0"
+}
+
+keep='' project=''
+while [ $# -gt 0 ]; do
+    case $1 in
+        --keep) keep=1 ;;
+        --project)
+            project=${2:?the name of a Compose project}
+            shift
+            ;;
+        --help)
+            usage
+            exit 0
+            ;;
+        *)
+            usage >&2
+            exit 2
+            ;;
+    esac
+    shift
+done
 
 work=$(mktemp -d)
 sink_pid='' shipper_pid=''
@@ -138,3 +154,31 @@ end "$shipper_pid"
 shipper_pid=''
 python3 "$here/shipping_lines.py" verify "$work/documents" 1 2000
 say "every line arrived once"
+[ -n "$project" ] || exit 0
+
+say "4. the containers of $project"
+# Lines of the containers, as `docker logs` has them; empty lines are not shipped.
+logged() {
+    local container
+    while read -r container; do
+        docker logs "$container" 2>&1
+    done < <(docker ps --all --quiet --filter "label=com.docker.compose.project=$project") | grep -c . || true
+}
+end "$sink_pid"
+sink_pid=''
+export COMPOSE_PROJECT_NAME=$project WORK_DIR=$work/state-of-project
+CONTAINERS_DIR=$(docker info --format '{{.DockerRootDir}}')/containers
+mkdir "$WORK_DIR"
+mv "$work/documents" "$work/documents-1-3"
+before=$(logged)
+start_sink
+start_shipper
+wait_until "the lines of $project" at_least documents "$before"
+documents=$(stat documents)
+after=$(logged)
+# The project goes on logging meanwhile.
+if [ "$before" = 0 ] || [ "$documents" -gt "$after" ] || [ "$(stat faults)" != 0 ]; then
+    say "$before to $after lines, but $documents documents and $(stat faults) faults" >&2
+    exit 1
+fi
+say "   $before to $after lines by docker logs, $documents documents"

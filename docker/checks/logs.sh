@@ -5,12 +5,13 @@
 #
 # GATEWAY_URL (http://BIND_ADDRESS:3000), NGINX_URL (https://BIND_ADDRESS), SECRETS_DIR as for Compose.
 # NGINX_URL= leaves nginx out. THROWAWAY=1 also adds an infobase that cannot be reached, for the lines of
-# failures: for a project that is destroyed afterwards. Installs rsyslog (not its service) under root when it is missing.
+# failures: for a project that is destroyed afterwards. Needs root, for the containers' log files; installs
+# rsyslog (not its service) when it is missing.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 if [ "${1:-}" = --help ]; then
-    sed -n '2,8s/^# \{0,1\}//p' "$here/logs.sh"
+    sed -n '2,9s/^# \{0,1\}//p' "$here/logs.sh"
     exit 0
 fi
 cd "$here/../.."
@@ -42,4 +43,4 @@ if ! command -v rsyslogd >/dev/null || ! [ -e /usr/lib/x86_64-linux-gnu/rsyslog/
     [ -z "$made" ] || rm -f $policy
     [ "$installed" = 0 ]
 fi
-docker/checks/log_shipping.sh
+docker/checks/log_shipping.sh --project "$project"
