@@ -174,6 +174,11 @@ class Checker:
             self.expect(after == ours, f"pipeline: changes a line that is ECS already: {after}")
 
     def kibana(self) -> None:
+        settings = yaml.safe_load((self.elk / "kibana/kibana.yml").read_text(encoding="utf-8"))
+        # Kibana's schema refuses to start with both.
+        both = settings.get("telemetry.optIn") is False and settings.get("telemetry.allowChangingOptInStatus") is False
+        self.expect(not both, "kibana: telemetry.optIn cannot be false where it may not be changed")
+        self.expect("${" in str(settings["elasticsearch.password"]), "kibana: the password is written in the file")
         lines = (self.elk / "kibana/objects.ndjson").read_text(encoding="utf-8").splitlines()
         objects = [ecs_lines.parse(line) for line in lines]
         ids = [(entry["type"], entry["id"]) for entry in objects]

@@ -30,6 +30,7 @@ PLANTED = [
     ("a wrong level", f"{ELK}/elasticsearch/ingest-pipeline.json", "ctx.log?.level == 'warning' || ", ""),
     ("names with dots stay", f"{ELK}/elasticsearch/ingest-pipeline.json", '    {"dot_expander": {"field": "*", "override": true}},\n', ""),
     ("an unknown processor", f"{ELK}/elasticsearch/ingest-pipeline.json", '{"lowercase"', '{"uppercase"'),
+    ("settings that Kibana refuses", f"{ELK}/kibana/kibana.yml", "telemetry.optIn: false\n", "telemetry.optIn: false\ntelemetry.allowChangingOptInStatus: false\n"),
     ("a view of other indices", f"{ELK}/kibana/objects.ndjson", '"title": "logs-ai1c-*"', '"title": "filebeat-*"'),
     ("a search of a field that is not there", f"{ELK}/kibana/objects.ndjson", "event.duration >=", "event.took >="),
     ("a missing search", f"{ELK}/kibana/objects.ndjson", '"id": "ai1c-errors"', '"id": "ai1c-other"'),
