@@ -120,7 +120,7 @@ def drive(client: Client, email: str, password: str, sent: Sent, throwaway: bool
     }
     sent.went_to("1c-integration", client.ask("POST", "/api/1c/infobases", infobase), 400, 422)
     if throwaway:
-        infobase |= {"base_url": "http://127.0.0.1:9/base", "password": sent.secret("the password of an unreachable infobase")}
+        infobase |= {"base_url": f"http://127.0.0.1:9/{uuid.uuid4().hex[:8]}", "password": sent.secret("the password of an unreachable infobase")}
         sent.went_to("1c-integration", client.ask("POST", "/api/1c/infobases", infobase), 200, 201, 202)
     sent.went_to("analytics", client.ask("GET", "/api/analytics/metrics"), 200)
     sent.went_to("analytics", client.ask("POST", "/api/analytics/reports/generate", {"report": sent.secret("an unknown report")}), 400, 404, 422)
