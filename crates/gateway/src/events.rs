@@ -96,10 +96,7 @@ impl Publisher {
         if tokio::time::timeout(FLUSH_WITHIN, flush).await.is_err() {
             let lost = batch.len() + self.receiver.len();
             metrics::events_dropped(lost);
-            tracing::warn!(
-                lost,
-                "request events are lost: Redis did not take them before the end"
-            );
+            tracing::warn!("{lost} request events are lost: Redis did not take them before the end");
         }
     }
 }

@@ -131,8 +131,8 @@ impl Replica {
             let replica = self.authority.as_str();
             metrics::breaker_state(service, replica, after);
             tracing::warn!(
-                upstream = service.name(),
-                replica,
+                labels.upstream = service.name(),
+                labels.replica = replica,
                 "the circuit breaker went from {before:?} to {after:?}"
             );
         }

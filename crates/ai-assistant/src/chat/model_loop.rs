@@ -127,7 +127,7 @@ async fn turn(
             return Err(LoopError::Provider(error));
         }
         tracing::info!(
-            failure = error.failure.as_str(),
+            labels.failure = error.failure.as_str(),
             "the model provider failed; trying once more"
         );
         tokio::time::sleep(wait).await;

@@ -267,7 +267,7 @@ impl Job {
                     return Err(Error::Onec(error));
                 }
                 Err(LoopError::Provider(error)) => {
-                    tracing::warn!(error = %Chain(&error), provider = remote.provider, model = remote.model, "the language model failed");
+                    tracing::warn!(error = %Chain(&error), labels.provider = remote.provider, labels.model = remote.model, "the language model failed");
                     // What the client has read cannot be taken back.
                     let shown = sink.is_watched() && !ledger.spent.text.is_empty();
                     ledger.end("failed", Some(error.failure.as_str()), toolbox.calls());

@@ -218,7 +218,7 @@ impl Job {
                     return Err(Error::Provider(error));
                 }
                 Err(LoopError::Provider(error)) => {
-                    tracing::warn!(error = %Chain(&error), provider = remote.provider, "the language model failed");
+                    tracing::warn!(error = %Chain(&error), labels.provider = remote.provider, "the language model failed");
                     ledger.end("failed", Some(error.failure.as_str()), toolbox.calls());
                     notices.push(run::fallback_notice(&remote.model, locale));
                     ledger.begin(&Engine::Rules);

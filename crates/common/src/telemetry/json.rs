@@ -41,10 +41,33 @@ impl Collect<'_> {
             "trace_id" => "trace.id",
             "span_id" => "span.id",
             "user_id" => "user.id",
+            // Records of libraries that use the crate `log`.
+            "log.target" => "log.logger",
+            "log.file" => "log.origin.file.name",
+            "log.line" => "log.origin.file.line",
+            "log.module_path" => return,
             name => name,
         };
-        self.0.insert(name.to_owned(), value);
+        let (name, value) = ecs(name, value);
+        self.0.insert(name, value);
     }
+}
+
+/// A field of the schema as it is, any other as a label. Ours are of the schema, which
+/// `docker/checks/elk_static.py` sees to; libraries have names of their own.
+fn ecs(name: &str, value: Value) -> (String, Value) {
+    const OURS: [&str; 10] = [
+        "error", "event", "http", "labels", "log", "message", "span", "trace", "url", "user",
+    ];
+    let first = name.split_once('.').map_or(name, |(first, _)| first);
+    if OURS.contains(&first) {
+        return (name.to_owned(), value);
+    }
+    let text = match value {
+        Value::String(text) => text,
+        other => other.to_string(),
+    };
+    (format!("labels.{}", name.replace('.', "_")), Value::String(text))
 }
 
 impl Visit for Collect<'_> {
@@ -119,5 +142,28 @@ where
         bytes.push(b'\n');
         // There is nowhere to report that the log itself cannot be written.
         let _ = std::io::stderr().lock().write_all(&bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::ecs;
+
+    #[test]
+    fn names_that_the_schema_does_not_have_become_labels_of_text() {
+        assert_eq!(
+            ecs("http.response.status_code", Value::from(200)),
+            ("http.response.status_code".to_owned(), Value::from(200))
+        );
+        assert_eq!(
+            ecs("db.statement", Value::from("select 1")),
+            ("labels.db_statement".to_owned(), Value::from("select 1"))
+        );
+        assert_eq!(
+            ecs("rows_affected", Value::from(7)),
+            ("labels.rows_affected".to_owned(), Value::from("7"))
+        );
     }
 }

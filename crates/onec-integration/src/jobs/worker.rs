@@ -72,7 +72,7 @@ async fn perform(state: &AppState, held: &Held) {
             return;
         }
         Err(error) => {
-            tracing::warn!(error = %Chain(error), infobase.id = %held.infobase_id, "a synchronisation failed");
+            tracing::warn!(error = %Chain(error), labels.infobase = %held.infobase_id, "a synchronisation failed");
         }
     }
     let ended = Box::pin(end(state, held, outcome)).await;

@@ -1,0 +1,1 @@
+"""Every checker must find a planted fault."""
