@@ -179,7 +179,10 @@ compose() {
 
 # containers_of SERVICE|CONTAINER: the ids, also of those that have stopped.
 containers_of() {
-    if ! compose ps -aq "$1" 2>/dev/null; then
+    local ids
+    # For a name that is no service some versions fail and others print nothing.
+    ids=$(compose ps -aq "$1" 2>/dev/null) || ids=
+    if [[ -n $ids ]]; then printf '%s\n' "$ids"; else
         docker container inspect --format '{{.Id}}' "$1" 2>/dev/null || true
     fi
 }
