@@ -57,7 +57,7 @@ check_keys() {
 # restore_keys FOLDER: the keys of the backup become the secrets; those that were are kept beside.
 restore_keys() {
     local key file
-    for key in jwt_secret_key onec_encryption_key; do
+    for key in "${KEYS_OF_DATA[@]}"; do
         file=$(secrets_dir)/$key
         if [[ -s $1/keys/$key ]] && ! cmp -s "$1/keys/$key" "$file"; then
             if [[ -e $file ]]; then mv "$file" "$file.previous"; fi
@@ -71,7 +71,7 @@ restore_keys() {
 # return_keys: undoes restore_keys.
 return_keys() {
     local key
-    for key in jwt_secret_key onec_encryption_key; do
+    for key in "${KEYS_OF_DATA[@]}"; do
         if [[ -e $(secrets_dir)/$key.previous ]]; then mv -f "$(secrets_dir)/$key.previous" "$(secrets_dir)/$key"; fi
     done
     # A file is mounted as it was when its container started.
