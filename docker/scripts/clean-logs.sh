@@ -39,6 +39,10 @@ if [[ -d $(state_dir) ]]; then
         ((dry)) || rm -f -- "$file"
     done < <(find "$(state_dir)" -type f \( -name '*.log' -o -name '*.log.*' \) -mtime "+$((days - 1))" -print0)
 fi
+# Decrypted data of a restore or a check that was killed.
+if [[ -d $(state_dir) ]] && ((dry == 0)); then
+    find "$(state_dir)" -maxdepth 1 -type d \( -name 'verify.*' -o -name 'restore.*' \) -mmin +1440 -exec rm -rf {} +
+fi
 if [[ -d $(backup_dir) ]]; then
     if ((dry)); then
         find "$(backup_dir)" -maxdepth 1 -type f -name 'ai1c-*.tar.gz*' -mtime "+$((${BACKUP_RETENTION_DAYS:-30} - 1))" \

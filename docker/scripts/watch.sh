@@ -41,7 +41,7 @@ probe() {
     if [[ -n ${SERVICE_PORT[$1]:-} ]]; then service_health "$1"; return; fi
     id=$(compose ps -aq "$1" 2>/dev/null | head -n 1)
     if [[ -n $id ]]; then state=$(container_health "$id"); fi
-    echo "$state $(text 'состояние контейнера' 'state of the container')"
+    echo "$state $(text контейнер container) $state"
     [[ $state == healthy || $state == running || $state == starting ]]
 }
 

@@ -44,7 +44,8 @@ run_verify() {
     local file=${1:-} folder
     if [[ -z $file ]]; then file=$(newest_backup "$(backup_dir)"); fi
     [[ -n $file ]] || die "$EX_DATA" "Копий нет." "There are no backups."
-    VERIFY_WORK=$(mktemp -d "${TMPDIR:-/tmp}/ai1c-verify.XXXXXX")
+    mkdir -p "$(state_dir)"
+    VERIFY_WORK=$(mktemp -d "$(state_dir)/verify.XXXXXX")
     trap 'rm -rf "${VERIFY_WORK:-}"' EXIT
     folder=$(unpack "$file" "$VERIFY_WORK")
     say "проверяется $(basename "$file")" "verifying $(basename "$file")"

@@ -56,10 +56,10 @@ run_network() {
 
 help_check_deps() {
     say "check-deps
-  Есть ли всё нужное: Docker Engine ≥ 20.10, Compose ≥ 2.20, buildx, программы, память, диск, порты." \
+  Есть ли всё нужное: Docker Engine ≥ 20.10, Compose ≥ 2.20 (вне разработки 2.24.4), buildx, программы, память, диск, порты." \
         "check-deps
-  Whether all that is needed is there: Docker Engine ≥ 20.10, Compose ≥ 2.20, buildx, programs, memory,
-  disk, ports."
+  Whether all that is needed is there: Docker Engine ≥ 20.10, Compose ≥ 2.20 (2.24.4 outside development),
+  buildx, programs, memory, disk, ports."
 }
 
 # at_least HAVE WANT: compares versions.
@@ -71,7 +71,9 @@ ports_wanted() {
 }
 
 run_check_deps() {
-    local failed=0 have tool address port busy=() free memory
+    local failed=0 have tool address port busy=() free memory compose_wanted=2.20
+    # The production file takes ports away with `!override`.
+    if [[ $(environment) != development ]]; then compose_wanted=2.24.4; fi
     line() { printf '  %-12s %-8s %s\n' "$1" "$2" "$3"; [[ $2 != no ]] || failed=1; }
     if have=$(docker version --format '{{.Server.Version}}' 2>/dev/null); then
         if at_least "${have%%+*}" 20.10; then line engine ok "$have"; else line engine no "$have < 20.10"; fi
@@ -79,7 +81,7 @@ run_check_deps() {
         line engine no "$(text 'docker не отвечает' 'docker does not answer')"
     fi
     if have=$(docker compose version --short 2>/dev/null); then
-        if at_least "${have#v}" 2.20; then line compose ok "$have"; else line compose no "$have < 2.20"; fi
+        if at_least "${have#v}" "$compose_wanted"; then line compose ok "$have"; else line compose no "$have < $compose_wanted"; fi
     else
         line compose no "$(text 'нет docker compose' 'there is no docker compose')"
     fi

@@ -24,14 +24,18 @@ data_volumes() {
         grep -E '_(postgres_[a-z0-9]+|redis)$' || true
 }
 
+# apply_all_passwords: a container has the secrets that it was made with, and Compose does not make it
+# anew when only the place of a secret has changed. So all go, and the data with the databases come back.
 apply_all_passwords() {
     local server
+    say "контейнеры убираются, данные остаются…" "containers are removed, data stay…"
+    compose --progress quiet --profile '*' down
     for server in $(own_servers); do
-        # A container has the secrets that it was made with.
         compose --progress quiet up -d --no-build --no-deps --wait "$server" >&2
         apply_passwords "$server"
         say "  $server: пароли приведены к секретам" "  $server: has the passwords of the secrets"
     done
+    say "остальное запустит docker-dev.sh start" "docker-dev.sh start starts the rest"
 }
 
 # describe_source: what the images will say of their source. A version that somebody wrote down stays;

@@ -7,11 +7,15 @@
 #   <database>.dump  of each database (pg_dump, custom format), <database>.roles.sql of its server
 #   <database>.rows  of each table: name, rows, checksum of the contents
 #   dump.rdb         of Redis
-#   keys/            only in an encrypted one: what the data are encrypted with
+#   keys/            only in an encrypted one: what the data are encrypted with, the administrator's password
 #   SHA256SUMS       of all these
 
 # shellcheck disable=SC2034
 readonly ARCHIVE_FORMAT=1
+
+# Secrets that data depend on; a new machine needs the old ones.
+# shellcheck disable=SC2034
+KEYS_OF_DATA=(jwt_secret_key onec_encryption_key admin_password)
 
 # backup_key_file: the passphrase for encrypted backups.
 backup_key_file() {

@@ -244,7 +244,7 @@ backup_into() {
     if ((encrypt)); then
         BACKUP_FILE+=.enc
         mkdir "$folder/keys"
-        for key in jwt_secret_key onec_encryption_key; do cp "$(secrets_dir)/$key" "$folder/keys/"; done
+        for key in "${KEYS_OF_DATA[@]}"; do cp "$(secrets_dir)/$key" "$folder/keys/"; done
     fi
     if ! dump_everything "$folder" || ! write_manifest "$folder" "$name" || ! pack "$folder" "$BACKUP_FILE" "$encrypt"; then
         rm -rf "$BACKUP_WORK"

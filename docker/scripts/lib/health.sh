@@ -24,7 +24,11 @@ ask_health() {
 service_health() {
     local id address state answer=ok line lines
     lines=$(service_addresses "$1")
-    if [[ -z $lines ]]; then echo "absent -"; return 1; fi
+    if [[ -z $lines ]]; then
+        id=$(compose ps -aq "$1" 2>/dev/null | head -n 1)
+        if [[ -n $id ]]; then echo "down $(text контейнер container) $(container_health "$id")"; else echo "absent $(text 'контейнера нет' 'no container')"; fi
+        return 1
+    fi
     while read -r id address; do
         line=$(ask_health "$address") || line=${line:-$(ask_health "$(reachable_address):${SERVICE_PORT[$1]}")} || true
         if [[ -z $line ]]; then

@@ -8,7 +8,7 @@
 
 # check_restorable FOLDER: what would make the restored data useless. Before anything is touched.
 check_restorable() {
-    local folder=$1 server name have want free key
+    local folder=$1 server name have want free
     for server in $(own_servers); do
         name=${DATABASE[$server]}
         [[ -s $folder/$name.dump && -s $folder/$name.roles.sql ]] ||
@@ -34,8 +34,12 @@ check_restorable() {
         [[ -n $have ]] || refuse "redis не отвечает" "redis does not answer"
         ((have >= want)) || refuse "копия сделана Redis $want, а запущен $have" "the backup is of Redis $want, running is $have"
     fi
-    # user-management does not start over signing keys that it cannot open, and stored passwords of
-    # infobases are lost with their key.
+}
+
+# check_keys FOLDER: user-management does not start over signing keys that it cannot open, and stored
+# passwords of infobases are lost with their key.
+check_keys() {
+    local folder=$1 want key
     for key in jwt_secret_key onec_encryption_key; do
         want=$(manifest_value "$folder" "fingerprint_$key")
         if [[ -n $want && $want != "$(fingerprint "$key")" ]]; then
@@ -53,7 +57,7 @@ check_restorable() {
 # restore_keys FOLDER: the keys of the backup become the secrets; those that were are kept beside.
 restore_keys() {
     local key file
-    for key in jwt_secret_key onec_encryption_key; do
+    for key in "${KEYS_OF_DATA[@]}"; do
         file=$(secrets_dir)/$key
         if [[ -s $1/keys/$key ]] && ! cmp -s "$1/keys/$key" "$file"; then
             if [[ -e $file ]]; then mv "$file" "$file.previous"; fi
@@ -67,7 +71,7 @@ restore_keys() {
 # return_keys: undoes restore_keys.
 return_keys() {
     local key
-    for key in jwt_secret_key onec_encryption_key; do
+    for key in "${KEYS_OF_DATA[@]}"; do
         if [[ -e $(secrets_dir)/$key.previous ]]; then mv -f "$(secrets_dir)/$key.previous" "$(secrets_dir)/$key"; fi
     done
     # A file is mounted as it was when its container started.
@@ -112,6 +116,7 @@ SQL
 # swap_back SERVER: undoes swap_database.
 swap_back() {
     local name=${DATABASE[$1]}
+    server_psql "$1" postgres -c "drop database if exists ${name}_restored with (force)" || return 1
     server_psql "$1" postgres >/dev/null <<SQL
 select pg_terminate_backend(pid) from pg_stat_activity where datname in ('$name', '${name}_previous');
 begin;
@@ -172,6 +177,31 @@ exchange() {
     return 1
 }
 
+# finish_interrupted: a restore that was killed while names were being exchanged left some of the former
+# data under other names. They go back before anything else is done.
+finish_interrupted() {
+    local server left=() volume=''
+    for server in $(own_servers); do
+        if [[ $(server_psql "$server" postgres -At -c \
+            "select count(*) from pg_database where datname = '${DATABASE[$server]}_previous'") == 1 ]]; then
+            left+=("$server")
+        fi
+    done
+    if ! redis_external && [[ $(compose exec -T redis sh -c 'test -d /data/previous && echo yes || true') == yes ]]; then
+        volume=$(redis_volume "$(compose ps -aq redis | head -n 1)")
+    fi
+    if ((${#left[@]} == 0)) && [[ -z $volume ]]; then return; fi
+    warn "прошлое восстановление прервалось, сначала возвращаю прежние данные" \
+        "the last restore was interrupted, the former data are put back first"
+    compose --progress quiet stop "${SERVICES[@]}" >&2
+    for server in "${left[@]}"; do swap_back "$server"; done
+    if [[ -n $volume ]]; then
+        compose --progress quiet stop redis >&2
+        redis_return_previous "$volume"
+        compose --progress quiet up -d --no-build --wait redis >&2
+    fi
+}
+
 # data_servers_up: what a restore speaks to; on a machine with nothing left this makes it anew.
 data_servers_up() {
     local wanted=()
@@ -183,16 +213,20 @@ data_servers_up() {
 # restore_archive FILE
 restore_archive() {
     local file=$1 folder server servers=() failed=0
-    RESTORE_WORK=$(mktemp -d "${TMPDIR:-/tmp}/ai1c-restore.XXXXXX")
+    begin_maintenance
+    # Decrypted data are not left to a folder that everybody shares, nor by a run that was killed.
+    rm -rf "$(state_dir)"/restore.*
+    RESTORE_WORK=$(mktemp -d "$(state_dir)/restore.XXXXXX")
     trap 'rm -rf "${RESTORE_WORK:-}"' EXIT
     folder=$(unpack "$file" "$RESTORE_WORK")
     say "копия $(manifest_value "$folder" name) ($(manifest_value "$folder" created), $(manifest_value "$folder" revision)) цела" \
         "the backup $(manifest_value "$folder" name) ($(manifest_value "$folder" created), $(manifest_value "$folder" revision)) is intact"
+    check_keys "$folder"
     confirm "Заменить базы и Redis проекта $(project_name) этой копией?" \
         "Replace the databases and Redis of $(project_name) by this backup?" ||
         die "$EX_REFUSED" "Отменено, ничего не тронуто." "Cancelled, nothing was touched."
-    begin_maintenance
     data_servers_up || refuse "серверы данных не запускаются" "the data servers do not start"
+    finish_interrupted
     check_restorable "$folder"
     if [[ ${RESTORE_SAFETY:-1} == 1 ]]; then
         safety_backup || refuse "страховочная копия не получилась (--no-safety обойдётся без неё)" \
@@ -223,6 +257,9 @@ restore_archive() {
         fi
     done
     say "восстановлено" "restored"
+    if [[ $(container_health "$(compose ps -aq nginx | head -n 1)") == absent ]]; then
+        say "nginx и остальное запустит docker-dev.sh start" "docker-dev.sh start starts nginx and the rest"
+    fi
 }
 
 # restore_sql FILE DATABASE: a plain dump of one database (pg_dump), also compressed.
@@ -249,6 +286,7 @@ restore_sql() {
         die "$EX_REFUSED" "Отменено, ничего не тронуто." "Cancelled, nothing was touched."
     begin_maintenance
     data_servers_up || refuse "серверы данных не запускаются" "the data servers do not start"
+    finish_interrupted
     if [[ ${RESTORE_SAFETY:-1} == 1 ]]; then
         safety_backup || refuse "страховочная копия не получилась" "the safety backup failed"
     fi

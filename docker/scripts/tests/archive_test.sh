@@ -27,7 +27,7 @@ refused() { # refused NAME FILE
     is "$STATUS" 65 "$1 is refused ($OUTPUT)"
     has "$OUTPUT" "Nothing was touched" "$1"
     engine_untouched "$1"
-    if compgen -G "${TMPDIR:-/tmp}/ai1c-restore.*" >/dev/null; then fail "$1: a folder was left behind"; fi
+    if compgen -G "$AI1C_ROOT/docker/state/restore.*" >/dev/null; then fail "$1: a folder was left behind"; fi
 }
 flip() { # flip FILE OFFSET
     local byte
@@ -99,6 +99,14 @@ make "$WORK/again.tar.gz" 0
 sed -i 's/format 1/format 9/' "$WORK/$name/manifest"
 pack "$WORK/$name" "$WORK/future.tar.gz" 0
 refused "a format of the future" "$WORK/future.tar.gz"
+
+# Keys that are not those of the data.
+mkdir -p "$AI1C_ROOT/docker/secrets/development"
+echo 'the key of this machine' >"$AI1C_ROOT/docker/secrets/development/jwt_secret_key"
+make "$WORK/again.tar.gz" 0
+echo "fingerprint_jwt_secret_key 00000000" >>"$WORK/$name/manifest"
+pack "$WORK/$name" "$WORK/otherkey.tar.gz" 0
+refused "data under another key" "$WORK/otherkey.tar.gz"
 
 # Without a yes nothing happens.
 : >"$CALLS"
