@@ -125,7 +125,7 @@ logs() {
 
 kill_each() {
     step "each container killed in turn under light traffic"
-    local service id pid state
+    local service id pid
     start_traffic kill 4
     for service in user-management 1c-integration ai-assistant analytics security api-gateway onec-demo redis \
         postgres_user postgres_1c postgres_ai postgres_analytics postgres_security nginx; do

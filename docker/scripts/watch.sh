@@ -39,7 +39,7 @@ save_state() { printf '%s %s %s %s %s %s\n' "$FAILURES" "$SINCE" "$RESTARTS" "$T
 probe() {
     local id state=absent
     if [[ -n ${SERVICE_PORT[$1]:-} ]]; then service_health "$1"; return; fi
-    id=$(compose ps -aq "$1" 2>/dev/null | head -n 1)
+    id=$(compose ps -aq "$1" 2>/dev/null | sed -n 1p)
     if [[ -n $id ]]; then state=$(container_health "$id"); fi
     echo "$state $(text контейнер container) $state"
     [[ $state == healthy || $state == running || $state == starting ]]

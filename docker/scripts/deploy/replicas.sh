@@ -30,6 +30,7 @@ admin_metric() {
 # with errors of its own while it takes its share of the traffic.
 watch_replica() {
     local service=$1 id=$2 port all failed restarts
+    # shellcheck disable=SC2004
     port=$((SERVICE_PORT[$service] + 1000))
     restarts=$(docker inspect --format '{{.RestartCount}}' "$id")
     # The end of the pipe never comes: what ends the wait is the time, or the death of the replica.

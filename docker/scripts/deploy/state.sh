@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # What is deployed and what was before: two lines and a log per environment. Sourced after common.sh.
 
+# shellcheck disable=SC2034
 readonly EX_CONFIG=78 EX_ROLLED_BACK=3 EX_STRANDED=4
 
 state_dir() { project_path "${DEPLOY_STATE_DIR:-./docker/state/deploy}/$(project_name)-$(environment)"; }

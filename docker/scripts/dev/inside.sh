@@ -17,7 +17,7 @@ run_shell() {
     shift
     check_services "$service"
     if [[ -t 0 ]]; then options+=(-t); fi
-    id=$(compose --profile '*' ps -q "$service" | head -n 1)
+    id=$(compose --profile '*' ps -q "$service" | sed -n 1p)
     [[ -n $id ]] || die "$EX_UNAVAILABLE" "$service не запущен" "$service is not running"
     (($#)) || set -- sh
     case $service in

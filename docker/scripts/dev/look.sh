@@ -113,7 +113,7 @@ help_architecture() {
 # state_of SERVICE: a mark and a word for the map.
 state_of() {
     local id state
-    id=$(compose ps -aq "$1" 2>/dev/null | head -n 1)
+    id=$(compose ps -aq "$1" 2>/dev/null | sed -n 1p)
     state=absent
     if [[ -n $id ]]; then state=$(container_health "$id"); fi
     case $state in

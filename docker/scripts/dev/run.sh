@@ -174,7 +174,7 @@ monitoring_services() {
 }
 
 # service_image SERVICE
-service_image() { compose --profile monitoring config --images "$1" | head -n 1; }
+service_image() { compose --profile monitoring config --images "$1" | sed -n 1p; }
 
 run_monitor() {
     local name image wanted=() absent=()

@@ -74,7 +74,7 @@ unpack() {
     name=${name%%/*}
     # One folder, plain names, plain files: nothing can land elsewhere.
     if ! [[ $name =~ ^ai1c-[0-9]{8}T[0-9]{6}Z$ ]] || grep -qvE "^$name/([A-Za-z0-9._-]+/?){0,2}$" <<<"$listing" ||
-        grep -q '\.\.' <<<"$listing" || tar -tvzf "$folder/archive" | grep -qv '^[-d]'; then
+        grep -q '\.\.' <<<"$listing" || [[ $(tar -tvzf "$folder/archive" | grep -cv '^[-d]') != 0 ]]; then
         refuse "это не резервная копия AI Assistants for 1C" "this is no backup of AI Assistants for 1C"
     fi
     tar -C "$folder" --no-same-owner --no-same-permissions -xzf "$folder/archive" ||

@@ -115,7 +115,7 @@ write_manifest() {
         echo "one_moment $MOMENT ${PAUSE_MS:-0}"
         echo "revision $(git -C "$(repo_root)" rev-parse --short=12 HEAD 2>/dev/null || echo -)"
         for name in "${SERVICES[@]}"; do
-            id=$(compose ps -q "$name" 2>/dev/null | head -n 1)
+            id=$(compose ps -q "$name" 2>/dev/null | sed -n 1p)
             if [[ -n $id ]]; then
                 echo "image_$name $(docker container inspect --format '{{.Config.Image}} {{.Image}}' "$id")"
             fi

@@ -25,7 +25,7 @@ service_health() {
     local id address state answer=ok line lines
     lines=$(service_addresses "$1")
     if [[ -z $lines ]]; then
-        id=$(compose ps -aq "$1" 2>/dev/null | head -n 1)
+        id=$(compose ps -aq "$1" 2>/dev/null | sed -n 1p)
         if [[ -n $id ]]; then echo "down $(text контейнер container) $(container_health "$id")"; else echo "absent $(text 'контейнера нет' 'no container')"; fi
         return 1
     fi

@@ -21,7 +21,7 @@ redis_quiet() {
         sleep 0.2
     done
     last=$(redis_cli LASTSAVE) || return 1
-    while now=$(redis_cli TIME | head -n 1); ((now <= last)); do sleep 0.1; done
+    while now=$(redis_cli TIME | sed -n 1p); ((now <= last)); do sleep 0.1; done
     printf '%s\n' "$last"
 }
 

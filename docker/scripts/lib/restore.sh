@@ -154,7 +154,7 @@ exchange() {
         if swap_database "$server"; then swapped+=("$server"); else ok=0; break; fi
     done
     if ((ok)) && [[ -n ${REDIS_FILE:-} ]]; then
-        container=$(compose ps -aq redis | head -n 1)
+        container=$(compose ps -aq redis | sed -n 1p)
         volume=$(redis_volume "$container")
         compose --progress quiet stop redis >&2
         redis_fill "$volume" "$REDIS_FILE" >/dev/null || ok=0
@@ -188,7 +188,7 @@ finish_interrupted() {
         fi
     done
     if ! redis_external && [[ $(compose exec -T redis sh -c 'test -d /data/previous && echo yes || true') == yes ]]; then
-        volume=$(redis_volume "$(compose ps -aq redis | head -n 1)")
+        volume=$(redis_volume "$(compose ps -aq redis | sed -n 1p)")
     fi
     if ((${#left[@]} == 0)) && [[ -z $volume ]]; then return; fi
     warn "прошлое восстановление прервалось, сначала возвращаю прежние данные" \
@@ -257,7 +257,7 @@ restore_archive() {
         fi
     done
     say "восстановлено" "restored"
-    if [[ $(container_health "$(compose ps -aq nginx | head -n 1)") == absent ]]; then
+    if [[ $(container_health "$(compose ps -aq nginx | sed -n 1p)") == absent ]]; then
         say "nginx и остальное запустит docker-dev.sh start" "docker-dev.sh start starts nginx and the rest"
     fi
 }

@@ -54,6 +54,9 @@ make_secrets() {
     secret[jwt_secret_key]=$(given JWT_SECRET_KEY)
     secret[onec_encryption_key]=$(given ONEC_ENCRYPTION_KEY)
     secret[grafana_password]=$(given GRAFANA_PASSWORD)
+    secret[elastic_password]=$(given ELASTIC_PASSWORD)
+    secret[kibana_password]=
+    secret[filebeat_password]=
     secret[backup_key]=$(given BACKUP_KEY)
     for name in "${!secret[@]}"; do
         value=${secret[$name]:-$(random_secret)}
