@@ -70,8 +70,9 @@ answers() { ask | jq -e '(.answer | length) > 0 and (.citations | length) > 0'; 
 # start_traffic NAME RATE
 start_traffic() {
     python3 docker/checks/traffic.py --url "$edge" --seconds 1800 --rate "$2" --allow 1000000 --login "$admin" \
-        --report "$work/$1.json" >/dev/null &
+        --started "$work/$1.started" --report "$work/$1.json" >/dev/null &
     traffic=$!
+    until_true 60 test -e "$work/$1.started" || fail "the traffic did not start"
 }
 stop_traffic() {
     kill -TERM "$traffic"

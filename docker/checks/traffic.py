@@ -138,12 +138,15 @@ def main() -> int:
     parser.add_argument("--rate", type=float, default=8.0, help="requests per second, of all workers")
     parser.add_argument("--allow", type=int, default=0, help="failures that are no failure of the run")
     parser.add_argument("--login", default=LOGIN, help="body of the login, JSON")
+    parser.add_argument("--started", help="file that is made once the login is done")
     parser.add_argument("--report", help="file for the summary, besides standard output")
     arguments = parser.parse_args()
     end = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: end.set())
     token = Client(arguments.url).log_in(json.loads(arguments.login))
+    if arguments.started:
+        open(arguments.started, "w", encoding="utf-8").close()
     tally = Tally()
     pause = arguments.workers / arguments.rate
     workers = [
