@@ -7,4 +7,5 @@
 )]
 
 mod events;
+mod metrics;
 mod routes;
