@@ -44,6 +44,7 @@ pub const DEFINITION: Definition = Definition {
     name: "ai-assistant",
     port: 8000,
     version: env!("CARGO_PKG_VERSION"),
+    schema: Some(&store::SCHEMA),
 };
 
 /// Starts the service: opens its stores and background loops.

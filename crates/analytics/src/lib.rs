@@ -42,6 +42,7 @@ pub const DEFINITION: Definition = Definition {
     name: "analytics",
     port: 8003,
     version: env!("CARGO_PKG_VERSION"),
+    schema: Some(&SCHEMA),
 };
 
 /// Connects, migrates, and starts the background tasks.

@@ -43,6 +43,7 @@ pub const DEFINITION: Definition = Definition {
     name: "gateway",
     port: 3000,
     version: env!("CARGO_PKG_VERSION"),
+    schema: None,
 };
 
 /// Starts the service. The future is ready at once: the gateway waits for nobody, and takes

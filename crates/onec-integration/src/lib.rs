@@ -35,6 +35,7 @@ pub const DEFINITION: Definition = Definition {
     name: "onec-integration",
     port: 8001,
     version: env!("CARGO_PKG_VERSION"),
+    schema: Some(&SCHEMA),
 };
 
 /// Starts the service: database, background jobs, routes.

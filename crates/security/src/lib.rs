@@ -37,6 +37,7 @@ pub const DEFINITION: Definition = Definition {
     name: "security",
     port: 8004,
     version: env!("CARGO_PKG_VERSION"),
+    schema: Some(&SCHEMA),
 };
 
 /// Connects, migrates, and starts the background tasks.

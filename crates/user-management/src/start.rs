@@ -24,6 +24,7 @@ pub const DEFINITION: Definition = Definition {
     name: "user-management",
     port: 8002,
     version: env!("CARGO_PKG_VERSION"),
+    schema: Some(&SCHEMA),
 };
 
 /// Starts the service.

@@ -33,7 +33,12 @@ async fn main() -> ExitCode {
     let log = server::Log::default();
     let shutdown = tokio_util::sync::CancellationToken::new();
     let grace = std::time::Duration::from_secs(1);
-    let serving = common::http::server::serve(listener, server::router(log.clone()), shutdown.clone(), grace);
+    let serving = common::http::server::serve(
+        listener,
+        server::router(log.clone()),
+        shutdown.clone(),
+        common::http::server::Ending::within(grace),
+    );
     tokio::pin!(serving);
     tokio::select! {
         () = &mut serving => {}

@@ -51,6 +51,7 @@ impl StandIn {
             name: "onec-integration",
             port: 0,
             version: "9.9.9",
+            schema: None,
         };
         let app = App {
             router,

@@ -88,7 +88,7 @@ pub struct Reader {
 }
 
 /// Values that a published example or a habit makes known to everybody.
-const KNOWN_SECRETS: [&str; 15] = [
+const KNOWN_SECRETS: [&str; 18] = [
     "changeme",
     "change_me",
     "secret",
@@ -104,6 +104,9 @@ const KNOWN_SECRETS: [&str; 15] = [
     "analytics_password",
     "security_password",
     "redis_password",
+    "monitoring_password",
+    "postgres_password",
+    "romashka-2026",
 ];
 
 impl Reader {
@@ -183,6 +186,8 @@ impl Reader {
             }
             if let Some(path) = self.values.get(&format!("{name}_FILE")).cloned() {
                 match std::fs::read_to_string(&path) {
+                    // As an empty variable: a secret that a deployment has no use for.
+                    Ok(text) if text.trim().is_empty() => {}
                     Ok(text) => return Some(text.trim_end_matches(['\r', '\n']).to_owned()),
                     Err(error) => {
                         self.invalid(&format!("{name}_FILE"), format!("cannot be read: {error}"));
@@ -423,6 +428,9 @@ mod tests {
         std::fs::write(&file, "from file\n").unwrap();
         let mut reader = Reader::from_values([("KEY_FILE", file.to_str().unwrap())]);
         assert_eq!(reader.secret("KEY").unwrap().expose_secret(), "from file");
+        std::fs::write(&file, "\n").unwrap();
+        let mut reader = Reader::from_values([("KEY_FILE", file.to_str().unwrap())]);
+        assert!(reader.secret("KEY").is_none() && reader.finish(Some(())).is_ok());
         std::fs::remove_file(&file).unwrap();
         let mut reader = Reader::from_values([("KEY_FILE", file.to_str().unwrap())]);
         assert!(reader.secret("KEY").is_none());

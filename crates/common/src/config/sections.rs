@@ -26,7 +26,10 @@ pub struct Http {
     pub address: SocketAddr,
     /// `LISTEN_HOST` and `ADMIN_PORT` (`PORT` + 1000): `/live`, `/ready`, `/metrics`.
     pub admin_address: SocketAddr,
-    /// `SHUTDOWN_GRACE` (30s): how long requests in flight may take after SIGTERM.
+    /// `DRAIN_DELAY` (0s): how long connections are still taken after SIGTERM, each for one request.
+    /// Behind a balancer: longer than it keeps idle connections (4 s for our gateway).
+    pub drain_delay: Duration,
+    /// `SHUTDOWN_GRACE` (30s): how long requests in flight may take after that.
     pub shutdown_grace: Duration,
     /// `MAX_CONCURRENT_REQUESTS` (1024): beyond it requests get 503 with Retry-After.
     pub max_concurrent: usize,
@@ -42,6 +45,7 @@ impl Http {
         let host = reader.parse("LISTEN_HOST", IpAddr::V4(Ipv4Addr::LOCALHOST));
         let port = reader.parse("PORT", port);
         let admin_port = reader.optional::<u16>("ADMIN_PORT");
+        let drain_delay = reader.duration("DRAIN_DELAY", Duration::ZERO);
         let shutdown_grace = reader.duration("SHUTDOWN_GRACE", Duration::from_secs(30));
         let max_concurrent = reader.parse("MAX_CONCURRENT_REQUESTS", 1024);
         let max_body_bytes = reader.parse("MAX_BODY_BYTES", 10 * 1024 * 1024);
@@ -54,6 +58,7 @@ impl Http {
         Some(Self {
             address: SocketAddr::new(host, port),
             admin_address: SocketAddr::new(host, admin_port),
+            drain_delay: drain_delay?,
             shutdown_grace: shutdown_grace?,
             max_concurrent: max_concurrent?,
             max_body_bytes: max_body_bytes?,

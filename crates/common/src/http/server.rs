@@ -7,7 +7,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
-use http::{Request, Response};
+use http::header::{CONNECTION, HeaderValue};
+use http::{Request, Response, Version};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
@@ -24,9 +25,32 @@ const MAX_HEAD_BYTES: usize = 64 * 1024;
 /// Number of headers of a request.
 const MAX_HEADERS: usize = 100;
 
-/// Serves a router until `shutdown`, then lets requests in flight finish within `grace`.
-/// Handlers find the peer's address as [`ConnectInfo`].
-pub async fn serve(listener: TcpListener, router: Router, shutdown: CancellationToken, grace: Duration) {
+/// How serving ends.
+#[derive(Debug, Clone, Copy)]
+pub struct Ending {
+    /// How long connections are still taken. Every response then ends its connection, so that
+    /// clients that keep connections move to other replicas, and a balancer has the time to notice
+    /// that this one is not ready. Without it a request may meet the end of the connection it was
+    /// sent on, and is lost.
+    pub delay: Duration,
+    /// How long requests in flight may take after that.
+    pub grace: Duration,
+}
+
+impl Ending {
+    /// No new connections at once; requests in flight may take `grace`.
+    #[must_use]
+    pub fn within(grace: Duration) -> Self {
+        Self {
+            delay: Duration::ZERO,
+            grace,
+        }
+    }
+}
+
+/// Serves a router until `shutdown`, then ends as `ending` says. Handlers find the peer's address as
+/// [`ConnectInfo`].
+pub async fn serve(listener: TcpListener, router: Router, shutdown: CancellationToken, ending: Ending) {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder
         .http1()
@@ -40,9 +64,15 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: Cancellation
         .timer(TokioTimer::new())
         .max_header_list_size(64 * 1024);
     let graceful = GracefulShutdown::new();
+    let closed = async {
+        shutdown.cancelled().await;
+        tokio::time::sleep(ending.delay).await;
+    };
+    tokio::pin!(closed);
     loop {
         let (stream, peer) = tokio::select! {
-            () = shutdown.cancelled() => break,
+            // In this order: connections that wait already are taken before the listener closes.
+            biased;
             accepted = listener.accept() => match accepted {
                 Ok(accepted) => accepted,
                 Err(error) => {
@@ -52,12 +82,14 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: Cancellation
                     continue;
                 }
             },
+            () = &mut closed => break,
         };
         // Without this, small responses wait for acknowledgements of earlier ones.
         let _ = stream.set_nodelay(true);
         let router = router.clone();
+        let draining = shutdown.clone();
         let service = hyper::service::service_fn(move |request: Request<Incoming>| {
-            answer(router.clone(), request, peer)
+            answer(router.clone(), request, peer, draining.clone())
         });
         let connection = builder
             .serve_connection_with_upgrades(TokioIo::new(stream), service)
@@ -71,10 +103,13 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: Cancellation
         });
     }
     drop(listener);
-    if tokio::time::timeout(grace, graceful.shutdown()).await.is_err() {
+    if tokio::time::timeout(ending.grace, graceful.shutdown())
+        .await
+        .is_err()
+    {
         tracing::warn!(
             "requests were still in flight after the {} s of grace",
-            grace.as_secs()
+            ending.grace.as_secs()
         );
     }
 }
@@ -83,8 +118,17 @@ async fn answer(
     router: Router,
     request: Request<Incoming>,
     peer: SocketAddr,
+    draining: CancellationToken,
 ) -> Result<Response<Body>, Infallible> {
     let mut request = request.map(Body::new);
     request.extensions_mut().insert(ConnectInfo(peer));
-    router.oneshot(request).await
+    // HTTP/2 has its own way to say so, which the end of the delay brings; the header is forbidden there.
+    let keeps = request.version() > Version::HTTP_11;
+    let mut response = router.oneshot(request).await?;
+    if draining.is_cancelled() && !keeps {
+        response
+            .headers_mut()
+            .insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    Ok(response)
 }

@@ -7,6 +7,7 @@ mod admin;
 mod context;
 mod health;
 mod healthcheck;
+mod migrate;
 mod run;
 
 pub use context::Context;

@@ -1,6 +1,7 @@
 //! From `main` to the exit code.
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,17 +9,21 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{Check, Context, admin, health, healthcheck};
+use super::{Check, Context, admin, health, healthcheck, migrate};
 use crate::config::{self, Reader};
+use crate::db::Schema;
 use crate::http::{layers, server};
 use crate::telemetry::{self, Chain};
 use crate::{BoxError, ids};
 
 /// `EX_USAGE` of sysexits.h.
-const EXIT_CONFIGURATION: u8 = 64;
+pub(super) const EXIT_CONFIGURATION: u8 = 64;
+
+/// Connections that wait to be accepted.
+const BACKLOG: u32 = 1024;
 
 /// What never changes about a service.
 #[derive(Debug, Clone, Copy)]
@@ -29,6 +34,8 @@ pub struct Definition {
     pub port: u16,
     /// Version of the program: `env!("CARGO_PKG_VERSION")`.
     pub version: &'static str,
+    /// The schema it owns, for `<service> migrate`.
+    pub schema: Option<&'static Schema>,
 }
 
 /// A started service.
@@ -57,8 +64,11 @@ pub fn router(definition: Definition, app: App, limits: layers::Limits) -> Route
 }
 
 /// Runs a service until SIGTERM or SIGINT: reads the settings with `read`, opens the ports, calls
-/// `start`, serves, and ends in order: not ready, no new connections, requests and background
-/// tasks finish within the grace time.
+/// `start`, serves, and ends in order: not ready, kept connections end one by one during the drain
+/// delay, no new connections, requests and background tasks finish within the grace time.
+///
+/// Arguments instead of serving: `healthcheck` asks the running service, `migrate` brings the schema
+/// up to date and ends, `--version`.
 pub fn run<C, F, Fut>(definition: Definition, read: fn(&mut Reader) -> Option<C>, start: F) -> ExitCode
 where
     F: FnOnce(C, Context) -> Fut,
@@ -78,7 +88,18 @@ where
             }
             return ExitCode::SUCCESS;
         }
-        _ => {}
+        Some("migrate") => return migrate::run(definition, reader),
+        None => {}
+        Some(other) => {
+            #[expect(clippy::print_stderr, reason = "how to log is not known yet")]
+            {
+                eprintln!(
+                    "{}: `{other}` is not one of healthcheck, migrate, --version; without an argument it serves",
+                    definition.name
+                );
+            }
+            return ExitCode::from(EXIT_CONFIGURATION);
+        }
     }
     let telemetry = config::Telemetry::read(&mut reader);
     let config = read(&mut reader);
@@ -131,16 +152,18 @@ where
     F: FnOnce(C, Context) -> Fut,
     Fut: Future<Output = Result<App, BoxError>>,
 {
-    // Bound first: a port that is taken is reported before anything else is touched.
-    let listener = bind(http.address).await?;
-    let admin_listener = bind(http.admin_address).await?;
+    // Bound first: a port that is taken is reported before anything else is touched. The API does
+    // not listen before it can answer: a balancer that tries it too early is refused at once and
+    // goes to another replica.
+    let socket = bind(http.address)?;
+    let admin_listener = listen(bind(http.admin_address)?, http.admin_address)?;
     let ready = Arc::new(AtomicBool::new(false));
     let admin_end = tokio_util::sync::CancellationToken::new();
     let admin = server::serve(
         admin_listener,
         admin::router(ready.clone()),
         admin_end.clone(),
-        Duration::from_secs(1),
+        server::Ending::within(Duration::from_secs(1)),
     );
     let admin = context.tasks().spawn(admin);
 
@@ -159,12 +182,16 @@ where
         request_timeout: http.request_timeout,
     };
     let router = router(definition, app, limits);
+    let listener = listen(socket, http.address)?;
     let drain = tokio_util::sync::CancellationToken::new();
     let api = context.tasks().spawn(server::serve(
         listener,
         router,
         drain.clone(),
-        http.shutdown_grace,
+        server::Ending {
+            delay: http.drain_delay,
+            grace: http.shutdown_grace,
+        },
     ));
     ready.store(true, Ordering::SeqCst);
     tracing::info!(
@@ -196,9 +223,23 @@ where
     Ok(!context.has_failed())
 }
 
-async fn bind(address: std::net::SocketAddr) -> Result<TcpListener, BoxError> {
-    TcpListener::bind(address)
-        .await
+/// Takes the port; fails when somebody listens there.
+fn bind(address: SocketAddr) -> Result<TcpSocket, BoxError> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }?;
+    // The port of a process that has just ended is free.
+    socket.set_reuseaddr(true)?;
+    match socket.bind(address) {
+        Ok(()) => Ok(socket),
+        Err(error) => Err(format!("cannot listen on {address}: {error}").into()),
+    }
+}
+
+fn listen(socket: TcpSocket, address: SocketAddr) -> Result<TcpListener, BoxError> {
+    socket
+        .listen(BACKLOG)
         .map_err(|error| format!("cannot listen on {address}: {error}").into())
 }
 

@@ -165,7 +165,12 @@ impl TestServer {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         let shutdown = CancellationToken::new();
-        let serving = server::serve(listener, router, shutdown.clone(), Duration::from_secs(1));
+        let serving = server::serve(
+            listener,
+            router,
+            shutdown.clone(),
+            server::Ending::within(Duration::from_secs(1)),
+        );
         #[expect(clippy::disallowed_methods, reason = "ends with the test's runtime")]
         tokio::spawn(serving);
         Self { address, shutdown }

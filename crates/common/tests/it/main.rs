@@ -6,6 +6,7 @@
     reason = "a test that cannot go on ends by a panic"
 )]
 
+mod drain;
 mod events;
 mod metrics;
 mod routes;

@@ -16,6 +16,7 @@ const DEFINITION: Definition = Definition {
     name: "sample",
     port: 0,
     version: "1",
+    schema: None,
 };
 
 #[derive(Serialize, Deserialize)]

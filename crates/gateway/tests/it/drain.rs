@@ -40,7 +40,12 @@ async fn a_stream_in_flight_is_finished_and_nobody_new_is_let_in() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
     let shutdown = CancellationToken::new();
-    let serving = common::http::server::serve(listener, router, shutdown.clone(), Duration::from_secs(20));
+    let serving = common::http::server::serve(
+        listener,
+        router,
+        shutdown.clone(),
+        common::http::server::Ending::within(Duration::from_secs(20)),
+    );
     let client = Client::anonymous(format!("http://{address}")).with_token(issuer.token(&[]));
     let using = async {
         let answer = common::http::client::send(client.request(Method::GET, "/api/ai/stream"));

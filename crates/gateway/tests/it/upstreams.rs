@@ -51,7 +51,12 @@ async fn a_service_that_is_away_is_left_alone_and_found_again() {
     let listener = TcpListener::bind(address).await.unwrap();
     let shutdown = CancellationToken::new();
     let router = stand_in("analytics", Router::new());
-    let serving = common::http::server::serve(listener, router, shutdown.clone(), Duration::from_secs(1));
+    let serving = common::http::server::serve(
+        listener,
+        router,
+        shutdown.clone(),
+        common::http::server::Ending::within(Duration::from_secs(1)),
+    );
     let recovering = async {
         eventually("the service is found", async || {
             user.get("/api/analytics/metrics").await.status == 200

@@ -6,5 +6,6 @@ mod alerts;
 mod audit;
 mod authz;
 mod detection;
+mod migrate;
 mod outage;
 mod support;
