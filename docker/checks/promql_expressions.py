@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +19,8 @@ DASHBOARDS = MONITORING / "grafana" / "dashboards"
 
 # What Grafana puts in for its variables when a dashboard of six hours is looked at.
 VARIABLES = {"$__rate_interval": "1m", "$__interval": "1m", "$__range": "6h"}
+
+_OPERATORS = {"MatchOp.Equal": "=", "MatchOp.NotEqual": "!=", "MatchOp.Re": "=~", "MatchOp.NotRe": "!~"}
 
 Kind = Literal["panel", "record", "alert"]
 
@@ -72,27 +75,36 @@ def of_rules() -> Iterator[Expression]:
 
 @dataclass(frozen=True)
 class Selector:
-    """A vector selector, without its range."""
+    """A vector selector. `text` is without its range."""
 
     metric: str
     text: str
+    range: timedelta | None
 
 
 def selectors(promql: str) -> list[Selector]:
     """All vector selectors of an expression, each once. Raises ValueError when it is not PromQL."""
-    found: dict[str, Selector] = {}
+    found: list[Selector] = []
+    # The selector within a range is visited after the range.
+    seen: list[str] = []
 
     def visit(node: Any) -> bool:
-        selector = node.vector_selector if isinstance(node, promql_parser.MatrixSelector) else node
-        if isinstance(selector, promql_parser.VectorSelector):
-            # What is selected, without the moment: `offset` and `@` do not change it.
-            text = (selector.name or "") + "{" + _matchers(selector) + "}"
-            found[text] = Selector(selector.name or "", text)
+        if isinstance(node, promql_parser.MatrixSelector):
+            seen.append(str(node.vector_selector))
+            found.append(_selector(node.vector_selector, node.range))
+        elif isinstance(node, promql_parser.VectorSelector):
+            if str(node) in seen:
+                seen.remove(str(node))
+            else:
+                found.append(_selector(node, None))
         return True
 
     promql_parser.walk(promql_parser.parse(promql), visit)
-    return list(found.values())
+    return list(dict.fromkeys(found))
 
 
-def _matchers(selector: Any) -> str:
-    return ",".join(str(matcher) for matcher in selector.matchers.matchers)
+def _selector(node: Any, window: timedelta | None) -> Selector:
+    # What is selected, without the moment: `offset` and `@` do not change it.
+    matchers = (f"{one.name}{_OPERATORS[str(one.op)]}{json.dumps(one.value)}" for one in node.matchers.matchers)
+    # The parser's own text loses backslashes; a JSON string is a PromQL string too.
+    return Selector(node.name or "", (node.name or "") + "{" + ",".join(matchers) + "}", window)
