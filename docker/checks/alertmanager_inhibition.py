@@ -54,8 +54,11 @@ CASES: list[tuple[Labels, Labels, bool]] = [
     (page("DiskAlmostFull", instance="n", mountpoint="/"), ticket("DiskSpaceLow", instance="n", mountpoint="/var"), False),
     (page("CertificateExpiresSoon", file="a"), ticket("CertificateExpiring", file="b"), False),
     (page("CertificateExpiresSoon", file="a"), ticket("CertificateExpiring", file="a"), True),
-    (page("BackupTooOld"), ticket("BackupFailed"), True),
 ]
+
+# A pair that is sent after the others. Alertmanager takes alerts up in their order and in its own time:
+# when the second of these is held back, the others have been taken up too.
+LAST = [page("BackupTooOld"), ticket("BackupFailed")]
 
 
 def free_port() -> int:
@@ -70,6 +73,10 @@ def call(address: str, body: object = None) -> object:
     with urllib.request.urlopen(request, timeout=10) as response:
         text = response.read()
     return json.loads(text) if text else None
+
+
+def key(labels: Labels) -> str:
+    return json.dumps(labels, sort_keys=True)
 
 
 def silenced(program: str, configuration: str, alerts: list[Labels]) -> list[bool]:
@@ -92,15 +99,15 @@ def silenced(program: str, configuration: str, alerts: list[Labels]) -> list[boo
                     if time.monotonic() > deadline or process.poll() is not None:
                         raise
                     time.sleep(0.1)
+            call(api, [{"labels": labels} for labels in LAST])
             while True:
                 answer = call(api)
                 assert isinstance(answer, list)
-                held = {json.dumps(one["labels"], sort_keys=True): bool(one["status"]["inhibitedBy"]) for one in answer}
-                wanted = [json.dumps(labels, sort_keys=True) for labels in alerts]
-                if all(key in held for key in wanted):
-                    return [held[key] for key in wanted]
+                held = {key(one["labels"]): bool(one["status"]["inhibitedBy"]) for one in answer}
+                if held.get(key(LAST[1])):
+                    return [held[key(labels)] for labels in alerts]
                 if time.monotonic() > deadline:
-                    raise TimeoutError("alerts that were sent do not appear")
+                    raise TimeoutError(f"{LAST[1]} is not silenced by {LAST[0]}")
                 time.sleep(0.1)
         finally:
             process.terminate()
