@@ -59,6 +59,7 @@ pub async fn start(config: Config, context: Context) -> Result<App, BoxError> {
         &context.shutdown,
     )
     .await?;
+    context.spawn("database pool", db::measure(db.clone(), context.shutdown.clone()));
     let redis = Redis::new(&config.redis)?;
     let authenticator = Authenticator::of_service(&config.auth, &redis, &context)?;
     app(&config, context, db, redis, authenticator)
@@ -75,7 +76,8 @@ pub fn app(
     redis: Redis,
     authenticator: Authenticator,
 ) -> Result<App, BoxError> {
-    metrics::describe();
+    let models = Arc::new(state::Registry::new(&config.models)?);
+    metrics::describe(models.remotes());
     let relay = Relay::new(db.clone(), redis.clone(), &store::SCHEMA);
     context.spawn("outbox", relay.run(context.shutdown.clone()));
     let checks = vec![Check::postgres(&db), Check::redis(&redis)];
@@ -83,7 +85,7 @@ pub fn app(
         db,
         context,
         onec: tools::Onec::new(config.onec_integration_url.clone(), config.tool_timeout)?,
-        models: Arc::new(state::Registry::new(&config.models)?),
+        models,
         zone: config.time_zone,
         limits: tools::Limits {
             timeout: config.tool_timeout,
@@ -91,7 +93,9 @@ pub fn app(
         },
     };
     Ok(App {
-        router: router::routes().build(state, authenticator),
+        router: router::routes()
+            .measured(DEFINITION.name)
+            .build(state, authenticator),
         checks,
     })
 }

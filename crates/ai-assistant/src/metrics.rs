@@ -1,13 +1,18 @@
 //! Names and descriptions of this service's metrics.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use metrics::Unit;
+use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive;
 
-use crate::tools::OnecError;
+use crate::providers::{Failure, Remote};
+use crate::tools::{OnecError, Tool};
 
-/// Describes the metrics.
-pub(crate) fn describe() {
+/// Describes the metrics, and makes the series that alerts look at exist from the start: those of
+/// language models for each that is connected.
+pub(crate) fn describe(models: &[Arc<Remote>]) {
     metrics::describe_counter!(
         "assistant_requests_total",
         Unit::Count,
@@ -29,6 +34,11 @@ pub(crate) fn describe() {
         "Calls of language models, by provider, model and outcome"
     );
     metrics::describe_counter!(
+        "llm_cost_microdollars_total",
+        Unit::Count,
+        "Cost of language models in millionths of a US dollar, as far as their prices are known"
+    );
+    metrics::describe_counter!(
         "llm_cost_unknown_total",
         Unit::Count,
         "Answers of models whose price is unknown"
@@ -38,8 +48,34 @@ pub(crate) fn describe() {
         Unit::Count,
         "Calls of tools, by tool and outcome"
     );
-    for outcome in ["answered", "failed", "cancelled"] {
-        metrics::counter!("assistant_requests_total", "operation" => "chat", "engine" => "rules", "outcome" => outcome).absolute(0);
+    for operation in ["chat", "generate"] {
+        for engine in ["rules", "llm"] {
+            for outcome in ["answered", "failed", "cancelled"] {
+                metrics::counter!("assistant_requests_total", "operation" => operation, "engine" => engine, "outcome" => outcome).absolute(0);
+            }
+        }
+    }
+    for tool in Tool::all() {
+        for outcome in ["ok", "unreachable", "refused", "malformed"] {
+            metrics::counter!("tool_calls_total", "tool" => tool.name(), "outcome" => outcome).absolute(0);
+        }
+    }
+    for model in models {
+        model_exists(model.provider, &model.model);
+    }
+}
+
+fn model_exists(provider: &'static str, model: &str) {
+    let labels = [("provider", provider.to_owned()), ("model", model.to_owned())];
+    drop(metrics::histogram!("llm_request_duration_seconds", &labels));
+    metrics::counter!("llm_cost_microdollars_total", &labels).absolute(0);
+    metrics::counter!("llm_cost_unknown_total", "model" => model.to_owned()).absolute(0);
+    let failures = Failure::ALL.map(Failure::as_str);
+    for outcome in std::iter::once("ok").chain(failures) {
+        metrics::counter!("llm_requests_total", "provider" => provider, "model" => model.to_owned(), "outcome" => outcome).absolute(0);
+    }
+    for direction in ["input", "output"] {
+        metrics::counter!("llm_tokens_total", "provider" => provider, "model" => model.to_owned(), "direction" => direction).absolute(0);
     }
 }
 
@@ -65,8 +101,20 @@ pub(crate) fn model_called(
     }
 }
 
+/// What an attempt to answer cost; `None` when the price of the model is not known.
+pub(crate) fn attempt_cost(provider: &'static str, model: &str, dollars: Option<Decimal>) {
+    let Some(dollars) = dollars else {
+        cost_unknown(model);
+        return;
+    };
+    // A counter holds whole numbers; what is below a millionth of a dollar is rounded.
+    let micros = (dollars * Decimal::from(1_000_000)).round().to_u64().unwrap_or(0);
+    metrics::counter!("llm_cost_microdollars_total", "provider" => provider, "model" => model.to_owned())
+        .increment(micros);
+}
+
 /// A model without a known price answered.
-pub(crate) fn cost_unknown(model: &str) {
+fn cost_unknown(model: &str) {
     metrics::counter!("llm_cost_unknown_total", "model" => model.to_owned()).increment(1);
 }
 

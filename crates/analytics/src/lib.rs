@@ -51,6 +51,7 @@ pub const DEFINITION: Definition = Definition {
 /// When the database does not answer in time or a setting cannot be used.
 pub async fn start(config: Config, context: Context) -> Result<App, BoxError> {
     let db = db::connect(&config.database, DEFINITION.name, &SCHEMA, &context.shutdown).await?;
+    context.spawn("database pool", db::measure(db.clone(), context.shutdown.clone()));
     let redis = Redis::new(&config.redis)?;
     let authenticator = Authenticator::of_service(&config.auth, &redis, &context)?;
     let state = AppState {
@@ -64,6 +65,6 @@ pub async fn start(config: Config, context: Context) -> Result<App, BoxError> {
     jobs::start(&state, &redis, &config, &context).await?;
     Ok(App {
         checks: vec![Check::postgres(&state.db), Check::redis(&redis)],
-        router: routes().build(state, authenticator),
+        router: routes().measured(DEFINITION.name).build(state, authenticator),
     })
 }

@@ -80,6 +80,26 @@ pub async fn migrate(pool: &PgPool, schema: &Schema) -> Result<(), sqlx::migrate
     migrator.run(pool).await
 }
 
+/// How often [`measure`] looks at the pool.
+const MEASURE_EVERY: Duration = Duration::from_secs(5);
+
+/// Keeps the gauges of the pool up to date until `shutdown`. Run it as a background task.
+pub async fn measure(pool: PgPool, shutdown: CancellationToken) {
+    metrics::describe_gauge!("db_pool_connections", "Connections of the pool, by state");
+    metrics::describe_gauge!("db_pool_connections_max", "Connections that the pool may open");
+    metrics::gauge!("db_pool_connections_max").set(f64::from(pool.options().get_max_connections()));
+    loop {
+        let open = pool.size();
+        let idle = u32::try_from(pool.num_idle()).unwrap_or(open);
+        metrics::gauge!("db_pool_connections", "state" => "idle").set(f64::from(idle));
+        metrics::gauge!("db_pool_connections", "state" => "in_use").set(f64::from(open.saturating_sub(idle)));
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = tokio::time::sleep(MEASURE_EVERY) => {}
+        }
+    }
+}
+
 /// True when the database answers.
 pub async fn is_up(pool: &PgPool) -> bool {
     sqlx::query("select 1").execute(pool).await.is_ok()

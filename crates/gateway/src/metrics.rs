@@ -1,10 +1,11 @@
 //! The gateway's own metrics. Requests by route and status come with the base layers.
 
 use ::metrics::{Unit, counter, describe_counter, describe_gauge, gauge};
+use common::http::layers;
 
 use crate::breaker::State;
 use crate::limit::Class;
-use crate::routing::Service;
+use crate::routing::{Service, TABLE};
 
 const BREAKER_STATE: &str = "gateway_breaker_state";
 const UPSTREAM_FAILURES: &str = "gateway_upstream_failures_total";
@@ -95,6 +96,15 @@ pub(crate) fn describe() {
     counter!(RATE_LIMIT_FALLBACK).absolute(0);
     counter!(EVENTS_PUBLISHED).absolute(0);
     counter!(EVENTS_DROPPED).absolute(0);
+    for result in ["hit", "miss"] {
+        counter!(TOKENS, "result" => result).absolute(0);
+    }
+    // The table forwards every method; these two are all but all of what is called.
+    for route in &TABLE {
+        for method in ["GET", "POST"] {
+            layers::failures_exist(crate::DEFINITION.name, method, route.label);
+        }
+    }
 }
 
 pub(crate) fn breaker_state(service: Service, replica: &str, state: State) {

@@ -45,6 +45,10 @@ pub const DEFINITION: Definition = Definition {
 pub async fn start(config: Config, context: Context) -> Result<App, BoxError> {
     metrics::describe();
     let pool = db::connect(&config.database, DEFINITION.name, &SCHEMA, &context.shutdown).await?;
+    context.spawn(
+        "database pool",
+        db::measure(pool.clone(), context.shutdown.clone()),
+    );
     let redis = cache::Redis::new(&config.redis)?;
     let authenticator = auth::Authenticator::of_service(&config.auth, &redis, &context)?;
     let state = AppState::new(&config, pool.clone(), &context)?;
@@ -52,7 +56,7 @@ pub async fn start(config: Config, context: Context) -> Result<App, BoxError> {
     let relay = events::Relay::new(pool.clone(), redis.clone(), &SCHEMA);
     context.spawn("outbox", relay.run(context.shutdown.clone()));
     Ok(App {
-        router: routes().build(state, authenticator),
+        router: routes().measured(DEFINITION.name).build(state, authenticator),
         checks: vec![Check::postgres(&pool), Check::redis(&redis)],
     })
 }

@@ -2,19 +2,32 @@
 
 use metrics::{describe_counter, describe_gauge, describe_histogram};
 
+use crate::odata::CALLS;
+
 /// Histogram of calls of 1C by `operation` and `outcome` (`ok` or a code).
 pub(crate) const REQUEST_DURATION: &str = "onec_request_duration_seconds";
 /// Counter of rows written into the mirror by `entity`.
 pub(crate) const SYNC_ROWS: &str = "onec_sync_rows_total";
+/// Counter of synchronisations that ended, by `outcome`: `succeeded` or `failed`.
+pub(crate) const SYNC_JOBS: &str = "onec_sync_jobs_total";
 /// Gauge by `infobase`: 1 when 1C answered the last call, else 0.
 pub(crate) const INFOBASE_REACHABLE: &str = "onec_infobase_reachable";
 /// Gauge by `infobase`: seconds since the oldest part of the mirror was true.
 pub(crate) const MIRROR_AGE: &str = "onec_mirror_age_seconds";
 
-/// Describes them to the recorder.
+/// Describes them to the recorder, and makes the series that alerts look at exist from the start.
 pub(crate) fn describe() {
     describe_histogram!(REQUEST_DURATION, "Seconds that calls of 1C took");
     describe_counter!(SYNC_ROWS, "Rows written into the mirror");
+    describe_counter!(SYNC_JOBS, "Synchronisations that ended");
     describe_gauge!(INFOBASE_REACHABLE, "Whether 1C answered the last call");
     describe_gauge!(MIRROR_AGE, "Seconds since the oldest part of the mirror was true");
+    for outcome in ["succeeded", "failed"] {
+        metrics::counter!(SYNC_JOBS, "outcome" => outcome).absolute(0);
+    }
+    for operation in CALLS {
+        for outcome in ["ok", "onec.infobase_unreachable"] {
+            drop(metrics::histogram!(REQUEST_DURATION, "operation" => operation, "outcome" => outcome));
+        }
+    }
 }

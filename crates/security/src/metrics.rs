@@ -1,5 +1,7 @@
 //! Names of the service's metrics.
 
+use crate::threats::Kind;
+
 /// Entries of the audit log, ever.
 pub(crate) const AUDIT_ENTRIES: &str = "audit_entries_total";
 /// Recomputations of the audit chain, by `result`: `valid`, `broken` or `failed`.
@@ -31,6 +33,13 @@ pub(crate) fn describe() {
     metrics::describe_gauge!(ALERTS_OPEN, "Alerts that are not resolved");
     metrics::describe_counter!(THREATS_DETECTED, "Threats found");
     metrics::describe_counter!(AUTH_ATTEMPTS, "Login attempts looked at");
+    for kind in Kind::ALL {
+        metrics::counter!(THREATS_DETECTED, "kind" => kind.as_str()).absolute(0);
+    }
+    for outcome in ["success", "failure"] {
+        metrics::counter!(AUTH_ATTEMPTS, "outcome" => outcome).absolute(0);
+    }
+    drop(metrics::histogram!(AUDIT_VERIFICATION_SECONDS));
     for result in ["valid", "broken", "failed"] {
         metrics::counter!(AUDIT_VERIFICATIONS, "result" => result).absolute(0);
     }

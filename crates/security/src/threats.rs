@@ -47,6 +47,15 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
+    pub(crate) const ALL: [Self; 6] = [
+        Self::LoginBurst,
+        Self::LoginSlowBurst,
+        Self::AccountManyAddresses,
+        Self::LoginAfterFailures,
+        Self::RefreshTokenReused,
+        Self::AuditChainBroken,
+    ];
+
     /// The name in JSON and in the database.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {

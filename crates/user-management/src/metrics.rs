@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::record::LoginFailure;
+
 const LOGINS: &str = "logins_total";
 const REFRESHES: &str = "token_refreshes_total";
 const HASH_DURATION: &str = "password_hash_duration_seconds";
@@ -11,7 +13,8 @@ const SESSIONS_ACTIVE: &str = "sessions_active";
 const REVOCATIONS_PENDING: &str = "session_revocations_pending";
 const KEY_AGE: &str = "signing_key_age_seconds";
 
-/// Describes all of them to the registry.
+/// Describes all of them to the registry, and makes the series that alerts look at exist from the
+/// start.
 pub(crate) fn describe() {
     ::metrics::describe_counter!(LOGINS, "Login attempts by outcome");
     ::metrics::describe_counter!(REFRESHES, "Uses of refresh tokens by outcome");
@@ -33,6 +36,19 @@ pub(crate) fn describe() {
         "Ended sessions that other services have not been told of"
     );
     ::metrics::describe_gauge!(KEY_AGE, "How long the present key has been signing tokens");
+    let failures = LoginFailure::ALL.map(LoginFailure::as_str);
+    for outcome in ["success", "address_limited", "overloaded"]
+        .into_iter()
+        .chain(failures)
+    {
+        ::metrics::counter!(LOGINS, "outcome" => outcome).absolute(0);
+    }
+    for outcome in ["success", "reused", "invalid"] {
+        ::metrics::counter!(REFRESHES, "outcome" => outcome).absolute(0);
+    }
+    ::metrics::counter!(HASHES_SHED).absolute(0);
+    ::metrics::counter!(THROTTLE_UNAVAILABLE).absolute(0);
+    drop(::metrics::histogram!(HASH_DURATION));
 }
 
 /// A login attempt ended.

@@ -26,6 +26,8 @@ pub(crate) enum LoginFailure {
 }
 
 impl LoginFailure {
+    pub(crate) const ALL: [Self; 3] = [Self::UnknownAccount, Self::WrongPassword, Self::Locked];
+
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::UnknownAccount => "unknown_account",

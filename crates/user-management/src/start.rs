@@ -34,7 +34,7 @@ pub const DEFINITION: Definition = Definition {
 pub async fn start(config: Config, context: Context) -> Result<App, BoxError> {
     let (state, authenticator, checks) = prepare(config, &context).await?;
     Ok(App {
-        router: routes().build(state, authenticator),
+        router: routes().measured(DEFINITION.name).build(state, authenticator),
         checks,
     })
 }
@@ -52,6 +52,7 @@ pub async fn prepare(
     let clock = context.clock.clone();
     let redis = Redis::new(&config.redis)?;
     let db = db::connect(&config.database, DEFINITION.name, &SCHEMA, &context.shutdown).await?;
+    context.spawn("database pool", db::measure(db.clone(), context.shutdown.clone()));
 
     let sealer = Arc::new(Sealer::new(
         &config.tokens.secret,

@@ -81,8 +81,8 @@ impl Ledger {
             Engine::Rules => (Some(Decimal::ZERO), "rules"),
             Engine::Model(remote) => (remote.cost(tokens), "llm"),
         };
-        if cost_usd.is_none() {
-            metrics::cost_unknown(engine.model());
+        if let Engine::Model(remote) = &engine {
+            metrics::attempt_cost(remote.provider, &remote.model, cost_usd);
         }
         metrics::attempt_ended(self.operation, kind, outcome);
         self.attempts.push(Attempt {

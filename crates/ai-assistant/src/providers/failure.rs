@@ -42,6 +42,23 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
+    pub(crate) const ALL: [Self; 14] = [
+        Self::Unreachable,
+        Self::NoFirstToken,
+        Self::Stalled,
+        Self::Interrupted,
+        Self::Malformed,
+        Self::RateLimited,
+        Self::QuotaExhausted,
+        Self::Unauthorized,
+        Self::ContextTooLong,
+        Self::ContentRefused,
+        Self::ModelNotFound,
+        Self::InvalidRequest,
+        Self::Overloaded,
+        Self::Server,
+    ];
+
     /// The name in metrics and usage rows.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {

@@ -10,7 +10,7 @@ use common::{BoxError, Locale, ids};
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
-use crate::metrics::{REPORT_ROWS, REPORT_SECONDS};
+use crate::metrics::{REPORT_BUILDS, REPORT_ROWS, REPORT_SECONDS};
 use crate::reports::{self, Dialect, Format, Sheet};
 use crate::state::AppState;
 use crate::store::reports::{self as store, MAX_ATTEMPTS, NewFile, TakenJob};
@@ -73,6 +73,7 @@ impl Builder {
         drop(connection);
         if job.attempts > MAX_ATTEMPTS {
             self.finish(&job, Err("analytics.build_abandoned")).await?;
+            metrics::counter!(REPORT_BUILDS, "outcome" => "abandoned").increment(1);
             return Ok(true);
         }
         let started = Instant::now();
@@ -83,10 +84,12 @@ impl Builder {
                     .record(started.elapsed().as_secs_f64());
                 metrics::counter!(REPORT_ROWS).increment(built.rows.unsigned_abs());
                 self.finish(&job, Ok(built)).await?;
+                metrics::counter!(REPORT_BUILDS, "outcome" => "built").increment(1);
             }
             Some(Err(error)) => {
                 tracing::error!(error = %Chain(error.as_ref()), "the file of report job {} cannot be built", job.id);
                 self.finish(&job, Err("analytics.build_failed")).await?;
+                metrics::counter!(REPORT_BUILDS, "outcome" => "failed").increment(1);
             }
             None => tracing::warn!("report job {} was taken up by another replica", job.id),
         }

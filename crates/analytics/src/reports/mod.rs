@@ -29,6 +29,8 @@ pub(crate) enum Dialect {
 }
 
 impl Format {
+    pub(crate) const ALL: [Self; 2] = [Self::Csv, Self::Json];
+
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Csv => "csv",
@@ -37,9 +39,7 @@ impl Format {
     }
 
     pub(crate) fn from_name(name: &str) -> Option<Self> {
-        [Self::Csv, Self::Json]
-            .into_iter()
-            .find(|format| format.as_str() == name)
+        Self::ALL.into_iter().find(|format| format.as_str() == name)
     }
 
     pub(crate) const fn content_type(self) -> &'static str {

@@ -301,6 +301,8 @@ impl<H: Handler> Consumer<H> {
         for stream in self.streams {
             metrics::counter!("events_dead_total", "group" => self.group, "stream" => stream.key())
                 .absolute(0);
+            metrics::counter!("events_consumed_total", "group" => self.group, "stream" => stream.key(), "outcome" => "handled")
+                .absolute(0);
         }
     }
 }

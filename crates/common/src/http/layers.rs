@@ -46,6 +46,7 @@ struct Shared {
     service: &'static str,
     limits: Limits,
     in_flight: AtomicUsize,
+    in_flight_gauge: metrics::Gauge,
 }
 
 /// Puts the layers around a router. From the outside in:
@@ -55,10 +56,15 @@ struct Shared {
 /// 3. the catching of panics and the time limit, so that both become a [`Problem`];
 /// 4. the limit of the body.
 pub fn apply(router: Router, service: &'static str, limits: Limits) -> Router {
+    let in_flight_gauge = metrics::gauge!("http_requests_in_flight", "service" => service);
+    in_flight_gauge.set(0.0);
+    #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
+    metrics::gauge!("http_requests_in_flight_limit", "service" => service).set(limits.max_concurrent as f64);
     let shared = Arc::new(Shared {
         service,
         limits,
         in_flight: AtomicUsize::new(0),
+        in_flight_gauge,
     });
     router
         .fallback(|| async { Problem::not_found() })
@@ -91,7 +97,8 @@ async fn guard(State(shared): State<Arc<Shared>>, request: Request, next: Next) 
         metrics::counter!("http_requests_shed_total", "service" => shared.service).increment(1);
         return overloaded().into_response();
     }
-    let _guard = InFlight(&shared.in_flight);
+    shared.in_flight_gauge.increment(1.0);
+    let _guard = InFlight(&shared);
     let handled = std::panic::AssertUnwindSafe(next.run(request)).catch_unwind();
     match tokio::time::timeout(limits.request_timeout, handled).await {
         Ok(Ok(response)) => response,
@@ -112,11 +119,12 @@ async fn guard(State(shared): State<Arc<Shared>>, request: Request, next: Next) 
     }
 }
 
-struct InFlight<'a>(&'a AtomicUsize);
+struct InFlight<'a>(&'a Shared);
 
 impl Drop for InFlight<'_> {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
+        self.0.in_flight.fetch_sub(1, Ordering::SeqCst);
+        self.0.in_flight_gauge.decrement(1.0);
     }
 }
 
@@ -257,12 +265,37 @@ pub(crate) fn describe_metrics(service: &'static str) {
         Unit::Count,
         "Requests refused because of overload"
     );
+    metrics::describe_gauge!(
+        "http_requests_in_flight",
+        Unit::Count,
+        "Requests whose response head is not ready yet"
+    );
+    metrics::describe_gauge!(
+        "http_requests_in_flight_limit",
+        Unit::Count,
+        "Requests in flight beyond which load is shed"
+    );
     metrics::counter!("http_requests_shed_total", "service" => service).absolute(0);
-    let labels = [
-        ("service", service),
-        ("method", "GET"),
-        ("route", "unmatched"),
-        ("status", "500"),
-    ];
-    metrics::counter!("http_requests_total", &labels).absolute(0);
+    for route in ["unmatched", "/health"] {
+        failures_exist(service, "GET", route);
+        let labels = [("service", service), ("method", "GET"), ("route", route)];
+        drop(metrics::histogram!("http_request_duration_seconds", &labels));
+    }
+}
+
+/// Statuses of failures that are ours; each has a series from the start.
+const FAILURES: [&str; 4] = ["500", "502", "503", "504"];
+
+/// Makes the failures of a route exist as series at zero. A counter that first appears with its
+/// first increment has no increase that Prometheus could see: the first failure would be lost.
+pub fn failures_exist(service: &'static str, method: &'static str, route: &'static str) {
+    for status in FAILURES {
+        let labels = [
+            ("service", service),
+            ("method", method),
+            ("route", route),
+            ("status", status),
+        ];
+        metrics::counter!("http_requests_total", &labels).absolute(0);
+    }
 }

@@ -10,7 +10,7 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 use axum::{Extension, Router};
 use http::{Method, Request};
 
-use super::Problem;
+use super::{Problem, layers};
 use crate::auth::{Authenticator, Permission};
 
 /// What a caller needs.
@@ -139,6 +139,24 @@ where
     #[must_use]
     pub fn specs(&self) -> &[RouteSpec] {
         &self.specs
+    }
+
+    /// Makes the series of each route exist from the start; see [`layers::failures_exist`].
+    #[must_use]
+    pub fn measured(self, service: &'static str) -> Self {
+        for spec in &self.specs {
+            let method = match spec.method {
+                Method::POST => "POST",
+                Method::PUT => "PUT",
+                Method::PATCH => "PATCH",
+                Method::DELETE => "DELETE",
+                _ => "GET",
+            };
+            layers::failures_exist(service, method, spec.path);
+            let labels = [("service", service), ("method", method), ("route", spec.path)];
+            drop(metrics::histogram!("http_request_duration_seconds", &labels));
+        }
+        self
     }
 
     /// The finished router.

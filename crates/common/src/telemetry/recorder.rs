@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use metrics_process::Collector;
 
 /// Seconds. The two upper bounds are for calls of language models and reports of 1C.
 const DURATION_BUCKETS: [f64; 13] = [
@@ -14,19 +15,23 @@ static HANDLE: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
 /// Installs the recorder; later calls have no effect.
 pub fn install_recorder() {
     HANDLE.get_or_init(|| {
-        PrometheusBuilder::new()
+        let handle = PrometheusBuilder::new()
             .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &DURATION_BUCKETS)
             .ok()?
             .install_recorder()
-            .ok()
+            .ok()?;
+        Collector::default().describe();
+        Some(handle)
     });
 }
 
-/// All metrics in the Prometheus text format, version 0.0.4.
+/// All metrics in the Prometheus text format, version 0.0.4, with those of the process (memory,
+/// processor time, open files, start) as they are at this moment.
 #[must_use]
 pub fn render_metrics() -> String {
     match HANDLE.get() {
         Some(Some(handle)) => {
+            Collector::default().collect();
             handle.run_upkeep();
             handle.render()
         }

@@ -8,4 +8,5 @@
 
 mod drain;
 mod events;
+mod metrics;
 mod routes;

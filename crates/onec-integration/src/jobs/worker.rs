@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::probe;
 use crate::infobase::InfobaseError;
+use crate::metrics::SYNC_JOBS;
 use crate::odata::OdataError;
 use crate::state::AppState;
 use crate::store::jobs::{self, Held};
@@ -159,5 +160,7 @@ async fn end(state: &AppState, held: &Held, outcome: Result<(), SyncError>) -> R
         outbox::append(&mut transaction, &SCHEMA, Stream::Sync, &event).await?;
     }
     transaction.commit().await.store("commit")?;
+    let outcome = if code.is_none() { "succeeded" } else { "failed" };
+    metrics::counter!(SYNC_JOBS, "outcome" => outcome).increment(1);
     Ok(())
 }

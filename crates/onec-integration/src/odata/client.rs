@@ -220,6 +220,9 @@ fn parse_count(set: &str, body: &[u8]) -> Result<u64, OdataError> {
         .map_err(|_| OdataError::from_answer(set, 200, body))
 }
 
+/// The operations that calls are measured by.
+pub(crate) const CALLS: [&str; 4] = ["rows", "count", "probe", "metadata"];
+
 fn measure(operation: &'static str, started: Instant, error: Option<&OdataError>) {
     let outcome = error.map_or("ok", OdataError::code);
     metrics::histogram!(REQUEST_DURATION, "operation" => operation, "outcome" => outcome)

@@ -9,7 +9,7 @@ mod metadata;
 mod query;
 mod row;
 
-pub(crate) use client::{Client, Credentials, Patience};
+pub(crate) use client::{CALLS, Client, Credentials, Patience};
 pub(crate) use error::{DataError, OdataError};
 pub(crate) use filter::Filter;
 pub(crate) use literal::Literal;
