@@ -82,6 +82,8 @@ make_secrets() {
     # Alertmanager insists on an address; nothing listens on this one.
     value=$(given ALERT_WEBHOOK_URL)
     if put_secret "$folder" alert_webhook_url "${value:-http://127.0.0.1:9/}"; then made=$((made + 1)); fi
+    value=$(given ALERT_WATCHDOG_URL)
+    if put_secret "$folder" alert_watchdog_url "${value:-http://127.0.0.1:9/}"; then made=$((made + 1)); fi
     # What exporters read in formats of their own.
     value=$(printf 'auth_modules:\n  monitoring:\n    type: userpass\n    userpass: { username: monitoring, password: "%s" }\n    options: { sslmode: disable }' \
         "$(cat "$folder/postgres_monitoring_password")")
