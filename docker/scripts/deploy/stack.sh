@@ -29,6 +29,9 @@ write_stack() {
           | if .deploy.resources.limits.cpus then .deploy.resources.limits.cpus |= tostring else . end
           | if .deploy.resources.reservations.cpus then .deploy.resources.reservations.cpus |= tostring else . end
           | .deploy.replicas |= (if . then tonumber else 1 end)))
+      # A name resolves to every replica, as with Compose: the gateway and Prometheus reach each.
+      | .services |= with_entries(if .value.image | test("/(api-gateway|ai-assistant|1c-integration|user-management|analytics|security):")
+          then .value.deploy.endpoint_mode = "dnsrr" else . end)
       # Data and published ports are of one machine at a time: the old one ends before the new one starts.
       | .services |= with_entries(if (.key | test("^(postgres_|redis$|nginx$|prometheus$|alertmanager$|grafana$|elasticsearch$)"))
           then .value.deploy.update_config.order = "stop-first" | .value.deploy.rollback_config.order = "stop-first" else . end)
