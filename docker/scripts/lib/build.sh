@@ -83,12 +83,14 @@ context_copy() {
     printf '%s\n' "$2" >"$1/crates/common/.rebuild"
 }
 
-# binary_hashes CONTEXT: the name and SHA-256 of the binary of every image.
+# binary_hashes CONTEXT: the name and SHA-256 of the binary of every image. A build that fails ends it: two
+# failures would be equal, too.
 binary_hashes() {
-    local name target binary
+    local name target binary hash
     for name in "${IMAGES[@]}"; do
         target=$(target_of "$name")
         binary=${target/api-gateway/gateway}
-        printf '%s %s\n' "$binary" "$(build_target "$target" "$1" --quiet --output type=tar,dest=- | tar -xOf - "$binary" | sha256sum | cut -c1-64)"
+        hash=$(build_target "$target" "$1" --quiet --output type=tar,dest=- | tar -xOf - "$binary" | sha256sum | cut -c1-64)
+        printf '%s %s\n' "$binary" "$hash"
     done
 }
