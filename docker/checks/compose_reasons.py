@@ -34,6 +34,7 @@ OF_SERVICES: dict[str, dict[str, str]] = {
 
 WITHIN = "the Compose file sets it; addresses within the containers' networks are fixed"
 OF_IMAGE = "the image sets it"
+OF_SCRIPTS = "docker/scripts read it"
 IS_A_FILE = "docker-dev.sh setup makes a file of SECRETS_DIR of it"
 
 # In .env.example, but read by something other than Compose.
@@ -56,6 +57,22 @@ NOT_IN_COMPOSE: dict[str, str] = {
     "JWT_SECRET_KEY": IS_A_FILE,
     "ONEC_ENCRYPTION_KEY": IS_A_FILE,
     "GRAFANA_PASSWORD": IS_A_FILE,
+    "ALERT_WEBHOOK_URL": IS_A_FILE,
+    "ALERT_WATCHDOG_URL": IS_A_FILE,
+    "AI1C_LANG": OF_SCRIPTS,
+    "DEPLOY_TIMEOUT": OF_SCRIPTS,
+    "DEPLOY_SOAK": OF_SCRIPTS,
+    "BACKUP_DIR": OF_SCRIPTS,
+    "BACKUP_RETENTION_DAYS": OF_SCRIPTS,
+    "BACKUP_ENCRYPT": OF_SCRIPTS,
+    "BACKUP_KEY_FILE": OF_SCRIPTS,
+    "WATCH_INTERVAL": OF_SCRIPTS,
+    "WATCH_FAILURES": OF_SCRIPTS,
+    "WATCH_RESTARTS": OF_SCRIPTS,
+    "LOG_RETENTION_DAYS": OF_SCRIPTS,
+    "DEBUG_IMAGE": OF_SCRIPTS,
+    "START_TIMEOUT": OF_SCRIPTS,
+    "CARGO_CONFIG_FILE": OF_SCRIPTS,
     "SUPABASE_URL": "not used yet",
     "SUPABASE_KEY": "not used yet",
 }

@@ -3,7 +3,7 @@
 # and back by itself when a gate fails.
 set -euo pipefail
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
-for part in common metrics secrets databases redis seal archive scratch backup api health; do
+for part in common maintenance metrics secrets databases redis seal archive scratch backup api health; do
     # shellcheck source=/dev/null
     source "$here/lib/$part.sh"
 done
@@ -66,7 +66,7 @@ deploy() {
         esac
         shift
     done
-    lock_deployment
+    begin_maintenance
     ((pull == 0)) || pull_images
     validate || die "$EX_CONFIG" "Проверка не пройдена, ничего не тронуто." "The check failed; nothing was touched."
     if ! anything_runs; then
@@ -91,7 +91,7 @@ deploy() {
 
 rollback() {
     (($# == 0)) || usage_error "У rollback нет параметров" "rollback takes no options"
-    lock_deployment
+    begin_maintenance
     local before previous
     previous=$(previous_version)
     [[ -n $previous ]] || die "$EX_USAGE" "Предыдущей версии нет: возвращаться не к чему." "There is no previous version to return to."

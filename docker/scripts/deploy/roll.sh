@@ -112,7 +112,7 @@ nginx_fingerprint() {
         LC_ALL=C sort | sha256sum | cut -c 1-16
 }
 
-remember_nginx() { nginx_fingerprint >"$(state_dir)/nginx"; }
+remember_nginx() { nginx_fingerprint >"$(deploy_state_dir)/nginx"; }
 
 # Reads configuration and certificate anew when they have changed. Not otherwise: it ends the connections
 # that clients keep, and one that sends at that moment has to send again. A configuration that does not
@@ -120,7 +120,7 @@ remember_nginx() { nginx_fingerprint >"$(state_dir)/nginx"; }
 reload_nginx() {
     local id
     id=$(compose ps -q nginx | sed -n 1p)
-    [[ -n $id && $(cat "$(state_dir)/nginx" 2>/dev/null) != "$(nginx_fingerprint)" ]] || return 0
+    [[ -n $id && $(cat "$(deploy_state_dir)/nginx" 2>/dev/null) != "$(nginx_fingerprint)" ]] || return 0
     if docker exec "$id" nginx -q -t -c /etc/nginx/site/nginx.conf &&
         docker exec "$id" nginx -c /etc/nginx/site/nginx.conf -s reload 2>/dev/null; then
         remember_nginx

@@ -4,21 +4,13 @@
 # shellcheck disable=SC2034
 readonly EX_CONFIG=78 EX_ROLLED_BACK=3 EX_STRANDED=4
 
-state_dir() { project_path "${DEPLOY_STATE_DIR:-./docker/state/deploy}/$(project_name)-$(environment)"; }
+deploy_state_dir() { project_path "${DEPLOY_STATE_DIR:-./docker/state/deploy}/$(project_name)-$(environment)"; }
 
 # A version is REGISTRY and TAG, separated by a space.
 wanted_version() { printf '%s %s\n' "${DOCKER_REGISTRY:-}" "${IMAGE_TAG:-}"; }
 
 use_version() {
     export DOCKER_REGISTRY=${1% *} IMAGE_TAG=${1##* }
-}
-
-# Two deployments at once would replace each other's replicas.
-lock_deployment() {
-    mkdir -p "$(state_dir)"
-    exec {DEPLOYMENT_LOCK}>"$(state_dir)/lock"
-    flock --nonblock "$DEPLOYMENT_LOCK" ||
-        die "$EX_UNAVAILABLE" "Развёртывание уже идёт." "A deployment is under way already."
 }
 
 # The version of the running gateway: what is true, whatever the files say.
@@ -30,12 +22,12 @@ running_version() {
     printf '%s %s\n' "${image%/api-gateway:*}" "${image##*:}"
 }
 
-previous_version() { cat "$(state_dir)/previous" 2>/dev/null || true; }
+previous_version() { cat "$(deploy_state_dir)/previous" 2>/dev/null || true; }
 
 # record_deployment BEFORE NOW
 record_deployment() {
     local folder
-    folder=$(state_dir)
+    folder=$(deploy_state_dir)
     mkdir -p "$folder"
     # Deploying the same version twice keeps what can be returned to.
     if [[ -n $1 && $1 != "$2" ]]; then printf '%s\n' "$1" >"$folder/previous"; fi
@@ -45,12 +37,12 @@ record_deployment() {
 
 # log_deployment WHAT VERSION
 log_deployment() {
-    mkdir -p "$(state_dir)"
-    printf '%s\t%s\t%s\t%s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$1" "$2" "${USER:-$(id -un)}" >>"$(state_dir)/history"
+    mkdir -p "$(deploy_state_dir)"
+    printf '%s\t%s\t%s\t%s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$1" "$2" "${USER:-$(id -un)}" >>"$(deploy_state_dir)/history"
 }
 
 show_history() {
-    if [[ -s $(state_dir)/history ]]; then cat "$(state_dir)/history"; else
+    if [[ -s $(deploy_state_dir)/history ]]; then cat "$(deploy_state_dir)/history"; else
         say "Развёртываний ещё не было." "Nothing has been deployed yet."
     fi
 }
