@@ -5,7 +5,7 @@
 #
 #   docker/checks/deployment.sh [STEP...]      all steps, or those that are named
 #
-# Steps: build start question monitoring kill backup logs deploy broken stack.
+# Steps: build start question monitoring kill backup logs scenarios deploy broken stack.
 # It works on a compose project and addresses of its own (CHECK_PROJECT, CHECK_ADDRESS) and removes them
 # in the end, also after a failure; KEEP=1 leaves them.
 set -euo pipefail
@@ -144,6 +144,14 @@ logs() {
     THROWAWAY=1 docker/checks/logs.sh
 }
 
+scenarios() {
+    step "the operator's own checks: health, load, attacks"
+    docker/scripts/docker-dev.sh start
+    docker/scripts/docker-dev.sh health
+    docker/scripts/docker-dev.sh load-test
+    docker/scripts/docker-dev.sh security-test
+}
+
 kill_each() {
     step "each container killed in turn under light traffic"
     local service id pid
@@ -261,10 +269,10 @@ stack() {
 }
 
 steps=("$@")
-((${#steps[@]})) || steps=(build start question monitoring kill backup logs deploy broken stack)
+((${#steps[@]})) || steps=(build start question monitoring kill backup logs scenarios deploy broken stack)
 for name in "${steps[@]}"; do
     case $name in
-        build | start | question | monitoring | logs | backup | deploy | broken | stack) "$name" ;;
+        build | start | question | monitoring | logs | backup | scenarios | deploy | broken | stack) "$name" ;;
         kill) kill_each ;;
         *) fail "unknown step $name" ;;
     esac
