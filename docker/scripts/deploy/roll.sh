@@ -87,11 +87,13 @@ roll_service() {
 return_to() {
     warn "Возврат к $1" "Going back to $1"
     use_version "$1"
-    local service id wanted_image stranded=0
+    local service id wanted stranded=0
     for service in "${ROLL_ORDER[@]}"; do
-        wanted_image=$(docker image inspect --format '{{.Id}}' "$(image_of "$service")") || { stranded=1; continue; }
+        # By name and by content: a tag can be moved, and one image can have two tags.
+        wanted=$(image_of "$service")
+        wanted+=" $(docker image inspect --format '{{.Id}}' "$wanted")" || { stranded=1; continue; }
         for id in $(replicas_of "$service"); do
-            if [[ $(docker inspect --format '{{.Image}}' "$id") != "$wanted_image" ]]; then
+            if [[ $(docker inspect --format '{{.Config.Image}} {{.Image}}' "$id") != "$wanted" ]]; then
                 roll_service "$service" || stranded=1
                 break
             fi

@@ -128,7 +128,10 @@ where
         }
     };
     let context = Context::new(definition.name, instance(&http), environment);
+    let shutdown = context.shutdown.clone();
     let ended = runtime.block_on(serve(definition, http, context, config, start));
+    // Tasks of a service that could not start end with it, and not as if they had crashed.
+    shutdown.cancel();
     // Detached helper threads of the runtime must not delay the end.
     runtime.shutdown_timeout(Duration::from_secs(1));
     match ended {
