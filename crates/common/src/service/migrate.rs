@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use tokio_util::sync::CancellationToken;
 
 use super::Definition;
-use super::run::EXIT_CONFIGURATION;
+use super::run::refuse;
 use crate::config::{self, Reader};
 use crate::telemetry::{self, Chain};
 use crate::{BoxError, db};
@@ -18,13 +18,7 @@ pub(super) fn run(definition: Definition, mut reader: Reader) -> ExitCode {
     let built = telemetry.zip(database.map_or(Some(None), |database| database.map(Some)));
     let (telemetry, database) = match reader.finish(built) {
         Ok(built) => built,
-        Err(errors) => {
-            #[expect(clippy::print_stderr, reason = "how to log is not known yet")]
-            {
-                eprintln!("{}: {errors}", definition.name);
-            }
-            return ExitCode::from(EXIT_CONFIGURATION);
-        }
+        Err(errors) => return refuse(definition, &errors),
     };
     telemetry::init(&telemetry, definition.name);
     super::install_crypto_provider();

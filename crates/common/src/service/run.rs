@@ -1,5 +1,6 @@
 //! From `main` to the exit code.
 
+use std::fmt::Display;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -20,7 +21,7 @@ use crate::telemetry::{self, Chain};
 use crate::{BoxError, ids};
 
 /// `EX_USAGE` of sysexits.h.
-pub(super) const EXIT_CONFIGURATION: u8 = 64;
+const EXIT_CONFIGURATION: u8 = 64;
 
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 1024;
@@ -91,14 +92,10 @@ where
         Some("migrate") => return migrate::run(definition, reader),
         None => {}
         Some(other) => {
-            #[expect(clippy::print_stderr, reason = "how to log is not known yet")]
-            {
-                eprintln!(
-                    "{}: `{other}` is not one of healthcheck, migrate, --version; without an argument it serves",
-                    definition.name
-                );
-            }
-            return ExitCode::from(EXIT_CONFIGURATION);
+            let mistake = format!(
+                "`{other}` is not one of healthcheck, migrate, --version; without an argument it serves"
+            );
+            return refuse(definition, &mistake);
         }
     }
     let telemetry = config::Telemetry::read(&mut reader);
@@ -107,13 +104,7 @@ where
     let built = http.zip(telemetry).zip(config);
     let ((http, telemetry), config) = match reader.finish(built) {
         Ok(built) => built,
-        Err(errors) => {
-            #[expect(clippy::print_stderr, reason = "how to log is not known yet")]
-            {
-                eprintln!("{}: {errors}", definition.name);
-            }
-            return ExitCode::from(EXIT_CONFIGURATION);
-        }
+        Err(errors) => return refuse(definition, &errors),
     };
     telemetry::init(&telemetry, definition.name);
     telemetry::install_recorder();
@@ -142,6 +133,15 @@ where
             ExitCode::FAILURE
         }
     }
+}
+
+/// Tells what is wrong with the call or the settings.
+pub(super) fn refuse(definition: Definition, mistake: &dyn Display) -> ExitCode {
+    #[expect(clippy::print_stderr, reason = "how to log is not known yet")]
+    {
+        eprintln!("{}: {mistake}", definition.name);
+    }
+    ExitCode::from(EXIT_CONFIGURATION)
 }
 
 async fn serve<C, F, Fut>(
