@@ -7,13 +7,14 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
+use futures_util::FutureExt;
 use http::header::{CONNECTION, HeaderValue};
 use http::{Request, Response, Version};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
@@ -24,6 +25,9 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_HEAD_BYTES: usize = 64 * 1024;
 /// Number of headers of a request.
 const MAX_HEADERS: usize = 100;
+
+/// How many connections that wait when the listener closes are still taken.
+const MAX_LEFT_WAITING: usize = 1024;
 
 /// How serving ends.
 #[derive(Debug, Clone, Copy)]
@@ -64,26 +68,7 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: Cancellation
         .timer(TokioTimer::new())
         .max_header_list_size(64 * 1024);
     let graceful = GracefulShutdown::new();
-    let closed = async {
-        shutdown.cancelled().await;
-        tokio::time::sleep(ending.delay).await;
-    };
-    tokio::pin!(closed);
-    loop {
-        let (stream, peer) = tokio::select! {
-            // In this order: connections that wait already are taken before the listener closes.
-            biased;
-            accepted = listener.accept() => match accepted {
-                Ok(accepted) => accepted,
-                Err(error) => {
-                    // Out of descriptors or a connection that is gone again: neither ends the service.
-                    tracing::warn!(%error, "a connection could not be accepted");
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                    continue;
-                }
-            },
-            () = &mut closed => break,
-        };
+    let take = |(stream, peer): (TcpStream, SocketAddr)| {
         // Without this, small responses wait for acknowledgements of earlier ones.
         let _ = stream.set_nodelay(true);
         let router = router.clone();
@@ -101,6 +86,34 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: Cancellation
                 tracing::debug!(error, "a connection ended early");
             }
         });
+    };
+    let closed = async {
+        shutdown.cancelled().await;
+        tokio::time::sleep(ending.delay).await;
+    };
+    tokio::pin!(closed);
+    loop {
+        let accepted = tokio::select! {
+            // In this order: clients that keep coming cannot put off the end.
+            biased;
+            () = &mut closed => break,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok(connection) => take(connection),
+            Err(error) => {
+                // Out of descriptors or a connection that is gone again: neither ends the service.
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+    // Connections that the kernel has taken already would be reset with the listener.
+    for _ in 0..MAX_LEFT_WAITING {
+        match listener.accept().now_or_never() {
+            Some(Ok(connection)) => take(connection),
+            _ => break,
+        }
     }
     drop(listener);
     if tokio::time::timeout(ending.grace, graceful.shutdown())
