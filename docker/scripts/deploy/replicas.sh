@@ -33,7 +33,7 @@ watch_replica() {
     # shellcheck disable=SC2004
     port=$((SERVICE_PORT[$service] + 1000))
     restarts=$(docker inspect --format '{{.RestartCount}}' "$id")
-    # The end of the pipe never comes: what ends the wait is the time, or the death of the replica.
+    # What ends the wait is the time, which is well, or the death of the replica.
     if timeout "${DEPLOY_SOAK:-5}" docker wait "$id" >/dev/null 2>&1; then return 1; fi
     [[ $(container_health "$id") == healthy && $(docker inspect --format '{{.RestartCount}}' "$id") == "$restarts" ]] || return 1
     all=$(admin_metric "$id" "$port" '/^http_requests_total\{/') || return 1

@@ -21,7 +21,7 @@ migrate_all() {
     local service
     for service in ai-assistant 1c-integration user-management analytics security; do
         say "Миграция: $service" "Migrating: $service"
-        # As another project's container would be: not among the replicas that take requests.
+        # A container for this one task: it does not count among the replicas.
         compose run --rm --no-deps -T --name "$(project_name)-migrate-$service" "$service" migrate 2>&1 |
             sed 's/^/  /' || return 1
     done
