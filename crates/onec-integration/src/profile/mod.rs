@@ -1,27 +1,17 @@
 //! Configurations of 1C: which sets and properties stand for what. Profiles are data files; no
-//! other place knows a name of a configuration.
+//! other place knows a name of a configuration. How to write one: `profiles/README.md`.
 
+mod files;
+mod notion;
 mod plan;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-pub(crate) use plan::{Analytics, CatalogPlan, DocumentPlan, LedgerPlan, Plan};
-
-use crate::odata::Metadata;
-
-/// The files, in the order in which they are tried.
-const FILES: [&str; 1] = [include_str!("../../profiles/accounting-3.0.toml")];
-
-static PROFILES: LazyLock<Vec<Profile>> = LazyLock::new(|| {
-    // A file that does not parse is left out; a test checks that all do.
-    FILES
-        .iter()
-        .filter_map(|file| toml::from_str(file).ok())
-        .collect()
-});
+pub(crate) use files::{FileError, by_id, choose, install, read_folder, wanted_sets};
+pub(crate) use notion::Notion;
+pub(crate) use plan::{Analytics, CatalogPlan, DocumentPlan, LedgerPlan, Plan, RegisterPlan};
 
 /// One configuration.
 #[derive(Debug, Deserialize)]
@@ -29,21 +19,55 @@ static PROFILES: LazyLock<Vec<Profile>> = LazyLock::new(|| {
 pub(crate) struct Profile {
     pub(crate) id: String,
     /// Name of the configuration, for people.
-    #[expect(dead_code, reason = "documents the file")]
-    title: String,
+    pub(crate) title: String,
     /// Sets without which an infobase has another configuration.
     required: Vec<String>,
+    #[serde(default)]
     catalogs: BTreeMap<String, CatalogProfile>,
+    #[serde(default)]
     documents: BTreeMap<String, DocumentProfile>,
-    ledger: LedgerProfile,
+    /// The double-entry ledger; configurations of trade have none.
+    ledger: Option<LedgerProfile>,
+    /// Registers of accumulation that stand in for the ledger, by name.
+    #[serde(default)]
+    registers: BTreeMap<String, RegisterProfile>,
+    /// Accounts that the registers write to: code and name.
+    #[serde(default)]
+    accounts: BTreeMap<String, Title>,
+    #[serde(default)]
     pub(crate) chart: Chart,
+}
+
+/// One name, or several of which the first that an infobase has counts: editions of a
+/// configuration name the same thing differently.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+enum Names {
+    One(String),
+    Several(Vec<String>),
+}
+
+impl Names {
+    fn iter(&self) -> impl Iterator<Item = &str> {
+        match self {
+            Self::One(name) => std::slice::from_ref(name),
+            Self::Several(names) => names.as_slice(),
+        }
+        .iter()
+        .map(String::as_str)
+    }
+
+    /// The name for texts that know no infobase.
+    fn first(&self) -> &str {
+        self.iter().next().unwrap_or_default()
+    }
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct CatalogProfile {
-    set: String,
-    fields: HashMap<String, String>,
+    set: Names,
+    fields: HashMap<String, Names>,
     part: Option<PartProfile>,
 }
 
@@ -51,19 +75,19 @@ struct CatalogProfile {
 #[serde(deny_unknown_fields)]
 struct PartProfile {
     name: String,
-    fields: HashMap<String, String>,
+    fields: HashMap<String, Names>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct DocumentProfile {
-    set: String,
+    set: Names,
     title: Title,
-    fields: HashMap<String, String>,
+    fields: HashMap<String, Names>,
     #[serde(default)]
     rows: Vec<String>,
     #[serde(default)]
-    row_fields: HashMap<String, String>,
+    row_fields: HashMap<String, Names>,
     allocations: Option<PartProfile>,
 }
 
@@ -72,13 +96,35 @@ struct DocumentProfile {
 struct LedgerProfile {
     set: String,
     register: String,
-    fields: HashMap<String, String>,
+    fields: HashMap<String, Names>,
     amount: String,
     quantity: String,
     company: String,
 }
 
-/// What people call documents of a kind.
+/// A register of accumulation whose movements count as one-sided entries of an account.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RegisterProfile {
+    /// Tells the register's entries from others of the same document. Never changed, never used
+    /// again for another register of the profile; the ledger has 0.
+    number: i16,
+    /// The flat records of the register, `…_RecordType`.
+    set: Names,
+    account: String,
+    receipt: Direction,
+    fields: HashMap<String, Names>,
+}
+
+/// The side of the account that receipts (приход) are written to; expenses go to the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Direction {
+    Debit,
+    Credit,
+}
+
+/// What people call a thing.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Title {
@@ -86,9 +132,10 @@ pub(crate) struct Title {
     pub(crate) en: String,
 }
 
-/// Codes of accounts by what they are for; each stands for its sub-accounts too.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// Codes of accounts by what they are for; each stands for its sub-accounts too. Empty where the
+/// configuration does not keep such accounts.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub(crate) struct Chart {
     pub(crate) receivables: Vec<String>,
     pub(crate) payables: Vec<String>,
@@ -96,45 +143,6 @@ pub(crate) struct Chart {
     pub(crate) cash_desks: Vec<String>,
     pub(crate) cash: Vec<String>,
     pub(crate) taxes: Vec<String>,
-}
-
-/// Sets, and types of tabular parts, that any profile names.
-pub(crate) fn wanted_sets() -> HashSet<String> {
-    let mut sets = HashSet::new();
-    for profile in PROFILES.iter() {
-        for catalog in profile.catalogs.values() {
-            sets.insert(catalog.set.clone());
-            sets.extend(
-                catalog
-                    .part
-                    .iter()
-                    .map(|part| format!("{}_{}", catalog.set, part.name)),
-            );
-        }
-        for document in profile.documents.values() {
-            sets.insert(document.set.clone());
-            let parts = document
-                .rows
-                .iter()
-                .chain(document.allocations.iter().map(|part| &part.name));
-            sets.extend(parts.map(|part| format!("{}_{part}", document.set)));
-        }
-        sets.insert(profile.ledger.set.clone());
-        sets.insert(profile.ledger.register.clone());
-    }
-    sets
-}
-
-/// The profile of an infobase, by what it publishes.
-pub(crate) fn choose(metadata: &Metadata) -> Option<&'static Profile> {
-    PROFILES
-        .iter()
-        .find(|profile| profile.required.iter().all(|set| metadata.has_set(set)))
-}
-
-/// The profile with that id.
-pub(crate) fn by_id(id: &str) -> Option<&'static Profile> {
-    PROFILES.iter().find(|profile| profile.id == id)
 }
 
 impl Profile {
@@ -145,30 +153,57 @@ impl Profile {
 
     /// The set of an entity's documents.
     pub(crate) fn document_set(&self, entity: &str) -> Option<&str> {
-        self.documents.get(entity).map(|document| document.set.as_str())
+        self.documents.get(entity).map(|document| document.set.first())
     }
 
     /// The set of a catalog.
     pub(crate) fn catalog_set(&self, entity: &str) -> Option<&str> {
-        self.catalogs.get(entity).map(|catalog| catalog.set.as_str())
+        self.catalogs.get(entity).map(|catalog| catalog.set.first())
     }
 
-    /// The register of ledger entries.
-    pub(crate) fn ledger_register(&self) -> &str {
-        &self.ledger.register
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_file_is_a_profile() {
-        for file in FILES {
-            toml::from_str::<Profile>(file).unwrap();
+    /// What the figures of these accounts come from: the ledger, or registers of accumulation.
+    pub(crate) fn sources(&self, codes: &[String]) -> Vec<String> {
+        match &self.ledger {
+            Some(ledger) => vec![ledger.register.clone()],
+            None => self
+                .registers
+                .values()
+                .filter(|register| codes.is_empty() || codes.contains(&register.account))
+                .map(|register| {
+                    let records = register.set.first();
+                    records.strip_suffix("_RecordType").unwrap_or(records).to_owned()
+                })
+                .collect(),
         }
-        assert_eq!(PROFILES.len(), FILES.len());
-        assert!(by_id("accounting-3.0").is_some());
+    }
+
+    /// Sets, and types of tabular parts, that the profile names.
+    fn sets(&self) -> HashSet<String> {
+        let mut sets = HashSet::new();
+        for catalog in self.catalogs.values() {
+            for set in catalog.set.iter() {
+                sets.insert(set.to_owned());
+                sets.extend(catalog.part.iter().map(|part| format!("{set}_{}", part.name)));
+            }
+        }
+        for document in self.documents.values() {
+            for set in document.set.iter() {
+                sets.insert(set.to_owned());
+                let parts = document
+                    .rows
+                    .iter()
+                    .chain(document.allocations.iter().map(|part| &part.name));
+                sets.extend(parts.map(|part| format!("{set}_{part}")));
+            }
+        }
+        if let Some(ledger) = &self.ledger {
+            sets.insert(ledger.set.clone());
+            sets.insert(ledger.register.clone());
+        }
+        for register in self.registers.values() {
+            sets.extend(register.set.iter().map(str::to_owned));
+        }
+        sets.extend(self.required.iter().cloned());
+        sets
     }
 }

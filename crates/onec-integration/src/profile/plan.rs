@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{CatalogProfile, Chart, DocumentProfile, PartProfile, Profile};
+use super::{CatalogProfile, Chart, Direction, DocumentProfile, Names, Notion, PartProfile, Profile, RegisterProfile};
 use crate::odata::{DataError, Metadata, Row};
 use chrono::NaiveDateTime;
 use rust_decimal::Decimal;
@@ -22,21 +22,23 @@ pub(crate) enum Field {
 pub(crate) struct Fields(HashMap<String, Field>);
 
 impl Fields {
-    fn resolve(metadata: &Metadata, set: &str, names: &HashMap<String, String>) -> Self {
-        let resolved = names.iter().filter_map(|(ours, theirs)| {
-            let has = |property: &str| metadata.has_property(set, property);
+    fn resolve(metadata: &Metadata, set: &str, names: &HashMap<String, Names>) -> Self {
+        let has = |property: &str| metadata.has_property(set, property);
+        let field = |theirs: &str| {
             let key = format!("{theirs}_Key");
-            let field = if has(theirs) && has(&format!("{theirs}_Type")) {
-                Field::Typed(theirs.clone())
+            if has(theirs) && has(&format!("{theirs}_Type")) {
+                Some(Field::Typed(theirs.to_owned()))
             } else if has(theirs) {
-                Field::Plain(theirs.clone())
+                Some(Field::Plain(theirs.to_owned()))
             } else if has(&key) {
-                Field::Plain(key)
+                Some(Field::Plain(key))
             } else {
-                return None;
-            };
-            Some((ours.clone(), field))
-        });
+                None
+            }
+        };
+        let resolved = names
+            .iter()
+            .filter_map(|(ours, theirs)| Some((ours.clone(), theirs.iter().find_map(field)?)));
         Self(resolved.collect())
     }
 
@@ -116,7 +118,7 @@ pub(crate) struct PartPlan {
 }
 
 impl PartPlan {
-    fn resolve(metadata: &Metadata, set: &str, name: &str, fields: &HashMap<String, String>) -> Option<Self> {
+    fn resolve(metadata: &Metadata, set: &str, name: &str, fields: &HashMap<String, Names>) -> Option<Self> {
         let rows = format!("{set}_{name}");
         metadata.has_set(&rows).then(|| Self {
             name: name.to_owned(),
@@ -136,6 +138,11 @@ impl PartPlan {
     }
 }
 
+/// The first of the sets that the infobase publishes.
+fn published<'a>(metadata: &Metadata, sets: &'a Names) -> Option<&'a str> {
+    sets.iter().find(|set| metadata.has_set(set))
+}
+
 /// How a catalog or the chart of accounts is read.
 #[derive(Debug, Clone)]
 pub(crate) struct CatalogPlan {
@@ -149,14 +156,12 @@ pub(crate) struct CatalogPlan {
 
 impl CatalogPlan {
     fn resolve(metadata: &Metadata, entity: &str, profile: &CatalogProfile) -> Option<Self> {
-        if !metadata.has_set(&profile.set) {
-            return None;
-        }
-        let fields = Fields::resolve(metadata, &profile.set, &profile.fields);
+        let set = published(metadata, &profile.set)?;
+        let fields = Fields::resolve(metadata, set, &profile.fields);
         let part = profile
             .part
             .as_ref()
-            .and_then(|part| PartPlan::of_profile(metadata, &profile.set, part));
+            .and_then(|part| PartPlan::of_profile(metadata, set, part));
         let mut select = vec![
             "Ref_Key".to_owned(),
             "DataVersion".to_owned(),
@@ -170,7 +175,7 @@ impl CatalogPlan {
             .collect();
         Some(Self {
             entity: entity.to_owned(),
-            set: profile.set.clone(),
+            set: set.to_owned(),
             fields,
             part,
             select,
@@ -192,19 +197,17 @@ pub(crate) struct DocumentPlan {
 
 impl DocumentPlan {
     fn resolve(metadata: &Metadata, entity: &str, profile: &DocumentProfile) -> Option<Self> {
-        if !metadata.has_set(&profile.set) {
-            return None;
-        }
-        let fields = Fields::resolve(metadata, &profile.set, &profile.fields);
+        let set = published(metadata, &profile.set)?;
+        let fields = Fields::resolve(metadata, set, &profile.fields);
         let rows: Vec<PartPlan> = profile
             .rows
             .iter()
-            .filter_map(|part| PartPlan::resolve(metadata, &profile.set, part, &profile.row_fields))
+            .filter_map(|part| PartPlan::resolve(metadata, set, part, &profile.row_fields))
             .collect();
         let allocations = profile
             .allocations
             .as_ref()
-            .and_then(|part| PartPlan::of_profile(metadata, &profile.set, part));
+            .and_then(|part| PartPlan::of_profile(metadata, set, part));
         let mut select: Vec<String> = [
             "Ref_Key",
             "DataVersion",
@@ -220,7 +223,7 @@ impl DocumentPlan {
         select.extend(allocations.iter().flat_map(PartPlan::select));
         Some(Self {
             entity: entity.to_owned(),
-            set: profile.set.clone(),
+            set: set.to_owned(),
             fields,
             rows,
             allocations,
@@ -244,7 +247,7 @@ pub(crate) struct LedgerPlan {
 
 impl LedgerPlan {
     fn resolve(metadata: &Metadata, profile: &Profile) -> Option<Self> {
-        let ledger = &profile.ledger;
+        let ledger = profile.ledger.as_ref()?;
         if !metadata.has_set(&ledger.set) {
             return None;
         }
@@ -282,6 +285,43 @@ impl LedgerPlan {
     }
 }
 
+/// How the movements of a register of accumulation are read, and what they mean.
+#[derive(Debug, Clone)]
+pub(crate) struct RegisterPlan {
+    /// Name among the entities of a job.
+    pub(crate) entity: String,
+    pub(crate) number: i16,
+    pub(crate) set: String,
+    /// Code of the account that the movements are written to.
+    pub(crate) account: String,
+    pub(crate) receipt: Direction,
+    pub(crate) fields: Fields,
+    pub(crate) select: Vec<String>,
+}
+
+impl RegisterPlan {
+    fn resolve(metadata: &Metadata, name: &str, profile: &RegisterProfile) -> Option<Self> {
+        let set = published(metadata, &profile.set)?;
+        let fields = Fields::resolve(metadata, set, &profile.fields);
+        let mut select: Vec<String> = ["Recorder", "Recorder_Type", "Recorder_Key"]
+            .into_iter()
+            .chain(["Period", "LineNumber", "Active", "RecordType"])
+            .filter(|property| metadata.has_property(set, property))
+            .map(str::to_owned)
+            .collect();
+        select.extend(fields.select(""));
+        Some(Self {
+            entity: format!("register_{name}"),
+            number: profile.number,
+            set: set.to_owned(),
+            account: profile.account.clone(),
+            receipt: profile.receipt,
+            fields,
+            select,
+        })
+    }
+}
+
 /// How everything of an infobase is read.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
@@ -290,6 +330,8 @@ pub(crate) struct Plan {
     pub(crate) catalogs: Vec<CatalogPlan>,
     pub(crate) documents: Vec<DocumentPlan>,
     pub(crate) ledger: Option<LedgerPlan>,
+    /// Registers that stand in for the ledger, by number.
+    pub(crate) registers: Vec<RegisterPlan>,
     /// Kinds of analytics by the set that they refer to.
     pub(crate) analytics: HashMap<String, Analytics>,
 }
@@ -324,11 +366,18 @@ impl Plan {
         let mut analytics = HashMap::new();
         for (entity, catalog) in &profile.catalogs {
             if let Some(kind) = Analytics::of_catalog(entity) {
-                analytics.insert(catalog.set.clone(), kind);
+                analytics.extend(catalog.set.iter().map(|set| (set.to_owned(), kind)));
             }
         }
+        let mut registers: Vec<RegisterPlan> = profile
+            .registers
+            .iter()
+            .filter_map(|(name, register)| RegisterPlan::resolve(metadata, name, register))
+            .collect();
+        registers.sort_by_key(|register| register.number);
         Self {
             profile,
+            registers,
             catalogs: profile
                 .catalogs
                 .iter()
@@ -364,6 +413,27 @@ impl Plan {
         self.catalogs
             .iter()
             .find(|catalog| catalog.entity == "companies")
-            .map_or(self.profile.ledger.set.as_str(), |catalog| &catalog.set)
+            .map(|catalog| catalog.set.as_str())
+            .or_else(|| self.profile.required.first().map(String::as_str))
+            .unwrap_or_default()
+    }
+
+    /// True when something writes to any of the accounts.
+    pub(crate) fn keeps(&self, codes: &[String]) -> bool {
+        match &self.ledger {
+            Some(_) => !codes.is_empty(),
+            None => self
+                .registers
+                .iter()
+                .any(|register| codes.contains(&register.account)),
+        }
+    }
+
+    /// The notions that the infobase does not publish.
+    pub(crate) fn missing(&self) -> Vec<Notion> {
+        Notion::ALL
+            .into_iter()
+            .filter(|notion| !notion.is_in(self))
+            .collect()
     }
 }

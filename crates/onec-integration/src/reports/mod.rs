@@ -106,7 +106,13 @@ fn objects(report: ReportId, scope: &Scope) -> Vec<String> {
         | ReportId::Taxes
         | ReportId::TrialBalance
         | ReportId::Statement
-        | ReportId::Postings => vec![profile.ledger_register().to_owned()],
+        | ReportId::Postings => profile.sources(match report {
+            ReportId::Receivables => &profile.chart.receivables,
+            ReportId::Payables => &profile.chart.payables,
+            ReportId::Stock => &profile.chart.stock,
+            ReportId::Cash => &profile.chart.cash,
+            _ => &[],
+        }),
         ReportId::Sales => documents(&["sale"]),
         ReportId::CashFlow => documents(&["bank_in", "bank_out", "cash_in", "cash_out"]),
         ReportId::CounterpartyCard => profile

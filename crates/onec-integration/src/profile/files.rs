@@ -1,0 +1,209 @@
+//! Where profiles come from: those that are built in, and a folder of the customer's.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use toml::{Table, Value};
+
+use super::Profile;
+use crate::odata::Metadata;
+
+/// The built-in files.
+const FILES: [&str; 3] = [
+    include_str!("../../profiles/accounting-3.0.toml"),
+    include_str!("../../profiles/trade-11.toml"),
+    include_str!("../../profiles/small-firm-3.0.toml"),
+];
+
+/// Set once, at start; a plan refers to its profile for as long as the process lives.
+static PROFILES: OnceLock<Vec<Profile>> = OnceLock::new();
+
+/// A file that is not a profile.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FileError {
+    /// The folder or a file in it cannot be read.
+    #[error("{0} cannot be read: {1}")]
+    Unreadable(PathBuf, std::io::Error),
+    /// Not TOML, or not the TOML of a profile.
+    #[error("{file}: {error}")]
+    Invalid {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong, with the line where there is one.
+        error: String,
+    },
+}
+
+/// The built-in profiles and, before them, those of a folder.
+///
+/// A file with the id of a built-in profile takes its place. A file with `extends` is laid over
+/// the profile of that id: tables are merged, other values replaced.
+pub(crate) fn read_folder(folder: &Path) -> Result<Vec<Profile>, FileError> {
+    let unreadable = |error| FileError::Unreadable(folder.to_owned(), error);
+    let mut paths: Vec<PathBuf> = std::fs::read_dir(folder)
+        .map_err(unreadable)?
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(unreadable)?
+        .into_iter()
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
+        .collect();
+    paths.sort();
+    let mut profiles = Vec::new();
+    for path in paths {
+        let text =
+            std::fs::read_to_string(&path).map_err(|error| FileError::Unreadable(path.clone(), error))?;
+        let profile = read(&text).map_err(|error| FileError::Invalid { file: path, error })?;
+        profiles.push(profile);
+    }
+    let replaced: HashSet<String> = profiles.iter().map(|profile| profile.id.clone()).collect();
+    profiles.extend(built_in().into_iter().filter(|profile| !replaced.contains(&profile.id)));
+    Ok(profiles)
+}
+
+/// Uses these profiles from now on. Later calls have no effect.
+pub(crate) fn install(profiles: Vec<Profile>) {
+    let _ = PROFILES.set(profiles);
+}
+
+fn profiles() -> &'static [Profile] {
+    PROFILES.get_or_init(built_in)
+}
+
+/// A file that does not parse is left out; a test checks that all do.
+fn built_in() -> Vec<Profile> {
+    FILES.iter().filter_map(|file| read(file).ok()).collect()
+}
+
+fn read(text: &str) -> Result<Profile, String> {
+    let mut table: Table = text.parse().map_err(|error: toml::de::Error| error.to_string())?;
+    if let Some(base) = table.remove("extends") {
+        let base = base.as_str().ok_or("`extends` is not a string")?;
+        let base: Table = FILES
+            .iter()
+            .filter_map(|file| file.parse::<Table>().ok())
+            .find(|file| file.get("id").and_then(Value::as_str) == Some(base))
+            .ok_or_else(|| format!("`extends`: there is no built-in profile `{base}`"))?;
+        table = merge(base, table);
+    }
+    let profile: Profile = table.try_into().map_err(|error: toml::de::Error| error.to_string())?;
+    check(&profile)?;
+    Ok(profile)
+}
+
+fn merge(mut base: Table, over: Table) -> Table {
+    for (key, value) in over {
+        let merged = match (base.remove(&key), value) {
+            (Some(Value::Table(below)), Value::Table(above)) => Value::Table(merge(below, above)),
+            (_, value) => value,
+        };
+        base.insert(key, merged);
+    }
+    base
+}
+
+/// What the types cannot say.
+fn check(profile: &Profile) -> Result<(), String> {
+    if profile.id.is_empty() || profile.required.is_empty() {
+        return Err("`id` and `required` must not be empty".to_owned());
+    }
+    let mut numbers = HashSet::new();
+    for (name, register) in &profile.registers {
+        if !profile.accounts.contains_key(&register.account) {
+            return Err(format!(
+                "registers.{name}: the account `{}` is not among [accounts]",
+                register.account
+            ));
+        }
+        if register.number < 1 || !numbers.insert(register.number) {
+            return Err(format!(
+                "registers.{name}: `number` must be 1 or more and differ from that of other registers"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Sets, and types of tabular parts, that any profile names.
+pub(crate) fn wanted_sets() -> HashSet<String> {
+    profiles().iter().flat_map(Profile::sets).collect()
+}
+
+/// The profile of an infobase, by what it publishes: of those that fit, the one that asks for
+/// most, because configurations share sets.
+pub(crate) fn choose(metadata: &Metadata) -> Option<&'static Profile> {
+    let fits = |profile: &&Profile| profile.required.iter().all(|set| metadata.has_set(set));
+    // The first of equals: the customer's come before the built-in ones.
+    profiles()
+        .iter()
+        .filter(fits)
+        .rev()
+        .max_by_key(|profile| profile.required.len())
+}
+
+/// The profile with that id.
+pub(crate) fn by_id(id: &str) -> Option<&'static Profile> {
+    profiles().iter().find(|profile| profile.id == id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_is_a_profile() {
+        for file in FILES {
+            read(file).unwrap();
+        }
+        assert!(by_id("accounting-3.0").is_some());
+        assert!(by_id("trade-11").is_some());
+        assert!(by_id("small-firm-3.0").is_some());
+    }
+
+    #[test]
+    fn a_customers_file_is_laid_over_a_built_in_one() {
+        let profile = read(
+            "extends = \"accounting-3.0\"\nid = \"ours\"\n[catalogs.managers]\nset = \"Catalog_Менеджеры\"\n\
+             [chart]\nreceivables = [\"62\", \"76.05\"]\n",
+        )
+        .unwrap();
+        assert_eq!(profile.id, "ours");
+        assert_eq!(profile.catalog_set("managers"), Some("Catalog_Менеджеры"));
+        assert_eq!(profile.catalog_set("items"), Some("Catalog_Номенклатура"));
+        assert_eq!(profile.chart.receivables, ["62", "76.05"]);
+        assert_eq!(profile.chart.payables, ["60"]);
+    }
+
+    #[test]
+    fn a_folder_comes_before_what_is_built_in() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+        file("a.toml", "extends = \"trade-11\"\nid = \"trade-11\"\ntitle = \"Наша торговля\"\n");
+        file("notes.txt", "not a profile");
+        let profiles = read_folder(folder.path()).unwrap();
+        let ids: Vec<&str> = profiles.iter().map(|profile| profile.id.as_str()).collect();
+        assert_eq!(ids, ["trade-11", "accounting-3.0", "small-firm-3.0"]);
+        assert_eq!(profiles[0].title, "Наша торговля");
+    }
+
+    #[test]
+    fn mistakes_name_the_file_and_the_place() {
+        let folder = tempfile::tempdir().unwrap();
+        for (text, told) in [
+            ("id = 5", "id"),
+            ("extends = \"none\"\nid = \"x\"", "there is no built-in profile `none`"),
+            ("id = \"x\"\ntitle = \"x\"\nrequired = [\"A\"]\nspeling = 1", "speling"),
+            (
+                "id = \"x\"\ntitle = \"x\"\nrequired = [\"A\"]\n[registers.a]\nnumber = 1\nset = \"R\"\n\
+                 account = \"stock\"\nreceipt = \"debit\"\nfields = {}",
+                "`stock` is not among [accounts]",
+            ),
+        ] {
+            std::fs::write(folder.path().join("x.toml"), text).unwrap();
+            let error = read_folder(folder.path()).unwrap_err().to_string();
+            assert!(error.contains("x.toml") && error.contains(told), "{error}");
+        }
+        assert!(read_folder(&folder.path().join("absent")).is_err());
+    }
+}
