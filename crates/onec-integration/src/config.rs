@@ -1,5 +1,6 @@
 //! Settings.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use common::config::{self, Reader};
@@ -7,6 +8,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use crate::infobase::{Zone, service_root};
+use crate::profile;
 
 /// Key of development, so that nothing has to be configured on one's own machine.
 const DEVELOPMENT_KEY: &str = "development-only-onec-encryption-key";
@@ -27,6 +29,9 @@ pub struct Config {
     pub sync_interval: Duration,
     /// `PROBE_INTERVAL` (5s): how often an idle infobase is asked whether it answers.
     pub probe_interval: Duration,
+    /// `ONEC_PROFILES_DIR`: a folder with profiles of configurations that add to the built-in ones or
+    /// take their place.
+    pub profiles_dir: Option<PathBuf>,
     /// The infobase of `ONEC_SERVER_URL`, if there is one.
     pub infobase: Option<Seed>,
 }
@@ -55,6 +60,12 @@ impl Config {
         let encryption_key = reader.strong_secret("ONEC_ENCRYPTION_KEY", 32, DEVELOPMENT_KEY);
         let sync_interval = reader.duration("SYNC_INTERVAL", Duration::from_secs(60));
         let probe_interval = reader.duration("PROBE_INTERVAL", Duration::from_secs(5));
+        let profiles_dir = reader.optional::<PathBuf>("ONEC_PROFILES_DIR");
+        if let Some(Some(folder)) = &profiles_dir
+            && let Err(error) = profile::read_folder(folder)
+        {
+            reader.invalid("ONEC_PROFILES_DIR", error.to_string());
+        }
         let infobase = Seed::read(reader);
         Some(Self {
             database: database?,
@@ -63,6 +74,7 @@ impl Config {
             encryption_key: encryption_key?,
             sync_interval: sync_interval?,
             probe_interval: probe_interval?,
+            profiles_dir: profiles_dir?,
             infobase: infobase?,
         })
     }

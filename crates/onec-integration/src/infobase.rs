@@ -40,6 +40,15 @@ pub(crate) enum InfobaseError {
     /// It publishes nothing.
     #[error("the infobase publishes none of the sets of any profile")]
     NothingPublished,
+    /// The exchange plan is not published.
+    #[error("the exchange plan is not published")]
+    NoExchangePlan,
+    /// The exchange plan has no node for us.
+    #[error("the exchange plan has no node of that code")]
+    NoExchangeNode,
+    /// The exchange plan has several nodes and none is named.
+    #[error("the exchange plan has several nodes")]
+    SeveralExchangeNodes,
     /// 1C did not answer as hoped.
     #[error("calling 1C failed")]
     Odata(#[from] OdataError),
@@ -57,6 +66,9 @@ impl InfobaseError {
             Self::Settings => "onec.settings_invalid",
             Self::UnknownConfiguration => "onec.unknown_configuration",
             Self::NothingPublished => "onec.nothing_published",
+            Self::NoExchangePlan => "onec.exchange_plan_not_published",
+            Self::NoExchangeNode => "onec.exchange_node_missing",
+            Self::SeveralExchangeNodes => "onec.exchange_node_ambiguous",
             Self::Odata(error) => error.code(),
             Self::Store(_) => "dependency.unavailable",
         }

@@ -7,6 +7,7 @@ use common::clock::Clock;
 use common::service::Context;
 use sqlx::PgPool;
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::infobase::Connections;
@@ -22,6 +23,8 @@ pub struct AppState {
     pub(crate) queued: Arc<Notify>,
     /// Name of this replica, the same after a restart.
     pub(crate) instance: Arc<str>,
+    /// The service is ending.
+    pub(crate) shutdown: CancellationToken,
 }
 
 impl AppState {
@@ -37,6 +40,7 @@ impl AppState {
             clock: context.clock.clone(),
             queued: Arc::new(Notify::new()),
             instance: context.instance.as_str().into(),
+            shutdown: context.shutdown.clone(),
         })
     }
 }

@@ -5,6 +5,7 @@ pub(crate) mod infobases;
 pub(crate) mod reports;
 pub(crate) mod search;
 pub(crate) mod sync;
+pub(crate) mod sync_events;
 
 use common::Locale;
 use common::auth::Identity;

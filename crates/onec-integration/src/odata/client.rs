@@ -122,6 +122,25 @@ impl Client {
         Ok(Metadata::read(StreamReader::new(body), wanted).await?)
     }
 
+    /// The root of the service; ends in a slash.
+    pub(super) fn root(&self) -> &Url {
+        &self.root
+    }
+
+    /// A call that changes something, without a body; made once.
+    pub(super) async fn post(
+        &self,
+        address: &str,
+        set: &str,
+        expected: &'static str,
+        limit: Duration,
+    ) -> Result<Response, OdataError> {
+        let request = self.http.post(format!("{}{address}", self.root));
+        // The semaphore is never closed.
+        let _permit = self.permits.acquire().await;
+        self.answer(request.timeout(limit), set, expected).await
+    }
+
     fn get(&self, address: &str) -> RequestBuilder {
         self.http.get(format!("{}{address}", self.root))
     }
@@ -165,7 +184,8 @@ impl Client {
         limited(response).await
     }
 
-    /// Sends a request and returns an answer of success in the form expected.
+    /// Sends a request and returns an answer of success in the form expected; with no form expected,
+    /// any success.
     async fn answer(
         &self,
         request: RequestBuilder,
@@ -177,7 +197,7 @@ impl Client {
                 &self.credentials.username,
                 Some(self.credentials.password.expose_secret()),
             )
-            .header(ACCEPT, expected);
+            .header(ACCEPT, if expected.is_empty() { "*/*" } else { expected });
         let response = client::send(request).await.map_err(transport)?;
         let status = response.status();
         let fits = response
@@ -185,7 +205,7 @@ impl Client {
             .get(CONTENT_TYPE)
             .and_then(|value| value.to_str().ok())
             .is_some_and(|value| value.starts_with(expected));
-        if status == StatusCode::OK && fits {
+        if status == StatusCode::OK && fits || status.is_success() && expected.is_empty() {
             return Ok(response);
         }
         let body = limited(response).await?;
@@ -221,9 +241,16 @@ fn parse_count(set: &str, body: &[u8]) -> Result<u64, OdataError> {
 }
 
 /// The operations that calls are measured by.
-pub(crate) const CALLS: [&str; 4] = ["rows", "count", "probe", "metadata"];
+pub(crate) const CALLS: [&str; 6] = [
+    "rows",
+    "count",
+    "probe",
+    "metadata",
+    "select_changes",
+    "notify_changes",
+];
 
-fn measure(operation: &'static str, started: Instant, error: Option<&OdataError>) {
+pub(super) fn measure(operation: &'static str, started: Instant, error: Option<&OdataError>) {
     let outcome = error.map_or("ok", OdataError::code);
     metrics::histogram!(REQUEST_DURATION, "operation" => operation, "outcome" => outcome)
         .record(started.elapsed().as_secs_f64());

@@ -147,6 +147,14 @@ pub(crate) fn by_id(id: &str) -> Option<&'static Profile> {
     profiles().iter().find(|profile| profile.id == id)
 }
 
+/// The entity of that name, or whose entity set has it: of a profile, or of any.
+pub(crate) fn entity(profile: Option<&str>, name: &str) -> Option<String> {
+    profiles()
+        .iter()
+        .filter(|known| profile.is_none_or(|id| known.id == id))
+        .find_map(|known| known.entity(name))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,9 +9,12 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::Deserialize;
 
-pub(crate) use files::{FileError, by_id, choose, install, read_folder, wanted_sets};
+pub(crate) use files::{by_id, choose, entity, install, read_folder, wanted_sets};
 pub(crate) use notion::Notion;
-pub(crate) use plan::{Analytics, CatalogPlan, DocumentPlan, LedgerPlan, Plan, RegisterPlan};
+pub(crate) use plan::{Analytics, Book, CatalogPlan, DocumentPlan, LedgerPlan, Plan, RegisterPlan};
+
+/// Name of the ledger among the entities.
+pub(crate) const LEDGER: &str = "ledger";
 
 /// One configuration.
 #[derive(Debug, Deserialize)]
@@ -146,6 +149,31 @@ pub(crate) struct Chart {
 }
 
 impl Profile {
+    fn entity(&self, name: &str) -> Option<String> {
+        let catalogs = self
+            .catalogs
+            .iter()
+            .map(|(entity, catalog)| (entity.clone(), &catalog.set));
+        let documents = self
+            .documents
+            .iter()
+            .map(|(entity, document)| (entity.clone(), &document.set));
+        let registers = self
+            .registers
+            .iter()
+            .map(|(name, register)| (RegisterPlan::entity_of(name), &register.set));
+        if let Some(ledger) = &self.ledger
+            && [LEDGER, &ledger.set, &ledger.register].contains(&name)
+        {
+            return Some(LEDGER.to_owned());
+        }
+        catalogs
+            .chain(documents)
+            .chain(registers)
+            .find(|(entity, sets)| entity == name || sets.iter().any(|set| set == name))
+            .map(|(entity, _)| entity)
+    }
+
     /// What people call documents of an entity, such as `sale`.
     pub(crate) fn document_title(&self, entity: &str) -> Option<&Title> {
         self.documents.get(entity).map(|document| &document.title)

@@ -129,13 +129,6 @@ impl PartPlan {
     fn of_profile(metadata: &Metadata, set: &str, part: &PartProfile) -> Option<Self> {
         Self::resolve(metadata, set, &part.name, &part.fields)
     }
-
-    fn select(&self) -> Vec<String> {
-        let prefix = format!("{}/", self.name);
-        let mut names = vec![format!("{prefix}LineNumber")];
-        names.extend(self.fields.select(&prefix));
-        names
-    }
 }
 
 /// The first of the sets that the infobase publishes.
@@ -150,7 +143,6 @@ pub(crate) struct CatalogPlan {
     pub(crate) set: String,
     pub(crate) fields: Fields,
     pub(crate) part: Option<PartPlan>,
-    pub(crate) select: Vec<String>,
     pub(crate) orderby: Vec<String>,
 }
 
@@ -162,13 +154,6 @@ impl CatalogPlan {
             .part
             .as_ref()
             .and_then(|part| PartPlan::of_profile(metadata, set, part));
-        let mut select = vec![
-            "Ref_Key".to_owned(),
-            "DataVersion".to_owned(),
-            "DeletionMark".to_owned(),
-        ];
-        select.extend(fields.select(""));
-        select.extend(part.iter().flat_map(PartPlan::select));
         let orderby = ["code", "name"]
             .iter()
             .filter_map(|name| fields.property(name).map(str::to_owned))
@@ -178,7 +163,6 @@ impl CatalogPlan {
             set: set.to_owned(),
             fields,
             part,
-            select,
             orderby,
         })
     }
@@ -192,7 +176,6 @@ pub(crate) struct DocumentPlan {
     pub(crate) fields: Fields,
     pub(crate) rows: Vec<PartPlan>,
     pub(crate) allocations: Option<PartPlan>,
-    pub(crate) select: Vec<String>,
 }
 
 impl DocumentPlan {
@@ -208,26 +191,12 @@ impl DocumentPlan {
             .allocations
             .as_ref()
             .and_then(|part| PartPlan::of_profile(metadata, set, part));
-        let mut select: Vec<String> = [
-            "Ref_Key",
-            "DataVersion",
-            "DeletionMark",
-            "Number",
-            "Date",
-            "Posted",
-        ]
-        .map(str::to_owned)
-        .into();
-        select.extend(fields.select(""));
-        select.extend(rows.iter().flat_map(PartPlan::select));
-        select.extend(allocations.iter().flat_map(PartPlan::select));
         Some(Self {
             entity: entity.to_owned(),
             set: set.to_owned(),
             fields,
             rows,
             allocations,
-            select,
         })
     }
 }
@@ -300,6 +269,11 @@ pub(crate) struct RegisterPlan {
 }
 
 impl RegisterPlan {
+    /// Name of a profile's register among the entities of a job.
+    pub(super) fn entity_of(name: &str) -> String {
+        format!("register_{name}")
+    }
+
     fn resolve(metadata: &Metadata, name: &str, profile: &RegisterProfile) -> Option<Self> {
         let set = published(metadata, &profile.set)?;
         let fields = Fields::resolve(metadata, set, &profile.fields);
@@ -311,7 +285,7 @@ impl RegisterPlan {
             .collect();
         select.extend(fields.select(""));
         Some(Self {
-            entity: format!("register_{name}"),
+            entity: Self::entity_of(name),
             number: profile.number,
             set: set.to_owned(),
             account: profile.account.clone(),
@@ -320,6 +294,82 @@ impl RegisterPlan {
             select,
         })
     }
+}
+
+/// Where entries come from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Book<'a> {
+    /// The double-entry ledger.
+    Ledger(&'a LedgerPlan),
+    /// A register that stands in for it.
+    Register(&'a RegisterPlan),
+}
+
+impl<'a> Book<'a> {
+    /// Name among the entities of a job.
+    pub(crate) fn entity(self) -> &'a str {
+        match self {
+            Self::Ledger(_) => super::LEDGER,
+            Self::Register(register) => &register.entity,
+        }
+    }
+
+    /// The entity set of flat records.
+    pub(crate) fn set(self) -> &'a str {
+        match self {
+            Self::Ledger(ledger) => &ledger.set,
+            Self::Register(register) => &register.set,
+        }
+    }
+
+    /// The entity set of record sets by recorder.
+    pub(crate) fn register(self) -> &'a str {
+        match self {
+            Self::Ledger(ledger) => &ledger.register,
+            Self::Register(register) => register
+                .set
+                .strip_suffix("_RecordType")
+                .unwrap_or(&register.set),
+        }
+    }
+
+    /// Tells the book's entries from those of others; 0 is the ledger.
+    pub(crate) fn number(self) -> i16 {
+        match self {
+            Self::Ledger(_) => 0,
+            Self::Register(register) => register.number,
+        }
+    }
+
+    /// Names for `$select`.
+    pub(crate) fn select(self) -> &'a [String] {
+        match self {
+            Self::Ledger(ledger) => &ledger.select,
+            Self::Register(register) => &register.select,
+        }
+    }
+
+    /// The property with the recorder: registers that one kind of document writes into have
+    /// `Recorder_Key`.
+    pub(crate) fn recorder(self) -> &'static str {
+        match self {
+            Self::Register(register) if register.select.iter().any(|name| name == "Recorder_Key") => {
+                "Recorder_Key"
+            }
+            _ => "Recorder",
+        }
+    }
+}
+
+/// Namespace of the references of accounts that 1C does not have.
+const ACCOUNTS: Uuid = Uuid::from_u128(0x5d0f_6a9e_3c1b_4f7a_9b52_7f4e_1a2c_8d36);
+
+/// An account that registers write to.
+#[derive(Debug)]
+pub(crate) struct Account {
+    pub(crate) reference: Uuid,
+    pub(crate) code: String,
+    pub(crate) name: String,
 }
 
 /// How everything of an infobase is read.
@@ -416,6 +466,32 @@ impl Plan {
             .map(|catalog| catalog.set.as_str())
             .or_else(|| self.profile.required.first().map(String::as_str))
             .unwrap_or_default()
+    }
+
+    /// The accounts that registers write to; 1C has none of them.
+    pub(crate) fn accounts(&self) -> Vec<Account> {
+        let written = |code: &&String| self.registers.iter().any(|register| register.account == **code);
+        self.profile
+            .accounts
+            .keys()
+            .filter(written)
+            .map(|code| Account {
+                reference: self.account(code),
+                code: code.clone(),
+                name: self.profile.accounts[code].ru.clone(),
+            })
+            .collect()
+    }
+
+    /// The reference of an account that registers write to: the same in all infobases.
+    pub(crate) fn account(&self, code: &str) -> Uuid {
+        Uuid::new_v5(&ACCOUNTS, code.as_bytes())
+    }
+
+    /// Where entries come from, in the order of their numbers.
+    pub(crate) fn books(&self) -> impl Iterator<Item = Book<'_>> {
+        let registers = self.registers.iter().map(Book::Register);
+        self.ledger.iter().map(Book::Ledger).chain(registers)
     }
 
     /// True when something writes to any of the accounts.

@@ -7,6 +7,8 @@ use serde::Serialize;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::copy::CopyText;
+
 /// An entry.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct EntryRow {
@@ -33,28 +35,118 @@ pub(crate) struct EntryRow {
     pub(crate) debit_quantity: Option<Decimal>,
     pub(crate) credit_quantity: Option<Decimal>,
     pub(crate) content: String,
+    /// Keys of analytics that have not been resolved yet.
+    #[serde(skip)]
+    pub(crate) keys: Vec<Uuid>,
 }
 
-/// Which entries of the mirror the new ones replace.
+/// Which entries of the mirror the new ones replace. `register` is the number of the book.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Replaced {
-    /// All of a span of time: from, and before.
-    Span(NaiveDateTime, NaiveDateTime),
-    /// All of one recorder.
-    Recorder(Uuid),
+pub(crate) enum Replaced<'a> {
+    /// All of a span of time in one book: from, and before.
+    Span {
+        register: i16,
+        from: NaiveDateTime,
+        to: NaiveDateTime,
+    },
+    /// All of some recorders in one book.
+    Sets { register: i16, recorders: &'a [Uuid] },
+    /// All of some recorders.
+    Recorders(&'a [Uuid]),
 }
 
-/// Replaces entries. Those that are the same already are left alone. Returns how many were written.
+/// Lines of a book are counted from so many times its number.
+const LINES: i32 = 10_000_000;
+
+/// The line of an entry of the mirror.
+pub(crate) fn line(register: i16, line: i32) -> i32 {
+    i32::from(register) * LINES + line
+}
+
+/// True when the mirror has nothing that the entries would replace.
+async fn is_new(
+    connection: &mut PgConnection,
+    infobase: Uuid,
+    register: i16,
+    (from, to): (NaiveDateTime, NaiveDateTime),
+    recorders: &[Uuid],
+) -> Result<bool, StoreError> {
+    sqlx::query_scalar!(
+        r#"select not exists (select 1 from onec.ledger_entries
+                              where infobase_id = $1 and register = $5 and period >= $2 and period < $3)
+              and not exists (select 1 from onec.ledger_entries
+                              where infobase_id = $1 and register = $5 and recorder = any($4)) as "is_new!""#,
+        infobase,
+        from,
+        to,
+        recorders,
+        register,
+    )
+    .fetch_one(connection)
+    .await
+    .store("ledger_is_new")
+}
+
+async fn insert(connection: &mut PgConnection, infobase: Uuid, rows: &[EntryRow]) -> Result<i64, StoreError> {
+    let mut copy = CopyText::default();
+    for row in rows {
+        copy.plain(infobase).plain(row.recorder).plain(row.line);
+        copy.text(&row.recorder_type).moment(row.period);
+        for reference in [
+            row.company,
+            row.debit_account,
+            row.credit_account,
+            row.debit_counterparty,
+            row.debit_contract,
+            row.debit_document,
+            row.debit_item,
+            row.debit_warehouse,
+            row.debit_place,
+            row.credit_counterparty,
+            row.credit_contract,
+            row.credit_document,
+            row.credit_item,
+            row.credit_warehouse,
+            row.credit_place,
+        ] {
+            copy.uuid(reference);
+        }
+        copy.plain(row.amount);
+        copy.decimal(row.debit_quantity).decimal(row.credit_quantity);
+        copy.text(&row.content).end_row();
+    }
+    let statement = "copy onec.ledger_entries
+         (infobase_id, recorder, line, recorder_type, period, company, debit_account, credit_account,
+          debit_counterparty, debit_contract, debit_document, debit_item, debit_warehouse, debit_place,
+          credit_counterparty, credit_contract, credit_document, credit_item, credit_warehouse,
+          credit_place, amount, debit_quantity, credit_quantity, content) from stdin";
+    let written = copy.send(connection, statement).await?;
+    Ok(i64::try_from(written).unwrap_or(0))
+}
+
+/// Replaces entries. Those that are the same already are left alone, and so are those of `kept`
+/// recorders. Returns how many were written.
 pub(crate) async fn replace(
     connection: &mut PgConnection,
     infobase: Uuid,
-    replaced: Replaced,
+    replaced: Replaced<'_>,
     rows: &[EntryRow],
+    kept: &[Uuid],
 ) -> Result<i64, StoreError> {
-    let (from, to, recorder) = match replaced {
-        Replaced::Span(from, to) => (Some(from), Some(to), None),
-        Replaced::Recorder(recorder) => (None, None, Some(recorder)),
+    let mut ours: Vec<Uuid> = rows.iter().map(|row| row.recorder).collect();
+    ours.sort_unstable();
+    ours.dedup();
+    let (register, span, recorders) = match replaced {
+        Replaced::Span { register, from, to }
+            if is_new(connection, infobase, register, (from, to), &ours).await? =>
+        {
+            return insert(connection, infobase, rows).await;
+        }
+        Replaced::Span { register, from, to } => (Some(register), Some((from, to)), None),
+        Replaced::Sets { register, recorders } => (Some(register), None, Some(recorders)),
+        Replaced::Recorders(recorders) => (None, None, Some(recorders)),
     };
+    let (from, to) = span.unzip();
     let json = serde_json::to_string(rows).unwrap_or_default();
     let written = sqlx::query!(
         "with theirs as materialized (
@@ -62,7 +154,8 @@ pub(crate) async fn replace(
          ), gone as (
              delete from onec.ledger_entries ours
              where ours.infobase_id = $1
-               and ((ours.period >= $2 and ours.period < $3) or ours.recorder = $4)
+               and ((ours.period >= $2 and ours.period < $3) or ours.recorder = any($4))
+               and ours.recorder <> all($6) and ($7::smallint is null or ours.register = $7)
                and not exists (select 1 from theirs where theirs.recorder = ours.recorder
                                and theirs.line = ours.line)
          )
@@ -91,8 +184,10 @@ pub(crate) async fn replace(
         infobase,
         from,
         to,
-        recorder,
+        recorders,
         json,
+        kept,
+        register,
     )
     .execute(connection)
     .await
@@ -111,18 +206,19 @@ pub(crate) struct Recorder {
 pub(crate) async fn straddling(
     connection: &mut PgConnection,
     infobase: Uuid,
+    register: i16,
     recorders: &[Uuid],
-    from: NaiveDateTime,
-    to: NaiveDateTime,
+    (from, to): (NaiveDateTime, NaiveDateTime),
 ) -> Result<Vec<Recorder>, StoreError> {
     sqlx::query_as!(
         Recorder,
         r#"select distinct recorder as "reference!", recorder_type as "set!" from onec.ledger_entries
-           where infobase_id = $1 and recorder = any($2) and (period < $3 or period >= $4)"#,
+           where infobase_id = $1 and register = $5 and recorder = any($2) and (period < $3 or period >= $4)"#,
         infobase,
         recorders,
         from,
         to,
+        register,
     )
     .fetch_all(connection)
     .await
@@ -133,17 +229,82 @@ pub(crate) async fn straddling(
 pub(crate) async fn remove_outside(
     connection: &mut PgConnection,
     infobase: Uuid,
+    register: i16,
     before: Option<NaiveDateTime>,
     from: NaiveDateTime,
 ) -> Result<i64, StoreError> {
     let removed = sqlx::query!(
-        "delete from onec.ledger_entries where infobase_id = $1 and (period < $2 or period >= $3)",
+        "delete from onec.ledger_entries
+         where infobase_id = $1 and register = $4 and (period < $2 or period >= $3)",
         infobase,
         before,
-        from
+        from,
+        register,
     )
     .execute(connection)
     .await
     .store("ledger_remove_outside")?;
     Ok(i64::try_from(removed.rows_affected()).unwrap_or(0))
+}
+
+/// Removes all entries of recorders.
+pub(crate) async fn remove(
+    connection: &mut PgConnection,
+    infobase: Uuid,
+    recorders: &[Uuid],
+) -> Result<i64, StoreError> {
+    let removed = sqlx::query!(
+        "delete from onec.ledger_entries where infobase_id = $1 and recorder = any($2)",
+        infobase,
+        recorders,
+    )
+    .execute(connection)
+    .await
+    .store("ledger_remove")?;
+    Ok(i64::try_from(removed.rows_affected()).unwrap_or(0))
+}
+
+/// How many entries of a book the mirror has in a span of time.
+pub(crate) async fn count(
+    connection: &mut PgConnection,
+    infobase: Uuid,
+    register: i16,
+    from: Option<NaiveDateTime>,
+    to: Option<NaiveDateTime>,
+) -> Result<u64, StoreError> {
+    let count = sqlx::query_scalar!(
+        r#"select count(*) as "count!" from onec.ledger_entries
+           where infobase_id = $1 and register = $4 and ($2::timestamp is null or period >= $2)
+             and ($3::timestamp is null or period < $3)"#,
+        infobase,
+        from,
+        to,
+        register,
+    )
+    .fetch_one(connection)
+    .await
+    .store("ledger_count")?;
+    Ok(u64::try_from(count).unwrap_or(0))
+}
+
+/// Sets of the documents that have entries.
+pub(crate) async fn recorder_types(
+    connection: &mut PgConnection,
+    infobase: Uuid,
+) -> Result<Vec<String>, StoreError> {
+    // One step through the index for each type, rather than all entries.
+    sqlx::query_scalar!(
+        r#"with recursive types as (
+               (select min(recorder_type) as name from onec.ledger_entries where infobase_id = $1)
+               union all
+               select (select min(recorder_type) from onec.ledger_entries
+                       where infobase_id = $1 and recorder_type > types.name)
+               from types where types.name is not null
+           )
+           select name as "name!" from types where name is not null and name <> ''"#,
+        infobase,
+    )
+    .fetch_all(connection)
+    .await
+    .store("ledger_recorder_types")
 }

@@ -21,6 +21,10 @@ pub(crate) struct CatalogRow {
     pub(crate) owner: Option<Uuid>,
     pub(crate) company: Option<Uuid>,
     pub(crate) unit: Option<Uuid>,
+    pub(crate) counterparty: Option<Uuid>,
+    pub(crate) contract: Option<Uuid>,
+    pub(crate) item: Option<Uuid>,
+    pub(crate) warehouse: Option<Uuid>,
     pub(crate) code: String,
     pub(crate) name: String,
     pub(crate) full_name: String,
@@ -58,6 +62,8 @@ pub(crate) enum Table {
     BankAccounts,
     CashDesks,
     Accounts,
+    SettlementKeys,
+    ItemKeys,
 }
 
 impl Table {
@@ -74,6 +80,8 @@ impl Table {
             "bank_accounts" => Some(Self::BankAccounts),
             "cash_desks" => Some(Self::CashDesks),
             "accounts" => Some(Self::Accounts),
+            "settlement_keys" => Some(Self::SettlementKeys),
+            "item_keys" => Some(Self::ItemKeys),
             _ => None,
         }
     }
@@ -89,6 +97,7 @@ impl Table {
             Self::Managers => "onec.managers",
             Self::BankAccounts | Self::CashDesks => "onec.money_places",
             Self::Accounts => "onec.accounts",
+            Self::SettlementKeys | Self::ItemKeys => "onec.analytics_keys",
         }
     }
 
@@ -97,6 +106,8 @@ impl Table {
         match self {
             Self::BankAccounts => "kind = 'bank_account'",
             Self::CashDesks => "kind = 'cash_desk'",
+            Self::SettlementKeys => "kind = 'settlement_key'",
+            Self::ItemKeys => "kind = 'item_key'",
             _ => "true",
         }
     }
@@ -131,6 +142,9 @@ impl Table {
             Self::Managers => &["id", "search_name"],
             Self::BankAccounts | Self::CashDesks => &["kind", "owner", "number"],
             Self::Accounts => &["parent", "nature"],
+            Self::SettlementKeys | Self::ItemKeys => {
+                &["kind", "company", "counterparty", "contract", "item", "warehouse"]
+            }
         }
     }
 
@@ -197,6 +211,48 @@ pub(crate) async fn seen(
         .fetch_one(connection)
         .await
         .store("catalog_seen")
+}
+
+/// Marks objects as seen that could not be read; returns how many of them there are.
+pub(crate) async fn keep(
+    connection: &mut PgConnection,
+    table: Table,
+    infobase: Uuid,
+    generation: Uuid,
+    refs: &[Uuid],
+) -> Result<i64, StoreError> {
+    let statement = format!(
+        "update {} set generation = $2 where infobase_id = $1 and ref = any($3)",
+        table.name()
+    );
+    let kept = sqlx::query(AssertSqlSafe(statement))
+        .bind(infobase)
+        .bind(generation)
+        .bind(refs)
+        .execute(connection)
+        .await
+        .store("catalog_keep")?;
+    Ok(i64::try_from(kept.rows_affected()).unwrap_or(0))
+}
+
+/// Removes objects.
+pub(crate) async fn remove(
+    connection: &mut PgConnection,
+    table: Table,
+    infobase: Uuid,
+    refs: &[Uuid],
+) -> Result<i64, StoreError> {
+    let statement = format!(
+        "delete from {} where infobase_id = $1 and ref = any($2)",
+        table.name()
+    );
+    let removed = sqlx::query(AssertSqlSafe(statement))
+        .bind(infobase)
+        .bind(refs)
+        .execute(connection)
+        .await
+        .store("catalog_remove")?;
+    Ok(i64::try_from(removed.rows_affected()).unwrap_or(0))
 }
 
 /// Removes what a full reading has not seen.
