@@ -7,14 +7,15 @@ use axum::Router;
 use axum::body::to_bytes;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
-use common::testing::TestServer;
+use common::testing::{Client, TestServer};
 use http::StatusCode;
 use onec_demo::ServerOptions;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 use uuid::Uuid;
 
-use crate::setup::{Service, base, eventually};
+use crate::resume::contents;
+use crate::setup::{Service, base, demo, eventually};
 
 const NODE: &str = "a9bc23c5-0000-4000-8000-000000000001";
 const LEDGER: &str = "AccountingRegister_Хозрасчетный";
@@ -108,7 +109,11 @@ async fn answer(demo: Router, state: Arc<Mutex<Registered>>, request: Request) -
 fn own(state: &mut Registered, path: &str, query: &str) -> Option<Response> {
     let message = || query.rsplit("MessageNo=").next().unwrap().parse::<u64>().unwrap();
     let is_point = query.contains(&format!("/ExchangePlan_ИИАссистент(guid'{NODE}')'"));
-    if path.ends_with("/ExchangePlan_ИИАссистент") && !state.codes.is_empty() {
+    if path.ends_with("/ExchangePlan_ИИАссистент") {
+        if state.codes.is_empty() {
+            let error = json!({"odata.error": {"code": "8", "message": {"lang": "ru", "value": "нет"}}});
+            return Some((StatusCode::NOT_FOUND, axum::Json(error)).into_response());
+        }
         let received = state.received.to_string();
         let node = |at: usize, code: &str| {
             let id = Uuid::from_u128(Uuid::parse_str(NODE).unwrap().as_u128() + at as u128);
@@ -364,4 +369,31 @@ async fn a_plan_that_is_not_ready_is_named() {
         .await;
         assert_eq!(job["mode"], "incremental");
     }
+}
+
+#[tokio::test]
+async fn a_base_at_work_is_followed_by_what_it_registers() {
+    let demo = demo().await;
+    let service = Service::synchronised_with(&demo).await;
+    sqlx::query("update onec.infobases set exchange_plan = 'ExchangePlan_ИИАссистент'")
+        .execute(&service.pool)
+        .await
+        .unwrap();
+    let job = service.run_job(&json!({"mode": "reconcile"})).await;
+    assert_eq!(job["state"], "succeeded", "{job}");
+    let client = Client::anonymous(demo.url());
+    for _ in 0..3 {
+        let changed = client
+            .post("/demo/_admin/changes", &json!({"documents": 40}))
+            .await;
+        assert_eq!(changed.status, 200, "{}", changed.text());
+        let job = service.run_job(&json!({"mode": "incremental"})).await;
+        assert_eq!(job["state"], "succeeded", "{job}");
+        assert_eq!(job["dead_objects"], 0, "{job}");
+        assert_eq!(job["entities"].as_array().unwrap().len(), 1, "{job}");
+        assert!(job["done"].as_i64().unwrap() >= 40, "{job}");
+    }
+    // A mirror that is made anew comes to the same.
+    let anew = Service::synchronised_with(&demo).await;
+    assert_eq!(contents(&service.pool).await, contents(&anew.pool).await);
 }
