@@ -5,7 +5,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use futures_util::{Stream, TryStreamExt};
+use futures_util::Stream;
 use tokio_util::io::StreamReader;
 use uuid::Uuid;
 
@@ -76,7 +76,7 @@ impl Client {
             .post(&address, &point.plan, "application/atom+xml", SELECT_TIMEOUT)
             .await;
         measure("select_changes", started, answer.as_ref().err());
-        let body = Box::pin(answer?.bytes_stream().map_err(io::Error::other));
+        let body = Box::pin(answer?.stream());
         Ok(Feed::new(StreamReader::new(body)))
     }
 
