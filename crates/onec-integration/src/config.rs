@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use crate::infobase::{Zone, service_root};
-use crate::profile;
+use crate::profile::Profiles;
 
 /// Key of development, so that nothing has to be configured on one's own machine.
 const DEVELOPMENT_KEY: &str = "development-only-onec-encryption-key";
@@ -62,7 +62,7 @@ impl Config {
         let probe_interval = reader.duration("PROBE_INTERVAL", Duration::from_secs(5));
         let profiles_dir = reader.optional::<PathBuf>("ONEC_PROFILES_DIR");
         if let Some(Some(folder)) = &profiles_dir
-            && let Err(error) = profile::read_folder(folder)
+            && let Err(error) = Profiles::load(Some(folder))
         {
             reader.invalid("ONEC_PROFILES_DIR", error.to_string());
         }

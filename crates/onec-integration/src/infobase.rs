@@ -16,7 +16,7 @@ use url::Url;
 use uuid::Uuid;
 
 use crate::odata::{Client, Credentials, OdataError};
-use crate::profile::{self, Plan};
+use crate::profile::{Plan, Profiles};
 use crate::store;
 use crate::store::infobases::{Infobase, Kind};
 use crate::transport::{SessionMode, Settings, Transport, TransportError};
@@ -134,6 +134,7 @@ pub(crate) struct Connection {
     /// Its OData interface.
     pub(crate) client: Client,
     pub(crate) zone: Zone,
+    profiles: Profiles,
     plan: RwLock<Option<(Instant, Arc<Plan>)>>,
     /// Held while the metadata are read, which takes 1C long.
     reading: Mutex<()>,
@@ -152,11 +153,12 @@ impl Connection {
         if let Some(plan) = self.known_plan().await {
             return Ok(plan);
         }
-        let metadata = self.client.metadata(&profile::wanted_sets()).await?;
+        let metadata = self.client.metadata(&self.profiles.wanted_sets()).await?;
         if metadata.is_empty() {
             return Err(InfobaseError::NothingPublished);
         }
-        let profile = profile::choose(&metadata).ok_or(InfobaseError::UnknownConfiguration)?;
+        let profile = self.profiles.choose(&metadata);
+        let profile = profile.ok_or(InfobaseError::UnknownConfiguration)?;
         let plan = Arc::new(Plan::new(profile, &metadata));
         *self.plan.write().await = Some((Instant::now(), plan.clone()));
         Ok(plan)
@@ -188,16 +190,18 @@ pub(crate) struct Connections {
     pool: PgPool,
     vault: Vault,
     context: Context,
+    profiles: Profiles,
     open: RwLock<HashMap<Uuid, Arc<Connection>>>,
 }
 
 impl Connections {
     /// No connections yet.
-    pub(crate) fn new(pool: PgPool, vault: Vault, context: Context) -> Self {
+    pub(crate) fn new(pool: PgPool, vault: Vault, context: Context, profiles: Profiles) -> Self {
         Self {
             pool,
             vault,
             context,
+            profiles,
             open: RwLock::default(),
         }
     }
@@ -230,6 +234,7 @@ impl Connections {
             client: Client::new(transport.clone()),
             transport,
             zone,
+            profiles: self.profiles,
             plan: RwLock::default(),
             reading: Mutex::default(),
             made_of,

@@ -52,9 +52,6 @@ pub async fn start(config: Config, context: Context) -> Result<App, BoxError> {
         db::measure(pool.clone(), context.shutdown.clone()),
     );
     let redis = cache::Redis::new(&config.redis)?;
-    if let Some(folder) = &config.profiles_dir {
-        profile::install(profile::read_folder(folder)?);
-    }
     let authenticator = auth::Authenticator::of_service(&config.auth, &redis, &context)?;
     let state = AppState::new(&config, pool.clone(), &context)?;
     jobs::start(&config, &state, &context).await?;

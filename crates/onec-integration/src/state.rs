@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::infobase::Connections;
+use crate::profile::Profiles;
 use crate::vault::Vault;
 
 /// State of the service. Cheap to clone.
@@ -19,6 +20,8 @@ pub struct AppState {
     pub(crate) pool: PgPool,
     pub(crate) clock: Clock,
     pub(crate) connections: Arc<Connections>,
+    /// The configurations that are known.
+    pub(crate) profiles: Profiles,
     /// Rings when a job was queued.
     pub(crate) queued: Arc<Notify>,
     /// Name of this replica, the same after a restart.
@@ -31,11 +34,13 @@ impl AppState {
     /// State over a database.
     ///
     /// # Errors
-    /// When no key can be derived.
+    /// When no key can be derived, or a profile cannot be read.
     pub fn new(config: &Config, pool: PgPool, context: &Context) -> Result<Self, BoxError> {
         let vault = Vault::new(&config.encryption_key).map_err(|_| "no key can be derived")?;
+        let profiles = Profiles::load(config.profiles_dir.as_deref())?;
         Ok(Self {
-            connections: Arc::new(Connections::new(pool.clone(), vault, context.clone())),
+            connections: Arc::new(Connections::new(pool.clone(), vault, context.clone(), profiles)),
+            profiles,
             pool,
             clock: context.clock.clone(),
             queued: Arc::new(Notify::new()),

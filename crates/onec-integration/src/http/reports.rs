@@ -44,7 +44,7 @@ pub(crate) async fn get(
     let report = ReportId::from_name(&name).ok_or(Error::ReportNotFound)?;
     validate(report, &query)?;
     let mut connection = state.pool.acquire().await.store("acquire")?;
-    let scope = Scope::resolve(&mut connection, &state.clock, &identity, report, query).await?;
+    let scope = Scope::resolve(&mut connection, &state, &identity, report, query).await?;
     let is_live = scope.query.source == Some(DataSource::Live);
     drop(connection);
     let live = if is_live {

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::{Caller, audit};
 use crate::error::Error;
-use crate::profile;
+use crate::profile::Profiles;
 use crate::reports::choose_infobase;
 use crate::state::AppState;
 use crate::store::infobases::Infobase;
@@ -55,7 +55,7 @@ pub(crate) async fn start(
 ) -> Result<(StatusCode, Json<Started>), Problem> {
     let mut transaction = state.pool.begin().await.store("begin")?;
     let infobase = choose_infobase(&mut transaction, &identity, request.infobase_id, "/infobase_id").await?;
-    let scope = check(&request, &infobase)?;
+    let scope = check(state.profiles, &request, &infobase)?;
     let mode = match request.mode {
         // What was never read can only be read whole.
         _ if request.full || infobase.as_of.is_none() => Mode::Full,
@@ -91,7 +91,7 @@ pub(crate) async fn start(
 }
 
 /// The entities of a request's scope, by their own names.
-fn check(request: &StartSync, infobase: &Infobase) -> Result<Vec<String>, Problem> {
+fn check(profiles: Profiles, request: &StartSync, infobase: &Infobase) -> Result<Vec<String>, Problem> {
     let mut violations = Violations::new();
     violations.check(
         !request.full || matches!(request.mode, None | Some(Mode::Full)),
@@ -103,7 +103,7 @@ fn check(request: &StartSync, infobase: &Infobase) -> Result<Vec<String>, Proble
     );
     let mut scope = Vec::new();
     for (at, name) in request.scope.iter().enumerate() {
-        match profile::entity(infobase.profile.as_deref(), name) {
+        match profiles.entity(infobase.profile.as_deref(), name) {
             Some(entity) if scope.contains(&entity) => {}
             Some(entity) => scope.push(entity),
             None => violations.add(

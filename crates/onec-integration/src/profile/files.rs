@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 
 use toml::{Table, Value};
 
@@ -16,8 +15,9 @@ const FILES: [&str; 3] = [
     include_str!("../../profiles/small-firm-3.0.toml"),
 ];
 
-/// Set once, at start; a plan refers to its profile for as long as the process lives.
-static PROFILES: OnceLock<Vec<Profile>> = OnceLock::new();
+/// The profiles of a service. They are read once and stay for as long as the process lives.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Profiles(&'static [Profile]);
 
 /// A file that is not a profile.
 #[derive(Debug, thiserror::Error)]
@@ -35,11 +35,52 @@ pub(crate) enum FileError {
     },
 }
 
-/// The built-in profiles and, before them, those of a folder.
-///
-/// A file with the id of a built-in profile takes its place. A file with `extends` is laid over
-/// the profile of that id: tables are merged, other values replaced.
-pub(crate) fn read_folder(folder: &Path) -> Result<Vec<Profile>, FileError> {
+impl Profiles {
+    /// The built-in profiles and, before them, those of a folder.
+    ///
+    /// A file with the id of a built-in profile takes its place. A file with `extends` is laid over
+    /// the built-in profile of that id: tables are merged, other values replaced.
+    pub(crate) fn load(folder: Option<&Path>) -> Result<Self, FileError> {
+        let mut profiles = folder.map(read_folder).transpose()?.unwrap_or_default();
+        let replaced: HashSet<String> = profiles.iter().map(|profile| profile.id.clone()).collect();
+        // A file that does not parse is left out; a test checks that all do.
+        let built_in = FILES.iter().filter_map(|file| read(file).ok());
+        profiles.extend(built_in.filter(|profile| !replaced.contains(&profile.id)));
+        Ok(Self(Box::leak(profiles.into_boxed_slice())))
+    }
+
+    /// Sets, and types of tabular parts, that any profile names.
+    pub(crate) fn wanted_sets(self) -> HashSet<String> {
+        self.0.iter().flat_map(Profile::sets).collect()
+    }
+
+    /// The profile of an infobase, by what it publishes: of those that fit, the one that asks for
+    /// most, because configurations share sets.
+    pub(crate) fn choose(self, metadata: &Metadata) -> Option<&'static Profile> {
+        let fits = |profile: &&Profile| profile.required.iter().all(|set| metadata.has_set(set));
+        // The first of equals: the customer's come before the built-in ones.
+        self.0
+            .iter()
+            .filter(fits)
+            .rev()
+            .max_by_key(|profile| profile.required.len())
+    }
+
+    /// The profile with that id.
+    pub(crate) fn by_id(self, id: &str) -> Option<&'static Profile> {
+        self.0.iter().find(|profile| profile.id == id)
+    }
+
+    /// The entity of that name, or whose entity set has it: of a profile, or of any.
+    pub(crate) fn entity(self, profile: Option<&str>, name: &str) -> Option<String> {
+        self.0
+            .iter()
+            .filter(|known| profile.is_none_or(|id| known.id == id))
+            .find_map(|known| known.entity(name))
+    }
+}
+
+fn read_folder(folder: &Path) -> Result<Vec<Profile>, FileError> {
     let unreadable = |error| FileError::Unreadable(folder.to_owned(), error);
     let mut paths: Vec<PathBuf> = std::fs::read_dir(folder)
         .map_err(unreadable)?
@@ -50,30 +91,12 @@ pub(crate) fn read_folder(folder: &Path) -> Result<Vec<Profile>, FileError> {
         .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
         .collect();
     paths.sort();
-    let mut profiles = Vec::new();
-    for path in paths {
+    let profile = |path: PathBuf| {
         let text =
             std::fs::read_to_string(&path).map_err(|error| FileError::Unreadable(path.clone(), error))?;
-        let profile = read(&text).map_err(|error| FileError::Invalid { file: path, error })?;
-        profiles.push(profile);
-    }
-    let replaced: HashSet<String> = profiles.iter().map(|profile| profile.id.clone()).collect();
-    profiles.extend(built_in().into_iter().filter(|profile| !replaced.contains(&profile.id)));
-    Ok(profiles)
-}
-
-/// Uses these profiles from now on. Later calls have no effect.
-pub(crate) fn install(profiles: Vec<Profile>) {
-    let _ = PROFILES.set(profiles);
-}
-
-fn profiles() -> &'static [Profile] {
-    PROFILES.get_or_init(built_in)
-}
-
-/// A file that does not parse is left out; a test checks that all do.
-fn built_in() -> Vec<Profile> {
-    FILES.iter().filter_map(|file| read(file).ok()).collect()
+        read(&text).map_err(|error| FileError::Invalid { file: path, error })
+    };
+    paths.into_iter().map(profile).collect()
 }
 
 fn read(text: &str) -> Result<Profile, String> {
@@ -87,7 +110,9 @@ fn read(text: &str) -> Result<Profile, String> {
             .ok_or_else(|| format!("`extends`: there is no built-in profile `{base}`"))?;
         table = merge(base, table);
     }
-    let profile: Profile = table.try_into().map_err(|error: toml::de::Error| error.to_string())?;
+    let profile: Profile = table
+        .try_into()
+        .map_err(|error: toml::de::Error| error.to_string())?;
     check(&profile)?;
     Ok(profile)
 }
@@ -125,36 +150,6 @@ fn check(profile: &Profile) -> Result<(), String> {
     Ok(())
 }
 
-/// Sets, and types of tabular parts, that any profile names.
-pub(crate) fn wanted_sets() -> HashSet<String> {
-    profiles().iter().flat_map(Profile::sets).collect()
-}
-
-/// The profile of an infobase, by what it publishes: of those that fit, the one that asks for
-/// most, because configurations share sets.
-pub(crate) fn choose(metadata: &Metadata) -> Option<&'static Profile> {
-    let fits = |profile: &&Profile| profile.required.iter().all(|set| metadata.has_set(set));
-    // The first of equals: the customer's come before the built-in ones.
-    profiles()
-        .iter()
-        .filter(fits)
-        .rev()
-        .max_by_key(|profile| profile.required.len())
-}
-
-/// The profile with that id.
-pub(crate) fn by_id(id: &str) -> Option<&'static Profile> {
-    profiles().iter().find(|profile| profile.id == id)
-}
-
-/// The entity of that name, or whose entity set has it: of a profile, or of any.
-pub(crate) fn entity(profile: Option<&str>, name: &str) -> Option<String> {
-    profiles()
-        .iter()
-        .filter(|known| profile.is_none_or(|id| known.id == id))
-        .find_map(|known| known.entity(name))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -164,9 +159,11 @@ mod tests {
         for file in FILES {
             read(file).unwrap();
         }
-        assert!(by_id("accounting-3.0").is_some());
-        assert!(by_id("trade-11").is_some());
-        assert!(by_id("small-firm-3.0").is_some());
+        let profiles = Profiles::load(None).unwrap();
+        for id in ["accounting-3.0", "trade-11", "small-firm-3.0"] {
+            assert!(profiles.by_id(id).is_some(), "{id}");
+        }
+        assert_eq!(profiles.0.len(), FILES.len());
     }
 
     #[test]
@@ -187,9 +184,12 @@ mod tests {
     fn a_folder_comes_before_what_is_built_in() {
         let folder = tempfile::tempdir().unwrap();
         let file = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
-        file("a.toml", "extends = \"trade-11\"\nid = \"trade-11\"\ntitle = \"Наша торговля\"\n");
+        file(
+            "a.toml",
+            "extends = \"trade-11\"\nid = \"trade-11\"\ntitle = \"Наша торговля\"\n",
+        );
         file("notes.txt", "not a profile");
-        let profiles = read_folder(folder.path()).unwrap();
+        let profiles = Profiles::load(Some(folder.path())).unwrap().0;
         let ids: Vec<&str> = profiles.iter().map(|profile| profile.id.as_str()).collect();
         assert_eq!(ids, ["trade-11", "accounting-3.0", "small-firm-3.0"]);
         assert_eq!(profiles[0].title, "Наша торговля");
@@ -200,8 +200,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         for (text, told) in [
             ("id = 5", "id"),
-            ("extends = \"none\"\nid = \"x\"", "there is no built-in profile `none`"),
-            ("id = \"x\"\ntitle = \"x\"\nrequired = [\"A\"]\nspeling = 1", "speling"),
+            (
+                "extends = \"none\"\nid = \"x\"",
+                "there is no built-in profile `none`",
+            ),
+            (
+                "id = \"x\"\ntitle = \"x\"\nrequired = [\"A\"]\nspeling = 1",
+                "speling",
+            ),
             (
                 "id = \"x\"\ntitle = \"x\"\nrequired = [\"A\"]\n[registers.a]\nnumber = 1\nset = \"R\"\n\
                  account = \"stock\"\nreceipt = \"debit\"\nfields = {}",
@@ -209,9 +215,9 @@ mod tests {
             ),
         ] {
             std::fs::write(folder.path().join("x.toml"), text).unwrap();
-            let error = read_folder(folder.path()).unwrap_err().to_string();
+            let error = Profiles::load(Some(folder.path())).unwrap_err().to_string();
             assert!(error.contains("x.toml") && error.contains(told), "{error}");
         }
-        assert!(read_folder(&folder.path().join("absent")).is_err());
+        assert!(Profiles::load(Some(&folder.path().join("absent"))).is_err());
     }
 }

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::Deserialize;
 
-pub(crate) use files::{by_id, choose, entity, install, read_folder, wanted_sets};
+pub(crate) use files::Profiles;
 pub(crate) use notion::Notion;
 pub(crate) use plan::{Analytics, Book, CatalogPlan, DocumentPlan, LedgerPlan, Plan, RegisterPlan};
 

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::{CatalogProfile, Chart, Direction, DocumentProfile, Names, Notion, PartProfile, Profile, RegisterProfile};
+use super::{
+    CatalogProfile, Chart, Direction, DocumentProfile, Names, Notion, PartProfile, Profile, RegisterProfile,
+};
 use crate::odata::{DataError, Metadata, Row};
 use chrono::NaiveDateTime;
 use rust_decimal::Decimal;
@@ -326,10 +328,7 @@ impl<'a> Book<'a> {
     pub(crate) fn register(self) -> &'a str {
         match self {
             Self::Ledger(ledger) => &ledger.register,
-            Self::Register(register) => register
-                .set
-                .strip_suffix("_RecordType")
-                .unwrap_or(&register.set),
+            Self::Register(register) => register.set.strip_suffix("_RecordType").unwrap_or(&register.set),
         }
     }
 

@@ -4,7 +4,6 @@
 use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 use common::Text;
 use common::auth::Identity;
-use common::clock::Clock;
 use common::contract::onec::{DataSource, GroupBy, ReportId, ReportQuery};
 use common::db::{StoreError, StoreResult};
 use common::http::{FieldError, Problem};
@@ -14,7 +13,8 @@ use uuid::Uuid;
 
 use crate::error::Error;
 use crate::infobase::{InfobaseError, Zone};
-use crate::profile::{self, Profile};
+use crate::profile::Profile;
+use crate::state::AppState;
 use crate::store::infobases::{self, Infobase};
 
 /// Rows when the caller does not say how many.
@@ -76,7 +76,7 @@ impl Scope {
     /// Resolves the parameters of a report for a caller.
     pub(crate) async fn resolve(
         connection: &mut PgConnection,
-        clock: &Clock,
+        state: &AppState,
         identity: &Identity,
         report: ReportId,
         mut query: ReportQuery,
@@ -97,10 +97,10 @@ impl Scope {
         let profile = infobase
             .profile
             .as_deref()
-            .and_then(profile::by_id)
+            .and_then(|id| state.profiles.by_id(id))
             .ok_or(Error::NotSynchronised)?;
         let zone = Zone::parse(&infobase.time_zone).ok_or(Error::Infobase(InfobaseError::Settings))?;
-        let now = clock.now();
+        let now = state.clock.now();
         let today = zone.today(now);
         fill_defaults(report, &mut query, today, &mut filter);
         let id = infobase.id;

@@ -79,8 +79,7 @@ pub(super) async fn read(run: &Run, book: Book<'_>, since: Option<NaiveDateTime>
     }
     let (start, end) = reading.span();
     let mut transaction = run.begin().await?;
-    let removed =
-        ledger::remove_outside(&mut transaction, run.infobase(), book.number(), start, end).await?;
+    let removed = ledger::remove_outside(&mut transaction, run.infobase(), book.number(), start, end).await?;
     run.end_entity_in(&mut transaction, book.entity(), removed)
         .await?;
     transaction.commit().await.store("commit")?;
@@ -107,8 +106,14 @@ async fn write(run: &Run, book: Book<'_>, slice: Slice<Vec<EntryRow>>) -> Result
         to,
     };
     let written = ledger::replace(&mut transaction, run.infobase(), replaced, &rows, &kept).await?;
-    let straddling =
-        ledger::straddling(&mut transaction, run.infobase(), book.number(), &recorders, (from, to)).await?;
+    let straddling = ledger::straddling(
+        &mut transaction,
+        run.infobase(),
+        book.number(),
+        &recorders,
+        (from, to),
+    )
+    .await?;
     let added = Added {
         done: i64::try_from(count).unwrap_or(i64::MAX),
         rows: written,

@@ -7,6 +7,7 @@ mod changing;
 mod events;
 mod exchange;
 mod faults;
+mod profiles;
 mod reports;
 mod resume;
 mod setup;

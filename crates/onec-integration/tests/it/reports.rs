@@ -33,7 +33,7 @@ fn rows(report: &Value) -> Vec<Map<String, Value>> {
 }
 
 #[track_caller]
-fn assert_same(report: &Value, truth: &truth::Report, keys: &[&str]) {
+pub(crate) fn assert_same(report: &Value, truth: &truth::Report, keys: &[&str]) {
     assert_eq!(report["truncated"], false, "{}", truth.report);
     let (ours, theirs) = (comparable(&rows(report), keys), comparable(&truth.rows, keys));
     assert_eq!(ours.len(), theirs.len(), "{}", truth.report);

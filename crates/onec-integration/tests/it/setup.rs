@@ -204,11 +204,17 @@ impl Service {
 
     /// Runs a job to its end, whatever that is.
     pub(crate) async fn run_job(&self, request: &Value) -> Value {
-        let started = self.admin().post("/sync/data", request).await;
+        let admin = self.admin();
+        let started = admin.post("/sync/data", request).await;
         assert_eq!(started.status, 202, "{}", started.text());
-        let job = self.job_end().await;
-        let path = format!("/sync/jobs/{}", job["id"].as_str().unwrap());
-        self.admin().get(&path).await.json()
+        let started: Value = started.json();
+        let path = format!("/sync/jobs/{}", started["job_id"].as_str().unwrap());
+        eventually("the job ends", async || {
+            let job: Value = admin.get(&path).await.json();
+            let is_over = matches!(job["state"].as_str(), Some("succeeded" | "failed" | "cancelled"));
+            is_over.then_some(job)
+        })
+        .await
     }
 
     /// Ids of the companies, by name.
