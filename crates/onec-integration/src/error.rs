@@ -48,6 +48,9 @@ pub(crate) enum Error {
     /// A job is at work for the infobase.
     #[error("the job {0} is at work already")]
     SyncRunning(Uuid),
+    /// The environment names the infobase, so that it would come back.
+    #[error("the infobase is named by the environment")]
+    FromEnvironment,
     /// A password could not be encrypted.
     #[error("a password could not be encrypted")]
     Encryption,
@@ -135,6 +138,18 @@ impl From<Error> for Problem {
             )
             .extension("job_id", job.to_string())
             .extension("status_url", crate::http::sync::status_url(job)),
+            Error::FromEnvironment => simple(
+                StatusCode::CONFLICT,
+                "onec.infobase_from_environment",
+                "Базу задаёт окружение",
+                "The infobase is named by the environment",
+            )
+            .detail(Text::new(
+                "Уберите её из ONEC_SERVER_URL или ONEC_INFOBASES_FILE и перезапустите службу: иначе при запуске она \
+                 появится снова.",
+                "Take it out of ONEC_SERVER_URL or ONEC_INFOBASES_FILE and restart the service: it would come back \
+                 at the next start.",
+            )),
             Error::Encryption => Self::internal(Error::Encryption),
         }
     }
@@ -164,6 +179,10 @@ fn infobase(error: InfobaseError) -> Problem {
         "onec.not_published" | "onec.nothing_published" => (
             "Нужные объекты не включены в состав интерфейса OData.",
             "The objects needed are not in the composition of the OData interface.",
+        ),
+        "onec.infobase_not_called" => (
+            "Эта база сама обращается к нам (CommerceML): к ней обращений нет.",
+            "This infobase calls us (CommerceML); it is not called.",
         ),
         "onec.unknown_configuration" => (
             "Эта конфигурация 1С пока не поддерживается.",

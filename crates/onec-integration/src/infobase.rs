@@ -205,10 +205,7 @@ impl Connections {
     }
 
     /// The connection of an infobase that was read already.
-    pub(crate) async fn of(
-        &self,
-        stored: &Infobase,
-    ) -> Result<Arc<Connection>, InfobaseError> {
+    pub(crate) async fn of(&self, stored: &Infobase) -> Result<Arc<Connection>, InfobaseError> {
         let made_of = Made::of(stored);
         if let Some(found) = self.open.read().await.get(&stored.id)
             && found.made_of == made_of
@@ -252,7 +249,9 @@ impl Connections {
             concurrency: usize::try_from(stored.concurrency).unwrap_or(1),
             requests_per_second: stored.requests_per_second.and_then(|rate| rate.to_f64()),
             session_mode: stored.session_mode,
-            proxy: proxy.map(|sealed| self.vault.open(stored.id, sealed)).transpose()?,
+            proxy: proxy
+                .map(|sealed| self.vault.open(stored.id, sealed))
+                .transpose()?,
             ca_certificate: stored.ca_certificate.clone(),
             timeout: Duration::from_secs(seconds),
         })
@@ -267,7 +266,8 @@ impl Connections {
     /// Ends the sessions of all infobases; for the end of the service.
     pub(crate) async fn finish(&self) {
         let open: Vec<_> = self.open.write().await.drain().collect();
-        futures_util::future::join_all(open.iter().map(|(_, connection)| connection.transport.finish())).await;
+        futures_util::future::join_all(open.iter().map(|(_, connection)| connection.transport.finish()))
+            .await;
     }
 
     fn end(&self, connection: Option<Arc<Connection>>) {
@@ -280,7 +280,7 @@ impl Connections {
 
 /// The settings that a connection was made of: with others, it is made anew.
 #[derive(Debug, PartialEq)]
-struct Made {
+pub(crate) struct Made {
     addresses: [Option<String>; 3],
     zone: String,
     username: String,
@@ -290,7 +290,8 @@ struct Made {
 }
 
 impl Made {
-    fn of(stored: &Infobase) -> Self {
+    /// Those of an infobase.
+    pub(crate) fn of(stored: &Infobase) -> Self {
         Self {
             addresses: [
                 stored.base_url.clone(),

@@ -4,8 +4,11 @@
 
 mod api;
 mod changing;
+mod doctor;
 mod events;
 mod faults;
+mod infobases;
 mod reports;
 mod resume;
 mod setup;
+mod tls;
