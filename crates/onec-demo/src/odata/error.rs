@@ -94,6 +94,51 @@ impl Refusal {
         Self::new(400, 14, format!("Error parsing {option} query option"))
     }
 
+    /// 5: something that has to be given is not.
+    pub(crate) fn required(name: &str) -> Self {
+        Self::new(
+            400,
+            5,
+            format!("Не задано значение обязательного параметра {name}"),
+        )
+    }
+
+    /// 13: rows of tabular parts cannot be made one by one.
+    pub(crate) fn part_row() -> Self {
+        Self::new(
+            400,
+            13,
+            "Создание строк табличных частей отдельно от объекта не поддерживается",
+        )
+    }
+
+    /// 15: a key that is taken.
+    pub(crate) fn key_exists(set: &str) -> Self {
+        Self::new(
+            400,
+            15,
+            format!("Экземпляр сущности \"{set}\" с таким ключом уже существует"),
+        )
+    }
+
+    /// 17: an object that cannot be written in the mode of data loading.
+    pub(crate) fn load_mode(set: &str) -> Self {
+        Self::new(
+            400,
+            17,
+            format!("Режим загрузки данных не поддерживается для \"{set}\""),
+        )
+    }
+
+    /// The version a client has seen is not the one there is.
+    pub(crate) fn precondition() -> Self {
+        Self::new(
+            412,
+            0,
+            "Версия данных изменилась: объект был записан другим пользователем",
+        )
+    }
+
     /// 19: an HTTP method the resource does not take.
     pub(crate) fn http_method(method: &str) -> Self {
         Self::new(
@@ -122,6 +167,24 @@ impl Refusal {
     /// The server ran out of something.
     pub(crate) fn internal(message: impl Into<String>) -> Self {
         Self::new(500, -1, message)
+    }
+
+    /// The same refusal with a text in English; exceptions of the configuration stay as they are.
+    pub(crate) fn english(mut self) -> Self {
+        let text = match self.code {
+            1 => "Failed to parse value",
+            2 => "Bad request format",
+            5 => "Required parameter is not specified",
+            6 => "Method not found",
+            7 => "Key part is not specified",
+            9 => "Entity instance not found",
+            15 => "Entity instance already exists",
+            19 => "HTTP method is not supported",
+            20 => "Insufficient access rights",
+            _ => return self,
+        };
+        text.clone_into(&mut self.message);
+        self
     }
 
     /// The JSON body.

@@ -7,5 +7,9 @@
 
 mod agreement;
 mod client;
+mod exchange;
+mod faults;
+mod posting;
 mod protocol;
 mod server;
+mod writing;
