@@ -157,7 +157,7 @@ impl Connection {
         if metadata.is_empty() {
             return Err(InfobaseError::NothingPublished);
         }
-        let profile = self.profiles.choose(&metadata);
+        let profile = self.profiles.choose(|set| metadata.has_set(set));
         let profile = profile.ok_or(InfobaseError::UnknownConfiguration)?;
         let plan = Arc::new(Plan::new(profile, &metadata));
         *self.plan.write().await = Some((Instant::now(), plan.clone()));
@@ -297,7 +297,7 @@ impl Connections {
 
 /// The settings that a connection was made of: with others, it is made anew.
 #[derive(Debug, PartialEq)]
-struct Made {
+pub(crate) struct Made {
     addresses: [Option<String>; 3],
     zone: String,
     username: String,
@@ -307,7 +307,8 @@ struct Made {
 }
 
 impl Made {
-    fn of(stored: &Infobase) -> Self {
+    /// Those of an infobase.
+    pub(crate) fn of(stored: &Infobase) -> Self {
         Self {
             addresses: [
                 stored.base_url.clone(),

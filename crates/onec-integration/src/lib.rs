@@ -8,6 +8,7 @@
 
 mod address;
 mod config;
+mod doctor;
 mod error;
 mod http;
 mod infobase;
@@ -18,6 +19,7 @@ mod odata;
 mod profile;
 mod reports;
 mod router;
+mod settings;
 mod state;
 mod store;
 mod sync;

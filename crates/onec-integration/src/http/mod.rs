@@ -1,5 +1,6 @@
 //! Requests and answers.
 
+pub(crate) mod checks;
 pub(crate) mod companies;
 pub(crate) mod infobases;
 pub(crate) mod reports;

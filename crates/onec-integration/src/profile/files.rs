@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 use super::Profile;
-use crate::odata::Metadata;
 
 /// The built-in files.
 const FILES: [&str; 3] = [
@@ -56,8 +55,8 @@ impl Profiles {
 
     /// The profile of an infobase, by what it publishes: of those that fit, the one that asks for
     /// most, because configurations share sets.
-    pub(crate) fn choose(self, metadata: &Metadata) -> Option<&'static Profile> {
-        let fits = |profile: &&Profile| profile.required.iter().all(|set| metadata.has_set(set));
+    pub(crate) fn choose(self, has_set: impl Fn(&str) -> bool) -> Option<&'static Profile> {
+        let fits = |profile: &&Profile| profile.required.iter().all(|set| has_set(set));
         // The first of equals: the customer's come before the built-in ones.
         self.0
             .iter()

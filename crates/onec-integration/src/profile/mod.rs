@@ -2,7 +2,6 @@
 //! other place knows a name of a configuration. How to write one: `profiles/README.md`.
 
 mod files;
-mod notion;
 mod plan;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -10,7 +9,6 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use serde::Deserialize;
 
 pub(crate) use files::Profiles;
-pub(crate) use notion::Notion;
 pub(crate) use plan::{Analytics, Book, CatalogPlan, DocumentPlan, LedgerPlan, Plan, RegisterPlan};
 
 /// Name of the ledger among the entities.
@@ -187,6 +185,30 @@ impl Profile {
     /// The set of a catalog.
     pub(crate) fn catalog_set(&self, entity: &str) -> Option<&str> {
         self.catalogs.get(entity).map(|catalog| catalog.set.first())
+    }
+
+    /// Business notions, such as `companies` or `sale`, each with the sets of which the first that is
+    /// published stands for it.
+    pub(crate) fn notions(&self) -> Vec<(&str, Vec<&str>)> {
+        let catalogs = self.catalogs.iter().map(|(notion, catalog)| (notion, &catalog.set));
+        let documents = self
+            .documents
+            .iter()
+            .map(|(notion, document)| (notion, &document.set));
+        let registers = self
+            .registers
+            .values()
+            .map(|register| (&register.account, &register.set));
+        let mut notions: Vec<(&str, Vec<&str>)> = catalogs
+            .chain(documents)
+            .chain(registers)
+            .map(|(notion, sets)| (notion.as_str(), sets.iter().collect()))
+            .collect();
+        for ledger in &self.ledger {
+            notions.push((LEDGER, vec![&ledger.register]));
+            notions.push((LEDGER, vec![&ledger.set]));
+        }
+        notions
     }
 
     /// What the figures of these accounts come from: the ledger, or registers of accumulation.

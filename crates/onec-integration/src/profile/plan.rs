@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{
-    CatalogProfile, Chart, Direction, DocumentProfile, Names, Notion, PartProfile, Profile, RegisterProfile,
+    CatalogProfile, Chart, Direction, DocumentProfile, Names, PartProfile, Profile, RegisterProfile,
 };
 use crate::odata::{DataError, Metadata, Row};
 use chrono::NaiveDateTime;
@@ -491,24 +491,5 @@ impl Plan {
     pub(crate) fn books(&self) -> impl Iterator<Item = Book<'_>> {
         let registers = self.registers.iter().map(Book::Register);
         self.ledger.iter().map(Book::Ledger).chain(registers)
-    }
-
-    /// True when something writes to any of the accounts.
-    pub(crate) fn keeps(&self, codes: &[String]) -> bool {
-        match &self.ledger {
-            Some(_) => !codes.is_empty(),
-            None => self
-                .registers
-                .iter()
-                .any(|register| codes.contains(&register.account)),
-        }
-    }
-
-    /// The notions that the infobase does not publish.
-    pub(crate) fn missing(&self) -> Vec<Notion> {
-        Notion::ALL
-            .into_iter()
-            .filter(|notion| !notion.is_in(self))
-            .collect()
     }
 }

@@ -4,11 +4,14 @@
 
 mod api;
 mod changing;
+mod doctor;
 mod events;
 mod exchange;
 mod faults;
+mod infobases;
 mod profiles;
 mod reports;
 mod resume;
 mod setup;
 mod sync;
+mod tls;
