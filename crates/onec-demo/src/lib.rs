@@ -8,11 +8,13 @@ mod calendar;
 mod chart;
 mod company;
 mod faults;
+mod hs;
 mod ids;
 mod model;
 mod odata;
 mod schema;
 mod server;
+mod soap;
 pub mod truth;
 
 pub use base::{Base, Options, Summary};

@@ -18,6 +18,7 @@ use crate::base::Base;
 use crate::faults::{Faults, Switches};
 use crate::odata::error::Refusal;
 use crate::odata::{self, Format, Pieces, Request};
+use crate::{hs, soap};
 
 /// Where the base is published.
 pub const BASE_PATH: &str = "/demo";
@@ -81,12 +82,16 @@ pub fn router(base: Arc<Base>, options: ServerOptions) -> Router {
         credentials,
         switches,
     });
+    let services = soap::router(Arc::clone(&server.base), server.credentials.clone());
+    let http_services = hs::router(Arc::clone(&server.base), server.credentials.clone());
     Router::new()
         .route("/demo/_faults", get(faults).post(set_faults))
         .route(SERVICE, any(service))
         .route("/demo/odata/standard.odata/", any(service))
         .route("/demo/odata/standard.odata/{*path}", any(service))
         .with_state(server)
+        .merge(services)
+        .merge(http_services)
 }
 
 async fn faults(State(server): State<Arc<Server>>) -> Response {
@@ -103,7 +108,7 @@ async fn set_faults(State(server): State<Arc<Server>>, body: Bytes) -> Response 
     }
 }
 
-fn authorized(headers: &HeaderMap, credentials: &str) -> bool {
+pub(crate) fn authorized(headers: &HeaderMap, credentials: &str) -> bool {
     let given = headers
         .get(header::AUTHORIZATION)
         .and_then(|value| value.to_str().ok());

@@ -9,3 +9,4 @@ mod agreement;
 mod client;
 mod protocol;
 mod server;
+mod services;
