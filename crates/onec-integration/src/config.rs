@@ -7,6 +7,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use crate::infobase::{Zone, service_root};
+use crate::soap::ServiceName;
 
 /// Key of development, so that nothing has to be configured on one's own machine.
 const DEVELOPMENT_KEY: &str = "development-only-onec-encryption-key";
@@ -27,6 +28,9 @@ pub struct Config {
     pub sync_interval: Duration,
     /// `PROBE_INTERVAL` (5s): how often an idle infobase is asked whether it answers.
     pub probe_interval: Duration,
+    /// `ONEC_SOAP_SERVICES`: names of web services, separated by commas, that infobases may publish
+    /// beside the standard ones; 1C has no list to read.
+    pub soap_services: Vec<ServiceName>,
     /// The infobase of `ONEC_SERVER_URL`, if there is one.
     pub infobase: Option<Seed>,
 }
@@ -55,6 +59,7 @@ impl Config {
         let encryption_key = reader.strong_secret("ONEC_ENCRYPTION_KEY", 32, DEVELOPMENT_KEY);
         let sync_interval = reader.duration("SYNC_INTERVAL", Duration::from_secs(60));
         let probe_interval = reader.duration("PROBE_INTERVAL", Duration::from_secs(5));
+        let soap_services = soap_services(reader);
         let infobase = Seed::read(reader);
         Some(Self {
             database: database?,
@@ -63,9 +68,25 @@ impl Config {
             encryption_key: encryption_key?,
             sync_interval: sync_interval?,
             probe_interval: probe_interval?,
+            soap_services: soap_services?,
             infobase: infobase?,
         })
     }
+}
+
+fn soap_services(reader: &mut Reader) -> Option<Vec<ServiceName>> {
+    let listed = reader
+        .optional::<String>("ONEC_SOAP_SERVICES")?
+        .unwrap_or_default();
+    let names = listed.split(',').map(str::trim).filter(|name| !name.is_empty());
+    let names: Option<Vec<_>> = names.map(ServiceName::parse).collect();
+    if names.is_none() {
+        reader.invalid(
+            "ONEC_SOAP_SERVICES",
+            "is not a list of names of web services, separated by commas",
+        );
+    }
+    names
 }
 
 impl Seed {
@@ -146,6 +167,10 @@ mod tests {
         );
         assert_eq!(name(&[("ONEC_SERVER_URL", "http://1c/a")]), "ONEC_USERNAME");
         assert_eq!(name(&[("ONEC_TIME_ZONE", "Moscow")]), "ONEC_TIME_ZONE");
+        assert_eq!(
+            name(&[("ONEC_SOAP_SERVICES", "Обмен,../x")]),
+            "ONEC_SOAP_SERVICES"
+        );
         assert_eq!(name(&[("ENVIRONMENT", "production")]), "ONEC_ENCRYPTION_KEY");
     }
 }

@@ -9,6 +9,7 @@
 mod address;
 mod config;
 mod error;
+mod hs;
 mod http;
 mod infobase;
 mod jobs;
@@ -18,6 +19,7 @@ mod odata;
 mod profile;
 mod reports;
 mod router;
+mod soap;
 mod state;
 mod store;
 mod sync;
@@ -29,6 +31,7 @@ use common::{BoxError, auth, cache, db, events};
 
 pub use config::{Config, Seed};
 pub use router::routes;
+pub use soap::ServiceName;
 pub use state::AppState;
 pub use store::SCHEMA;
 

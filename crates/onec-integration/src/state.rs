@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 
 use crate::config::Config;
 use crate::infobase::Connections;
+use crate::soap::Services;
 use crate::vault::Vault;
 
 /// State of the service. Cheap to clone.
@@ -18,6 +19,8 @@ pub struct AppState {
     pub(crate) pool: PgPool,
     pub(crate) clock: Clock,
     pub(crate) connections: Arc<Connections>,
+    /// Web services of infobases, as far as they are known.
+    pub(crate) services: Arc<Services>,
     /// Rings when a job was queued.
     pub(crate) queued: Arc<Notify>,
     /// Name of this replica, the same after a restart.
@@ -35,6 +38,7 @@ impl AppState {
             connections: Arc::new(Connections::new(pool.clone(), vault, context.clone())),
             pool,
             clock: context.clock.clone(),
+            services: Arc::new(Services::new(&config.soap_services)),
             queued: Arc::new(Notify::new()),
             instance: context.instance.as_str().into(),
         })

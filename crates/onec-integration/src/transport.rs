@@ -127,13 +127,11 @@ impl Transport {
     }
 
     /// Root of the web services, `…/ws/`.
-    #[expect(dead_code, reason = "web services are called by a later part")]
     pub(crate) fn soap(&self) -> &Url {
         &self.soap
     }
 
     /// Root of the HTTP services, `…/hs/`.
-    #[expect(dead_code, reason = "HTTP services are called by a later part")]
     pub(crate) fn http(&self) -> &Url {
         &self.http
     }

@@ -145,16 +145,3 @@ pub(crate) fn prefix(space: &str) -> Option<&'static str> {
         _ => None,
     }
 }
-
-/// How the type of a member is shown to people who want to call an operation.
-pub(crate) fn shown(schema: &Schema, name: &Name) -> String {
-    let mut current = name;
-    // A type without a name is shown as what it restricts.
-    while current.local.starts_with('#') {
-        match schema.get(current) {
-            Some(Type::Simple(simple)) => current = &simple.base,
-            _ => return "object".to_owned(),
-        }
-    }
-    label(current)
-}

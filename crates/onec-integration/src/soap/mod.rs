@@ -7,13 +7,23 @@
 
 mod decode;
 mod encode;
+mod enterprise_data;
 mod envelope;
 #[cfg(test)]
 mod fixtures;
 mod kind;
+mod problem;
 mod schema;
+mod service;
+mod shape;
 mod text;
 #[cfg(test)]
 mod trials;
 mod wsdl;
 mod xml;
+
+pub(crate) use enterprise_data::{Exchange, ExchangeError, Peer, Progress, wait};
+pub use service::ServiceName;
+pub(crate) use service::{Call, Services, SoapError};
+pub(crate) use shape::Shape;
+pub(crate) use wsdl::{Direction, Version};

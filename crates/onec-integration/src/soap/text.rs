@@ -91,7 +91,7 @@ fn is_valid(form: Form, text: &str) -> bool {
         Form::Date => text.parse::<NaiveDate>().is_ok(),
         Form::Time => text.parse::<NaiveTime>().is_ok(),
         Form::Base64 => STANDARD.decode(text).is_ok(),
-        Form::Hex => text.len() % 2 == 0 && text.bytes().all(|byte| byte.is_ascii_hexdigit()),
+        Form::Hex => text.len().is_multiple_of(2) && text.bytes().all(|byte| byte.is_ascii_hexdigit()),
         Form::Uuid => text.len() == 36 && Uuid::parse_str(text).is_ok(),
     }
 }

@@ -8,4 +8,5 @@ mod events;
 mod faults;
 mod reports;
 mod resume;
+mod services;
 mod setup;
