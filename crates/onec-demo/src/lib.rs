@@ -10,6 +10,7 @@ mod company;
 mod faults;
 mod hs;
 mod ids;
+mod infobase;
 mod model;
 mod odata;
 mod schema;

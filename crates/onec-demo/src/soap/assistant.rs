@@ -183,7 +183,9 @@ fn stock(world: &World, given: &Given) -> Value {
     let base = &world.base;
     let until = given.text("Date").parse::<chrono::NaiveDateTime>().ok();
     let warehouse = match given.get("Warehouse") {
-        Value::Reference(_, id) => Some(base.reference(*id).map_or(u32::MAX, |found| found.index)),
+        Value::Reference(_, id) => {
+            Some(crate::ids::reference(base.seed, *id).map_or(u32::MAX, |found| found.index))
+        }
         _ => None,
     };
     let mut left = std::collections::BTreeMap::<u32, i64>::new();

@@ -7,6 +7,9 @@
 
 mod agreement;
 mod client;
+mod exchange;
+mod posting;
 mod protocol;
 mod server;
 mod services;
+mod writing;
