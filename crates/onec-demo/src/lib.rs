@@ -8,6 +8,7 @@ mod calendar;
 mod chart;
 mod company;
 mod faults;
+mod hs;
 mod ids;
 mod infobase;
 mod model;
@@ -15,6 +16,7 @@ mod odata;
 mod schema;
 mod server;
 mod sessions;
+mod soap;
 pub mod truth;
 mod wire;
 

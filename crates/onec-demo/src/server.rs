@@ -20,7 +20,7 @@ use crate::odata::error::Refusal;
 use crate::odata::write::{Change, Outcome};
 use crate::odata::{self, Answer, Format, Request};
 use crate::sessions::{Limits, NoSession, Seat, Sessions, Wish};
-use crate::wire;
+use crate::{hs, soap, wire};
 
 /// Where the base is published.
 pub const BASE_PATH: &str = "/demo";
@@ -121,6 +121,8 @@ pub async fn serve(
 pub fn router(base: Arc<Base>, options: ServerOptions) -> Router {
     let switches = Switches::default();
     let credentials = format!("{}:{}", options.user, options.password);
+    let services = soap::router(Arc::clone(&base), credentials.clone());
+    let http_services = hs::router(Arc::clone(&base), credentials.clone());
     let server = Arc::new(Server {
         store: Store::new(base),
         sessions: Arc::default(),
@@ -139,6 +141,8 @@ pub fn router(base: Arc<Base>, options: ServerOptions) -> Router {
         .route("/demo/odata/standard.odata/{*path}", any(service))
         .fallback(elsewhere)
         .with_state(server)
+        .merge(services)
+        .merge(http_services)
 }
 
 impl Server {
@@ -232,7 +236,7 @@ async fn make_changes(State(server): State<Arc<Server>>, body: Bytes) -> Respons
     }
 }
 
-fn authorized(headers: &HeaderMap, credentials: &str) -> bool {
+pub(crate) fn authorized(headers: &HeaderMap, credentials: &str) -> bool {
     let given = headers
         .get(header::AUTHORIZATION)
         .and_then(|value| value.to_str().ok());

@@ -15,6 +15,7 @@ use crate::store::infobases::Kind;
 
 /// Names the file of infobases.
 const LIST: &str = "ONEC_INFOBASES_FILE";
+use crate::soap::ServiceName;
 
 /// Key of development, so that nothing has to be configured on one's own machine.
 const DEVELOPMENT_KEY: &str = "development-only-onec-encryption-key";
@@ -38,6 +39,9 @@ pub struct Config {
     /// `ONEC_PROFILES_DIR`: a folder with profiles of configurations that add to the built-in ones or
     /// take their place.
     pub profiles_dir: Option<PathBuf>,
+    /// `ONEC_SOAP_SERVICES`: names of web services, separated by commas, that infobases may publish
+    /// beside the standard ones; 1C has no list to read.
+    pub soap_services: Vec<ServiceName>,
     /// The infobase of `ONEC_SERVER_URL`, if there is one.
     pub infobase: Option<Seed>,
     /// The infobases of `ONEC_INFOBASES_FILE`, a TOML file of `[[infobases]]`.
@@ -74,6 +78,7 @@ impl Config {
         {
             reader.invalid("ONEC_PROFILES_DIR", error.to_string());
         }
+        let soap_services = soap_services(reader);
         let infobase = Seed::read(reader);
         let listed = read_list(reader);
         Some(Self {
@@ -84,10 +89,26 @@ impl Config {
             sync_interval: sync_interval?,
             probe_interval: probe_interval?,
             profiles_dir: profiles_dir?,
+            soap_services: soap_services?,
             infobase: infobase?,
             listed: listed?,
         })
     }
+}
+
+fn soap_services(reader: &mut Reader) -> Option<Vec<ServiceName>> {
+    let listed = reader
+        .optional::<String>("ONEC_SOAP_SERVICES")?
+        .unwrap_or_default();
+    let names = listed.split(',').map(str::trim).filter(|name| !name.is_empty());
+    let names: Option<Vec<_>> = names.map(ServiceName::parse).collect();
+    if names.is_none() {
+        reader.invalid(
+            "ONEC_SOAP_SERVICES",
+            "is not a list of names of web services, separated by commas",
+        );
+    }
+    names
 }
 
 impl Seed {
@@ -268,6 +289,10 @@ mod tests {
         );
         assert_eq!(name(&[("ONEC_SERVER_URL", "http://1c/a")]), "ONEC_USERNAME");
         assert_eq!(name(&[("ONEC_TIME_ZONE", "Moscow")]), "ONEC_TIME_ZONE");
+        assert_eq!(
+            name(&[("ONEC_SOAP_SERVICES", "Обмен,../x")]),
+            "ONEC_SOAP_SERVICES"
+        );
         assert_eq!(name(&[("ENVIRONMENT", "production")]), "ONEC_ENCRYPTION_KEY");
     }
 }

@@ -10,6 +10,7 @@ mod address;
 mod config;
 mod doctor;
 mod error;
+mod hs;
 mod http;
 mod infobase;
 mod jobs;
@@ -20,6 +21,7 @@ mod profile;
 mod reports;
 mod router;
 mod settings;
+mod soap;
 mod state;
 mod store;
 mod sync;
@@ -31,6 +33,7 @@ use common::{BoxError, auth, cache, db, events};
 
 pub use config::{Config, Seed};
 pub use router::routes;
+pub use soap::ServiceName;
 pub use state::AppState;
 pub use store::SCHEMA;
 

@@ -3,11 +3,14 @@
 use common::auth::Permission;
 use common::http::routes::{Access, Routes};
 
-use crate::http::{checks, companies, infobases, reports, search, sync, sync_events};
+use crate::http::{
+    checks, companies, enterprise_data, infobases, reports, search, services, soap, sync, sync_events,
+};
 use crate::state::AppState;
 
 const READ: Access = Access::Permission(Permission::OnecRead);
 const SYNC: Access = Access::Permission(Permission::OnecSync);
+const SERVICES: Access = Access::Permission(Permission::OnecServices);
 const ADMIN: Access = Access::Permission(Permission::OnecAdmin);
 
 /// All routes, each with what it takes to call it.
@@ -31,4 +34,24 @@ pub fn routes() -> Routes<AppState> {
         .get("/reports", READ, reports::list)
         .get("/reports/{id}", READ, reports::get)
         .get("/search", READ, search::search)
+        .get("/soap/services", SERVICES, soap::list)
+        .get("/soap/services/{name}", SERVICES, soap::get)
+        .post(
+            "/soap/services/{name}/operations/{operation}",
+            SERVICES,
+            soap::call,
+        )
+        .post("/soap/enterprise-data/test", SERVICES, enterprise_data::test)
+        .post("/soap/enterprise-data/fetch", SERVICES, enterprise_data::fetch)
+        .post("/soap/enterprise-data/put", SERVICES, enterprise_data::put)
+        .post(
+            "/soap/enterprise-data/put-result",
+            SERVICES,
+            enterprise_data::result,
+        )
+        .get("/hs/{*path}", SERVICES, services::pass)
+        .post("/hs/{*path}", SERVICES, services::pass)
+        .put("/hs/{*path}", SERVICES, services::pass)
+        .patch("/hs/{*path}", SERVICES, services::pass)
+        .delete("/hs/{*path}", SERVICES, services::pass)
 }

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::infobase::Connections;
 use crate::profile::Profiles;
+use crate::soap::Services;
 use crate::vault::Vault;
 
 /// State of the service. Cheap to clone.
@@ -22,6 +23,8 @@ pub struct AppState {
     pub(crate) connections: Arc<Connections>,
     /// The configurations that are known.
     pub(crate) profiles: Profiles,
+    /// Web services of infobases, as far as they are known.
+    pub(crate) services: Arc<Services>,
     /// Rings when a job was queued.
     pub(crate) queued: Arc<Notify>,
     /// Name of this replica, the same after a restart.
@@ -43,6 +46,7 @@ impl AppState {
             profiles,
             pool,
             clock: context.clock.clone(),
+            services: Arc::new(Services::new(&config.soap_services)),
             queued: Arc::new(Notify::new()),
             instance: context.instance.as_str().into(),
             shutdown: context.shutdown.clone(),

@@ -42,6 +42,9 @@ permissions! {
     OnecRead = "onec:read",
     /// Change 1C data.
     OnecWrite = "onec:write",
+    /// Call web and HTTP services of 1C. They run with all rights of the integration user and cannot
+    /// be limited to companies, so a caller needs all companies as well.
+    OnecServices = "onec:services",
     /// Start a synchronisation.
     OnecSync = "onec:sync",
     /// Connect and configure infobases.

@@ -12,4 +12,5 @@ mod faults;
 mod posting;
 mod protocol;
 mod server;
+mod services;
 mod writing;

@@ -2,9 +2,12 @@
 
 pub(crate) mod checks;
 pub(crate) mod companies;
+pub(crate) mod enterprise_data;
 pub(crate) mod infobases;
 pub(crate) mod reports;
 pub(crate) mod search;
+pub(crate) mod services;
+pub(crate) mod soap;
 pub(crate) mod sync;
 pub(crate) mod sync_events;
 
@@ -43,9 +46,29 @@ async fn audit(
     target: String,
     details: Value,
 ) -> Result<(), StoreError> {
+    audit_as(
+        connection,
+        state,
+        caller,
+        (action, Outcome::Success),
+        target,
+        details,
+    )
+    .await
+}
+
+/// Records what a caller tried, and how it ended.
+async fn audit_as(
+    connection: &mut PgConnection,
+    state: &AppState,
+    caller: &Caller<'_>,
+    (action, outcome): (&str, Outcome),
+    target: String,
+    details: Value,
+) -> Result<(), StoreError> {
     let data = AuditEvent {
         action: action.to_owned(),
-        outcome: Outcome::Success,
+        outcome,
         target: Some(target.clone()),
         ip: Some(caller.ip.0.to_string()),
         details,

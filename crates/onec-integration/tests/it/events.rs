@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::setup::{Service, demo, eventually};
 
-async fn published(service: &Service, stream: Stream, kind: &str) -> Vec<Event> {
+pub(crate) async fn published(service: &Service, stream: Stream, kind: &str) -> Vec<Event> {
     let mut connection = service.redis.connect().connection();
     let entries: redis::streams::StreamRangeReply = connection.xrange_all(stream.key()).await.unwrap();
     entries

@@ -12,6 +12,7 @@ mod infobases;
 mod profiles;
 mod reports;
 mod resume;
+mod services;
 mod setup;
 mod sync;
 mod tls;
