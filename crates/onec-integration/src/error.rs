@@ -200,6 +200,7 @@ fn infobase(error: InfobaseError) -> Problem {
         "onec.exchange_node_ambiguous" => (
             "В плане обмена несколько узлов: укажите код нужного.",
             "The exchange plan has several nodes: name the code of the right one.",
+        ),
         "onec.infobase_not_called" => (
             "Эта база сама обращается к нам (CommerceML): к ней обращений нет.",
             "This infobase calls us (CommerceML); it is not called.",

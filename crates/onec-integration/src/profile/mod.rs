@@ -190,7 +190,10 @@ impl Profile {
     /// Business notions, such as `companies` or `sale`, each with the sets of which the first that is
     /// published stands for it.
     pub(crate) fn notions(&self) -> Vec<(&str, Vec<&str>)> {
-        let catalogs = self.catalogs.iter().map(|(notion, catalog)| (notion, &catalog.set));
+        let catalogs = self
+            .catalogs
+            .iter()
+            .map(|(notion, catalog)| (notion, &catalog.set));
         let documents = self
             .documents
             .iter()
@@ -204,7 +207,7 @@ impl Profile {
             .chain(registers)
             .map(|(notion, sets)| (notion.as_str(), sets.iter().collect()))
             .collect();
-        for ledger in &self.ledger {
+        if let Some(ledger) = &self.ledger {
             notions.push((LEDGER, vec![&ledger.register]));
             notions.push((LEDGER, vec![&ledger.set]));
         }
