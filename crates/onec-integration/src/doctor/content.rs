@@ -144,14 +144,17 @@ impl Doctor<'_> {
                 None => true,
             })
             .collect();
-        match ours.as_slice() {
-            [] => self.note(Code::ExchangeNodeMissing),
-            // The base's own node is a row like all others and the first to be made.
-            [_] if self.infobase.exchange_node.is_some() => self.note(Code::ExchangePlanReady),
-            [_, _] | [_] => self.note(Code::ExchangePlanReady),
+        // Where 1C does not say which node is the base itself, it is one of those with a code.
+        let tells_itself = nodes.iter().any(|node| node.this_node == Some(true));
+        let is_named = self.infobase.exchange_node.is_some();
+        let most = if tells_itself || is_named { 1 } else { 2 };
+        match ours.len() {
+            0 => self.note(Code::ExchangeNodeMissing),
+            count if count <= most => self.note(Code::ExchangePlanReady),
             _ => {
                 let codes: Vec<&str> = ours.iter().map(|node| node.code.trim()).collect();
-                self.tell(Code::ExchangeNodeAmbiguous, None, Some(json!({"codes": codes})));
+                let measured = json!({"codes": codes});
+                self.tell(Code::ExchangeNodeAmbiguous, None, Some(measured));
             }
         }
     }

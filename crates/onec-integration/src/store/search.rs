@@ -72,6 +72,7 @@ pub(crate) async fn subjects(
                                      case when search_name = $3 then 1 else 0 end)::real end as score
                    from onec.counterparties subject
                    where not deleted and ($1::uuid is null or infobase_id = $1)
+                     and infobase_id in (select b.id from onec.infobases b where b.deleted_at is null)
                      and ($6::uuid[] is null or exists (
                          select 1 from onec.companies c
                          where c.infobase_id = subject.infobase_id and c.id = any($6)))) found
@@ -95,6 +96,7 @@ pub(crate) async fn subjects(
                                      case when search_name = $3 then 1 else 0 end)::real end as score
                    from onec.items subject
                    where not deleted and ($1::uuid is null or infobase_id = $1)
+                     and infobase_id in (select b.id from onec.infobases b where b.deleted_at is null)
                      and ($6::uuid[] is null or exists (
                          select 1 from onec.companies c
                          where c.infobase_id = subject.infobase_id and c.id = any($6)))) found
@@ -117,6 +119,7 @@ pub(crate) async fn subjects(
                                    case when search_name = $2 then 1 else 0 end)::real as score
                    from onec.warehouses subject
                    where not deleted and ($1::uuid is null or infobase_id = $1)
+                     and infobase_id in (select b.id from onec.infobases b where b.deleted_at is null)
                      and ($5::uuid[] is null or exists (
                          select 1 from onec.companies c
                          where c.infobase_id = subject.infobase_id and c.id = any($5)))) found
@@ -138,6 +141,7 @@ pub(crate) async fn subjects(
                                    case when search_name = $2 then 1 else 0 end)::real as score
                    from onec.managers subject
                    where not deleted and ($1::uuid is null or infobase_id = $1)
+                     and infobase_id in (select b.id from onec.infobases b where b.deleted_at is null)
                      and ($5::uuid[] is null or exists (
                          select 1 from onec.companies c
                          where c.infobase_id = subject.infobase_id and c.id = any($5)))) found

@@ -86,6 +86,9 @@ async fn troubles_of_1c_are_told_apart() {
         (json!({"empty_composition": true}), "composition_empty"),
         (json!({"fail_rate": 1.0}), "infobase_failed"),
         (json!({"rls": true}), "rights_missing"),
+        (json!({"forbidden": true}), "role_missing"),
+        (json!({"wrong_password": true}), "login_refused"),
+        (json!({"device_full": true}), "infobase_failed"),
     ] {
         set_faults(&demo, &faults).await;
         let report = check(&admin, &settings(&address)).await;
@@ -111,6 +114,42 @@ async fn troubles_of_1c_are_told_apart() {
     ] {
         finding(&report, code);
     }
+}
+
+#[tokio::test]
+async fn the_exchange_plan_and_sessions_are_looked_at() {
+    let demo = demo().await;
+    let service = Service::start(None).await;
+    let admin = service.admin();
+    let mut new = settings(&format!("{}/demo", demo.url()));
+    new["exchange_plan"] = json!("ExchangePlan_ИИАссистент");
+    for (node, code) in [
+        (json!(null), "exchange_plan_ready"),
+        (json!("ИИ"), "exchange_plan_ready"),
+        (json!("нет"), "exchange_node_missing"),
+    ] {
+        new["exchange_node"] = node;
+        finding(&check(&admin, &new).await, code);
+    }
+    // The publication gives sessions by itself only.
+    new["session_mode"] = json!("use");
+    finding(&check(&admin, &new).await, "sessions_not_reused");
+    // Two licences, and checks that leave sessions behind would take them all.
+    set_faults(
+        &demo,
+        &json!({"reuse_sessions": "use", "licences": 2, "bom": true}),
+    )
+    .await;
+    for _ in 0..4 {
+        let report = check(&admin, &new).await;
+        finding(&report, "sessions_reused");
+        finding(&report, "rights_sufficient");
+    }
+    let left: Value = Client::anonymous(demo.url())
+        .get("/demo/_admin/sessions")
+        .await
+        .json();
+    assert_eq!(left["named"], 0, "{left}");
 }
 
 #[tokio::test]
