@@ -96,6 +96,9 @@ pub(crate) struct Chart {
     pub(crate) cash_desks: Vec<String>,
     pub(crate) cash: Vec<String>,
     pub(crate) taxes: Vec<String>,
+    pub(crate) cost_of_sales: Vec<String>,
+    /// What the cost of goods sold is credited to.
+    pub(crate) sold: Vec<String>,
 }
 
 /// Sets, and types of tabular parts, that any profile names.
