@@ -237,6 +237,9 @@ end
 $$;
 
 -- As before, by totals and the entries after them.
+--
+-- Bounds of spans are written as `(select …)`: the planner takes a span of which it knows neither
+-- end for a small part, as it is, and not one known end for a third of the ledger.
 create or replace function onec.balances(
     infobase uuid, codes text[], before timestamp, scope uuid[], live text)
 returns table (
@@ -258,7 +261,7 @@ language sql stable as $$
         select m.account, m.company, m.counterparty, m.contract, m.document, m.item, m.warehouse, m.place,
                m.debit - m.credit as amount, m.quantity
         from onec.ledger_sides m
-        where live is null and m.infobase_id = infobase and m.period < before
+        where live is null and m.infobase_id = infobase and m.period < (select before)
           and m.period >= (select coalesce(onec.totals_boundary(infobase, before), '-infinity'))
           -- As an array, so that the indices by account serve.
           and m.account = any (array(select ref from onec.accounts_under(infobase, codes)))
@@ -287,13 +290,13 @@ language sql stable as $$
         -- Before the whole months.
         select e.debit_account, e.credit_account, e.company, e.amount
         from onec.ledger_entries e
-        where e.infobase_id = infobase and e.period >= since
-          and e.period < least(onec.totals_begin(since), until)
+        where e.infobase_id = infobase and e.period >= (select since)
+          and e.period < (select least(onec.totals_begin(since), until))
         union all
         -- After the whole months.
         select e.debit_account, e.credit_account, e.company, e.amount
         from onec.ledger_entries e
-        where e.infobase_id = infobase and e.period < until
+        where e.infobase_id = infobase and e.period < (select until)
           and e.period >= (select greatest(onec.totals_begin(since), onec.totals_end(infobase, until)))
     ) s
     where scope is null or s.company = any (scope)
@@ -320,15 +323,15 @@ language sql stable as $$
                m.debit, m.credit, case when m.is_debit then m.quantity else 0 end,
                case when m.is_debit then 0 else -m.quantity end
         from onec.ledger_sides m
-        where m.infobase_id = infobase and m.period >= since
-          and m.period < least(onec.totals_begin(since), until)
+        where m.infobase_id = infobase and m.period >= (select since)
+          and m.period < (select least(onec.totals_begin(since), until))
           and m.account = any (array(select ref from onec.accounts_under(infobase, codes)))
         union all
         select m.account, m.company, m.counterparty, m.contract, m.item, m.warehouse, m.place,
                m.debit, m.credit, case when m.is_debit then m.quantity else 0 end,
                case when m.is_debit then 0 else -m.quantity end
         from onec.ledger_sides m
-        where m.infobase_id = infobase and m.period < until
+        where m.infobase_id = infobase and m.period < (select until)
           and m.period >= (select greatest(onec.totals_begin(since), onec.totals_end(infobase, until)))
           and m.account = any (array(select ref from onec.accounts_under(infobase, codes)))
     ) s
@@ -350,16 +353,14 @@ language sql stable as $$
         union all
         select m.account, m.company, m.debit - m.credit, 0, 0
         from onec.ledger_sides m
-        where live is null and m.infobase_id = infobase and m.period < since
+        where live is null and m.infobase_id = infobase and m.period < (select since)
           and m.period >= (select coalesce(onec.totals_boundary(infobase, since), '-infinity'))
           and m.account = any (array(select ref from onec.accounts_under(infobase, codes)))
         union all
-        select c.debit_account, c.company, 0, c.amount, 0
+        select side.account, c.company, 0, side.debit, side.credit
         from onec.correspondence(infobase, since, until, scope) c
-        where live is null
-        union all
-        select c.credit_account, c.company, 0, 0, c.amount
-        from onec.correspondence(infobase, since, until, scope) c
+        cross join lateral (values (c.debit_account, c.amount, 0::numeric),
+                                   (c.credit_account, 0, c.amount)) side (account, debit, credit)
         where live is null
         union all
         select l.account, l.company, l.opening, l.debit, l.credit

@@ -424,7 +424,7 @@ impl Turn<'_> {
         }
         let fits = match self.frame.intent {
             Intent::Sales => true,
-            Intent::Stock => matches!(
+            Intent::Stock | Intent::StockTurnover => matches!(
                 self.frame.group_by,
                 None | Some(GroupBy::Warehouse | GroupBy::Item)
             ),

@@ -53,7 +53,7 @@ create temp table documents_made as
 select n, case when n % 10 < 4 then 'sale' when n % 10 < 6 then 'purchase' when n % 10 < 9 then 'bank_in'
                else 'bank_out' end as entity,
        timestamp '2023-01-01' + n * interval '94.6944 seconds' as at,
-       (n * 7919) % 10 as company, (n * 104729) % 5000 as counterparty, (n * 31) % 10 as warehouse,
+       (n / 10 * 7919) % 10 as company, (n * 104729) % 5000 as counterparty, (n * 31) % 10 as warehouse,
        (n * 17) % 20 as manager
 from generate_series(0::bigint, 999999) n;
 
@@ -71,19 +71,19 @@ from documents_made, generate_series(1, 3) line where entity in ('sale', 'purcha
 -- A receipt or payment settles the sale or purchase of the same ten that it belongs to.
 insert into onec.ledger_entries
 select pg_temp.id('base', 1), pg_temp.id('document', m.n), e.line, m.entity, date_trunc('second', m.at),
-       pg_temp.id('company', m.company), md5('account' || e.debit)::uuid, md5('account' || e.credit)::uuid,
+       pg_temp.id('company', s.company), md5('account' || e.debit)::uuid, md5('account' || e.credit)::uuid,
        case when e.debit like '6_.0_' and e.debit <> '68.02' then pg_temp.id('counterparty', s.counterparty) end,
        case when e.debit like '6_.0_' and e.debit <> '68.02' then pg_temp.id('contract', s.counterparty) end,
        case when e.debit like '6_.0_' and e.debit <> '68.02' then pg_temp.id('document', s.n) end,
        case when e.debit = '41.01' then pg_temp.id('item', 50 + (m.n * 13 + e.line * 997) % 2950) end,
        case when e.debit = '41.01' then pg_temp.id('warehouse', m.warehouse) end,
-       case when e.debit = '51' then pg_temp.id('place', m.company) end,
+       case when e.debit = '51' then pg_temp.id('place', s.company) end,
        case when e.credit like '6_.0_' and e.credit <> '68.02' then pg_temp.id('counterparty', s.counterparty) end,
        case when e.credit like '6_.0_' and e.credit <> '68.02' then pg_temp.id('contract', s.counterparty) end,
        case when e.credit like '6_.0_' and e.credit <> '68.02' then pg_temp.id('document', s.n) end,
        case when e.credit = '41.01' then pg_temp.id('item', 50 + (m.n * 13 + e.line * 997) % 2950) end,
        case when e.credit = '41.01' then pg_temp.id('warehouse', m.warehouse) end,
-       case when e.credit = '51' then pg_temp.id('place', m.company) end,
+       case when e.credit = '51' then pg_temp.id('place', s.company) end,
        e.amount, case when e.debit = '41.01' then 10 end, case when e.credit = '41.01' then 10 end, ''
 from documents_made m
 join (values ('sale', 1, '90.02', '41.01', 800), ('sale', 2, '90.02', '41.01', 800),

@@ -6,6 +6,7 @@ pub(crate) mod jobs;
 pub(crate) mod ledger;
 pub(crate) mod mirror;
 pub(crate) mod search;
+pub(crate) mod totals;
 
 use sqlx::migrate::Migrator;
 

@@ -9,6 +9,7 @@ use super::{Run, SyncError};
 use crate::odata::{Collection, DataError, Filter, Literal, Patience, Query, Row};
 use crate::profile::{Analytics, LedgerPlan, Plan};
 use crate::store::ledger::{self, EntryRow, Replaced};
+use crate::store::totals;
 
 /// Name of the ledger among the entities of a job.
 pub(super) const ENTITY: &str = "ledger";
@@ -36,6 +37,7 @@ pub(super) async fn read(run: &Run, plan: &LedgerPlan) -> Result<(), SyncError> 
     let removed = ledger::remove_outside(&mut transaction, run.infobase(), start, end).await?;
     run.end_entity(&mut transaction, ENTITY, removed).await?;
     transaction.commit().await.store("commit")?;
+    totals::refresh(&mut *run.acquire().await?, run.infobase()).await?;
     Ok(())
 }
 

@@ -6,6 +6,8 @@ mod api;
 mod changing;
 mod events;
 mod faults;
+mod ledger_reports;
 mod reports;
 mod resume;
 mod setup;
+mod totals;
