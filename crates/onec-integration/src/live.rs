@@ -44,6 +44,22 @@ struct Turnover {
     credit: Decimal,
 }
 
+/// A turnover between accounts, as `onec.correspondence` gives it.
+#[derive(Debug, Serialize)]
+struct Pair {
+    debit_account: Option<Uuid>,
+    credit_account: Option<Uuid>,
+    company: Option<Uuid>,
+    amount: Decimal,
+}
+
+/// Opening balances and turnovers between accounts.
+#[derive(Debug, Serialize)]
+struct Analysis {
+    balances: String,
+    correspondence: Vec<Pair>,
+}
+
 /// Asks 1C for what a report needs; the answer goes into the SQL of the report.
 pub(crate) async fn fetch(
     pool: &PgPool,
@@ -60,8 +76,11 @@ pub(crate) async fn fetch(
         ReportId::Stock => Some(chart.stock.clone()),
         ReportId::Cash => Some(chart.cash.clone()),
         ReportId::Taxes => Some(chart.taxes.clone()),
-        ReportId::TrialBalance => crate::reports::asked_accounts(scope),
+        ReportId::TrialBalance | ReportId::AccountAnalysis => crate::reports::asked_accounts(scope),
         ReportId::Sales
+        | ReportId::GrossProfit
+        | ReportId::StockTurnover
+        | ReportId::AccountCard
         | ReportId::CashFlow
         | ReportId::Statement
         | ReportId::CounterpartyCard
@@ -79,7 +98,16 @@ pub(crate) async fn fetch(
         accounts: &accounts,
     };
     let json = match report {
-        ReportId::Taxes | ReportId::TrialBalance => {
+        ReportId::Taxes | ReportId::AccountAnalysis => {
+            let balances = reader.balances(scope.since()).await?;
+            let pairs = reader.correspondence(scope.since(), scope.until()).await?;
+            serde_json::to_string(&Analysis {
+                // A text: the SQL of balances takes one.
+                balances: serde_json::to_string(&balances).unwrap_or_default(),
+                correspondence: pairs,
+            })
+        }
+        ReportId::TrialBalance => {
             let rows = reader.turnovers(scope.since(), scope.until()).await?;
             serde_json::to_string(&rows)
         }
@@ -156,6 +184,37 @@ impl Reader<'_> {
             *slot = Some(value);
         }
         Ok(balance)
+    }
+
+    /// Of all accounts: which of both sides is asked for is known to the SQL of the report.
+    async fn correspondence(
+        &self,
+        since: NaiveDateTime,
+        until: NaiveDateTime,
+    ) -> Result<Vec<Pair>, InfobaseError> {
+        let company = format!("{}_Key", self.ledger.company);
+        let amount = format!("{}Turnover", self.ledger.amount);
+        let table = VirtualTable::dr_cr_turnovers(since, until - TimeDelta::seconds(1));
+        let query = Query::table(&self.ledger.register, table).select([
+            "AccountDr_Key",
+            "AccountCr_Key",
+            company.as_str(),
+            amount.as_str(),
+        ]);
+        let body = self.connection.client.rows(&query, Patience::Person).await?;
+        let rows = Collection::parse(&body).map_err(OdataError::from)?.value;
+        let rows: Result<_, DataError> = rows
+            .iter()
+            .map(|row| {
+                Ok(Pair {
+                    debit_account: row.guid("AccountDr_Key"),
+                    credit_account: row.guid("AccountCr_Key"),
+                    company: row.guid(&company),
+                    amount: row.decimal(&amount)?.unwrap_or_default(),
+                })
+            })
+            .collect();
+        Ok(rows.map_err(OdataError::from)?)
     }
 
     async fn turnovers(

@@ -424,7 +424,7 @@ impl Turn<'_> {
         }
         let fits = match self.frame.intent {
             Intent::Sales => true,
-            Intent::Stock => matches!(
+            Intent::Stock | Intent::StockTurnover => matches!(
                 self.frame.group_by,
                 None | Some(GroupBy::Warehouse | GroupBy::Item)
             ),
@@ -523,7 +523,16 @@ impl Turn<'_> {
                 query.from = None;
                 query.to = None;
             }
-            ReportId::TrialBalance => query.account.clone_from(&frame.account),
+            ReportId::TrialBalance | ReportId::AccountAnalysis => query.account.clone_from(&frame.account),
+            ReportId::AccountCard => {
+                query.account.clone_from(&frame.account);
+                query.counterparty = id_of(SubjectKind::Counterparty);
+            }
+            ReportId::StockTurnover => {
+                query.item = id_of(SubjectKind::Item);
+                query.warehouse = id_of(SubjectKind::Warehouse);
+            }
+            ReportId::GrossProfit => query.group_by = frame.group_by,
             ReportId::Taxes => query.limit = None,
             ReportId::Cash => {}
         }

@@ -282,7 +282,9 @@ pub(crate) fn kinds(intent: Intent) -> &'static [SubjectKind] {
         Intent::CounterpartyCard => &[Counterparty],
         Intent::Stock => &[Item, Warehouse, Company],
         Intent::Sales => &[Counterparty, Item, Manager, Warehouse, Company],
-        Intent::Cash | Intent::Taxes | Intent::TrialBalance => &[Company],
+        Intent::Cash | Intent::Taxes | Intent::TrialBalance | Intent::AccountAnalysis => &[Company],
+        Intent::AccountCard => &[Company, Counterparty],
+        Intent::StockTurnover => &[Company, Item, Warehouse],
         Intent::Postings | Intent::CreateDocument | Intent::NotCovered(_) | Intent::Help => &[],
     }
 }

@@ -176,7 +176,9 @@ pub(super) fn follow_ups(intent: Intent, locale: Locale) -> Vec<String> {
             &["А за прошлый квартал?", "ОСВ по счёту 68"],
             &["What about last quarter?", "Trial balance of account 68"],
         ),
-        Intent::TrialBalance => (&["А за прошлый квартал?"], &["What about last quarter?"]),
+        Intent::TrialBalance | Intent::AccountAnalysis | Intent::AccountCard | Intent::StockTurnover => {
+            (&["А за прошлый квартал?"], &["What about last quarter?"])
+        }
         Intent::Statement => (
             &["А его реквизиты?", "А за прошлый год?"],
             &["What about its requisites?", "What about last year?"],

@@ -22,6 +22,9 @@ pub(crate) enum Intent {
     CashFlow,
     Taxes,
     TrialBalance,
+    AccountAnalysis,
+    AccountCard,
+    StockTurnover,
     Statement,
     CounterpartyCard,
     Documents,
@@ -55,6 +58,9 @@ impl Intent {
             Self::CashFlow => "cash_flow",
             Self::Taxes => "taxes",
             Self::TrialBalance => "trial_balance",
+            Self::AccountAnalysis => "account_analysis",
+            Self::AccountCard => "account_card",
+            Self::StockTurnover => "stock_turnover",
             Self::Statement => "statement",
             Self::CounterpartyCard => "counterparty_card",
             Self::Documents => "documents",
@@ -76,6 +82,9 @@ impl Intent {
             Self::CashFlow => ReportId::CashFlow,
             Self::Taxes => ReportId::Taxes,
             Self::TrialBalance => ReportId::TrialBalance,
+            Self::AccountAnalysis => ReportId::AccountAnalysis,
+            Self::AccountCard => ReportId::AccountCard,
+            Self::StockTurnover => ReportId::StockTurnover,
             Self::Statement => ReportId::Statement,
             Self::CounterpartyCard => ReportId::CounterpartyCard,
             Self::Documents => ReportId::Documents,
@@ -153,6 +162,16 @@ pub(super) fn classify(s: &Signs<'_>) -> Option<Intent> {
     if s.has(C::Reconcile) && !s.phrase(&["историю", "продаж"]) && !s.phrase(&["sales", "history"])
     {
         return Some(Intent::Statement);
+    }
+    if s.has_account && s.says(&["карточка", "карточку", "card"]) {
+        return Some(Intent::AccountCard);
+    }
+    if s.has_account && s.says(&["анализ", "analysis"]) {
+        return Some(Intent::AccountAnalysis);
+    }
+    if s.has(C::Turnover) && s.says(&["товаров", "товарам", "товары", "goods"]) && !s.has(C::Top)
+    {
+        return Some(Intent::StockTurnover);
     }
     if s.has(C::TrialBalance) || (s.has(C::Account) && s.has_account) || s.phrase(&["trial", "balance"]) {
         return Some(Intent::TrialBalance);

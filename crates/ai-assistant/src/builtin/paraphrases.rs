@@ -262,6 +262,32 @@ fn taxes() {
 }
 
 #[test]
+fn accounts_and_goods() {
+    for (text, intent, account) in [
+        ("карточка счёта 62", Intent::AccountCard, Some("62")),
+        (
+            "Покажи карточку счета 51 за октябрь",
+            Intent::AccountCard,
+            Some("51"),
+        ),
+        ("card of account 62 in October", Intent::AccountCard, Some("62")),
+        ("анализ счёта 60", Intent::AccountAnalysis, Some("60")),
+        (
+            "Анализ счета 68.02 за квартал",
+            Intent::AccountAnalysis,
+            Some("68.02"),
+        ),
+        ("analysis of account 60", Intent::AccountAnalysis, Some("60")),
+        ("обороты товаров за октябрь", Intent::StockTurnover, None),
+        ("turnovers of goods in October", Intent::StockTurnover, None),
+    ] {
+        let parsed = of(text);
+        assert_eq!(parsed.intent, Some(intent), "{text}");
+        assert_eq!(parsed.account.as_deref(), account, "{text}");
+    }
+}
+
+#[test]
 fn trial_balance() {
     for (text, account) in [
         ("ОСВ по счёту 62 за квартал", Some("62")),

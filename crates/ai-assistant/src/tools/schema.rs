@@ -14,6 +14,19 @@ pub(crate) struct ToolSpec {
     pub(crate) parameters: Value,
 }
 
+/// What sales may be grouped by.
+const DIMENSIONS: [&str; 9] = [
+    "counterparty",
+    "manager",
+    "item",
+    "item_group",
+    "warehouse",
+    "company",
+    "day",
+    "week",
+    "month",
+];
+
 /// All tools, in their stable order.
 pub(crate) fn specs() -> Vec<ToolSpec> {
     Tool::all().into_iter().map(spec).collect()
@@ -44,20 +57,25 @@ pub(super) fn parameters(tool: Tool) -> &'static [&'static str] {
         Tool::Report(report) => match report {
             ReportId::Receivables | ReportId::Payables => &["counterparty", "date", "limit", "overdue"],
             ReportId::Stock => &["date", "item", "limit", "warehouse"],
-            ReportId::Sales => &[
+            ReportId::Sales | ReportId::GrossProfit => &[
+                "compare",
                 "counterparty",
                 "from",
                 "group_by",
                 "item",
                 "limit",
                 "manager",
+                "then_by",
                 "to",
                 "warehouse",
             ],
             ReportId::Cash => &["date", "limit"],
             ReportId::CashFlow => &["counterparty", "from", "limit", "to"],
             ReportId::Taxes => &["from", "to"],
-            ReportId::TrialBalance => &["account", "from", "limit", "to"],
+            ReportId::TrialBalance => &["account", "breakdown", "from", "limit", "to"],
+            ReportId::AccountAnalysis => &["account", "from", "limit", "to"],
+            ReportId::AccountCard => &["account", "counterparty", "from", "limit", "to"],
+            ReportId::StockTurnover => &["from", "item", "limit", "to", "warehouse"],
             ReportId::Statement => &["counterparty", "from", "limit", "to"],
             ReportId::CounterpartyCard => &["counterparty"],
             ReportId::Documents => &["counterparty", "from", "limit", "to", "unposted"],
@@ -72,6 +90,7 @@ pub(super) fn required(tool: Tool) -> &'static [&'static str] {
         Tool::FindSubject => &["kind", "query"],
         Tool::Report(ReportId::Statement | ReportId::CounterpartyCard) => &["counterparty"],
         Tool::Report(ReportId::Postings) => &["number"],
+        Tool::Report(ReportId::AccountAnalysis | ReportId::AccountCard) => &["account"],
         Tool::Report(_) => &[],
     }
 }
@@ -93,7 +112,16 @@ fn property(name: &str) -> Value {
         "overdue" => json!({"type": "boolean", "description": "true — только просроченные долги."}),
         "unposted" => json!({"type": "boolean", "description": "true — только непроведённые документы."}),
         "group_by" => {
-            json!({"type": "string", "enum": ["counterparty", "manager", "item", "warehouse", "day", "month"], "description": "Что означает строка: покупатель, менеджер, товар, склад, день или месяц."})
+            json!({"type": "string", "enum": DIMENSIONS, "description": "Что означает строка: покупатель, менеджер, товар, группа товаров, склад, организация, день, неделя или месяц."})
+        }
+        "then_by" => {
+            json!({"type": "string", "enum": DIMENSIONS, "description": "Второе измерение строки, не то же, что group_by."})
+        }
+        "compare" => {
+            json!({"type": "string", "enum": ["previous", "year_ago"], "description": "Сравнить с предыдущим периодом или с тем же периодом год назад."})
+        }
+        "breakdown" => {
+            json!({"type": "string", "enum": ["counterparty", "contract", "document", "item", "warehouse", "money_place"], "description": "Разбивка одного счёта по аналитике; нужен account."})
         }
         "account" => {
             json!({"type": "string", "description": "Счёт плана счетов вместе с субсчетами, например 62 или 68.02."})
@@ -130,8 +158,20 @@ fn description(tool: Tool) -> &'static str {
             ReportId::CashFlow => {
                 "Поступления (direction=in) и списания (direction=out) денег за период по контрагентам."
             }
-            ReportId::Taxes => "Налоги и взносы за период по счетам 68 и 69: начислено, уплачено, остаток.",
+            ReportId::Taxes => {
+                "Налоги и взносы за период по счетам 68 и 69: начислено, уплачено деньгами, зачтено, остаток."
+            }
             ReportId::TrialBalance => "Оборотно-сальдовая ведомость за период по одному счёту или по всем.",
+            ReportId::AccountAnalysis => {
+                "Анализ счёта: обороты с корреспондирующими счетами за период и сальдо."
+            }
+            ReportId::AccountCard => "Карточка счёта: записи за период по порядку с текущим сальдо.",
+            ReportId::StockTurnover => {
+                "Ведомость по товарам: начальный остаток, приход, расход и конечный остаток за период по складам."
+            }
+            ReportId::GrossProfit => {
+                "Валовая прибыль за период: выручка без НДС, себестоимость по проводкам, прибыль, рентабельность; строки по group_by и then_by."
+            }
             ReportId::Statement => {
                 "Акт сверки взаиморасчётов с одним контрагентом за период: начальное сальдо, документы, конечное сальдо."
             }

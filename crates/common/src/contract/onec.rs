@@ -23,10 +23,19 @@ pub enum ReportId {
     Cash,
     /// Money received and paid in a period, by counterparty.
     CashFlow,
-    /// Taxes accrued and paid in a period, by account (68 and 69).
+    /// Taxes accrued, paid with money and offset otherwise in a period, by account (68 and 69).
     Taxes,
-    /// Trial balance (оборотно-сальдовая ведомость) of a period, of one account or all.
+    /// Trial balance (оборотно-сальдовая ведомость) of a period, of one account or all; of one
+    /// account also by an analytics (`breakdown`).
     TrialBalance,
+    /// Turnovers of one account with each other account (анализ счёта) in a period.
+    AccountAnalysis,
+    /// Entries of one account in order, with a running balance (карточка счёта).
+    AccountCard,
+    /// Goods by warehouse and item: opening, received, issued, closing, in a period.
+    StockTurnover,
+    /// Revenue without VAT, cost of sales from the ledger, profit and margin of a period.
+    GrossProfit,
     /// Reconciliation statement (акт сверки) with one counterparty for a period.
     Statement,
     /// Requisites of one counterparty.
@@ -39,7 +48,7 @@ pub enum ReportId {
 
 impl ReportId {
     /// All reports.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 16] = [
         Self::Receivables,
         Self::Payables,
         Self::Stock,
@@ -48,6 +57,10 @@ impl ReportId {
         Self::CashFlow,
         Self::Taxes,
         Self::TrialBalance,
+        Self::AccountAnalysis,
+        Self::AccountCard,
+        Self::StockTurnover,
+        Self::GrossProfit,
         Self::Statement,
         Self::CounterpartyCard,
         Self::Documents,
@@ -66,6 +79,10 @@ impl ReportId {
             Self::CashFlow => "cash_flow",
             Self::Taxes => "taxes",
             Self::TrialBalance => "trial_balance",
+            Self::AccountAnalysis => "account_analysis",
+            Self::AccountCard => "account_card",
+            Self::StockTurnover => "stock_turnover",
+            Self::GrossProfit => "gross_profit",
             Self::Statement => "statement",
             Self::CounterpartyCard => "counterparty_card",
             Self::Documents => "documents",
@@ -86,7 +103,8 @@ impl fmt::Display for ReportId {
     }
 }
 
-/// What the rows of [`ReportId::Sales`] stand for.
+/// What the rows of [`ReportId::Sales`], [`ReportId::GrossProfit`] and [`ReportId::CashFlow`] stand
+/// for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GroupBy {
@@ -96,12 +114,64 @@ pub enum GroupBy {
     Manager,
     /// Items.
     Item,
+    /// Groups that items are in.
+    ItemGroup,
     /// Warehouses.
     Warehouse,
+    /// Companies of ours.
+    Company,
     /// Days.
     Day,
+    /// Weeks, named by their Monday.
+    Week,
     /// Months.
     Month,
+}
+
+impl GroupBy {
+    /// The name in addresses and in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Counterparty => "counterparty",
+            Self::Manager => "manager",
+            Self::Item => "item",
+            Self::ItemGroup => "item_group",
+            Self::Warehouse => "warehouse",
+            Self::Company => "company",
+            Self::Day => "day",
+            Self::Week => "week",
+            Self::Month => "month",
+        }
+    }
+}
+
+/// Which period the figures of [`ReportId::Sales`] and [`ReportId::GrossProfit`] are compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ComparePeriod {
+    /// The one just before: whole months go with whole months, else as many days.
+    Previous,
+    /// The same days a year ago.
+    YearAgo,
+}
+
+/// By what the balance of one account is broken down (субконто).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Breakdown {
+    /// Counterparties.
+    Counterparty,
+    /// Contracts.
+    Contract,
+    /// Documents of settlements.
+    Document,
+    /// Items.
+    Item,
+    /// Warehouses.
+    Warehouse,
+    /// Bank accounts and cash desks.
+    MoneyPlace,
 }
 
 /// Where the figures of a report are computed.
@@ -135,9 +205,21 @@ pub struct ReportQuery {
     /// For turnovers: the last day of the period; today when absent.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub to: Option<NaiveDate>,
-    /// For sales: what the rows stand for.
+    /// What the rows stand for.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub group_by: Option<GroupBy>,
+    /// The second dimension of the rows.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub then_by: Option<GroupBy>,
+    /// The period to compare with.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub compare: Option<ComparePeriod>,
+    /// The first day of a period to compare with, instead of `compare`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub compare_from: Option<NaiveDate>,
+    /// Its last day.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub compare_to: Option<NaiveDate>,
     /// One counterparty, by the id of [`Match`].
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub counterparty: Option<Uuid>,
@@ -153,6 +235,13 @@ pub struct ReportQuery {
     /// An account of the chart with its sub-accounts, such as `62`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub account: Option<String>,
+    /// For the trial balance of one account: by what it is broken down.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub breakdown: Option<Breakdown>,
+    /// For the trial balance: sub-accounts on their own (the default), or added up to accounts of
+    /// the first level.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub subaccounts: Option<bool>,
     /// Number of a document.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub number: Option<String>,
@@ -165,6 +254,9 @@ pub struct ReportQuery {
     /// Rows at most; 50 when absent, 1000 at most. Totals are of all rows.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub limit: Option<u32>,
+    /// `next_cursor` of the answer before: its parameters have to be the same.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cursor: Option<String>,
     /// Mirror or live.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub source: Option<DataSource>,
@@ -241,6 +333,9 @@ pub struct Report {
     pub row_count: u64,
     /// True when not all of them are returned.
     pub truncated: bool,
+    /// The `cursor` of the rows that follow; absent when there are none.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub next_cursor: Option<String>,
     /// The moment the data is of.
     pub as_of: DateTime<Utc>,
     /// Mirror or live.
@@ -251,17 +346,58 @@ pub struct Report {
     pub citations: Vec<Citation>,
 }
 
+/// Type of a parameter's value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ParameterKind {
+    /// A string.
+    Text,
+    /// A calendar day, `YYYY-MM-DD`.
+    Date,
+    /// A whole number.
+    Integer,
+    /// `true` or `false`.
+    Boolean,
+    /// An id of ours.
+    Id,
+    /// One of `values`.
+    Choice,
+}
+
+/// A parameter that a report knows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParameterInfo {
+    /// Its name in [`ReportQuery`].
+    pub name: String,
+    /// What it is, in the language of the request.
+    pub title: String,
+    /// Type of its value.
+    pub kind: ParameterKind,
+    /// True when the report cannot do without it.
+    pub required: bool,
+    /// The values allowed, for a choice.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub values: Vec<String>,
+    /// What it is when absent, if that can be said beforehand.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub default: Option<String>,
+}
+
 /// A report in the catalogue `GET /reports`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReportInfo {
     /// Which report.
     pub id: ReportId,
-    /// Its title.
+    /// Its title, as 1C names it.
     pub title: String,
     /// What it tells.
     pub description: String,
-    /// The parameters that it knows, by their names in [`ReportQuery`].
-    pub parameters: Vec<String>,
+    /// The parameters that it knows.
+    pub parameters: Vec<ParameterInfo>,
+    /// Its columns, with the default parameters.
+    pub columns: Vec<Column>,
+    /// True when 1C can compute it (`source=live`).
+    pub live: bool,
 }
 
 /// Kind of a thing that has a name in 1C.

@@ -143,26 +143,30 @@ where
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
-        let query = parts.uri.query().unwrap_or_default();
-        let pairs = form_pairs(query);
-        serde_path_to_error::deserialize(pairs)
-            .map(Self)
-            .map_err(|error| {
-                let path = error.path().to_string();
-                let pointer = if path == "." {
-                    "?".to_owned()
-                } else {
-                    format!("?{path}")
-                };
-                let detail = Text::same(error.into_inner().to_string());
-                Problem::new(
-                    StatusCode::BAD_REQUEST,
-                    "request.invalid_query",
-                    Text::new("Неверные параметры запроса", "Invalid query parameters"),
-                )
-                .errors(vec![FieldError { pointer, detail }])
-            })
+        parse_query(parts.uri.query().unwrap_or_default()).map(Self)
     }
+}
+
+/// What [`Query`] does, of a query string.
+///
+/// # Errors
+/// 400 with the name of the parameter that is wrong.
+pub fn parse_query<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
+    serde_path_to_error::deserialize(form_pairs(query)).map_err(|error| {
+        let path = error.path().to_string();
+        let pointer = if path == "." {
+            "?".to_owned()
+        } else {
+            format!("?{path}")
+        };
+        let detail = Text::same(error.into_inner().to_string());
+        Problem::new(
+            StatusCode::BAD_REQUEST,
+            "request.invalid_query",
+            Text::new("Неверные параметры запроса", "Invalid query parameters"),
+        )
+        .errors(vec![FieldError { pointer, detail }])
+    })
 }
 
 fn form_pairs(query: &str) -> serde_urlencoded::Deserializer<'_> {

@@ -11,7 +11,7 @@ mod problem;
 pub mod routes;
 pub mod server;
 
-pub use extract::{Json, Path, Query};
+pub use extract::{Json, Path, Query, parse_query};
 pub use page::{Cursor, Page, PageQuery};
 pub use peer::ClientIp;
 pub use problem::{FieldError, Problem, Violations};

@@ -1,10 +1,17 @@
 //! `/reports`.
 
+use std::convert::Infallible;
+
+use axum::body::{Body, Bytes};
 use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use common::Text;
 use common::auth::Identity;
-use common::contract::onec::{DataSource, Report, ReportId, ReportInfo, ReportQuery};
+use common::contract::onec::{DataSource, ReportId, ReportInfo, ReportQuery};
 use common::db::StoreResult;
-use common::http::{ClientIp, Json, Path, Problem, Query};
+use common::http::{ClientIp, FieldError, Json, Path, Problem, parse_query};
+use http::header::{ACCEPT, CONTENT_DISPOSITION, CONTENT_TYPE, HeaderName};
+use http::{HeaderMap, Uri};
 use serde::Serialize;
 
 use super::{Caller, audit, locale};
@@ -13,8 +20,11 @@ use crate::infobase::InfobaseError;
 use crate::jobs::probe;
 use crate::live;
 use crate::odata::OdataError;
-use crate::reports::{Scope, compute, info, validate};
+use crate::reports::{Scope, compute, csv_lines, info, validate};
 use crate::state::AppState;
+
+/// How many rows there are, in answers that cannot tell otherwise: a file holds 50 000 at most.
+const TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
 
 /// `{items: […]}`.
 #[derive(Debug, Serialize)]
@@ -39,12 +49,15 @@ pub(crate) async fn get(
     identity: Identity,
     ip: ClientIp,
     Path(name): Path<String>,
-    Query(query): Query<ReportQuery>,
-) -> Result<Json<Report>, Problem> {
+    headers: HeaderMap,
+    uri: Uri,
+) -> Result<Response, Problem> {
     let report = ReportId::from_name(&name).ok_or(Error::ReportNotFound)?;
+    let (format, query) = parameters(&uri)?;
+    let csv = wants_csv(format.as_deref(), &headers)?;
     validate(report, &query)?;
     let mut connection = state.pool.acquire().await.store("acquire")?;
-    let scope = Scope::resolve(&mut connection, &state, &identity, report, query).await?;
+    let scope = Scope::resolve(&mut connection, &state, &identity, report, query, csv).await?;
     let is_live = scope.query.source == Some(DataSource::Live);
     drop(connection);
     let live = if is_live {
@@ -70,7 +83,48 @@ pub(crate) async fn get(
     )
     .await?;
     transaction.commit().await.store("commit")?;
-    Ok(Json(computed))
+    if !csv {
+        return Ok(Json(computed).into_response());
+    }
+    let disposition = format!("attachment; filename=\"{report}.csv\"");
+    let headers = [
+        (CONTENT_TYPE, "text/csv; charset=utf-8; header=present".to_owned()),
+        (CONTENT_DISPOSITION, disposition),
+        (TOTAL_COUNT, computed.row_count.to_string()),
+    ];
+    let lines = csv_lines(computed, locale()).map(|line| Ok::<_, Infallible>(Bytes::from(line)));
+    Ok((headers, Body::from_stream(futures_util::stream::iter(lines))).into_response())
+}
+
+/// `format` is for the answer as a whole; the rest are the report's own.
+fn parameters(uri: &Uri) -> Result<(Option<String>, ReportQuery), Problem> {
+    let given = uri.query().unwrap_or_default();
+    let mut format = None;
+    let mut rest = url::form_urlencoded::Serializer::new(String::new());
+    for (name, value) in url::form_urlencoded::parse(given.as_bytes()) {
+        if name == "format" {
+            format = Some(value.into_owned());
+        } else {
+            rest.append_pair(&name, &value);
+        }
+    }
+    Ok((format, parse_query(&rest.finish())?))
+}
+
+/// True when CSV is asked for, by `format` or by `Accept`.
+fn wants_csv(format: Option<&str>, headers: &HeaderMap) -> Result<bool, Problem> {
+    match format {
+        Some("csv") => Ok(true),
+        Some("json") => Ok(false),
+        Some(_) => Err(Problem::validation(vec![FieldError {
+            pointer: "?format".to_owned(),
+            detail: Text::new("Допустимо: json, csv.", "One of json, csv."),
+        }])),
+        None => Ok(headers
+            .get(ACCEPT)
+            .and_then(|accept| accept.to_str().ok())
+            .is_some_and(|accept| accept.trim_start().starts_with("text/csv"))),
+    }
 }
 
 async fn fetch_live(state: &AppState, report: ReportId, scope: &Scope) -> Result<String, Problem> {

@@ -50,6 +50,14 @@ impl VirtualTable {
         }
     }
 
+    /// Turnovers between accounts from the one moment to the other, both included.
+    pub(crate) fn dr_cr_turnovers(start: NaiveDateTime, end: NaiveDateTime) -> Self {
+        Self {
+            name: "DrCrTurnovers",
+            ..Self::turnovers(start, end)
+        }
+    }
+
     fn path(&self) -> String {
         let parameters: Vec<String> = self
             .parameters

@@ -144,6 +144,9 @@ pub(crate) struct Chart {
     pub(crate) cash_desks: Vec<String>,
     pub(crate) cash: Vec<String>,
     pub(crate) taxes: Vec<String>,
+    pub(crate) cost_of_sales: Vec<String>,
+    /// What the cost of goods sold is credited to.
+    pub(crate) sold: Vec<String>,
 }
 
 impl Profile {

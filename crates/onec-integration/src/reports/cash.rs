@@ -8,7 +8,7 @@ use sqlx::PgConnection;
 use super::scope::Scope;
 use super::table::{Heading, Table, columns, count, money, row};
 
-const HEADINGS: [Heading; 3] = [
+pub(super) const HEADINGS: [Heading; 3] = [
     ("account", Text, "Счёт или касса", "Account or cash desk"),
     ("organization", Text, "Организация", "Company"),
     ("balance", Money, "Остаток", "Balance"),
@@ -39,7 +39,7 @@ pub(super) async fn run(
                having count(*) = 1
            ) desk on sums.place is null and sums.is_desk
            where balance <> 0 or place.ref is not null
-           order by balance desc, 1 limit $7"#,
+           order by balance desc, 1, sums.company, sums.place, sums.account limit $7"#,
         scope.infobase.id,
         &scope.profile.chart.cash,
         scope.before(),

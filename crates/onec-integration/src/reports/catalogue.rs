@@ -1,13 +1,30 @@
 //! What reports there are, and which parameters each knows.
 
-use common::contract::onec::{DataSource, ReportId, ReportInfo, ReportQuery};
+use common::contract::onec::{DataSource, GroupBy, ReportId, ReportInfo, ReportQuery};
 use common::http::{Problem, Violations};
 use common::{Locale, Text};
 
+use super::parameters;
+use super::table::columns;
 use crate::error::Error;
 
 /// Parameters that every report knows.
-const COMMON: [&str; 4] = ["infobase", "company", "limit", "source"];
+const COMMON: [&str; 5] = ["infobase", "company", "limit", "cursor", "source"];
+
+/// Parameters of the reports on sales.
+const SALES: &[&str] = &[
+    "from",
+    "to",
+    "compare",
+    "compare_from",
+    "compare_to",
+    "group_by",
+    "then_by",
+    "counterparty",
+    "item",
+    "warehouse",
+    "manager",
+];
 
 /// Most rows of an answer.
 const MOST_ROWS: u32 = 1000;
@@ -23,7 +40,7 @@ fn entry(report: ReportId) -> Entry {
         ReportId::Receivables => Entry {
             ru: (
                 "Задолженность покупателей",
-                "Кто и сколько должен нам на дату, сколько просрочено, авансы полученные",
+                "Кто и сколько должен нам на дату, сколько и на какой срок просрочено, авансы полученные",
             ),
             en: (
                 "Receivables",
@@ -59,15 +76,7 @@ fn entry(report: ReportId) -> Entry {
                 "Sales",
                 "Revenue, quantity and gross profit of a period by customer, item, manager, warehouse, day or month",
             ),
-            parameters: &[
-                "from",
-                "to",
-                "group_by",
-                "counterparty",
-                "item",
-                "warehouse",
-                "manager",
-            ],
+            parameters: SALES,
         },
         ReportId::Cash => Entry {
             ru: ("Деньги", "Остатки на банковских счетах и в кассах на дату"),
@@ -80,14 +89,14 @@ fn entry(report: ReportId) -> Entry {
                 "Поступления и платежи за период по контрагентам",
             ),
             en: ("Cash flow", "Receipts and payments of a period by counterparty"),
-            parameters: &["from", "to", "counterparty"],
+            parameters: &["from", "to", "group_by", "counterparty"],
         },
         ReportId::Taxes => Entry {
             ru: (
                 "Налоги и взносы",
-                "Начислено и уплачено за период по счетам 68 и 69",
+                "Начислено, уплачено деньгами и зачтено за период по счетам 68 и 69",
             ),
-            en: ("Taxes", "Accrued and paid in a period by tax account"),
+            en: ("Taxes", "Accrued, paid and offset in a period by tax account"),
             parameters: &["from", "to"],
         },
         ReportId::TrialBalance => Entry {
@@ -96,7 +105,48 @@ fn entry(report: ReportId) -> Entry {
                 "Сальдо и обороты счетов за период",
             ),
             en: ("Trial balance", "Balances and turnovers of accounts in a period"),
+            parameters: &["from", "to", "account", "breakdown", "subaccounts"],
+        },
+        ReportId::AccountAnalysis => Entry {
+            ru: (
+                "Анализ счёта",
+                "Обороты счёта с корреспондирующими счетами за период, сальдо на начало и конец",
+            ),
+            en: (
+                "Account analysis",
+                "Turnovers of an account with each other account in a period",
+            ),
             parameters: &["from", "to", "account"],
+        },
+        ReportId::AccountCard => Entry {
+            ru: ("Карточка счёта", "Записи по счёту по порядку с текущим сальдо"),
+            en: (
+                "Account card",
+                "Entries of an account in order with a running balance",
+            ),
+            parameters: &["from", "to", "account", "counterparty", "item", "warehouse"],
+        },
+        ReportId::StockTurnover => Entry {
+            ru: (
+                "Ведомость по товарам на складах",
+                "Товары по складам за период: начальный остаток, приход, расход, конечный остаток",
+            ),
+            en: (
+                "Turnover of goods",
+                "Goods by warehouse in a period: opening, received, issued, closing",
+            ),
+            parameters: &["from", "to", "item", "warehouse"],
+        },
+        ReportId::GrossProfit => Entry {
+            ru: (
+                "Валовая прибыль",
+                "Выручка без НДС, себестоимость продаж по проводкам, прибыль и рентабельность за период",
+            ),
+            en: (
+                "Gross profit",
+                "Revenue without VAT, cost of sales by the ledger, profit and margin of a period",
+            ),
+            parameters: SALES,
         },
         ReportId::Statement => Entry {
             ru: (
@@ -147,11 +197,14 @@ pub(crate) fn info(report: ReportId, locale: Locale) -> ReportInfo {
         id: report,
         title: title.to_owned(),
         description: description.to_owned(),
-        parameters: COMMON
+        parameters: entry
+            .parameters
             .iter()
-            .chain(entry.parameters)
-            .map(|name| (*name).to_owned())
+            .chain(&COMMON)
+            .map(|name| parameters::info(report, name, locale))
             .collect(),
+        columns: columns(&super::headings(report, &ReportQuery::default()), locale),
+        live: supports_live(report),
     }
 }
 
@@ -163,8 +216,12 @@ fn supports_live(report: ReportId) -> bool {
         | ReportId::Stock
         | ReportId::Cash
         | ReportId::Taxes
+        | ReportId::AccountAnalysis
         | ReportId::TrialBalance => true,
         ReportId::Sales
+        | ReportId::GrossProfit
+        | ReportId::StockTurnover
+        | ReportId::AccountCard
         | ReportId::CashFlow
         | ReportId::Statement
         | ReportId::CounterpartyCard
@@ -203,7 +260,24 @@ pub(crate) fn validate(report: ReportId, query: &ReportQuery) -> Result<(), Prob
             ),
         );
     }
-    let dates = [("?date", query.date), ("?from", query.from), ("?to", query.to)];
+    if let (Some(from), Some(to)) = (query.compare_from, query.compare_to) {
+        violations.check(
+            from <= to,
+            "?compare_from",
+            Text::new(
+                "Начало периода позже его конца.",
+                "The period begins after its end.",
+            ),
+        );
+    }
+    combinations(&mut violations, report, query);
+    let dates = [
+        ("?date", query.date),
+        ("?from", query.from),
+        ("?to", query.to),
+        ("?compare_from", query.compare_from),
+        ("?compare_to", query.compare_to),
+    ];
     for (pointer, date) in dates {
         // Dates of 1C have four digits of the year.
         let sane = date.is_none_or(|date| (1900..=2999).contains(&chrono::Datelike::year(&date)));
@@ -213,32 +287,80 @@ pub(crate) fn validate(report: ReportId, query: &ReportQuery) -> Result<(), Prob
             Text::new("Год от 1900 до 2999.", "A year from 1900 to 2999."),
         );
     }
-    let required = |violations: &mut Violations, name: &str, present: bool| {
-        let needed = matches!(
-            (report, name),
-            (ReportId::Statement | ReportId::CounterpartyCard, "counterparty")
-                | (ReportId::Postings, "number")
-        );
+    let given = |text: &Option<String>| text.as_deref().is_some_and(|text| !text.trim().is_empty());
+    for (name, present) in [
+        ("counterparty", query.counterparty.is_some()),
+        ("number", given(&query.number)),
+        ("account", given(&query.account)),
+    ] {
         violations.check(
-            present || !needed,
+            present || !parameters::is_required(report, name),
             &format!("?{name}"),
             Text::new("Обязательный параметр.", "This parameter is required."),
         );
-    };
-    required(&mut violations, "counterparty", query.counterparty.is_some());
-    required(
-        &mut violations,
-        "number",
-        query
-            .number
-            .as_deref()
-            .is_some_and(|number| !number.trim().is_empty()),
-    );
+    }
     violations.finish()?;
     if query.source == Some(DataSource::Live) && !supports_live(report) {
         return Err(Error::LiveNotSupported(report).into());
     }
     Ok(())
+}
+
+/// Parameters that do not go together.
+fn combinations(violations: &mut Violations, report: ReportId, query: &ReportQuery) {
+    violations.check(
+        query.compare_from.is_some() == query.compare_to.is_some(),
+        if query.compare_from.is_some() {
+            "?compare_to"
+        } else {
+            "?compare_from"
+        },
+        Text::new(
+            "Период сравнения задаётся обеими датами.",
+            "The period to compare with needs both of its days.",
+        ),
+    );
+    violations.check(
+        query.compare.is_none() || query.compare_from.is_none(),
+        "?compare",
+        Text::new(
+            "Либо compare, либо compare_from и compare_to.",
+            "Either compare, or compare_from and compare_to.",
+        ),
+    );
+    violations.check(
+        query.then_by.is_none() || query.then_by != Some(query.group_by.unwrap_or(GroupBy::Counterparty)),
+        "?then_by",
+        Text::new(
+            "Второе измерение совпадает с первым.",
+            "The second dimension is the same as the first.",
+        ),
+    );
+    let spans = [GroupBy::Counterparty, GroupBy::Day, GroupBy::Week, GroupBy::Month];
+    violations.check(
+        report != ReportId::CashFlow || query.group_by.is_none_or(|group| spans.contains(&group)),
+        "?group_by",
+        Text::new(
+            "Допустимо: counterparty, day, week, month.",
+            "One of counterparty, day, week, month.",
+        ),
+    );
+    violations.check(
+        query.breakdown.is_none() || query.account.is_some(),
+        "?account",
+        Text::new(
+            "Разбивка по аналитике возможна только по одному счёту.",
+            "A breakdown by an analytics is of one account.",
+        ),
+    );
+    violations.check(
+        query.breakdown.is_none() || query.source != Some(DataSource::Live),
+        "?breakdown",
+        Text::new(
+            "Разбивка по аналитике строится только по копии данных.",
+            "A breakdown by an analytics is computed from the copy only.",
+        ),
+    );
 }
 
 #[cfg(test)]
@@ -247,17 +369,30 @@ mod tests {
 
     #[test]
     fn every_parameter_named_exists() {
+        let id = uuid::Uuid::nil();
         let full: ReportQuery = serde_json::from_value(serde_json::json!({
-            "infobase": uuid::Uuid::nil(), "company": uuid::Uuid::nil(), "date": "2026-01-01", "from": "2026-01-01",
-            "to": "2026-01-01", "group_by": "day", "counterparty": uuid::Uuid::nil(), "item": uuid::Uuid::nil(),
-            "warehouse": uuid::Uuid::nil(), "manager": uuid::Uuid::nil(), "account": "62", "number": "1",
-            "unposted": true, "overdue": true, "limit": 1, "source": "mirror",
+            "infobase": id, "company": id, "date": "2026-01-01", "from": "2026-01-01", "to": "2026-01-01",
+            "group_by": "day", "then_by": "item", "compare": "previous", "compare_from": "2026-01-01",
+            "compare_to": "2026-01-01", "counterparty": id, "item": id, "warehouse": id, "manager": id,
+            "account": "62", "breakdown": "document", "subaccounts": true, "number": "1", "unposted": true,
+            "overdue": true, "limit": 1, "cursor": "", "source": "mirror",
         }))
         .unwrap();
         let names = serde_json::to_value(full).unwrap();
         for report in ReportId::ALL {
-            for parameter in info(report, Locale::Ru).parameters {
-                assert!(names.get(&parameter).is_some(), "{report}: {parameter}");
+            let info = info(report, Locale::Ru);
+            assert!(!info.columns.is_empty(), "{report}");
+            for parameter in info.parameters {
+                assert!(
+                    names.get(&parameter.name).is_some(),
+                    "{report}: {}",
+                    parameter.name
+                );
+                assert!(!parameter.title.is_empty(), "{}", parameter.name);
+                for value in &parameter.values {
+                    let query = serde_json::json!({ parameter.name.as_str(): value });
+                    serde_json::from_value::<ReportQuery>(query).unwrap();
+                }
             }
         }
     }

@@ -10,7 +10,7 @@ use sqlx::types::Json;
 use super::scope::Scope;
 use super::table::{Heading, Table, columns, row};
 
-const HEADINGS: [Heading; 2] = [
+pub(super) const HEADINGS: [Heading; 2] = [
     ("field", Text, "Реквизит", "Field"),
     ("value", Text, "Значение", "Value"),
 ];

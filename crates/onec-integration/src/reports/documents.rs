@@ -10,7 +10,7 @@ use super::scope::Scope;
 use super::table::{Heading, Table, columns, count, day, money_or_null, row};
 use crate::profile::Profile;
 
-const HEADINGS: [Heading; 7] = [
+pub(super) const HEADINGS: [Heading; 7] = [
     ("date", Date, "Дата", "Date"),
     ("type", Text, "Документ", "Document"),
     ("number", Text, "Номер", "Number"),
@@ -33,12 +33,9 @@ pub(super) async fn run(
 ) -> Result<Table, StoreError> {
     let query = &scope.query;
     let found = sqlx::query!(
-        r#"select d.entity, d.number, d.date, d.amount, d.posted, d.deleted,
-                  coalesce(p.name, m.name, '') as "counterparty!", count(*) over () as row_count
-           from onec.documents d
-           left join onec.counterparties p on p.infobase_id = $1 and p.ref = d.counterparty
-           left join onec.managers m on m.infobase_id = $1 and m.ref = d.counterparty
-           where d.infobase_id = $1
+        r#"with fitting as not materialized (
+             select * from onec.documents d
+             where d.infobase_id = $1
              and ($2::timestamp is null or d.date >= $2) and ($3::timestamp is null or d.date < $3)
              and ($4::uuid[] is null or d.company = any($4))
              and ($5::uuid[] is null or d.counterparty = any($5))
@@ -46,7 +43,15 @@ pub(super) async fn run(
              and ($7::boolean is null or d.posted <> $7)
              and ($8::text is null or lower(d.number) = lower($8)
                   or ltrim(regexp_replace(d.number, '^.*\D', ''), '0') = ltrim($8, '0'))
-           order by d.date desc, d.entity, d.number desc limit $9"#,
+           ), latest as (
+             select * from fitting order by date desc, entity, number desc, ref limit $9
+           )
+           select d.entity, d.number, d.date, d.amount, d.posted, d.deleted,
+                  coalesce(p.name, m.name, '') as "counterparty!", (select count(*) from fitting) as row_count
+           from latest d
+           left join onec.counterparties p on p.infobase_id = $1 and p.ref = d.counterparty
+           left join onec.managers m on m.infobase_id = $1 and m.ref = d.counterparty
+           order by d.date desc, d.entity, d.number desc, d.ref"#,
         scope.infobase.id,
         query.from.map(|_| scope.since()),
         query.to.map(|_| scope.until()),

@@ -1,10 +1,15 @@
 //! Reports: one file each, SQL over the mirror, or over what 1C has just computed.
 
+mod account_analysis;
+mod account_card;
+mod breakdown;
 mod cash;
 mod cash_flow;
 mod catalogue;
 mod counterparty_card;
+mod csv;
 mod documents;
+mod parameters;
 mod payables;
 mod postings;
 mod receivables;
@@ -12,20 +17,24 @@ mod sales;
 mod scope;
 mod statement;
 mod stock;
+mod stock_turnover;
 mod table;
 mod taxes;
 mod trial_balance;
 
 use common::Locale;
-use common::contract::onec::{Citation, DataSource, Report, ReportId};
+use common::contract::onec::{Citation, DataSource, Report, ReportId, ReportQuery};
+use common::db::{StoreError, StoreResult};
+use common::http::Cursor;
 use sqlx::PgConnection;
 
 pub(crate) use catalogue::{info, validate};
+pub(crate) use csv::lines as csv_lines;
 pub(crate) use scope::{Scope, choose_infobase};
 pub(crate) use trial_balance::accounts as asked_accounts;
 
 use crate::error::Error;
-use table::Table;
+use table::{Heading, Table};
 
 /// The mirror is kept in the currency of the books.
 const CURRENCY: &str = "RUB";
@@ -38,23 +47,42 @@ pub(crate) async fn compute(
     live: Option<&str>,
     locale: Locale,
 ) -> Result<Report, Error> {
-    let table = match report {
+    hint(connection).await?;
+    let mut table = match report {
         ReportId::Receivables => receivables::run(connection, scope, live, locale).await?,
         ReportId::Payables => payables::run(connection, scope, live, locale).await?,
         ReportId::Stock => stock::run(connection, scope, live, locale).await?,
-        ReportId::Sales => sales::run(connection, scope, locale).await?,
+        ReportId::Sales | ReportId::GrossProfit => sales::run(connection, report, scope, locale).await?,
         ReportId::Cash => cash::run(connection, scope, live, locale).await?,
         ReportId::CashFlow => cash_flow::run(connection, scope, locale).await?,
         ReportId::Taxes => taxes::run(connection, scope, live, locale).await?,
         ReportId::TrialBalance => trial_balance::run(connection, scope, live, locale).await?,
+        ReportId::AccountAnalysis => account_analysis::run(connection, scope, live, locale).await?,
+        ReportId::AccountCard => account_card::run(connection, scope, locale).await?,
+        ReportId::StockTurnover => stock_turnover::run(connection, scope, locale).await?,
         ReportId::Statement => statement::run(connection, scope, locale).await?,
         ReportId::CounterpartyCard => counterparty_card::run(connection, scope, locale).await?,
         ReportId::Documents => documents::run(connection, scope, locale).await?,
         ReportId::Postings => postings::run(connection, scope, locale).await?,
     };
+    // Rows of the pages before.
+    table.rows.drain(..scope.skip().min(table.rows.len()));
     let source = scope.query.source.unwrap_or_default();
     let onec_reachable = source == DataSource::Live || scope.infobase.reachable != Some(false);
     Ok(finish(report, scope, table, locale, onec_reachable))
+}
+
+/// Plans for the parameters at hand: those for any would have to allow for every filter that may be
+/// absent. Compiling them takes longer than it saves.
+async fn hint(connection: &mut PgConnection) -> Result<(), StoreError> {
+    sqlx::query!(
+        "select set_config('plan_cache_mode', 'force_custom_plan', true) as plans,
+                set_config('jit', 'off', true) as jit"
+    )
+    .fetch_one(connection)
+    .await
+    .store("report_hint")?;
+    Ok(())
 }
 
 fn finish(report: ReportId, scope: &Scope, table: Table, locale: Locale, onec_reachable: bool) -> Report {
@@ -71,7 +99,10 @@ fn finish(report: ReportId, scope: &Scope, table: Table, locale: Locale, onec_re
             source,
         })
         .collect();
+    let seen = scope.skip() as u64 + table.rows.len() as u64;
     let truncated = table.row_count > table.rows.len() as u64;
+    // Further than what is skipped at most, there is CSV.
+    let more = table.row_count > seen && !table.rows.is_empty() && seen < scope::MOST_SKIPPED;
     Report {
         report,
         title: info(report, locale).title,
@@ -82,10 +113,32 @@ fn finish(report: ReportId, scope: &Scope, table: Table, locale: Locale, onec_re
         totals: table.totals,
         row_count: table.row_count,
         truncated,
+        next_cursor: more.then(|| Cursor::encode(&seen)),
         as_of: scope.as_of,
         source,
         onec_reachable,
         citations,
+    }
+}
+
+/// The columns of a report.
+fn headings(report: ReportId, query: &ReportQuery) -> Vec<Heading> {
+    match report {
+        ReportId::Receivables => receivables::headings(receivables::ADVANCE).to_vec(),
+        ReportId::Payables => receivables::headings(payables::ADVANCE).to_vec(),
+        ReportId::Stock => stock::HEADINGS.to_vec(),
+        ReportId::Sales | ReportId::GrossProfit => sales::headings(report, query),
+        ReportId::Cash => cash::HEADINGS.to_vec(),
+        ReportId::CashFlow => cash_flow::headings(query).to_vec(),
+        ReportId::Taxes => taxes::HEADINGS.to_vec(),
+        ReportId::TrialBalance => trial_balance::HEADINGS.to_vec(),
+        ReportId::AccountAnalysis => account_analysis::HEADINGS.to_vec(),
+        ReportId::AccountCard => account_card::HEADINGS.to_vec(),
+        ReportId::StockTurnover => stock_turnover::HEADINGS.to_vec(),
+        ReportId::Statement => statement::HEADINGS.to_vec(),
+        ReportId::CounterpartyCard => counterparty_card::HEADINGS.to_vec(),
+        ReportId::Documents => documents::HEADINGS.to_vec(),
+        ReportId::Postings => postings::HEADINGS.to_vec(),
     }
 }
 
@@ -105,6 +158,9 @@ fn objects(report: ReportId, scope: &Scope) -> Vec<String> {
         | ReportId::Cash
         | ReportId::Taxes
         | ReportId::TrialBalance
+        | ReportId::AccountAnalysis
+        | ReportId::AccountCard
+        | ReportId::StockTurnover
         | ReportId::Statement
         | ReportId::Postings => profile.sources(match report {
             ReportId::Receivables => &profile.chart.receivables,
@@ -113,7 +169,11 @@ fn objects(report: ReportId, scope: &Scope) -> Vec<String> {
             ReportId::Cash => &profile.chart.cash,
             _ => &[],
         }),
-        ReportId::Sales => documents(&["sale"]),
+        ReportId::Sales | ReportId::GrossProfit => {
+            let mut objects: Vec<String> = documents(&["sale"]);
+            objects.extend(profile.sources(&[]));
+            objects
+        }
         ReportId::CashFlow => documents(&["bank_in", "bank_out", "cash_in", "cash_out"]),
         ReportId::CounterpartyCard => profile
             .catalog_set("counterparties")

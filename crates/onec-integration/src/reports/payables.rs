@@ -8,6 +8,9 @@ use super::receivables::{Side, settlements};
 use super::scope::Scope;
 use super::table::Table;
 
+/// How an advance is called.
+pub(super) const ADVANCE: (&str, &str) = ("Аванс выданный", "Advance paid");
+
 /// The report: receivables seen from the other side.
 pub(super) async fn run(
     connection: &mut PgConnection,
@@ -18,7 +21,7 @@ pub(super) async fn run(
     let side = Side {
         accounts: &scope.profile.chart.payables,
         sign: -1,
-        advance: ("Аванс выданный", "Advance paid"),
+        advance: ADVANCE,
     };
     settlements(connection, scope, live, locale, &side).await
 }

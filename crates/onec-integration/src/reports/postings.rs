@@ -10,7 +10,7 @@ use super::documents::presentation;
 use super::scope::Scope;
 use super::table::{Heading, Table, columns, count, day, money, quantity, row};
 
-const HEADINGS: [Heading; 8] = [
+pub(super) const HEADINGS: [Heading; 8] = [
     ("date", Date, "Дата", "Date"),
     ("document", Text, "Документ", "Document"),
     ("debit_account", Text, "Дебет", "Debit"),

@@ -17,6 +17,9 @@ pub(super) struct Side<'a> {
     pub(super) advance: (&'static str, &'static str),
 }
 
+/// How an advance is called.
+pub(super) const ADVANCE: (&str, &str) = ("Аванс полученный", "Advance received");
+
 /// The report.
 pub(super) async fn run(
     connection: &mut PgConnection,
@@ -27,7 +30,7 @@ pub(super) async fn run(
     let side = Side {
         accounts: &scope.profile.chart.receivables,
         sign: 1,
-        advance: ("Аванс полученный", "Advance received"),
+        advance: ADVANCE,
     };
     settlements(connection, scope, live, locale, &side).await
 }
@@ -54,18 +57,25 @@ pub(super) async fn settlements(
            ), sums as (
                select counterparty,
                       sum(greatest(amount, 0)) as debt,
-                      sum(case when due < $8 then greatest(amount, 0) else 0 end) as overdue,
+                      sum(case when due < $8::date then greatest(amount, 0) else 0 end) as overdue,
+                      sum(case when due < $8 and due >= $8 - 30 then greatest(amount, 0) else 0 end) as overdue_30,
+                      sum(case when due < $8 - 30 and due >= $8 - 60 then greatest(amount, 0) else 0 end) as overdue_60,
+                      sum(case when due < $8 - 60 and due >= $8 - 90 then greatest(amount, 0) else 0 end) as overdue_90,
+                      sum(case when due < $8 - 90 then greatest(amount, 0) else 0 end) as overdue_more,
                       sum(greatest(-amount, 0)) as advance,
                       min(due) as due_date
                from parts group by counterparty
            )
            select p.id as "id?", p.name as "name?", p.inn as "inn?", debt as "debt!", overdue as "overdue!",
-                  advance as "advance!", due_date,
+                  overdue_30 as "overdue_30!", overdue_60 as "overdue_60!", overdue_90 as "overdue_90!",
+                  overdue_more as "overdue_more!", sum(overdue_30) over () as total_30,
+                  sum(overdue_60) over () as total_60, sum(overdue_90) over () as total_90,
+                  sum(overdue_more) over () as total_more, advance as "advance!", due_date,
                   count(*) over () as row_count, sum(debt) over () as total_debt,
                   sum(overdue) over () as total_overdue, sum(advance) over () as total_advance
            from sums left join onec.counterparties p on p.infobase_id = $1 and p.ref = sums.counterparty
            where (debt <> 0 or advance <> 0) and (not $9 or overdue > 0)
-           order by debt desc, advance desc, p.name limit $10"#,
+           order by debt desc, advance desc, p.name, p.id limit $10"#,
         scope.infobase.id,
         side.accounts,
         scope.before(),
@@ -85,6 +95,10 @@ pub(super) async fn settlements(
     let totals = row([
         ("debt", total(first.map(|row| row.total_debt))),
         ("overdue", total(first.map(|row| row.total_overdue))),
+        ("overdue_30", total(first.map(|row| row.total_30))),
+        ("overdue_60", total(first.map(|row| row.total_60))),
+        ("overdue_90", total(first.map(|row| row.total_90))),
+        ("overdue_more", total(first.map(|row| row.total_more))),
         ("advance", total(first.map(|row| row.total_advance))),
     ]);
     let row_count = count(first.and_then(|row| row.row_count));
@@ -97,24 +111,41 @@ pub(super) async fn settlements(
                 ("inn", found.inn.unwrap_or_default().into()),
                 ("debt", money(found.debt)),
                 ("overdue", money(found.overdue)),
+                ("overdue_30", money(found.overdue_30)),
+                ("overdue_60", money(found.overdue_60)),
+                ("overdue_90", money(found.overdue_90)),
+                ("overdue_more", money(found.overdue_more)),
                 ("advance", money(found.advance)),
                 ("due_date", day(found.due_date)),
             ])
         })
         .collect();
-    let headings: [Heading; 7] = [
+    Ok(Table {
+        columns: columns(&headings(side.advance), locale),
+        rows,
+        totals,
+        row_count,
+    })
+}
+
+/// The columns.
+pub(super) const fn headings(advance: (&'static str, &'static str)) -> [Heading; 11] {
+    [
         ("counterparty_id", Id, "Контрагент (id)", "Counterparty id"),
         ("counterparty", Text, "Контрагент", "Counterparty"),
         ("inn", Text, "ИНН", "INN"),
         ("debt", Money, "Долг", "Debt"),
         ("overdue", Money, "Просрочено", "Overdue"),
-        ("advance", Money, side.advance.0, side.advance.1),
+        (
+            "overdue_30",
+            Money,
+            "Просрочено до 30 дней",
+            "1 to 30 days overdue",
+        ),
+        ("overdue_60", Money, "31–60 дней", "31 to 60 days"),
+        ("overdue_90", Money, "61–90 дней", "61 to 90 days"),
+        ("overdue_more", Money, "Свыше 90 дней", "More than 90 days"),
+        ("advance", Money, advance.0, advance.1),
         ("due_date", Date, "Срок оплаты", "Due date"),
-    ];
-    Ok(Table {
-        columns: columns(&headings, locale),
-        rows,
-        totals,
-        row_count,
-    })
+    ]
 }

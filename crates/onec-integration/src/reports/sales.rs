@@ -1,142 +1,288 @@
-//! What was sold.
+//! What was sold, and what was earned by it.
 
 use common::Locale;
 use common::contract::onec::ColumnKind::{Id, Integer, Money, Quantity, Text};
-use common::contract::onec::GroupBy;
+use common::contract::onec::{GroupBy, ReportId, ReportQuery};
 use common::db::{StoreError, StoreResult};
 use rust_decimal::Decimal;
+use serde_json::{Map, Value};
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 use super::scope::Scope;
-use super::table::{Heading, Table, columns, count, id, money, money_or_null, quantity, row};
+use super::table::{Heading, Table, columns, count, id, money, money_or_null, quantity, ratio};
 
-/// The report: rows of posted sales. Revenue is with VAT. Gross profit is unknown where a row has
-/// no cost.
+/// A cell of the report: up to two dimensions and their figures.
+#[derive(Debug, Default)]
+struct Cell {
+    key_id: Option<Uuid>,
+    key: String,
+    then_id: Option<Uuid>,
+    then: String,
+    figures: Figures,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Figures {
+    quantity: Decimal,
+    revenue: Decimal,
+    net: Decimal,
+    /// `None` where the chart has no cost of sales.
+    cost: Option<Decimal>,
+    documents: i64,
+    revenue_before: Decimal,
+    profit_before: Option<Decimal>,
+}
+
+impl Figures {
+    fn profit(&self) -> Option<Decimal> {
+        self.cost.map(|cost| self.net - cost)
+    }
+}
+
+/// The report: rows of posted sales, revenue with VAT; the cost is what the ledger has written off
+/// to the cost of sales, by document and item. Corrections that no sale has made have an item but
+/// no customer.
 pub(super) async fn run(
     connection: &mut PgConnection,
+    report: ReportId,
     scope: &Scope,
     locale: Locale,
 ) -> Result<Table, StoreError> {
-    let group = scope.query.group_by.unwrap_or(GroupBy::Counterparty);
+    let query = &scope.query;
+    let group = query.group_by.unwrap_or(GroupBy::Counterparty);
+    let other = scope.compared();
     let found = sqlx::query!(
-        r#"with lines as (
-               select case $4::text when 'counterparty' then d.counterparty when 'manager' then d.manager
-                                    when 'item' then r.item when 'warehouse' then d.warehouse end as subject,
-                      case $4 when 'day' then to_char(d.date, 'YYYY-MM-DD')
-                              when 'month' then to_char(d.date, 'YYYY-MM') end as span,
-                      d.ref as document, coalesce(r.quantity, 0) as quantity,
+        r#"with spans as (
+               select $2::timestamp as since, $3::timestamp as until, true as now
+               union all
+               select $12::timestamp, $13::timestamp, false where $12 is not null
+           ), lines as (
+               select s.now, d.ref as document, d.company, d.counterparty, d.manager, d.warehouse, d.date, r.item,
+                      coalesce(r.quantity, 0) as quantity,
                       coalesce(r.amount, 0) + case when d.vat_included then 0 else coalesce(r.vat, 0) end as revenue,
-                      coalesce(r.vat, 0) as vat, r.cost
-               from onec.documents d
+                      coalesce(r.vat, 0) as vat, 0::numeric as cost
+               from spans s
+               join onec.documents d on d.date >= s.since and d.date < s.until
                join onec.document_rows r on r.infobase_id = d.infobase_id and r.document = d.ref
                where d.infobase_id = $1 and d.entity = 'sale' and d.posted and not d.deleted
-                 and d.date >= $2 and d.date < $3
-                 and ($5::uuid[] is null or d.company = any($5))
-                 and ($6::uuid[] is null or d.counterparty = any($6))
-                 and ($7::uuid[] is null or r.item = any($7))
-                 and ($8::uuid[] is null or d.warehouse = any($8))
-                 and ($9::uuid is null or d.manager = $9)
+               union all
+               select s.now, null, coalesce(d.company, e.company), d.counterparty, d.manager, d.warehouse, e.period,
+                      e.credit_item, 0, 0, 0, e.amount
+               from spans s
+               join onec.ledger_entries e on e.period >= s.since and e.period < s.until
+               left join onec.documents d on d.infobase_id = $1 and d.ref = e.recorder
+               where e.infobase_id = $1
+                 and e.debit_account = any (array(select ref from onec.accounts_under($1, $14)))
+                 and e.credit_account = any (array(select ref from onec.accounts_under($1, $15)))
+                 and (d.ref is null or (d.posted and not d.deleted))
+           ), keyed as (
+               select l.now, l.document, l.quantity, l.revenue, l.vat, l.cost,
+                      case $4::text when 'counterparty' then l.counterparty when 'manager' then l.manager
+                                    when 'item' then l.item when 'item_group' then i.parent
+                                    when 'warehouse' then l.warehouse when 'company' then l.company end as key,
+                      case $4 when 'day' then to_char(l.date, 'YYYY-MM-DD')
+                              when 'week' then to_char(date_trunc('week', l.date), 'YYYY-MM-DD')
+                              when 'month' then to_char(l.date, 'YYYY-MM') end as span,
+                      case $5::text when 'counterparty' then l.counterparty when 'manager' then l.manager
+                                    when 'item' then l.item when 'item_group' then i.parent
+                                    when 'warehouse' then l.warehouse when 'company' then l.company end as then_key,
+                      case $5 when 'day' then to_char(l.date, 'YYYY-MM-DD')
+                              when 'week' then to_char(date_trunc('week', l.date), 'YYYY-MM-DD')
+                              when 'month' then to_char(l.date, 'YYYY-MM') end as then_span
+               from lines l
+               left join onec.items i on i.infobase_id = $1 and i.ref = l.item
+                                      and ($4 = 'item_group' or $5 = 'item_group')
+               where ($6::uuid[] is null or l.company = any($6))
+                 and ($7::uuid[] is null or l.counterparty = any($7))
+                 and ($8::uuid[] is null or l.item = any($8))
+                 and ($9::uuid[] is null or l.warehouse = any($9))
+                 and ($10::uuid is null or l.manager = $10)
            ), sums as (
-               select subject, span, sum(quantity) as quantity, sum(revenue) as revenue, sum(vat) as vat,
-                      case when count(*) = count(cost) then sum(cost) end as cost,
-                      count(distinct document) as documents
-               from lines group by subject, span
+               select key, span, then_key, then_span,
+                      coalesce(sum(quantity) filter (where now), 0) as quantity,
+                      coalesce(sum(revenue) filter (where now), 0) as revenue,
+                      coalesce(sum(revenue - vat) filter (where now), 0) as net,
+                      coalesce(sum(cost) filter (where now), 0) as cost,
+                      count(distinct document) filter (where now) as documents,
+                      coalesce(sum(revenue) filter (where not now), 0) as revenue_before,
+                      coalesce(sum(revenue - vat - cost) filter (where not now), 0) as profit_before
+               from keyed group by key, span, then_key, then_span
            )
-           select coalesce(span, p.name, m.name, i.name, w.name) as key,
-                  coalesce(p.id, m.id, i.id, w.id) as key_id,
-                  quantity as "quantity!", revenue as "revenue!", revenue - vat as "net!",
-                  revenue - vat - cost as gross_profit, documents as "documents!",
+           select coalesce(span, k.name, '') as "key!", k.id as "key_id?",
+                  coalesce(then_span, t.name, '') as "then!", t.id as "then_id?",
+                  quantity as "quantity!", revenue as "revenue!", net as "net!", cost as "cost!",
+                  documents as "documents!", revenue_before as "revenue_before!", profit_before as "profit_before!",
+                  exists (select 1 from onec.accounts_under($1, $14)) as "has_cost!",
                   count(*) over () as row_count, sum(quantity) over () as total_quantity,
-                  sum(revenue) over () as total_revenue, sum(revenue - vat) over () as total_net,
-                  case when count(*) over () = count(cost) over () then sum(revenue - vat - cost) over () end
-                      as total_gross_profit,
-                  (select count(distinct document) from lines) as total_documents
+                  sum(revenue) over () as total_revenue, sum(net) over () as total_net,
+                  sum(cost) over () as total_cost, sum(revenue_before) over () as total_revenue_before,
+                  sum(profit_before) over () as total_profit_before,
+                  (select count(distinct document) from keyed where now) as total_documents
            from sums
-           left join onec.counterparties p on $4 = 'counterparty' and p.infobase_id = $1 and p.ref = subject
-           left join onec.managers m on $4 = 'manager' and m.infobase_id = $1 and m.ref = subject
-           left join onec.items i on $4 = 'item' and i.infobase_id = $1 and i.ref = subject
-           left join onec.warehouses w on $4 = 'warehouse' and w.infobase_id = $1 and w.ref = subject
-           order by case when $4 in ('day', 'month') then span end, revenue desc, 1 limit $10"#,
+           left join onec.dimensions k on k.infobase_id = $1 and k.kind = $4 and k.ref = sums.key
+           left join onec.dimensions t on t.infobase_id = $1 and t.kind = $5 and t.ref = sums.then_key
+           order by span, case when $16 then net - cost else revenue end desc, 1, then_span, 3, k.id, t.id
+           limit $11"#,
         scope.infobase.id,
         scope.since(),
         scope.until(),
-        name(group),
+        group.as_str(),
+        query.then_by.map(GroupBy::as_str),
         scope.companies.as_deref(),
         scope.counterparties.as_deref(),
         scope.items.as_deref(),
         scope.warehouses.as_deref(),
         scope.manager,
         scope.limit(),
+        other.map(|(since, _)| since),
+        other.map(|(_, until)| until),
+        &scope.profile.chart.cost_of_sales,
+        &scope.profile.chart.sold,
+        report == ReportId::GrossProfit,
     )
     .fetch_all(connection)
     .await
     .store("report_sales")?;
     let first = found.first();
-    let total = |sum: Option<Option<Decimal>>| sum.flatten().unwrap_or_default();
-    let totals = row([
-        ("quantity", quantity(total(first.map(|row| row.total_quantity)))),
-        ("revenue", money(total(first.map(|row| row.total_revenue)))),
-        (
-            "revenue_without_vat",
-            money(total(first.map(|row| row.total_net))),
-        ),
-        (
-            "gross_profit",
-            first.map_or_else(
-                || money(Decimal::ZERO),
-                |row| money_or_null(row.total_gross_profit),
-            ),
-        ),
-        (
-            "documents",
-            first.and_then(|row| row.total_documents).unwrap_or(0).into(),
-        ),
-    ]);
-    let (ru, en) = heading(group);
-    let headings: [Heading; 7] = [
-        ("key_id", Id, "id", "Id"),
-        ("key", Text, ru, en),
-        ("quantity", Quantity, "Количество", "Quantity"),
-        ("revenue", Money, "Выручка с НДС", "Revenue with VAT"),
-        (
-            "revenue_without_vat",
-            Money,
-            "Выручка без НДС",
-            "Revenue without VAT",
-        ),
-        ("gross_profit", Money, "Валовая прибыль", "Gross profit"),
-        ("documents", Integer, "Документов", "Documents"),
-    ];
+    let zero = |sum: Option<Decimal>| sum.unwrap_or_default();
+    let all = first.map_or_else(
+        || Figures {
+            cost: Some(Decimal::ZERO),
+            profit_before: Some(Decimal::ZERO),
+            ..Figures::default()
+        },
+        |row| Figures {
+            quantity: zero(row.total_quantity),
+            revenue: zero(row.total_revenue),
+            net: zero(row.total_net),
+            cost: row.has_cost.then(|| zero(row.total_cost)),
+            documents: row.total_documents.unwrap_or(0),
+            revenue_before: zero(row.total_revenue_before),
+            profit_before: row.has_cost.then(|| zero(row.total_profit_before)),
+        },
+    );
+    let row_count = count(first.and_then(|row| row.row_count));
+    let cells = found.into_iter().map(|row| Cell {
+        key_id: row.key_id,
+        key: row.key,
+        then_id: row.then_id,
+        then: row.then,
+        figures: Figures {
+            quantity: row.quantity,
+            revenue: row.revenue,
+            net: row.net,
+            cost: row.has_cost.then_some(row.cost),
+            documents: row.documents,
+            revenue_before: row.revenue_before,
+            profit_before: row.has_cost.then_some(row.profit_before),
+        },
+    });
+    let headings = headings(report, query);
+    let shown = |cell: &Cell| -> Map<String, Value> {
+        headings
+            .iter()
+            .map(|heading| (heading.0.to_owned(), value(heading.0, cell, &all)))
+            .collect()
+    };
+    let mut totals = shown(&Cell {
+        figures: all,
+        ..Cell::default()
+    });
+    totals.retain(|key, _| !matches!(key.as_str(), "key" | "key_id" | "then" | "then_id"));
     Ok(Table {
         columns: columns(&headings, locale),
+        rows: cells.map(|cell| shown(&cell)).collect(),
         totals,
-        row_count: count(first.and_then(|row| row.row_count)),
-        rows: found
-            .into_iter()
-            .map(|found| {
-                row([
-                    ("key_id", id(found.key_id)),
-                    ("key", found.key.unwrap_or_default().into()),
-                    ("quantity", quantity(found.quantity)),
-                    ("revenue", money(found.revenue)),
-                    ("revenue_without_vat", money(found.net)),
-                    ("gross_profit", money_or_null(found.gross_profit)),
-                    ("documents", found.documents.into()),
-                ])
-            })
-            .collect(),
+        row_count,
     })
 }
 
-const fn name(group: GroupBy) -> &'static str {
-    match group {
-        GroupBy::Counterparty => "counterparty",
-        GroupBy::Manager => "manager",
-        GroupBy::Item => "item",
-        GroupBy::Warehouse => "warehouse",
-        GroupBy::Day => "day",
-        GroupBy::Month => "month",
+fn value(column: &str, cell: &Cell, all: &Figures) -> Value {
+    let figures = &cell.figures;
+    let share = |of: Option<Decimal>, all: Option<Decimal>| ratio(of.zip(all));
+    let growth = |now: Option<Decimal>, before: Option<Decimal>| {
+        ratio(now.zip(before).map(|(now, before)| (now - before, before)))
+    };
+    match column {
+        "key_id" => id(cell.key_id),
+        "key" => cell.key.as_str().into(),
+        "then_id" => id(cell.then_id),
+        "then" => cell.then.as_str().into(),
+        "quantity" => quantity(figures.quantity),
+        "revenue" => money(figures.revenue),
+        "revenue_without_vat" => money(figures.net),
+        "cost" => money_or_null(figures.cost),
+        "gross_profit" => money_or_null(figures.profit()),
+        "documents" => figures.documents.into(),
+        "margin" => share(figures.profit(), Some(figures.net)),
+        "revenue_share" => share(Some(figures.revenue), Some(all.revenue)),
+        "profit_share" => share(figures.profit(), all.profit()),
+        "revenue_before" => money(figures.revenue_before),
+        "revenue_growth" => growth(Some(figures.revenue), Some(figures.revenue_before)),
+        "profit_before" => money_or_null(figures.profit_before),
+        "profit_growth" => growth(figures.profit(), figures.profit_before),
+        _ => Value::Null,
     }
+}
+
+/// The columns, which depend on the dimensions and on whether there is a comparison.
+pub(super) fn headings(report: ReportId, query: &ReportQuery) -> Vec<Heading> {
+    let (ru, en) = heading(query.group_by.unwrap_or(GroupBy::Counterparty));
+    let mut headings: Vec<Heading> = vec![("key_id", Id, "id", "Id"), ("key", Text, ru, en)];
+    if let Some(then) = query.then_by {
+        let (ru, en) = heading(then);
+        headings.extend([("then_id", Id, "id", "Id"), ("then", Text, ru, en)]);
+    }
+    let compared = query.compare.is_some() || query.compare_from.is_some();
+    headings.push(("quantity", Quantity, "Количество", "Quantity"));
+    let net: Heading = (
+        "revenue_without_vat",
+        Money,
+        "Выручка без НДС",
+        "Revenue without VAT",
+    );
+    let profit: Heading = ("gross_profit", Money, "Валовая прибыль", "Gross profit");
+    if report == ReportId::GrossProfit {
+        headings.extend([
+            net,
+            ("cost", Money, "Себестоимость", "Cost of sales"),
+            profit,
+            ("margin", Quantity, "Рентабельность, %", "Margin, %"),
+            ("profit_share", Quantity, "Доля, %", "Share, %"),
+        ]);
+        if compared {
+            headings.extend([
+                (
+                    "profit_before",
+                    Money,
+                    "Валовая прибыль прошлого периода",
+                    "Gross profit before",
+                ),
+                ("profit_growth", Quantity, "Рост, %", "Growth, %"),
+            ] as [Heading; 2]);
+        }
+        return headings;
+    }
+    headings.extend([
+        ("revenue", Money, "Выручка с НДС", "Revenue with VAT"),
+        net,
+        profit,
+        ("documents", Integer, "Документов", "Documents"),
+        ("revenue_share", Quantity, "Доля, %", "Share, %"),
+    ]);
+    if compared {
+        headings.extend([
+            (
+                "revenue_before",
+                Money,
+                "Выручка прошлого периода",
+                "Revenue before",
+            ),
+            ("revenue_growth", Quantity, "Рост, %", "Growth, %"),
+        ] as [Heading; 2]);
+    }
+    headings
 }
 
 const fn heading(group: GroupBy) -> (&'static str, &'static str) {
@@ -144,8 +290,11 @@ const fn heading(group: GroupBy) -> (&'static str, &'static str) {
         GroupBy::Counterparty => ("Покупатель", "Customer"),
         GroupBy::Manager => ("Менеджер", "Manager"),
         GroupBy::Item => ("Номенклатура", "Item"),
+        GroupBy::ItemGroup => ("Группа номенклатуры", "Item group"),
         GroupBy::Warehouse => ("Склад", "Warehouse"),
+        GroupBy::Company => ("Организация", "Company"),
         GroupBy::Day => ("День", "Day"),
+        GroupBy::Week => ("Неделя", "Week"),
         GroupBy::Month => ("Месяц", "Month"),
     }
 }

@@ -1,12 +1,12 @@
 //! What a report is about: the infobase, the companies that the caller may see, and the objects
 //! that the parameters name.
 
-use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveDateTime, NaiveTime, Utc};
+use chrono::{DateTime, Datelike, Days, Months, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 use common::Text;
 use common::auth::Identity;
-use common::contract::onec::{DataSource, GroupBy, ReportId, ReportQuery};
+use common::contract::onec::{ComparePeriod, DataSource, GroupBy, ReportId, ReportQuery};
 use common::db::{StoreError, StoreResult};
-use common::http::{FieldError, Problem};
+use common::http::{Cursor, FieldError, Problem};
 use serde_json::{Map, Value};
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -19,6 +19,10 @@ use crate::store::infobases::{self, Infobase};
 
 /// Rows when the caller does not say how many.
 const DEFAULT_ROWS: u32 = 50;
+/// Rows of a CSV at most.
+const CSV_ROWS: u32 = 50_000;
+/// Rows that pages of JSON go through at most.
+pub(super) const MOST_SKIPPED: u64 = CSV_ROWS as u64;
 
 /// Everything that a report's SQL needs.
 #[derive(Debug)]
@@ -43,6 +47,10 @@ pub(crate) struct Scope {
     pub(crate) as_of: DateTime<Utc>,
     /// The wall clock of the infobase.
     today: NaiveDate,
+    /// Rows of the pages before.
+    skip: u32,
+    /// All rows that fit into a file, instead of a page.
+    all: bool,
 }
 
 /// The infobase named, or the only one, among those with any of the caller's companies.
@@ -80,6 +88,7 @@ impl Scope {
         identity: &Identity,
         report: ReportId,
         mut query: ReportQuery,
+        all: bool,
     ) -> Result<Self, Problem> {
         let infobase = match (query.infobase, query.company) {
             // A company tells its infobase.
@@ -91,6 +100,10 @@ impl Scope {
             (infobase, _) => choose_infobase(connection, identity, infobase, "?infobase").await?,
         };
         query.infobase = Some(infobase.id);
+        let skip = match query.cursor.as_deref() {
+            Some(cursor) => Cursor::decode::<u32>(cursor)?,
+            None => 0,
+        };
         let mut filter = Map::new();
         let companies = companies(connection, identity, &infobase, query.company, &mut filter).await?;
         let as_of = infobase.as_of.ok_or(Error::NotSynchronised)?;
@@ -136,6 +149,8 @@ impl Scope {
             infobase,
             query,
             today,
+            skip: skip.min(CSV_ROWS),
+            all,
         })
     }
 
@@ -163,9 +178,24 @@ impl Scope {
         next_day(self.query.to.unwrap_or(self.today))
     }
 
-    /// Rows at most.
+    /// Rows at most, those of the pages before among them.
     pub(crate) fn limit(&self) -> i64 {
-        i64::from(self.query.limit.unwrap_or(DEFAULT_ROWS))
+        if self.all {
+            return i64::from(CSV_ROWS);
+        }
+        i64::from(self.skip) + i64::from(self.query.limit.unwrap_or(DEFAULT_ROWS))
+    }
+
+    /// Rows of the pages before.
+    pub(super) fn skip(&self) -> usize {
+        usize::try_from(self.skip).unwrap_or(usize::MAX)
+    }
+
+    /// The period that figures are compared with: its first moment, and the first after.
+    pub(super) fn compared(&self) -> Option<(NaiveDateTime, NaiveDateTime)> {
+        let query = &self.query;
+        let (from, to) = query.compare_from.zip(query.compare_to)?;
+        Some((from.and_time(NaiveTime::MIN), next_day(to)))
     }
 }
 
@@ -178,6 +208,28 @@ fn next_day(day: NaiveDate) -> NaiveDateTime {
     day.checked_add_days(Days::new(1))
         .unwrap_or(day)
         .and_time(NaiveTime::MIN)
+}
+
+/// The period of a comparison.
+fn compared_period(from: NaiveDate, to: NaiveDate, compare: ComparePeriod) -> Option<(NaiveDate, NaiveDate)> {
+    match compare {
+        ComparePeriod::YearAgo => Some((
+            from.checked_sub_months(Months::new(12))?,
+            to.checked_sub_months(Months::new(12))?,
+        )),
+        ComparePeriod::Previous => {
+            let before = from.pred_opt()?;
+            let next = to.succ_opt()?;
+            if from.day() == 1 && next.day() == 1 {
+                let months = (next.year() - from.year()) * 12 + i32::try_from(next.month()).ok()?
+                    - i32::try_from(from.month()).ok()?;
+                let months = Months::new(u32::try_from(months).ok()?);
+                return Some((from.checked_sub_months(months)?, before));
+            }
+            let days = u64::try_from((next - from).num_days()).ok()?;
+            Some((from.checked_sub_days(Days::new(days))?, before))
+        }
+    }
 }
 
 /// Days, rows and grouping that the caller did not name, as the report takes them.
@@ -195,6 +247,10 @@ fn fill_defaults(
         | ReportId::CashFlow
         | ReportId::Taxes
         | ReportId::TrialBalance
+        | ReportId::AccountAnalysis
+        | ReportId::AccountCard
+        | ReportId::StockTurnover
+        | ReportId::GrossProfit
         | ReportId::Statement => {
             let to = query
                 .to
@@ -204,14 +260,35 @@ fn fill_defaults(
         }
         ReportId::CounterpartyCard | ReportId::Documents | ReportId::Postings => {}
     }
-    if report == ReportId::Sales {
+    if matches!(
+        report,
+        ReportId::Sales | ReportId::GrossProfit | ReportId::CashFlow
+    ) {
         query.group_by = query.group_by.or(Some(GroupBy::Counterparty));
+    }
+    if let (Some(compare), Some(from), Some(to)) = (query.compare, query.from, query.to)
+        && let Some((from, to)) = compared_period(from, to, compare)
+    {
+        query.compare_from = Some(from);
+        query.compare_to = Some(to);
     }
     query.limit = query.limit.or(Some(DEFAULT_ROWS));
     query.source = query.source.or(Some(DataSource::Mirror));
     let shown = serde_json::to_value(&*query).unwrap_or_default();
     for name in [
-        "date", "from", "to", "group_by", "account", "number", "unposted", "overdue",
+        "date",
+        "from",
+        "to",
+        "compare_from",
+        "compare_to",
+        "group_by",
+        "then_by",
+        "account",
+        "breakdown",
+        "subaccounts",
+        "number",
+        "unposted",
+        "overdue",
     ] {
         if let Some(value) = shown.get(name) {
             filter.insert(name.to_owned(), value.clone());
@@ -355,4 +432,39 @@ async fn below(
         first.name.clone().unwrap_or_default().into(),
     );
     Ok(found.into_iter().filter_map(|row| row.reference).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn periods_are_compared_with_those_of_their_length() {
+        let day = |text: &str| -> NaiveDate { text.parse().unwrap() };
+        let compared = |from, to, compare| {
+            let (from, to) = compared_period(day(from), day(to), compare).unwrap();
+            format!("{from} {to}")
+        };
+        let (previous, year) = (ComparePeriod::Previous, ComparePeriod::YearAgo);
+        assert_eq!(
+            compared("2025-03-01", "2025-03-31", previous),
+            "2025-02-01 2025-02-28"
+        );
+        assert_eq!(
+            compared("2025-01-01", "2025-03-31", previous),
+            "2024-10-01 2024-12-31"
+        );
+        assert_eq!(
+            compared("2025-03-01", "2025-03-10", previous),
+            "2025-02-19 2025-02-28"
+        );
+        assert_eq!(
+            compared("2025-03-01", "2025-03-31", year),
+            "2024-03-01 2024-03-31"
+        );
+        assert_eq!(
+            compared("2024-02-29", "2024-02-29", year),
+            "2023-02-28 2023-02-28"
+        );
+    }
 }

@@ -10,7 +10,7 @@ use super::documents::presentation;
 use super::scope::Scope;
 use super::table::{Heading, Table, columns, day, money, row};
 
-const HEADINGS: [Heading; 5] = [
+pub(super) const HEADINGS: [Heading; 5] = [
     ("date", Date, "Дата", "Date"),
     ("document", Text, "Документ", "Document"),
     ("debit", Money, "Дебет", "Debit"),
@@ -27,50 +27,59 @@ pub(super) async fn run(
 ) -> Result<Table, StoreError> {
     let chart = &scope.profile.chart;
     let accounts = [chart.receivables.as_slice(), chart.payables.as_slice()].concat();
+    let counterparties = scope.counterparties.as_deref().unwrap_or_default();
+    let opening = sqlx::query_scalar!(
+        r#"select coalesce(sum(amount), 0) as "amount!" from onec.balances($1, $2, $3, $4, null)
+           where counterparty = any($5)"#,
+        scope.infobase.id,
+        &accounts,
+        scope.since(),
+        scope.companies.as_deref(),
+        counterparties,
+    )
+    .fetch_one(&mut *connection)
+    .await
+    .store("report_statement_opening")?;
     let found = sqlx::query!(
         r#"with settlement as materialized (
-               select ref from onec.accounts_under($1, $2)
+               select array(select ref from onec.accounts_under($1, $2)) as refs
            ), entries as (
-               select s.recorder, s.period, s.debit, s.credit
-               from onec.ledger_sides s
-               join onec.ledger_entries e
-                 on e.infobase_id = s.infobase_id and e.recorder = s.recorder and e.line = s.line
-               where s.infobase_id = $1 and s.period < $4
-                 and s.account in (select ref from settlement)
-                 and s.counterparty = any($5)
-                 and ($6::uuid[] is null or s.company = any($6))
-                 and not (e.debit_account in (select ref from settlement)
-                          and e.credit_account in (select ref from settlement)
+               select e.recorder, e.period, e.amount as debit, 0::numeric as credit
+               from onec.ledger_entries e, settlement s
+               where e.infobase_id = $1 and e.period >= $3 and e.period < $4 and e.debit_counterparty = any($5)
+                 and e.debit_account = any(s.refs) and ($6::uuid[] is null or e.company = any($6))
+                 and not (coalesce(e.credit_account = any(s.refs), false)
+                          and e.debit_counterparty is not distinct from e.credit_counterparty)
+               union all
+               select e.recorder, e.period, 0, e.amount
+               from onec.ledger_entries e, settlement s
+               where e.infobase_id = $1 and e.period >= $3 and e.period < $4 and e.credit_counterparty = any($5)
+                 and e.credit_account = any(s.refs) and ($6::uuid[] is null or e.company = any($6))
+                 and not (coalesce(e.debit_account = any(s.refs), false)
                           and e.debit_counterparty is not distinct from e.credit_counterparty)
            )
            select recorder as "recorder!", min(period) as "period!", sum(debit) as "debit!",
-                  sum(credit) as "credit!", period < $3 as "is_before!",
-                  d.entity as "entity?", d.number as "number?", d.date as "date?"
+                  sum(credit) as "credit!", d.entity as "entity?", d.number as "number?", d.date as "date?"
            from entries
            left join onec.documents d on d.infobase_id = $1 and d.ref = entries.recorder
-           group by recorder, period < $3, d.entity, d.number, d.date
-           order by min(period), d.entity, d.number"#,
+           group by recorder, d.entity, d.number, d.date
+           order by min(period), d.entity, d.number, recorder"#,
         scope.infobase.id,
         &accounts,
         scope.since(),
         scope.until(),
-        scope.counterparties.as_deref().unwrap_or_default(),
+        counterparties,
         scope.companies.as_deref(),
     )
     .fetch_all(connection)
     .await
     .store("report_statement")?;
-    let opening: Decimal = found
-        .iter()
-        .filter(|row| row.is_before)
-        .map(|row| row.debit - row.credit)
-        .sum();
     let mut balance = opening;
     let mut rows = Vec::new();
     let (mut debit, mut credit) = (Decimal::ZERO, Decimal::ZERO);
     let limit = usize::try_from(scope.limit()).unwrap_or(usize::MAX);
     let mut row_count = 0_u64;
-    for entry in found.into_iter().filter(|row| !row.is_before) {
+    for entry in found {
         balance += entry.debit - entry.credit;
         debit += entry.debit;
         credit += entry.credit;

@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 use super::scope::Scope;
 use super::table::{Heading, Table, columns, count, id, money, quantity, row};
 
-const HEADINGS: [Heading; 6] = [
+pub(super) const HEADINGS: [Heading; 6] = [
     ("warehouse", Text, "Склад", "Warehouse"),
     ("item_id", Id, "Номенклатура (id)", "Item id"),
     ("item", Text, "Номенклатура", "Item"),
@@ -40,7 +40,7 @@ pub(super) async fn run(
            left join onec.items i on i.infobase_id = $1 and i.ref = cells.item
            left join onec.units u on u.infobase_id = $1 and u.ref = i.unit
            where quantity <> 0 or cost <> 0
-           order by cost desc, w.name, i.name limit $8"#,
+           order by cost desc, w.name, i.name, cells.warehouse, cells.item limit $8"#,
         scope.infobase.id,
         &scope.profile.chart.stock,
         scope.before(),

@@ -54,6 +54,13 @@ pub(super) fn money_or_null(amount: Option<Decimal>) -> Value {
     amount.map_or(Value::Null, money)
 }
 
+/// What a part is of a whole, in percent with one decimal; unknown without a whole.
+pub(super) fn ratio(parts: Option<(Decimal, Decimal)>) -> Value {
+    parts
+        .and_then(|(part, whole)| part.checked_mul(Decimal::ONE_HUNDRED)?.checked_div(whole))
+        .map_or(Value::Null, |percent| quantity(percent.round_dp(1)))
+}
+
 /// A quantity without trailing zeros.
 pub(super) fn quantity(amount: Decimal) -> Value {
     amount.normalize().to_string().into()
@@ -87,5 +94,7 @@ mod tests {
         assert_eq!(quantity(dec!(10.500)), "10.5");
         assert_eq!(quantity(dec!(100)), "100");
         assert_eq!(quantity(dec!(0.00)), "0");
+        assert_eq!(ratio(Some((dec!(1), dec!(3)))), "33.3");
+        assert_eq!(ratio(Some((dec!(1), dec!(0)))), Value::Null);
     }
 }

@@ -9,15 +9,17 @@ use sqlx::PgConnection;
 use super::scope::Scope;
 use super::table::{Heading, Table, columns, count, money, row};
 
-const HEADINGS: [Heading; 5] = [
+pub(super) const HEADINGS: [Heading; 6] = [
     ("account", Text, "Счёт", "Account"),
     ("name", Text, "Налог или взнос", "Tax"),
     ("accrued", Money, "Начислено", "Accrued"),
-    ("paid", Money, "Уплачено и зачтено", "Paid or deducted"),
+    ("paid", Money, "Уплачено деньгами", "Paid"),
+    ("offset", Money, "Зачтено", "Offset"),
     ("balance", Money, "К уплате на конец", "Owed at the end"),
 ];
 
-/// The report: credits of tax accounts are accruals, debits payments and deductions.
+/// The report: credits of tax accounts are accruals; debits with accounts of money payments, and
+/// all others offsets, such as VAT to be deducted.
 pub(super) async fn run(
     connection: &mut PgConnection,
     scope: &Scope,
@@ -25,13 +27,43 @@ pub(super) async fn run(
     locale: Locale,
 ) -> Result<Table, StoreError> {
     let found = sqlx::query!(
-        r#"select code as "code!", name as "name!", credit as "accrued!", debit as "paid!",
-                  credit - debit - opening as "balance!", count(*) over () as row_count,
-                  sum(credit) over () as total_accrued, sum(debit) over () as total_paid,
-                  sum(credit - debit - opening) over () as total_balance
-           from onec.turnovers($1, $2, $3, $4, $5, $6)
-           where opening <> 0 or debit <> 0 or credit <> 0
-           order by credit desc, code limit $7"#,
+        r#"with taxes as materialized (
+               select ref, code, name from onec.accounts_under($1, $2)
+           ), pairs as (
+               select debit_account, credit_account, amount
+               from onec.correspondence($1, $3, $4, $5) where $6::text is null
+               union all
+               select l.debit_account, l.credit_account, l.amount
+               from json_to_recordset(coalesce($6::json -> 'correspondence', '[]')) as l (
+                   debit_account uuid, credit_account uuid, company uuid, amount numeric)
+               where $5 is null or l.company = any($5)
+           ), parts as (
+               select account, amount as opening, 0::numeric as accrued, 0::numeric as paid, 0::numeric as settled
+               from onec.balances($1, $2, $3, $5, $6::json ->> 'balances')
+               union all
+               select credit_account, 0, amount, 0, 0 from pairs
+               union all
+               select debit_account, 0, 0, case when is_money then amount else 0 end,
+                      case when is_money then 0 else amount end
+               from (
+                   select debit_account, amount,
+                          coalesce(credit_account in (select ref from onec.accounts_under($1, $8)), false) as is_money
+                   from pairs
+               ) debits
+           ), sums as (
+               select t.code, t.name, sum(p.opening) as opening, sum(p.accrued) as accrued, sum(p.paid) as paid,
+                      sum(p.settled) as settled
+               from taxes t join parts p on p.account = t.ref
+               group by t.ref, t.code, t.name
+               having bool_or(p.opening <> 0 or p.accrued <> 0 or p.paid <> 0 or p.settled <> 0)
+           )
+           select code as "code!", name as "name!", accrued as "accrued!", paid as "paid!", settled as "offset!",
+                  accrued - paid - settled - opening as "balance!", count(*) over () as row_count,
+                  sum(accrued) over () as total_accrued, sum(paid) over () as total_paid,
+                  sum(settled) over () as total_offset,
+                  sum(accrued - paid - settled - opening) over () as total_balance
+           from sums
+           order by accrued desc, code limit $7"#,
         scope.infobase.id,
         &scope.profile.chart.taxes,
         scope.since(),
@@ -39,6 +71,7 @@ pub(super) async fn run(
         scope.companies.as_deref(),
         live,
         scope.limit(),
+        &scope.profile.chart.cash,
     )
     .fetch_all(connection)
     .await
@@ -50,6 +83,7 @@ pub(super) async fn run(
         totals: row([
             ("accrued", total(first.map(|row| row.total_accrued))),
             ("paid", total(first.map(|row| row.total_paid))),
+            ("offset", total(first.map(|row| row.total_offset))),
             ("balance", total(first.map(|row| row.total_balance))),
         ]),
         row_count: count(first.and_then(|row| row.row_count)),
@@ -61,6 +95,7 @@ pub(super) async fn run(
                     ("name", found.name.into()),
                     ("accrued", money(found.accrued)),
                     ("paid", money(found.paid)),
+                    ("offset", money(found.offset)),
                     ("balance", money(found.balance)),
                 ])
             })

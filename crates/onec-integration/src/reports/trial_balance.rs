@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 use super::scope::Scope;
 use super::table::{Heading, Table, columns, count, money, row};
 
-const HEADINGS: [Heading; 8] = [
+pub(super) const HEADINGS: [Heading; 8] = [
     ("account", Text, "Счёт", "Account"),
     ("name", Text, "Наименование", "Name"),
     ("opening_debit", Money, "Сальдо на начало, дебет", "Opening debit"),
@@ -30,7 +30,8 @@ const HEADINGS: [Heading; 8] = [
     ),
 ];
 
-/// The report. Each account is netted over its analytics.
+/// The report. Each account is netted over its analytics, and with `subaccounts=false` an account
+/// of the first level, or the one asked for, over its sub-accounts.
 pub(super) async fn run(
     connection: &mut PgConnection,
     scope: &Scope,
@@ -38,14 +39,29 @@ pub(super) async fn run(
     locale: Locale,
 ) -> Result<Table, StoreError> {
     let accounts = accounts(scope);
+    if let Some(breakdown) = scope.query.breakdown {
+        return super::breakdown::run(connection, scope, breakdown, locale).await;
+    }
     let found = sqlx::query!(
-        r#"with sums as (
+        r#"with recursive tree as (
+               select a.ref, a.code, a.name from onec.accounts a
+               where a.infobase_id = $1 and $8 and (a.code = any($2) or ($2 is null and a.parent is null))
+               union all
+               select a.ref, tree.code, tree.name
+               from tree join onec.accounts a on a.infobase_id = $1 and a.parent = tree.ref
+           ), accounts as (
+               select coalesce(tree.code, t.code) as code, coalesce(tree.name, t.name) as name,
+                      sum(t.opening) as opening, sum(t.debit) as debit, sum(t.credit) as credit
+               from onec.turnovers($1, coalesce($2, array(
+                   select code from onec.accounts where infobase_id = $1 and parent is null)), $3, $4, $5, $6) t
+               left join (select distinct on (ref) * from tree order by ref, code) tree on tree.ref = t.account
+               group by 1, 2
+           ), sums as (
                select code, name, debit, credit,
                       greatest(opening, 0) as opening_debit, greatest(-opening, 0) as opening_credit,
                       greatest(opening + debit - credit, 0) as closing_debit,
                       greatest(credit - debit - opening, 0) as closing_credit
-               from onec.turnovers($1, coalesce($2, array(
-                   select code from onec.accounts where infobase_id = $1 and parent is null)), $3, $4, $5, $6)
+               from accounts
                where opening <> 0 or debit <> 0 or credit <> 0
            )
            select code as "code!", name as "name!", debit as "debit!", credit as "credit!",
@@ -66,6 +82,7 @@ pub(super) async fn run(
         scope.companies.as_deref(),
         live,
         scope.limit(),
+        scope.query.subaccounts == Some(false),
     )
     .fetch_all(connection)
     .await

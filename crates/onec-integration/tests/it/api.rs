@@ -260,7 +260,7 @@ async fn wrong_parameters_of_reports_are_named() {
     let russian: Value = client.get("/reports/cash").await.json();
     assert_eq!(russian["title"], "Деньги");
     let catalogue: Value = client.get("/reports").await.json();
-    assert_eq!(catalogue["items"].as_array().unwrap().len(), 12);
+    assert_eq!(catalogue["items"].as_array().unwrap().len(), 16);
 }
 
 #[tokio::test]

@@ -49,6 +49,10 @@ pub(super) fn text(view: &View<'_>) -> String {
         ReportId::CashFlow => view.cash_flow(),
         ReportId::Taxes => view.taxes(),
         ReportId::TrialBalance => view.trial_balance(),
+        ReportId::AccountAnalysis
+        | ReportId::AccountCard
+        | ReportId::StockTurnover
+        | ReportId::GrossProfit => view.plain(),
         ReportId::Statement => view.statement(),
         ReportId::CounterpartyCard => view.card(),
         ReportId::Documents => view.documents(),
@@ -73,6 +77,20 @@ impl View<'_> {
     /// The day that a balance is of.
     fn at(&self) -> String {
         date(self.report.parameters.date.unwrap_or(self.today), self.locale)
+    }
+
+    /// A report in no words but its title and table.
+    fn plain(&self) -> String {
+        let (title, during) = (escaped(&self.report.title), self.during());
+        if self.report.rows.is_empty() {
+            return say!(
+                self.locale,
+                "{title} {during}: движений нет.",
+                "{title} {during}: nothing happened."
+            );
+        }
+        let lead = format!("**{title}** {during}.");
+        self.with_table(lead, &self.all_rows(), true)
     }
 
     /// The period that turnovers are of.

@@ -1,0 +1,20 @@
+//! Totals of the ledger, which make reports quick.
+
+use common::db::{StoreError, StoreResult};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+/// Brings the totals up to date after entries were written: month by month, each in a transaction
+/// of its own, so that whoever writes meanwhile waits for one month at most. Reports are right
+/// before and after; they only are slower before. Returns how many months were computed.
+pub(crate) async fn refresh(connection: &mut PgConnection, infobase: Uuid) -> Result<u32, StoreError> {
+    let mut months = 0;
+    while sqlx::query_scalar!(r#"select onec.totals_advance($1) as "more!""#, infobase)
+        .fetch_one(&mut *connection)
+        .await
+        .store("totals_advance")?
+    {
+        months += 1;
+    }
+    Ok(months)
+}
