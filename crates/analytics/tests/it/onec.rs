@@ -148,6 +148,7 @@ fn computed(report: ReportId, parameters: ReportQuery) -> Report {
         row_count: rows.len() as u64,
         rows,
         totals: serde_json::from_value(totals).unwrap(),
+        next_cursor: None,
         truncated: false,
         as_of: as_of(),
         source: DataSource::Mirror,
