@@ -12,7 +12,6 @@ use crate::odata::{DataError, Row};
 use crate::profile::{Analytics, Book, LedgerPlan, Plan};
 use crate::store::jobs::Added;
 use crate::store::ledger::{self, EntryRow, Replaced};
-use crate::store::totals;
 
 /// Entries in the first answer.
 const FIRST: u32 = 3000;
@@ -84,7 +83,6 @@ pub(super) async fn read(run: &Run, book: Book<'_>, since: Option<NaiveDateTime>
     run.end_entity_in(&mut transaction, book.entity(), removed)
         .await?;
     transaction.commit().await.store("commit")?;
-    totals::refresh(&mut *run.acquire().await?, run.infobase()).await?;
     Ok(())
 }
 

@@ -35,6 +35,7 @@ use crate::store::analytics_keys;
 use crate::store::jobs::{self, Added, Held, Mode};
 use crate::store::progress::{self, DeadObject};
 use crate::store::schedule::Exchange;
+use crate::store::totals;
 
 pub(crate) use search_name::search_name;
 
@@ -111,6 +112,13 @@ impl Run {
     /// Reads everything that the job has not read yet.
     pub(crate) async fn run(&self) -> Result<(), SyncError> {
         self.ensure_accounts().await?;
+        self.read().await?;
+        // Reports are right without totals, but slow.
+        totals::refresh(&mut *self.acquire().await?, self.infobase()).await?;
+        Ok(())
+    }
+
+    async fn read(&self) -> Result<(), SyncError> {
         // The node has to be known before anything is read: what changes from then on is registered.
         let point = if self.job.scope.is_empty() {
             exchange::find(self).await?
