@@ -8,6 +8,8 @@
 
 mod config;
 mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 mod http;
 mod infobase;
 mod jobs;

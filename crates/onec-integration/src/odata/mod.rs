@@ -1,6 +1,7 @@
 //! The OData interface of 1C (developer guide of the platform, chapter 17.4; OData 3 with its own
 //! habits): addresses, answers, errors, and the client.
 
+pub(crate) mod atom;
 mod client;
 mod error;
 mod filter;
@@ -8,6 +9,7 @@ mod literal;
 mod metadata;
 mod query;
 mod row;
+pub(crate) mod xml;
 
 pub(crate) use client::{CALLS, Client, Credentials, Patience};
 pub(crate) use error::{DataError, OdataError};
