@@ -2,7 +2,7 @@
 //! tests that feed them mutated documents. None may panic, and each tells how much it read.
 
 use crate::odata::atom;
-use crate::odata::{Collection, Row};
+use crate::odata::{Collection, Filter, Row, parser};
 
 /// Reads Atom: a feed, an entry or the collection of a virtual table. The number of properties.
 #[must_use]
@@ -36,4 +36,13 @@ pub fn json(document: &[u8]) -> Option<usize> {
         }
     }
     Some(properties)
+}
+
+/// Reads a filter and what is written of it. The length of the latter.
+#[must_use]
+pub fn filter(text: &str) -> Option<usize> {
+    let expression = parser::parse(text).ok()?;
+    let written = Filter::new(expression.clone()).to_string();
+    let again = parser::parse(&written).ok()?;
+    (again == expression).then_some(written.len())
 }

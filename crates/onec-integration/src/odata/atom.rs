@@ -90,16 +90,22 @@ impl Builder {
         }
         match self.open.last_mut() {
             Some(Open::Object(has_members)) => {
-                if std::mem::replace(has_members, true) {
-                    self.json.push(',');
-                }
+                let comma = if std::mem::replace(has_members, true) {
+                    ","
+                } else {
+                    ""
+                };
+                self.json.push_str(comma);
                 push_string(&mut self.json, element.local_name().as_ref())?;
                 self.json.push(':');
             }
             Some(Open::Collection(has_elements)) => {
-                if std::mem::replace(has_elements, true) {
-                    self.json.push(',');
-                }
+                let comma = if std::mem::replace(has_elements, true) {
+                    ","
+                } else {
+                    ""
+                };
+                self.json.push_str(comma);
             }
             _ => {}
         }

@@ -24,12 +24,14 @@ pub(crate) enum Literal<'a> {
     Cast(Uuid, &'a str),
     /// A naive local time of the infobase.
     DateTime(NaiveDateTime),
-    /// A string.
+    /// A string; also the member of an enumeration, which 1C keeps as its name.
     Text(&'a str),
-    /// A number.
+    /// A number of any type.
     Number(Decimal),
     /// A boolean.
     Bool(bool),
+    /// No value.
+    Null,
 }
 
 impl fmt::Display for Literal<'_> {
@@ -41,6 +43,7 @@ impl fmt::Display for Literal<'_> {
             Self::Text(text) => write!(f, "'{}'", text.replace('\'', "''")),
             Self::Number(number) => write!(f, "{number}"),
             Self::Bool(value) => write!(f, "{value}"),
+            Self::Null => f.write_str("null"),
         }
     }
 }
@@ -66,6 +69,7 @@ mod tests {
             (Literal::Text("it's' or true"), "'it''s'' or true'"),
             (Literal::Number(Decimal::new(1050, 2)), "10.50"),
             (Literal::Bool(true), "true"),
+            (Literal::Null, "null"),
         ] {
             assert_eq!(literal.to_string(), text);
         }

@@ -4,9 +4,11 @@
 pub(crate) mod atom;
 mod client;
 mod error;
+pub(crate) mod expression;
 mod filter;
 mod literal;
 mod metadata;
+pub(crate) mod parser;
 mod query;
 mod row;
 pub(crate) mod xml;
