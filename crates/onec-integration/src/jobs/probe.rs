@@ -42,7 +42,7 @@ async fn probe_all(state: &AppState, interval: Duration) -> Result<(), StoreErro
             Some("onec.credentials_refused") => interval.max(AFTER_REFUSAL),
             _ => interval / 2,
         };
-        infobase.attempted_at.is_some_and(|at| now - at >= pause)
+        infobase.is_called() && infobase.attempted_at.is_some_and(|at| now - at >= pause)
     });
     let probes = idle.map(|infobase| probe(state, infobase));
     for probed in futures_util::future::join_all(probes).await {
@@ -83,7 +83,14 @@ pub(crate) async fn note(
         // Nothing was learnt about 1C.
         Some(InfobaseError::Store(_)) => return Ok(()),
         Some(InfobaseError::UnknownConfiguration | InfobaseError::NothingPublished) => true,
-        Some(InfobaseError::Unknown | InfobaseError::Password(_) | InfobaseError::Settings) => false,
+        // Nothing was called.
+        Some(InfobaseError::NotCalled) => return Ok(()),
+        Some(
+            InfobaseError::Unknown
+            | InfobaseError::Password(_)
+            | InfobaseError::Settings
+            | InfobaseError::Transport(_),
+        ) => false,
     };
     let mut connection = state.pool.acquire().await.store("acquire")?;
     let code = error.map(InfobaseError::code);

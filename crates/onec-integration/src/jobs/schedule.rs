@@ -38,7 +38,7 @@ async fn tick(state: &AppState, interval: Duration) -> Result<(), StoreError> {
             metrics::gauge!(INFOBASE_REACHABLE, "infobase" => label).set(if reachable { 1.0 } else { 0.0 });
         }
         // The probe tells when it is worth trying again.
-        if infobase.reachable == Some(false) {
+        if infobase.reachable == Some(false) || !infobase.is_called() {
             continue;
         }
         let interval = interval.as_secs_f64();
