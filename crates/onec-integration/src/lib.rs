@@ -7,6 +7,7 @@
 //! the mirror is made), `profile` (what sets of 1C mean), `odata` (how 1C speaks), `store` (SQL).
 
 mod address;
+mod catalogue;
 mod config;
 mod error;
 #[doc(hidden)]

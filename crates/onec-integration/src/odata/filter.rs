@@ -20,6 +20,11 @@ impl Filter {
         Self(expression)
     }
 
+    /// The expression.
+    pub(crate) fn expression(&self) -> &Expression {
+        &self.0
+    }
+
     /// `field eq value`.
     pub(crate) fn eq(field: &str, value: &Literal<'_>) -> Self {
         Self::compare(field, Operator::Eq, value)
@@ -47,11 +52,14 @@ impl Filter {
 
     /// `field` is one of the values; `None` when there are none.
     pub(crate) fn any_of<'a>(field: &str, values: impl IntoIterator<Item = Literal<'a>>) -> Option<Self> {
-        values
+        Self::or(values.into_iter().map(|value| Self::eq(field, &value)))
+    }
+
+    /// Any of the conditions; `None` when there are none.
+    pub(crate) fn or(conditions: impl IntoIterator<Item = Self>) -> Option<Self> {
+        conditions
             .into_iter()
-            .map(|value| Self::eq(field, &value).0)
-            .reduce(|left, right| Expression::binary(left, Operator::Or, right))
-            .map(Self)
+            .reduce(|left, right| Self(Expression::binary(left.0, Operator::Or, right.0)))
     }
 }
 

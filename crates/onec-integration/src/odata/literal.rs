@@ -9,13 +9,6 @@ use uuid::Uuid;
 
 /// A value of a query.
 #[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        reason = "reading by key and date needs no other types; conditions may"
-    )
-)]
 pub(crate) enum Literal<'a> {
     /// A reference of one type.
     Guid(Uuid),

@@ -1,5 +1,6 @@
 //! SQL: plain functions over a connection, by what they are about. Callers own transactions.
 
+pub(crate) mod catalogue;
 pub(crate) mod documents;
 pub(crate) mod infobases;
 pub(crate) mod jobs;
