@@ -46,3 +46,11 @@ pub fn filter(text: &str) -> Option<usize> {
     let again = parser::parse(&written).ok()?;
     (again == expression).then_some(written.len())
 }
+
+/// Reads metadata. The number of types and functions.
+#[must_use]
+pub fn edmx(document: &[u8]) -> Option<usize> {
+    let read = futures_util::FutureExt::now_or_never(crate::catalogue::read(document))?;
+    let catalogue = read.ok()?;
+    Some(catalogue.types.len() + catalogue.functions.len())
+}

@@ -163,8 +163,7 @@ impl Connection {
         }
         catalogue::current(&self.pool, self.id, &self.client).await?;
         let mut connection = self.pool.acquire().await.store("acquire")?;
-        let metadata =
-            store::catalogue::metadata(&mut connection, self.id, &profile::wanted_sets()).await?;
+        let metadata = store::catalogue::metadata(&mut connection, self.id, &profile::wanted_sets()).await?;
         drop(connection);
         if metadata.is_empty() {
             return Err(InfobaseError::NothingPublished);
@@ -234,10 +233,7 @@ impl Connections {
     }
 
     /// The connection of an infobase that was read already.
-    pub(crate) async fn of(
-        &self,
-        stored: &Infobase,
-    ) -> Result<Arc<Connection>, InfobaseError> {
+    pub(crate) async fn of(&self, stored: &Infobase) -> Result<Arc<Connection>, InfobaseError> {
         let made_of = Made::of(stored);
         if let Some(found) = self.open.read().await.get(&stored.id)
             && found.made_of == made_of
@@ -283,7 +279,9 @@ impl Connections {
             concurrency: usize::try_from(stored.concurrency).unwrap_or(1),
             requests_per_second: stored.requests_per_second.and_then(|rate| rate.to_f64()),
             session_mode: stored.session_mode,
-            proxy: proxy.map(|sealed| self.vault.open(stored.id, sealed)).transpose()?,
+            proxy: proxy
+                .map(|sealed| self.vault.open(stored.id, sealed))
+                .transpose()?,
             ca_certificate: stored.ca_certificate.clone(),
             timeout: Duration::from_secs(seconds),
         })
@@ -298,7 +296,8 @@ impl Connections {
     /// Ends the sessions of all infobases; for the end of the service.
     pub(crate) async fn finish(&self) {
         let open: Vec<_> = self.open.write().await.drain().collect();
-        futures_util::future::join_all(open.iter().map(|(_, connection)| connection.transport.finish())).await;
+        futures_util::future::join_all(open.iter().map(|(_, connection)| connection.transport.finish()))
+            .await;
     }
 
     fn end(&self, connection: Option<Arc<Connection>>) {

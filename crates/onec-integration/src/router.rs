@@ -3,7 +3,7 @@
 use common::auth::Permission;
 use common::http::routes::{Access, Routes};
 
-use crate::http::{companies, infobases, reports, search, sync};
+use crate::http::{companies, entities, entity_rows, infobases, reports, search, sync};
 use crate::state::AppState;
 
 const READ: Access = Access::Permission(Permission::OnecRead);
@@ -23,4 +23,8 @@ pub fn routes() -> Routes<AppState> {
         .get("/reports", READ, reports::list)
         .get("/reports/{id}", READ, reports::get)
         .get("/search", READ, search::search)
+        .get("/entities", READ, entities::list)
+        .get("/entities/{name}", READ, entities::get)
+        .get("/entities/{name}/rows", READ, entity_rows::rows)
+        .post("/infobases/{id}/metadata/refresh", ADMIN, entities::refresh)
 }

@@ -214,7 +214,8 @@ impl Reading {
     fn finish(mut self) -> Catalogue {
         for navigation in std::mem::take(&mut self.navigations) {
             let end = (navigation.relationship, navigation.role);
-            let (Some(target), Some(owner)) = (self.ends.get(&end), self.types.get_mut(navigation.owner)) else {
+            let (Some(target), Some(owner)) = (self.ends.get(&end), self.types.get_mut(navigation.owner))
+            else {
                 continue;
             };
             let key = format!("{}_Key", navigation.name);
@@ -231,7 +232,9 @@ impl Reading {
             declared.published = declared.form == Form::Entity && self.sets.contains(&declared.name);
             declared.owner = owner(&declared.name, &known);
             let mut names = HashSet::new();
-            declared.properties.retain(|property| names.insert(property.name.clone()));
+            declared
+                .properties
+                .retain(|property| names.insert(property.name.clone()));
         }
         let mut bound = HashSet::new();
         self.functions
@@ -268,13 +271,19 @@ mod tests {
     async fn everything_that_is_declared_is_kept() {
         let catalogue = read(EDMX).await.unwrap();
         let find = |name: &str| {
-            let found = catalogue.types.iter().find(|declared| declared.name.as_ref() == name);
+            let found = catalogue
+                .types
+                .iter()
+                .find(|declared| declared.name.as_ref() == name);
             found.unwrap_or_else(|| unreachable!("{name}"))
         };
         let sale = find("Document_Реализация_Товаров");
         assert!(sale.published);
         assert_eq!((sale.kind(), sale.owner.as_deref()), ("Document", None));
-        let company = sale.properties.iter().find(|property| property.name == "Организация_Key");
+        let company = sale
+            .properties
+            .iter()
+            .find(|property| property.name == "Организация_Key");
         let company = company.unwrap();
         assert_eq!(company.target.as_deref(), Some("Catalog_Организации"));
         assert_eq!(company.navigation.as_deref(), Some("Организация"));
@@ -283,11 +292,18 @@ mod tests {
         assert_eq!(part.owner.as_deref(), Some("Document_Реализация_Товаров"));
         assert_eq!(find("ВидыОпераций").members, ["Услуги", "Товары"]);
         assert!(!find("Catalog_Скрытый").published, "a type without a set");
-        let lengths = catalogue.types.iter().filter(|declared| declared.name.as_ref() == "AllowedLength");
+        let lengths = catalogue
+            .types
+            .iter()
+            .filter(|declared| declared.name.as_ref() == "AllowedLength");
         assert_eq!(lengths.count(), 1);
         let balance = &catalogue.functions[0];
         assert_eq!(
-            (balance.binding_type.as_ref(), balance.name.as_ref(), balance.parameters.len()),
+            (
+                balance.binding_type.as_ref(),
+                balance.name.as_ref(),
+                balance.parameters.len()
+            ),
             ("AccumulationRegister_Остатки", "Balance", 3)
         );
         assert!(catalogue.functions[1].side_effecting);

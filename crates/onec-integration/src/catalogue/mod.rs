@@ -2,9 +2,11 @@
 //! replicas look it up. 1C is asked again once a day, when something shows that the catalogue is not
 //! true any more, and on request.
 
+pub(crate) mod access;
 mod edmx;
 mod model;
 mod reading;
+pub(crate) mod values;
 
 pub(crate) use edmx::read;
 pub(crate) use model::{Catalogue, Property, Type};

@@ -36,7 +36,14 @@ pub(crate) async fn current(pool: &PgPool, infobase: Uuid, client: &Client) -> R
         }
         if catalogue::claim(&mut connection, infobase, LEASE).await? {
             drop(connection);
-            return ask(pool, infobase, client).await.map(drop);
+            return match ask(pool, infobase, client).await {
+                // An old catalogue is better than none while 1C is away.
+                Err(InfobaseError::Odata(error)) if state.exists && !error.has_answered() => {
+                    tracing::warn!(error = %error, "the catalogue of an infobase is not read anew");
+                    Ok(())
+                }
+                asked => asked.map(drop),
+            };
         }
         if state.exists {
             return Ok(());

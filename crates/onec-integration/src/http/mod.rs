@@ -1,6 +1,8 @@
 //! Requests and answers.
 
 pub(crate) mod companies;
+pub(crate) mod entities;
+pub(crate) mod entity_rows;
 pub(crate) mod infobases;
 pub(crate) mod reports;
 pub(crate) mod search;

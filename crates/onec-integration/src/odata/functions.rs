@@ -102,7 +102,8 @@ impl VirtualTable {
 
     fn names(mut self, parameter: &'static str, names: &[&str]) -> Self {
         let names: Vec<String> = names.iter().map(|name| Path::new(name).to_string()).collect();
-        self.parameters.push((parameter, format!("'{}'", names.join(","))));
+        self.parameters
+            .push((parameter, format!("'{}'", names.join(","))));
         self
     }
 
@@ -181,7 +182,10 @@ mod tests {
 
     #[test]
     fn functions_have_their_parameters_and_no_texts_in_conditions() {
-        let day = chrono::NaiveDate::from_ymd_opt(2026, 7, 1).unwrap().and_hms_opt(0, 0, 0).unwrap();
+        let day = chrono::NaiveDate::from_ymd_opt(2026, 7, 1)
+            .unwrap()
+            .and_hms_opt(0, 0, 0)
+            .unwrap();
         let nil = Uuid::nil();
         let account = Filter::eq("Account_Key", &Literal::Guid(nil));
         let customer = Filter::eq("ExtDimension1", &Literal::Cast(nil, "Catalog_Контрагенты"));

@@ -21,7 +21,10 @@ impl Key {
     /// A row of a tabular part.
     pub(crate) fn row(reference: Uuid, line: u32) -> Self {
         let reference = Literal::Guid(reference);
-        Self::of(&[("Ref_Key", reference), ("LineNumber", Literal::Number(line.into()))])
+        Self::of(&[
+            ("Ref_Key", reference),
+            ("LineNumber", Literal::Number(line.into())),
+        ])
     }
 
     /// A record of an information register: its period, if it has periods, and dimensions.
@@ -75,7 +78,9 @@ mod tests {
     fn each_kind_of_key_has_its_form() {
         let guid = Uuid::from_u128(0x1fa1_a135_d89b_11e6_8343_4016_7e25_31c3);
         let text = "1fa1a135-d89b-11e6-8343-40167e2531c3";
-        let period = chrono::NaiveDate::from_ymd_opt(2008, 2, 5).unwrap().and_hms_opt(0, 0, 0);
+        let period = chrono::NaiveDate::from_ymd_opt(2008, 2, 5)
+            .unwrap()
+            .and_hms_opt(0, 0, 0);
         for (key, written) in [
             (Key::object(guid), format!("(guid'{text}')")),
             (Key::row(guid, 1), format!("(Ref_Key=guid'{text}',LineNumber=1)")),

@@ -127,9 +127,12 @@ impl Query {
             return select;
         }
         for name in &self.expand {
-            let is_there = select
-                .iter()
-                .any(|chosen| *chosen == name || chosen.strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with('/')));
+            let is_there = select.iter().any(|chosen| {
+                *chosen == name
+                    || chosen
+                        .strip_prefix(name.as_str())
+                        .is_some_and(|rest| rest.starts_with('/'))
+            });
             if !is_there {
                 select.push(name);
             }
@@ -190,12 +193,18 @@ mod tests {
 
     #[test]
     fn what_is_expanded_is_selected() {
-        let query = Query::set("X").select(["Number", "A/Code"]).expand(["A", "B"]).allowed_only();
+        let query = Query::set("X")
+            .select(["Number", "A/Code"])
+            .expand(["A", "B"])
+            .allowed_only();
         assert_eq!(
             query.rows_address(),
             "X?$format=json&$select=Number,A/Code,B&$expand=A,B&allowedOnly=true"
         );
-        assert_eq!(Query::set("X").expand(["A"]).rows_address(), "X?$format=json&$expand=A");
+        assert_eq!(
+            Query::set("X").expand(["A"]).rows_address(),
+            "X?$format=json&$expand=A"
+        );
         assert!(query.fits(100));
         assert!(!Query::set("X").select([&"Я".repeat(400)]).fits(100));
     }

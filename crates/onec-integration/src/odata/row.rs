@@ -97,6 +97,12 @@ impl<'a> Row<'a> {
             .filter(|value| *value != "null")
     }
 
+    /// A value of any simple type as text; `None` for null.
+    pub(crate) fn text_of(&self, field: &str) -> Option<String> {
+        let raw = self.raw(field)?;
+        Some(string(raw).map_or_else(|| raw.to_owned(), Cow::into_owned))
+    }
+
     /// A string without the spaces that pad it.
     pub(crate) fn text(&self, field: &str) -> Result<Option<String>, DataError> {
         let Some(raw) = self.raw(field) else {

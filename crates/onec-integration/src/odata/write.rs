@@ -35,7 +35,8 @@ pub(crate) enum WriteError {
 impl Client {
     /// Creates an object; its JSON with what 1C added.
     pub(crate) async fn create(&self, set: &str, object: &serde_json::Value) -> Result<Bytes, WriteError> {
-        self.write(Method::POST, set, encode(set), Some(object), None).await
+        self.write(Method::POST, set, encode(set), Some(object), None)
+            .await
     }
 
     /// Changes the properties given; a tabular part is replaced whole. `version` is the DataVersion
@@ -48,7 +49,8 @@ impl Client {
         version: Option<&str>,
     ) -> Result<Bytes, WriteError> {
         let address = encode(&format!("{set}{key}"));
-        self.write(Method::PATCH, set, address, Some(changes), version).await
+        self.write(Method::PATCH, set, address, Some(changes), version)
+            .await
     }
 
     /// Replaces an object: all properties must be given.
@@ -67,7 +69,9 @@ impl Client {
     /// `{"DeletionMark": true}` by [`Client::update`].
     pub(crate) async fn delete(&self, set: &str, key: &Key, version: Option<&str>) -> Result<(), WriteError> {
         let address = encode(&format!("{set}{key}"));
-        self.write(Method::DELETE, set, address, None, version).await.map(drop)
+        self.write(Method::DELETE, set, address, None, version)
+            .await
+            .map(drop)
     }
 
     /// Posts a document.
@@ -175,15 +179,24 @@ mod tests {
     #[test]
     fn the_words_of_1c_are_kept_where_they_are_the_answer() {
         let body = |code: &str| {
-            format!("{{\"odata.error\":{{\"code\":\"{code}\",\"message\":{{\"lang\":\"ru\",\"value\":\"Проведенный документ\"}}}}}}")
+            format!(
+                "{{\"odata.error\":{{\"code\":\"{code}\",\"message\":{{\"lang\":\"ru\",\"value\":\"Проведенный документ\"}}}}}}"
+            )
         };
         let of = |status: u16, body: &str| {
-            refused("Document_X", StatusCode::from_u16(status).unwrap(), body.as_bytes())
+            refused(
+                "Document_X",
+                StatusCode::from_u16(status).unwrap(),
+                body.as_bytes(),
+            )
         };
         let business = of(500, &body("-1"));
         assert!(matches!(&business, WriteError::Business(text) if text == "Проведенный документ"));
         assert!(!business.to_string().contains("документ"), "not for logs");
-        assert!(matches!(of(400, &body("15")), WriteError::Refused(Cause::KeyExists, _)));
+        assert!(matches!(
+            of(400, &body("15")),
+            WriteError::Refused(Cause::KeyExists, _)
+        ));
         assert!(matches!(
             of(404, &body("9")),
             WriteError::Odata(OdataError::NotFound(_))

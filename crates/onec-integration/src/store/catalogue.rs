@@ -110,10 +110,13 @@ pub(crate) async fn replace(
             .execute(&mut *connection)
             .await
             .store("metadata_types_delete")?;
-        sqlx::query!("delete from onec.metadata_functions where infobase_id = $1", infobase)
-            .execute(&mut *connection)
-            .await
-            .store("metadata_functions_delete")?;
+        sqlx::query!(
+            "delete from onec.metadata_functions where infobase_id = $1",
+            infobase
+        )
+        .execute(&mut *connection)
+        .await
+        .store("metadata_functions_delete")?;
         insert_types(connection, infobase, &catalogue.types).await?;
         insert_properties(connection, infobase, &catalogue.types).await?;
         insert_functions(connection, infobase, catalogue).await?;
@@ -145,14 +148,20 @@ async fn insert_types(
     types: &[Type],
 ) -> Result<(), StoreError> {
     let names: Vec<String> = types.iter().map(|declared| declared.name.to_string()).collect();
-    let forms: Vec<String> = types.iter().map(|declared| declared.form.as_str().to_owned()).collect();
+    let forms: Vec<String> = types
+        .iter()
+        .map(|declared| declared.form.as_str().to_owned())
+        .collect();
     let kinds: Vec<String> = types.iter().map(|declared| declared.kind().to_owned()).collect();
     let published: Vec<bool> = types.iter().map(|declared| declared.published).collect();
     let owners: Vec<String> = types
         .iter()
         .map(|declared| declared.owner.as_deref().unwrap_or_default().to_owned())
         .collect();
-    let members: Vec<String> = types.iter().map(|declared| json(declared.members.iter())).collect();
+    let members: Vec<String> = types
+        .iter()
+        .map(|declared| json(declared.members.iter()))
+        .collect();
     sqlx::query!(
         "insert into onec.metadata_types (infobase_id, name, form, kind, published, owner, members)
          select $1, name, form, kind, published, nullif(owner, ''),
@@ -188,7 +197,9 @@ async fn insert_properties(
         let owners: Vec<String> = pack.iter().map(|(owner, ..)| (*owner).to_owned()).collect();
         let ordinals: Vec<i32> = pack.iter().map(|(_, ordinal, _)| *ordinal).collect();
         let text = |of: fn(&Property) -> &str| -> Vec<String> {
-            pack.iter().map(|(.., property)| of(property).to_owned()).collect()
+            pack.iter()
+                .map(|(.., property)| of(property).to_owned())
+                .collect()
         };
         let names = text(|property| &property.name);
         let edm_types = text(|property| &property.edm_type);
@@ -225,7 +236,10 @@ async fn insert_functions(
     catalogue: &Catalogue,
 ) -> Result<(), StoreError> {
     let functions = &catalogue.functions;
-    let bindings: Vec<String> = functions.iter().map(|found| found.binding_type.to_string()).collect();
+    let bindings: Vec<String> = functions
+        .iter()
+        .map(|found| found.binding_type.to_string())
+        .collect();
     let names: Vec<String> = functions.iter().map(|found| found.name.to_string()).collect();
     let effects: Vec<bool> = functions.iter().map(|found| found.side_effecting).collect();
     let returns: Vec<String> = functions
@@ -416,4 +430,20 @@ pub(crate) async fn functions(
     .fetch_all(connection)
     .await
     .store("metadata_functions")
+}
+
+/// References of the companies with these ids.
+pub(crate) async fn companies(
+    connection: &mut PgConnection,
+    infobase: Uuid,
+    ids: &[Uuid],
+) -> Result<Vec<Uuid>, StoreError> {
+    sqlx::query_scalar!(
+        "select ref from onec.companies where infobase_id = $1 and id = any($2) order by ref",
+        infobase,
+        ids,
+    )
+    .fetch_all(connection)
+    .await
+    .store("companies_references")
 }
