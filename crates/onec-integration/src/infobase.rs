@@ -134,11 +134,6 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// The infobase's id.
-    pub(crate) fn id(&self) -> Uuid {
-        self.id
-    }
-
     /// Asks 1C for its metadata now; true when they have changed.
     pub(crate) async fn refresh(&self) -> Result<bool, InfobaseError> {
         let changed = catalogue::refresh(&self.pool, self.id, &self.client).await?;

@@ -3,18 +3,11 @@
 
 pub(crate) mod atom;
 mod client;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "complete, for drafts and actions; reading uses a part")
-)]
 pub(crate) mod code;
 mod error;
 pub(crate) mod expression;
 mod filter;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "complete, for drafts and actions; reading uses a part")
-)]
+#[expect(dead_code, reason = "complete, for drafts and actions; reading uses a part")]
 mod functions;
 #[cfg_attr(
     not(test),
@@ -26,10 +19,7 @@ mod metadata;
 pub(crate) mod parser;
 mod query;
 mod row;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "complete, for drafts and actions; reading uses a part")
-)]
+#[expect(dead_code, reason = "complete, for drafts and actions; reading uses a part")]
 mod write;
 pub(crate) mod xml;
 

@@ -4,8 +4,10 @@
 
 mod api;
 mod changing;
+mod entities;
 mod events;
 mod faults;
+mod hostile;
 mod reports;
 mod resume;
 mod setup;
