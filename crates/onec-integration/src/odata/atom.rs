@@ -169,12 +169,19 @@ pub(crate) async fn read<R: AsyncBufRead + Unpin>(input: R) -> Result<Answer, Da
     let mut xml = Xml::new(input);
     let mut answer = Answer::default();
     let mut is_atom = None;
+    let mut is_collection = false;
     // Depth at which an expanded object began.
     let mut inline = None;
     loop {
         let event = xml.next().await?;
         let (name, starts) = match &event {
-            Event::Start(element) => (element.local_name().as_ref().to_owned(), true),
+            Event::Start(element) => {
+                if is_atom.is_none() {
+                    is_collection =
+                        attribute(element, "type").is_some_and(|of| of.starts_with("Collection("));
+                }
+                (element.local_name().as_ref().to_owned(), true)
+            }
             Event::End(element) => (element.local_name().as_ref().to_owned(), false),
             Event::Eof => break,
             _ => continue,
@@ -192,12 +199,14 @@ pub(crate) async fn read<R: AsyncBufRead + Unpin>(input: R) -> Result<Answer, Da
             _ if inline.is_some() => {}
             "properties" if is_atom => answer.objects.push(read_properties(&mut xml).await?),
             "element" if !is_atom && depth == 2 => answer.objects.push(read_properties(&mut xml).await?),
+            // An error, a page or a message of something else is no answer without rows.
+            _ if !is_atom && depth == 2 => return Err(DataError::Refused("no objects of OData")),
             "count" if is_atom && depth == 2 => answer.count = read_count(&mut xml).await?,
             _ => {}
         }
     }
-    if is_atom.is_none() {
-        return Err(DataError::Refused("an empty document"));
+    if is_atom != Some(true) && !is_collection && answer.objects.is_empty() {
+        return Err(DataError::Refused("no objects of OData"));
     }
     Ok(answer)
 }
@@ -267,7 +276,16 @@ mod tests {
             .map(|object| object.row().unwrap().decimal("СуммаBalance").unwrap())
             .collect();
         assert_eq!(sums, [Some(dec!(10)), Some(dec!(20))]);
-        assert!(read(&b""[..]).await.is_err());
+        let empty = "<d:Balance m:type=\"Collection(StandardODATA.X_Balance)\"/>";
+        assert!(read(empty.as_bytes()).await.unwrap().objects.is_empty());
+        for other in [
+            "",
+            "<html/>",
+            "<m:error><m:code>9</m:code></m:error>",
+            "<a><element/><b/></a>",
+        ] {
+            assert!(read(other.as_bytes()).await.is_err(), "{other}");
+        }
     }
 
     #[tokio::test]
