@@ -7,6 +7,7 @@ use common::http::Problem;
 use http::StatusCode;
 use uuid::Uuid;
 
+use crate::catalogue::access::Denied;
 use crate::infobase::InfobaseError;
 
 /// Why a request was not answered.
@@ -54,6 +55,15 @@ pub(crate) enum Error {
     /// The environment names the infobase, so that it would come back.
     #[error("the infobase is named by the environment")]
     FromEnvironment,
+    /// The infobase publishes no such set.
+    #[error("the infobase publishes no such set")]
+    EntityNotFound,
+    /// A caller restricted to companies may not read the set.
+    #[error("the caller may not read the set: {0:?}")]
+    EntityDenied(Denied),
+    /// The request is longer than web servers before 1C take.
+    #[error("the address of the request is too long")]
+    QueryTooLong,
     /// A password could not be encrypted.
     #[error("a password could not be encrypted")]
     Encryption,
@@ -159,8 +169,49 @@ impl From<Error> for Problem {
                 "Take it out of ONEC_SERVER_URL or ONEC_INFOBASES_FILE and restart the service: it would come back \
                  at the next start.",
             )),
+            Error::EntityNotFound => simple(
+                StatusCode::NOT_FOUND,
+                "onec.entity_not_found",
+                "Такого объекта нет среди опубликованных",
+                "There is no such object among those published",
+            ),
+            Error::EntityDenied(why) => simple(
+                StatusCode::FORBIDDEN,
+                "onec.entity_denied",
+                "Эти данные доступны только тем, кто видит все организации",
+                "Only those who see all companies may read this",
+            )
+            .detail(denied(why)),
+            Error::QueryTooLong => simple(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "onec.query_too_long",
+                "Запрос слишком длинный для веб-сервера 1С",
+                "The request is too long for the web server of 1C",
+            )
+            .detail(Text::new(
+                "Укажите меньше реквизитов или более короткое условие.",
+                "Name fewer properties or a shorter condition.",
+            )),
             Error::Encryption => Self::internal(Error::Encryption),
         }
+    }
+}
+
+/// Why a caller restricted to companies may not read a set.
+fn denied(why: Denied) -> Text {
+    match why {
+        Denied::NotByCompany => Text::new(
+            "По этим данным нельзя определить, к какой организации они относятся.",
+            "This data does not tell which company it belongs to.",
+        ),
+        Denied::ReadWithOwner => Text::new(
+            "Табличную часть читайте вместе с её документом: укажите её в select.",
+            "Read a tabular part with its document: name it in select.",
+        ),
+        Denied::TooManyCompanies => Text::new(
+            "Вам доступно больше организаций, чем помещается в один запрос к 1С.",
+            "You see more companies than one request of 1C can name.",
+        ),
     }
 }
 

@@ -8,6 +8,7 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use chrono_tz::Tz;
 use common::db::{StoreError, StoreResult};
 use common::service::Context;
+use common::telemetry::Chain;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 use sqlx::PgPool;
@@ -15,6 +16,7 @@ use tokio::sync::{Mutex, RwLock};
 use url::Url;
 use uuid::Uuid;
 
+use crate::catalogue;
 use crate::odata::{Client, Credentials, OdataError};
 use crate::profile::{Plan, Profiles};
 use crate::store;
@@ -135,6 +137,8 @@ pub(crate) struct Connection {
     pub(crate) client: Client,
     pub(crate) zone: Zone,
     profiles: Profiles,
+    id: Uuid,
+    pool: PgPool,
     plan: RwLock<Option<(Instant, Arc<Plan>)>>,
     /// Held while the metadata are read, which takes 1C long.
     reading: Mutex<()>,
@@ -143,6 +147,18 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
+    /// Asks 1C for its metadata now; true when they have changed.
+    pub(crate) async fn refresh(&self) -> Result<bool, InfobaseError> {
+        let changed = catalogue::refresh(&self.pool, self.id, &self.client).await?;
+        *self.plan.write().await = None;
+        Ok(changed)
+    }
+
+    /// Makes sure that what the infobase publishes can be looked up.
+    pub(crate) async fn catalogue(&self) -> Result<(), InfobaseError> {
+        catalogue::current(&self.pool, self.id, &self.client).await
+    }
+
     /// How the infobase is read; from the metadata, which are asked for once a day.
     pub(crate) async fn plan(&self) -> Result<Arc<Plan>, InfobaseError> {
         if let Some(plan) = self.known_plan().await {
@@ -153,7 +169,11 @@ impl Connection {
         if let Some(plan) = self.known_plan().await {
             return Ok(plan);
         }
-        let metadata = self.client.metadata(&self.profiles.wanted_sets()).await?;
+        catalogue::current(&self.pool, self.id, &self.client).await?;
+        let mut connection = self.pool.acquire().await.store("acquire")?;
+        let metadata =
+            store::catalogue::metadata(&mut connection, self.id, &self.profiles.wanted_sets()).await?;
+        drop(connection);
         if metadata.is_empty() {
             return Err(InfobaseError::NothingPublished);
         }
@@ -180,6 +200,10 @@ impl Connection {
 
     /// Forgets the plan: the composition of the interface has changed.
     pub(crate) async fn forget_plan(&self) {
+        // Without it the catalogue is asked for again a day after it was read.
+        if let Err(error) = catalogue::invalidate(&self.pool, self.id).await {
+            tracing::warn!(error = %Chain(&error), "the catalogue of an infobase is not marked as outdated");
+        }
         *self.plan.write().await = None;
     }
 }
@@ -235,6 +259,8 @@ impl Connections {
             transport,
             zone,
             profiles: self.profiles,
+            id: stored.id,
+            pool: self.pool.clone(),
             plan: RwLock::default(),
             reading: Mutex::default(),
             made_of,

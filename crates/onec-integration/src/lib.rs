@@ -7,9 +7,12 @@
 //! the mirror is made), `profile` (what sets of 1C mean), `odata` (how 1C speaks), `store` (SQL).
 
 mod address;
+mod catalogue;
 mod config;
 mod doctor;
 mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 mod hs;
 mod http;
 mod infobase;

@@ -4,7 +4,8 @@ use common::auth::Permission;
 use common::http::routes::{Access, Routes};
 
 use crate::http::{
-    checks, companies, enterprise_data, infobases, reports, search, services, soap, sync, sync_events,
+    checks, companies, enterprise_data, entities, entity_rows, infobases, reports, search, services, soap,
+    sync, sync_events,
 };
 use crate::state::AppState;
 
@@ -54,4 +55,8 @@ pub fn routes() -> Routes<AppState> {
         .put("/hs/{*path}", SERVICES, services::pass)
         .patch("/hs/{*path}", SERVICES, services::pass)
         .delete("/hs/{*path}", SERVICES, services::pass)
+        .get("/entities", READ, entities::list)
+        .get("/entities/{name}", READ, entities::get)
+        .get("/entities/{name}/rows", READ, entity_rows::rows)
+        .post("/infobases/{id}/metadata/refresh", ADMIN, entities::refresh)
 }

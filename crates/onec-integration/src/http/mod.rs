@@ -3,6 +3,8 @@
 pub(crate) mod checks;
 pub(crate) mod companies;
 pub(crate) mod enterprise_data;
+pub(crate) mod entities;
+pub(crate) mod entity_rows;
 pub(crate) mod infobases;
 pub(crate) mod reports;
 pub(crate) mod search;

@@ -66,7 +66,11 @@ async fn ask(state: &AppState, infobase: &Infobase) -> Result<bool, InfobaseErro
         Some(plan) => connection.client.probe(&Query::set(plan.probe_set())).await?,
         None if connection.is_reading() => return Ok(false),
         // Nothing was read yet by this process; the metadata are needed anyway.
-        None => drop(connection.plan().await?),
+        None => {
+            // What is published may be known without asking 1C.
+            let plan = connection.plan().await?;
+            connection.client.probe(&Query::set(plan.probe_set())).await?;
+        }
     }
     Ok(true)
 }

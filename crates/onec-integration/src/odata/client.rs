@@ -1,6 +1,5 @@
 //! Calls of one infobase.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,7 +10,8 @@ use reqwest::RequestBuilder;
 use secrecy::SecretString;
 use tokio_util::io::StreamReader;
 
-use super::{Metadata, OdataError, Query};
+use super::{OdataError, Query};
+use crate::catalogue::{self, Catalogue, Hashed};
 use crate::metrics::REQUEST_DURATION;
 use crate::transport::{Answer, Transport};
 
@@ -68,6 +68,11 @@ impl Client {
         Self { transport }
     }
 
+    /// HTTP to the infobase.
+    pub(super) fn transport(&self) -> &Transport {
+        &self.transport
+    }
+
     /// The body of a query's rows: JSON of a [`Collection`](super::Collection).
     pub(crate) async fn rows(&self, query: &Query, patience: Patience) -> Result<Bytes, OdataError> {
         let address = query.rows_address();
@@ -92,19 +97,21 @@ impl Client {
         parse_count(query.name(), &answer?).map(drop)
     }
 
-    /// The metadata of the sets named.
-    pub(crate) async fn metadata(&self, wanted: &HashSet<String>) -> Result<Metadata, OdataError> {
+    /// Everything that is published, and the hash of the document that tells it.
+    pub(crate) async fn catalogue(&self) -> Result<(Catalogue, Vec<u8>), OdataError> {
         let started = Instant::now();
-        let read = self.read_metadata(wanted).await;
+        let read = self.read_catalogue().await;
         measure("metadata", started, read.as_ref().err());
         read
     }
 
-    async fn read_metadata(&self, wanted: &HashSet<String>) -> Result<Metadata, OdataError> {
+    async fn read_catalogue(&self) -> Result<(Catalogue, Vec<u8>), OdataError> {
         let request = self.get("$metadata").timeout(METADATA_TIMEOUT);
         let answer = self.answer(request, "$metadata", "application/xml").await?;
         let body = std::pin::pin!(answer.stream());
-        Ok(Metadata::read(StreamReader::new(body), wanted).await?)
+        let mut document = Hashed::new(StreamReader::new(body));
+        let catalogue = catalogue::read(&mut document).await?;
+        Ok((catalogue, document.finish()))
     }
 
     /// The root of the service; ends in a slash.
@@ -205,11 +212,12 @@ fn parse_count(set: &str, body: &[u8]) -> Result<u64, OdataError> {
 }
 
 /// The operations that calls are measured by.
-pub(crate) const CALLS: [&str; 6] = [
+pub(crate) const CALLS: [&str; 7] = [
     "rows",
     "count",
     "probe",
     "metadata",
+    "write",
     "select_changes",
     "notify_changes",
 ];

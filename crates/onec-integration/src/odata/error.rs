@@ -61,6 +61,9 @@ pub(crate) enum DataError {
     /// Not XML.
     #[error("the metadata is not the XML expected")]
     Xml(#[source] quick_xml::Error),
+    /// A document of a kind that is not accepted: what was found.
+    #[error("the document is not accepted: it has {0}")]
+    Refused(&'static str),
     /// A property of another type.
     #[error("`{field}` is not a {expected}")]
     Value {

@@ -3,64 +3,69 @@
 use std::fmt;
 
 use super::Literal;
+use super::expression::{Expression, Operator, Path};
 
 /// A condition.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Filter(String);
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Filter(Expression);
 
 impl Filter {
-    fn compare(field: &str, operator: &str, value: &Literal<'_>) -> Self {
-        Self(format!("{} {operator} {value}", name(field)))
+    fn compare(field: &str, operator: Operator, value: &Literal<'_>) -> Self {
+        let field = Expression::Property(Path::new(field));
+        Self(Expression::binary(field, operator, value.into()))
+    }
+
+    /// The condition that an expression is.
+    pub(crate) fn new(expression: Expression) -> Self {
+        Self(expression)
+    }
+
+    /// The expression.
+    pub(crate) fn expression(&self) -> &Expression {
+        &self.0
     }
 
     /// `field eq value`.
     pub(crate) fn eq(field: &str, value: &Literal<'_>) -> Self {
-        Self::compare(field, "eq", value)
+        Self::compare(field, Operator::Eq, value)
     }
 
     /// `field ge value`.
     pub(crate) fn ge(field: &str, value: &Literal<'_>) -> Self {
-        Self::compare(field, "ge", value)
+        Self::compare(field, Operator::Ge, value)
+    }
+
+    /// `field le value`.
+    pub(crate) fn le(field: &str, value: &Literal<'_>) -> Self {
+        Self::compare(field, Operator::Le, value)
     }
 
     /// `field lt value`.
     pub(crate) fn lt(field: &str, value: &Literal<'_>) -> Self {
-        Self::compare(field, "lt", value)
+        Self::compare(field, Operator::Lt, value)
     }
 
     /// Both conditions.
     pub(crate) fn and(self, other: &Self) -> Self {
-        Self(format!("{} and {}", self.0, other.0))
-    }
-
-    /// Any of the conditions; `None` when there are none.
-    pub(crate) fn or(conditions: impl IntoIterator<Item = Self>) -> Option<Self> {
-        let parts: Vec<String> = conditions.into_iter().map(|condition| condition.0).collect();
-        (!parts.is_empty()).then(|| Self(format!("({})", parts.join(" or "))))
+        Self(Expression::binary(self.0, Operator::And, other.0.clone()))
     }
 
     /// `field` is one of the values; `None` when there are none.
     pub(crate) fn any_of<'a>(field: &str, values: impl IntoIterator<Item = Literal<'a>>) -> Option<Self> {
-        let parts: Vec<String> = values
-            .into_iter()
-            .map(|value| Self::eq(field, &value).0)
-            .collect();
-        (!parts.is_empty()).then(|| Self(format!("({})", parts.join(" or "))))
+        Self::or(values.into_iter().map(|value| Self::eq(field, &value)))
     }
-}
 
-/// A path of names. Anything else that a name might hold is dropped, so that it cannot become an
-/// operator; names come from the metadata and have nothing else.
-fn name(field: &str) -> String {
-    field
-        .chars()
-        .filter(|c| c.is_alphanumeric() || matches!(c, '_' | '/'))
-        .collect()
+    /// Any of the conditions; `None` when there are none.
+    pub(crate) fn or(conditions: impl IntoIterator<Item = Self>) -> Option<Self> {
+        conditions
+            .into_iter()
+            .reduce(|left, right| Self(Expression::binary(left.0, Operator::Or, right.0)))
+    }
 }
 
 impl fmt::Display for Filter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        self.0.fmt(f)
     }
 }
 

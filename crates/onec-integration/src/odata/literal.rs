@@ -9,13 +9,6 @@ use uuid::Uuid;
 
 /// A value of a query.
 #[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        reason = "reading by key and date needs no other types; conditions may"
-    )
-)]
 pub(crate) enum Literal<'a> {
     /// A reference of one type.
     Guid(Uuid),
@@ -24,12 +17,14 @@ pub(crate) enum Literal<'a> {
     Cast(Uuid, &'a str),
     /// A naive local time of the infobase.
     DateTime(NaiveDateTime),
-    /// A string.
+    /// A string; also the member of an enumeration, which 1C keeps as its name.
     Text(&'a str),
-    /// A number.
+    /// A number of any type.
     Number(Decimal),
     /// A boolean.
     Bool(bool),
+    /// No value.
+    Null,
 }
 
 impl fmt::Display for Literal<'_> {
@@ -41,6 +36,7 @@ impl fmt::Display for Literal<'_> {
             Self::Text(text) => write!(f, "'{}'", text.replace('\'', "''")),
             Self::Number(number) => write!(f, "{number}"),
             Self::Bool(value) => write!(f, "{value}"),
+            Self::Null => f.write_str("null"),
         }
     }
 }
@@ -66,6 +62,7 @@ mod tests {
             (Literal::Text("it's' or true"), "'it''s'' or true'"),
             (Literal::Number(Decimal::new(1050, 2)), "10.50"),
             (Literal::Bool(true), "true"),
+            (Literal::Null, "null"),
         ] {
             assert_eq!(literal.to_string(), text);
         }

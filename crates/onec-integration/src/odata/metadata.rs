@@ -1,59 +1,15 @@
-//! `$metadata`: which entity sets there are and what properties they have. It may be 17 MB large,
-//! so it is read as a stream and only what profiles name is kept.
+//! What of the metadata profiles look at: which entity sets there are and what properties they have.
 
 use std::collections::{HashMap, HashSet};
-
-use quick_xml::Reader;
-use quick_xml::events::{BytesStart, Event};
-use tokio::io::AsyncBufRead;
-
-use super::DataError;
 
 /// The sets that were asked for and are published, with their properties.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Metadata(HashMap<String, HashSet<String>>);
 
 impl Metadata {
-    /// Reads the metadata, keeping the types whose names are in `wanted`. In 1C the type of a set
-    /// has the set's name.
-    pub(crate) async fn read(
-        input: impl AsyncBufRead + Unpin,
-        wanted: &HashSet<String>,
-    ) -> Result<Self, DataError> {
-        let mut reader = Reader::from_reader(input);
-        let mut buffer = Vec::new();
-        let mut types: HashMap<String, HashSet<String>> = HashMap::new();
-        let mut published = HashSet::new();
-        let mut current: Option<String> = None;
-        loop {
-            let event = reader
-                .read_event_into_async(&mut buffer)
-                .await
-                .map_err(DataError::Xml)?;
-            match event {
-                Event::Start(element) | Event::Empty(element) => match element.local_name().as_ref() {
-                    "EntityType" | "ComplexType" => {
-                        current = attribute(&element, "Name").filter(|name| wanted.contains(name))
-                    }
-                    "Property" => {
-                        if let Some(name) = &current
-                            && let Some(property) = attribute(&element, "Name")
-                        {
-                            types.entry(name.clone()).or_default().insert(property);
-                        }
-                    }
-                    "EntitySet" => {
-                        published.extend(attribute(&element, "Name").filter(|name| wanted.contains(name)))
-                    }
-                    _ => {}
-                },
-                Event::Eof => break,
-                _ => {}
-            }
-            buffer.clear();
-        }
-        types.retain(|name, _| published.contains(name));
-        Ok(Self(types))
+    /// Of published sets and their properties.
+    pub(crate) fn new(sets: HashMap<String, HashSet<String>>) -> Self {
+        Self(sets)
     }
 
     /// True when the set is published.
@@ -74,11 +30,6 @@ impl Metadata {
     }
 }
 
-fn attribute(element: &BytesStart<'_>, name: &str) -> Option<String> {
-    let attribute = element.try_get_attribute(name).ok()??;
-    Some(attribute.value.into_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,8 +47,17 @@ mod tests {
 
     #[tokio::test]
     async fn only_published_sets_that_are_wanted_are_kept() {
-        let wanted = ["Catalog_Склады", "Catalog_Скрытое"].map(str::to_owned).into();
-        let metadata = Metadata::read(EDMX.as_bytes(), &wanted).await.unwrap();
+        let wanted: HashSet<String> = ["Catalog_Склады", "Catalog_Скрытое"].map(str::to_owned).into();
+        let catalogue = crate::catalogue::read(EDMX.as_bytes()).await.unwrap();
+        let sets = catalogue
+            .types
+            .into_iter()
+            .filter(|declared| declared.published && wanted.contains(declared.name.as_ref()))
+            .map(|declared| {
+                let properties = declared.properties.into_iter().map(|property| property.name);
+                (declared.name.to_string(), properties.collect())
+            });
+        let metadata = Metadata::new(sets.collect());
         assert!(metadata.has_property("Catalog_Склады", "Description"));
         assert!(!metadata.has_property("Catalog_Склады", "Code"));
         assert!(!metadata.has_set("Catalog_Прочее"));

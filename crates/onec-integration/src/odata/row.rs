@@ -24,12 +24,20 @@ pub(crate) struct Collection<'a> {
     /// The rows.
     #[serde(borrow)]
     pub(crate) value: Vec<Row<'a>>,
+    /// How many there are in all, when that was asked for: a string.
+    #[serde(rename = "odata.count", default)]
+    count: Option<Cow<'a, str>>,
 }
 
 impl<'a> Collection<'a> {
     /// Reads a body.
     pub(crate) fn parse(body: &'a [u8]) -> Result<Self, DataError> {
         serde_json::from_slice(without_bom(body)).map_err(DataError::Json)
+    }
+
+    /// How many rows there are in all, when that was asked for.
+    pub(crate) fn count(&self) -> Option<u64> {
+        self.count.as_deref()?.trim().parse().ok()
     }
 }
 
@@ -71,12 +79,28 @@ impl<'de: 'a, 'a> Deserialize<'de> for Row<'a> {
 struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
 impl<'a> Row<'a> {
+    /// Reads a body that is one object.
+    pub(crate) fn parse(body: &'a [u8]) -> Result<Self, DataError> {
+        serde_json::from_slice(without_bom(body)).map_err(DataError::Json)
+    }
+
+    /// Names of the properties, in the order of the answer.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| name.as_ref())
+    }
+
     fn raw(&self, field: &str) -> Option<&'a str> {
         self.0
             .iter()
             .find(|(name, _)| name == field)
             .map(|(_, value)| value.get())
             .filter(|value| *value != "null")
+    }
+
+    /// A value of any simple type as text; `None` for null.
+    pub(crate) fn text_of(&self, field: &str) -> Option<String> {
+        let raw = self.raw(field)?;
+        Some(string(raw).map_or_else(|| raw.to_owned(), Cow::into_owned))
     }
 
     /// A string without the spaces that pad it.
@@ -120,8 +144,10 @@ impl<'a> Row<'a> {
     pub(crate) fn boolean(&self, field: &str) -> Result<Option<bool>, DataError> {
         match self.raw(field) {
             None => Ok(None),
-            Some("true") => Ok(Some(true)),
-            Some("false") => Ok(Some(false)),
+            // Atom has no other values than strings.
+            Some("true" | "\"true\"") => Ok(Some(true)),
+            Some("false" | "\"false\"") => Ok(Some(false)),
+            Some("\"\"") => Ok(None),
             Some(_) => Err(wrong(field, "boolean")),
         }
     }

@@ -1,6 +1,7 @@
 //! SQL: plain functions over a connection, by what they are about. Callers own transactions.
 
 pub(crate) mod analytics_keys;
+pub(crate) mod catalogue;
 pub(crate) mod change_points;
 mod copy;
 pub(crate) mod documents;

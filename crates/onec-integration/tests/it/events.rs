@@ -44,10 +44,14 @@ async fn what_happened_is_told() {
     assert_eq!(admin.post("/infobases", &new).await.status, 201);
     let infobases: serde_json::Value = admin.get("/infobases").await.json();
     let id = infobases["items"][0]["id"].as_str().unwrap();
+    let demo_id = data.infobase_id;
     assert_eq!(
         admin.post("/sync/data", &json!({"infobase_id": id})).await.status,
         202
     );
+    let rows = "/entities/Catalog_%D0%9A%D0%B0%D1%81%D1%81%D1%8B/rows";
+    let answer = admin.get(&format!("{rows}?infobase={demo_id}")).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
     let actions = eventually("what was done is told", async || {
         let events = published(&service, Stream::Audit, AUDIT_RECORDED).await;
         assert!(
@@ -60,8 +64,16 @@ async fn what_happened_is_told() {
             .map(|event| event.data::<AuditEvent>().unwrap().action)
             .collect();
         actions.sort();
-        (actions.len() == 3).then_some(actions)
+        (actions.len() == 4).then_some(actions)
     })
     .await;
-    assert_eq!(actions, ["infobases.added", "reports.viewed", "sync.started"]);
+    assert_eq!(
+        actions,
+        [
+            "entities.viewed",
+            "infobases.added",
+            "reports.viewed",
+            "sync.started"
+        ]
+    );
 }

@@ -5,9 +5,11 @@
 mod api;
 mod changing;
 mod doctor;
+mod entities;
 mod events;
 mod exchange;
 mod faults;
+mod hostile;
 mod infobases;
 mod ledger_reports;
 mod profiles;

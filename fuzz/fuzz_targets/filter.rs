@@ -1,0 +1,7 @@
+//! What is understood of a filter is written so that it is understood as the same.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|text: &str| {
+    onec_integration::fuzzing::filter(text);
+});
