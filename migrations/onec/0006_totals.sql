@@ -351,14 +351,17 @@ language sql stable as $$
           and t.month = (select onec.totals_boundary(infobase, since))
           and t.account = any (array(select ref from onec.accounts_under(infobase, codes)))
         union all
-        select m.account, m.company, m.debit - m.credit, 0, 0
+        -- Summed up before they are put together: there is less to sort.
+        select m.account, m.company, sum(m.debit - m.credit), 0, 0
         from onec.ledger_sides m
         where live is null and m.infobase_id = infobase and m.period < (select since)
           and m.period >= (select coalesce(onec.totals_boundary(infobase, since), '-infinity'))
           and m.account = any (array(select ref from onec.accounts_under(infobase, codes)))
+        group by m.account, m.company
         union all
         select side.account, c.company, 0, side.debit, side.credit
-        from onec.correspondence(infobase, since, until, scope) c
+        from (select debit_account, credit_account, company, sum(amount) as amount
+              from onec.correspondence(infobase, since, until, scope) group by 1, 2, 3) c
         cross join lateral (values (c.debit_account, c.amount, 0::numeric),
                                    (c.credit_account, 0, c.amount)) side (account, debit, credit)
         where live is null

@@ -1,6 +1,6 @@
 //! How quick reports are over a million documents.
 //!
-//! `DATABASE_URL=postgres://… cargo run --release -p onec-integration --example report_speed`
+//! `cargo run --release -p onec-integration --example report_speed -- postgres://…`
 //!
 //! The database is filled by SQL (`fill.sql`) when it has no infobase, and its totals are computed;
 //! both take minutes. Then every report is asked for over HTTP, one request at a time.
@@ -52,7 +52,7 @@ const REPORTS: &[&str] = &[
 
 #[tokio::main]
 async fn main() {
-    let url = std::env::var("DATABASE_URL").unwrap();
+    let url = std::env::args().nth(1).unwrap();
     let mut reader = Reader::from_values([
         ("DATABASE_URL", url.as_str()),
         ("REDIS_URL", "redis://127.0.0.1:9/"),

@@ -3,7 +3,6 @@
 use common::Locale;
 use common::contract::onec::ColumnKind::{Date, Money, Text};
 use common::db::{StoreError, StoreResult};
-use rust_decimal::Decimal;
 use sqlx::PgConnection;
 
 use super::documents::presentation;
@@ -43,28 +42,52 @@ pub(super) async fn run(
     .fetch_one(&mut *connection)
     .await
     .store("report_account_card_opening")?;
+    let sums = sqlx::query!(
+        r#"select coalesce(sum(debit), 0) as "debit!", coalesce(sum(credit), 0) as "credit!"
+           from onec.movements($1, $2, $3, $4, $5)
+           where ($6::uuid[] is null or counterparty = any($6)) and ($7::uuid[] is null or item = any($7))
+             and ($8::uuid[] is null or warehouse = any($8))"#,
+        scope.infobase.id,
+        &accounts,
+        scope.since(),
+        scope.until(),
+        scope.companies.as_deref(),
+        scope.counterparties.as_deref(),
+        scope.items.as_deref(),
+        scope.warehouses.as_deref(),
+    )
+    .fetch_one(&mut *connection)
+    .await
+    .store("report_account_card_sums")?;
     let found = sqlx::query!(
-        r#"with entries as (
-               select s.period, s.recorder, s.line, sum(s.debit) as debit, sum(s.credit) as credit,
-                      count(*) over () as row_count, sum(sum(s.debit)) over () as total_debit,
-                      sum(sum(s.credit)) over () as total_credit
-               from onec.ledger_sides s
-               where s.infobase_id = $1 and s.period >= $3 and s.period < $4
-                 and s.account = any (array(select ref from onec.accounts_under($1, $2)))
-                 and ($5::uuid[] is null or s.company = any($5))
-                 and ($6::uuid[] is null or s.counterparty = any($6))
-                 and ($7::uuid[] is null or s.item = any($7))
-                 and ($8::uuid[] is null or s.warehouse = any($8))
-               group by s.period, s.recorder, s.line
-               order by s.period, s.recorder, s.line limit $9
+        r#"with ours as materialized (
+               select array(select ref from onec.accounts_under($1, $2)) as refs
+           ), sides as not materialized (
+               select e.*,
+                      coalesce(e.debit_account = any((select refs from ours)::uuid[]), false)
+                          and ($6::uuid[] is null or coalesce(e.debit_counterparty = any($6), false))
+                          and ($7::uuid[] is null or coalesce(e.debit_item = any($7), false))
+                          and ($8::uuid[] is null or coalesce(e.debit_warehouse = any($8), false)) as is_debit,
+                      coalesce(e.credit_account = any((select refs from ours)::uuid[]), false)
+                          and ($6::uuid[] is null or coalesce(e.credit_counterparty = any($6), false))
+                          and ($7::uuid[] is null or coalesce(e.credit_item = any($7), false))
+                          and ($8::uuid[] is null or coalesce(e.credit_warehouse = any($8), false)) as is_credit
+               from onec.ledger_entries e
+               where e.infobase_id = $1 and e.period >= $3 and e.period < $4
+                 and (e.debit_account = any((select refs from ours)::uuid[])
+                      or e.credit_account = any((select refs from ours)::uuid[]))
+                 and ($5::uuid[] is null or e.company = any($5))
+           ), first as (
+               select * from sides where is_debit or is_credit order by period, recorder, line limit $9
            )
-           select n.period, n.debit as "debit!", n.credit as "credit!", n.row_count, n.total_debit, n.total_credit,
-                  e.content, debit.code as "debit_code?", credit.code as "credit_code?",
+           select n.period, case when n.is_debit then n.amount else 0 end as "debit!",
+                  case when n.is_credit then n.amount else 0 end as "credit!",
+                  (select count(*) from sides where is_debit or is_credit) as row_count,
+                  n.content, debit.code as "debit_code?", credit.code as "credit_code?",
                   d.entity as "entity?", d.number as "number?", d.date as "date?"
-           from entries n
-           join onec.ledger_entries e on e.infobase_id = $1 and e.recorder = n.recorder and e.line = n.line
-           left join onec.accounts debit on debit.infobase_id = $1 and debit.ref = e.debit_account
-           left join onec.accounts credit on credit.infobase_id = $1 and credit.ref = e.credit_account
+           from first n
+           left join onec.accounts debit on debit.infobase_id = $1 and debit.ref = n.debit_account
+           left join onec.accounts credit on credit.infobase_id = $1 and credit.ref = n.credit_account
            left join onec.documents d on d.infobase_id = $1 and d.ref = n.recorder
            order by n.period, n.recorder, n.line"#,
         scope.infobase.id,
@@ -80,16 +103,14 @@ pub(super) async fn run(
     .fetch_all(connection)
     .await
     .store("report_account_card")?;
-    let first = found.first();
-    let debit: Decimal = first.and_then(|row| row.total_debit).unwrap_or_default();
-    let credit: Decimal = first.and_then(|row| row.total_credit).unwrap_or_default();
-    let row_count = count(first.and_then(|row| row.row_count));
+    let row_count = count(found.first().and_then(|row| row.row_count));
+    let (debit, credit) = (sums.debit, sums.credit);
     let mut balance = opening;
     let rows = found
         .into_iter()
         .map(|found| {
             balance += found.debit - found.credit;
-            let period = found.period.unwrap_or_default();
+            let period = found.period;
             let document = presentation(
                 scope.profile,
                 locale,

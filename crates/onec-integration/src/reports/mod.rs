@@ -73,11 +73,11 @@ pub(crate) async fn compute(
 }
 
 /// Plans for the parameters at hand: those for any would have to allow for every filter that may be
-/// absent. Compiling them takes longer than it saves.
+/// absent. Compiling them takes longer than it saves; sorting on disk does too.
 async fn hint(connection: &mut PgConnection) -> Result<(), StoreError> {
     sqlx::query!(
         "select set_config('plan_cache_mode', 'force_custom_plan', true) as plans,
-                set_config('jit', 'off', true) as jit"
+                set_config('jit', 'off', true) as jit, set_config('work_mem', '64MB', true) as memory"
     )
     .fetch_one(connection)
     .await

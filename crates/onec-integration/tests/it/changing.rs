@@ -180,7 +180,9 @@ async fn new_documents_are_seen() {
         after["as_of"]
     );
     let truth = truth::receivables(&later, Scope::ALL, day("2025-04-07"));
-    assert_eq!(after["totals"], Value::Object(truth.totals));
+    for (name, total) in &truth.totals {
+        assert_eq!(&after["totals"][name], total, "{name}");
+    }
     let truth = truth::trial_balance(&later, Scope::ALL, day("2025-04-01"), day("2025-04-07"), "");
     let balance = report(&service, "trial_balance?from=2025-04-01&to=2025-04-07").await;
     assert_eq!(balance["totals"], Value::Object(truth.totals));
