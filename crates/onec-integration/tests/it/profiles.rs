@@ -31,7 +31,17 @@ async fn balances_come_from_registers_of_accumulation() {
         client.get(&path).await.json()
     };
     let at = day("2025-03-31");
-    let debts = ["counterparty", "debt", "overdue", "advance", "due_date"];
+    let debts = [
+        "counterparty",
+        "debt",
+        "overdue",
+        "overdue_30",
+        "overdue_60",
+        "overdue_90",
+        "overdue_more",
+        "advance",
+        "due_date",
+    ];
     let receivables = get("receivables").await;
     assert_same(&receivables, &truth::receivables(&base, Scope::ALL, at), &debts);
     let object = &receivables["citations"][0]["object"];
