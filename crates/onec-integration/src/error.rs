@@ -48,6 +48,12 @@ pub(crate) enum Error {
     /// A job is at work for the infobase.
     #[error("the job {0} is at work already")]
     SyncRunning(Uuid),
+    /// The infobase does not bring what the report is made of.
+    #[error("the infobase has no data for the report `{0}`")]
+    ReportNotAvailable(ReportId),
+    /// The infobase pushes no prices.
+    #[error("the infobase pushes no prices")]
+    PricesNotAvailable,
     /// A password could not be encrypted.
     #[error("a password could not be encrypted")]
     Encryption,
@@ -135,6 +141,32 @@ impl From<Error> for Problem {
             )
             .extension("job_id", job.to_string())
             .extension("status_url", crate::http::sync::status_url(job)),
+            Error::ReportNotAvailable(report) => simple(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "onec.report_not_available",
+                "Для этой базы отчёт недоступен",
+                "The report is not available for this infobase",
+            )
+            .detail(match report {
+                ReportId::Stock => Text::new(
+                    "Эта база передаёт только текущие остатки: остатков на прошлую дату нет.",
+                    "This infobase pushes current stocks only: there are none of a past day.",
+                ),
+                _ => Text::new(
+                    "Эта база передаёт только товары, цены и остатки (обмен с сайтом). Для отчёта подключите базу через OData.",
+                    "This infobase pushes goods, prices and stocks only. Connect it by OData for this report.",
+                ),
+            }),
+            Error::PricesNotAvailable => simple(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "onec.prices_not_available",
+                "У этой базы нет цен",
+                "This infobase has no prices",
+            )
+            .detail(Text::new(
+                "Цены передают только базы, подключённые обменом с сайтом (CommerceML).",
+                "Only infobases that push by CommerceML have prices.",
+            )),
             Error::Encryption => Self::internal(Error::Encryption),
         }
     }

@@ -6,6 +6,7 @@
 //! In reading order: [`routes`] (what there is), `http` (requests), `reports` (figures), `sync` (how
 //! the mirror is made), `profile` (what sets of 1C mean), `odata` (how 1C speaks), `store` (SQL).
 
+mod commerceml;
 mod config;
 mod error;
 mod http;
@@ -53,6 +54,7 @@ pub async fn start(config: Config, context: Context) -> Result<App, BoxError> {
     let authenticator = auth::Authenticator::of_service(&config.auth, &redis, &context)?;
     let state = AppState::new(&config, pool.clone(), &context)?;
     jobs::start(&config, &state, &context).await?;
+    commerceml::worker::start(&state, &context).await?;
     let relay = events::Relay::new(pool.clone(), redis.clone(), &SCHEMA);
     context.spawn("outbox", relay.run(context.shutdown.clone()));
     Ok(App {

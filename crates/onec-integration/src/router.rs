@@ -3,7 +3,7 @@
 use common::auth::Permission;
 use common::http::routes::{Access, Routes};
 
-use crate::http::{companies, infobases, reports, search, sync};
+use crate::http::{commerceml, companies, exchange, infobases, prices, reports, search, sync};
 use crate::state::AppState;
 
 const READ: Access = Access::Permission(Permission::OnecRead);
@@ -23,4 +23,17 @@ pub fn routes() -> Routes<AppState> {
         .get("/reports", READ, reports::list)
         .get("/reports/{id}", READ, reports::get)
         .get("/search", READ, search::search)
+        .get("/prices", READ, prices::get)
+        .get("/commerceml/exchanges", ADMIN, commerceml::list)
+        .post("/commerceml/exchanges", ADMIN, commerceml::add)
+        .post(
+            "/commerceml/exchanges/{id}/password",
+            ADMIN,
+            commerceml::set_password,
+        )
+        .delete("/commerceml/exchanges/{id}", ADMIN, commerceml::remove)
+        .get("/commerceml/exchanges/{id}/imports", ADMIN, commerceml::history)
+        // 1C logs in with a name and a password of its own.
+        .get("/commerceml/{id}/exchange", Access::Public, exchange::exchange)
+        .post("/commerceml/{id}/exchange", Access::Public, exchange::exchange)
 }

@@ -20,6 +20,8 @@ pub struct AppState {
     pub(crate) connections: Arc<Connections>,
     /// Rings when a job was queued.
     pub(crate) queued: Arc<Notify>,
+    /// Rings when a file that a base has pushed is to be imported.
+    pub(crate) pushed: Arc<Notify>,
     /// Name of this replica, the same after a restart.
     pub(crate) instance: Arc<str>,
 }
@@ -36,6 +38,7 @@ impl AppState {
             pool,
             clock: context.clock.clone(),
             queued: Arc::new(Notify::new()),
+            pushed: Arc::new(Notify::new()),
             instance: context.instance.as_str().into(),
         })
     }

@@ -1,7 +1,10 @@
 //! Requests and answers.
 
+pub(crate) mod commerceml;
 pub(crate) mod companies;
+pub(crate) mod exchange;
 pub(crate) mod infobases;
+pub(crate) mod prices;
 pub(crate) mod reports;
 pub(crate) mod search;
 pub(crate) mod sync;

@@ -37,7 +37,9 @@ async fn probe_all(state: &AppState, interval: Duration) -> Result<(), StoreErro
     drop(connection);
     let interval = TimeDelta::from_std(interval).unwrap_or(TimeDelta::MAX);
     let now = state.clock.now();
-    let idle = infobases.iter().filter(|infobase| {
+    // Bases that push have no address.
+    let called = infobases.iter().filter(|infobase| !infobase.base_url.is_empty());
+    let idle = called.filter(|infobase| {
         let pause = match infobase.error_code.as_deref() {
             Some("onec.credentials_refused") => interval.max(AFTER_REFUSAL),
             _ => interval / 2,

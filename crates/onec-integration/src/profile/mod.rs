@@ -13,7 +13,10 @@ pub(crate) use plan::{Analytics, CatalogPlan, DocumentPlan, LedgerPlan, Plan};
 use crate::odata::Metadata;
 
 /// The files, in the order in which they are tried.
-const FILES: [&str; 1] = [include_str!("../../profiles/accounting-3.0.toml")];
+const FILES: [&str; 2] = [
+    include_str!("../../profiles/accounting-3.0.toml"),
+    include_str!("../../profiles/commerceml.toml"),
+];
 
 static PROFILES: LazyLock<Vec<Profile>> = LazyLock::new(|| {
     // A file that does not parse is left out; a test checks that all do.

@@ -12,6 +12,7 @@ mod sales;
 mod scope;
 mod statement;
 mod stock;
+mod stock_snapshot;
 mod table;
 mod taxes;
 mod trial_balance;

@@ -90,6 +90,7 @@ impl Scope {
             }
             (infobase, _) => choose_infobase(connection, identity, infobase, "?infobase").await?,
         };
+        super::stock_snapshot::check(&infobase, report, &query)?;
         query.infobase = Some(infobase.id);
         let mut filter = Map::new();
         let companies = companies(connection, identity, &infobase, query.company, &mut filter).await?;

@@ -86,7 +86,7 @@ pub(crate) async fn list(
 ) -> Result<Vec<Infobase>, StoreError> {
     sqlx::query_as!(
         Infobase,
-        r#"select id, name, base_url, username, password, time_zone, profile, reachable, attempted_at,
+        r#"select id, name, coalesce(base_url, '') as "base_url!", username, password, time_zone, profile, reachable, attempted_at,
                   error_code, created_at,
                   case when mirrored_at is not null then
                       (select min(as_of) from onec.freshness where infobase_id = infobases.id) end as as_of
@@ -106,7 +106,7 @@ pub(crate) async fn list(
 pub(crate) async fn get(connection: &mut PgConnection, id: Uuid) -> Result<Option<Infobase>, StoreError> {
     sqlx::query_as!(
         Infobase,
-        r#"select id, name, base_url, username, password, time_zone, profile, reachable, attempted_at,
+        r#"select id, name, coalesce(base_url, '') as "base_url!", username, password, time_zone, profile, reachable, attempted_at,
                   error_code, created_at,
                   case when mirrored_at is not null then
                       (select min(as_of) from onec.freshness where infobase_id = infobases.id) end as as_of

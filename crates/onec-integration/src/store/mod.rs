@@ -1,6 +1,9 @@
 //! SQL: plain functions over a connection, by what they are about. Callers own transactions.
 
+pub(crate) mod commerceml;
 pub(crate) mod documents;
+pub(crate) mod goods;
+pub(crate) mod imports;
 pub(crate) mod infobases;
 pub(crate) mod jobs;
 pub(crate) mod ledger;
