@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use chrono_tz::Tz;
 use common::db::{StoreError, StoreResult};
+use common::service::Context;
+use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive;
 use sqlx::PgPool;
 use tokio::sync::{Mutex, RwLock};
 use url::Url;
@@ -15,6 +18,8 @@ use uuid::Uuid;
 use crate::odata::{Client, Credentials, OdataError};
 use crate::profile::{self, Plan};
 use crate::store;
+use crate::store::infobases::{Infobase, Kind};
+use crate::transport::{SessionMode, Settings, Transport, TransportError};
 use crate::vault::{Undecryptable, Vault};
 
 /// Where the platform publishes OData under a base.
@@ -34,6 +39,12 @@ pub(crate) enum InfobaseError {
     /// What is stored of it is not usable.
     #[error("the stored settings of the infobase are not usable")]
     Settings,
+    /// No transport can be made of its settings.
+    #[error("the stored settings of the infobase are not usable")]
+    Transport(#[from] TransportError),
+    /// 1C calls us, not we it.
+    #[error("the infobase is not called by us")]
+    NotCalled,
     /// No profile fits what it publishes.
     #[error("no profile fits what the infobase publishes")]
     UnknownConfiguration,
@@ -54,7 +65,8 @@ impl InfobaseError {
         match self {
             Self::Unknown => "onec.infobase_not_found",
             Self::Password(_) => "onec.password_unreadable",
-            Self::Settings => "onec.settings_invalid",
+            Self::Settings | Self::Transport(_) => "onec.settings_invalid",
+            Self::NotCalled => "onec.infobase_not_called",
             Self::UnknownConfiguration => "onec.unknown_configuration",
             Self::NothingPublished => "onec.nothing_published",
             Self::Odata(error) => error.code(),
@@ -105,13 +117,16 @@ impl Zone {
 /// An infobase that can be called.
 #[derive(Debug)]
 pub(crate) struct Connection {
+    /// HTTP to it, with its login and limits.
+    pub(crate) transport: Arc<Transport>,
+    /// Its OData interface.
     pub(crate) client: Client,
     pub(crate) zone: Zone,
     plan: RwLock<Option<(Instant, Arc<Plan>)>>,
     /// Held while the metadata are read, which takes 1C long.
     reading: Mutex<()>,
-    /// What the client was made of.
-    settings: (String, String, Vec<u8>),
+    /// What it was made of.
+    made_of: Made,
 }
 
 impl Connection {
@@ -160,15 +175,17 @@ impl Connection {
 pub(crate) struct Connections {
     pool: PgPool,
     vault: Vault,
+    context: Context,
     open: RwLock<HashMap<Uuid, Arc<Connection>>>,
 }
 
 impl Connections {
     /// No connections yet.
-    pub(crate) fn new(pool: PgPool, vault: Vault) -> Self {
+    pub(crate) fn new(pool: PgPool, vault: Vault, context: Context) -> Self {
         Self {
             pool,
             vault,
+            context,
             open: RwLock::default(),
         }
     }
@@ -190,34 +207,107 @@ impl Connections {
     /// The connection of an infobase that was read already.
     pub(crate) async fn of(
         &self,
-        stored: &store::infobases::Infobase,
+        stored: &Infobase,
     ) -> Result<Arc<Connection>, InfobaseError> {
-        let settings = (
-            format!("{}\n{}", stored.base_url, stored.time_zone),
-            stored.username.clone(),
-            stored.password.clone(),
-        );
+        let made_of = Made::of(stored);
         if let Some(found) = self.open.read().await.get(&stored.id)
-            && found.settings == settings
+            && found.made_of == made_of
         {
             return Ok(found.clone());
         }
-        let root: Url = stored.base_url.parse().map_err(|_| InfobaseError::Settings)?;
         let zone = Zone::parse(&stored.time_zone).ok_or(InfobaseError::Settings)?;
-        let credentials = Credentials {
-            username: stored.username.clone(),
-            password: self.vault.open(stored.id, &stored.password)?,
-        };
-        let client = Client::new(root, credentials).map_err(OdataError::Unreachable)?;
+        let transport = Arc::new(Transport::new(&self.settings(stored)?)?);
         let connection = Arc::new(Connection {
-            client,
+            client: Client::new(transport.clone()),
+            transport,
             zone,
             plan: RwLock::default(),
             reading: Mutex::default(),
-            settings,
+            made_of,
         });
-        self.open.write().await.insert(stored.id, connection.clone());
+        let replaced = self.open.write().await.insert(stored.id, connection.clone());
+        self.end(replaced);
         Ok(connection)
+    }
+
+    /// What the transport of an infobase is made of.
+    pub(crate) fn settings(&self, stored: &Infobase) -> Result<Settings, InfobaseError> {
+        if stored.kind != Kind::Odata {
+            return Err(InfobaseError::NotCalled);
+        }
+        let url = |text: &Option<String>| {
+            let url = text.as_deref().map(Url::parse).transpose();
+            url.map_err(|_| InfobaseError::Settings)
+        };
+        let proxy = stored.proxy_url.as_deref();
+        let seconds = u64::try_from(stored.request_timeout_seconds).unwrap_or(1);
+        Ok(Settings {
+            odata: url(&stored.base_url)?.ok_or(InfobaseError::Settings)?,
+            soap: url(&stored.soap_url)?,
+            http: url(&stored.http_url)?,
+            credentials: Credentials {
+                username: stored.username.clone(),
+                password: self.vault.open(stored.id, &stored.password)?,
+            },
+            concurrency: usize::try_from(stored.concurrency).unwrap_or(1),
+            requests_per_second: stored.requests_per_second.and_then(|rate| rate.to_f64()),
+            session_mode: stored.session_mode,
+            proxy: proxy.map(|sealed| self.vault.open(stored.id, sealed)).transpose()?,
+            ca_certificate: stored.ca_certificate.clone(),
+            timeout: Duration::from_secs(seconds),
+        })
+    }
+
+    /// Forgets the connection of an infobase, and ends its sessions.
+    pub(crate) async fn forget(&self, id: Uuid) {
+        let forgotten = self.open.write().await.remove(&id);
+        self.end(forgotten);
+    }
+
+    /// Ends the sessions of all infobases; for the end of the service.
+    pub(crate) async fn finish(&self) {
+        let open: Vec<_> = self.open.write().await.drain().collect();
+        futures_util::future::join_all(open.iter().map(|(_, connection)| connection.transport.finish())).await;
+    }
+
+    fn end(&self, connection: Option<Arc<Connection>>) {
+        if let Some(connection) = connection {
+            self.context
+                .spawn_transient(async move { connection.transport.finish().await });
+        }
+    }
+}
+
+/// The settings that a connection was made of: with others, it is made anew.
+#[derive(Debug, PartialEq)]
+struct Made {
+    addresses: [Option<String>; 3],
+    zone: String,
+    username: String,
+    secrets: (Vec<u8>, Option<Vec<u8>>),
+    certificate: Option<String>,
+    limits: (i32, Option<Decimal>, i32, SessionMode),
+}
+
+impl Made {
+    fn of(stored: &Infobase) -> Self {
+        Self {
+            addresses: [
+                stored.base_url.clone(),
+                stored.soap_url.clone(),
+                stored.http_url.clone(),
+            ],
+            zone: stored.time_zone.clone(),
+            username: stored.username.clone(),
+            secrets: (stored.password.clone(), stored.proxy_url.clone()),
+            certificate: stored.ca_certificate.clone(),
+            limits: (
+                stored.concurrency,
+                stored.requests_per_second,
+                stored.request_timeout_seconds,
+                stored.session_mode,
+            ),
+        }
     }
 }
 

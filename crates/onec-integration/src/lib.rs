@@ -6,6 +6,7 @@
 //! In reading order: [`routes`] (what there is), `http` (requests), `reports` (figures), `sync` (how
 //! the mirror is made), `profile` (what sets of 1C mean), `odata` (how 1C speaks), `store` (SQL).
 
+mod address;
 mod commerceml;
 mod config;
 mod error;
@@ -21,6 +22,7 @@ mod router;
 mod state;
 mod store;
 mod sync;
+mod transport;
 mod vault;
 
 use common::service::{App, Check, Context, Definition};

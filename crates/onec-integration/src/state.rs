@@ -34,7 +34,7 @@ impl AppState {
     pub fn new(config: &Config, pool: PgPool, context: &Context) -> Result<Self, BoxError> {
         let vault = Vault::new(&config.encryption_key).map_err(|_| "no key can be derived")?;
         Ok(Self {
-            connections: Arc::new(Connections::new(pool.clone(), vault)),
+            connections: Arc::new(Connections::new(pool.clone(), vault, context.clone())),
             pool,
             clock: context.clock.clone(),
             queued: Arc::new(Notify::new()),

@@ -17,7 +17,7 @@ use super::{Caller, audit};
 use crate::error::Error;
 use crate::infobase::{Zone, service_root};
 use crate::state::AppState;
-use crate::store::infobases::{self, NewInfobase};
+use crate::store::infobases::{self, Infobase, Kind};
 
 /// An infobase as clients see it: never its password.
 #[derive(Debug, Serialize)]
@@ -49,7 +49,7 @@ impl InfobaseView {
         Self {
             id: stored.id,
             name: stored.name,
-            base_url: is_admin.then_some(stored.base_url),
+            base_url: stored.base_url.filter(|_| is_admin),
             username: is_admin.then_some(stored.username),
             time_zone: stored.time_zone,
             profile: stored.profile,
@@ -138,27 +138,18 @@ pub(crate) async fn add(
         ),
     );
     violations.finish()?;
-    let base_url = root.map(String::from).unwrap_or_default();
     let id = ids::new_id();
-    let password = state
+    let mut infobase = Infobase::new(id, name.to_owned(), Kind::Odata);
+    infobase.base_url = root.map(String::from);
+    new.username.trim().clone_into(&mut infobase.username);
+    infobase.time_zone = new.time_zone;
+    infobase.password = state
         .connections
         .vault()
         .seal(id, &new.password)
         .map_err(|_| Error::Encryption)?;
     let mut transaction = state.pool.begin().await.store("begin")?;
-    let added = infobases::insert(
-        &mut transaction,
-        &NewInfobase {
-            id,
-            name,
-            base_url: &base_url,
-            username: new.username.trim(),
-            password: &password,
-            time_zone: &new.time_zone,
-        },
-    )
-    .await?;
-    if !added {
+    if infobases::insert(&mut transaction, &infobase).await?.is_none() {
         return Err(Error::InfobaseExists.into());
     }
     let caller = Caller {

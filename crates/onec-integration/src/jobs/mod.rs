@@ -13,6 +13,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::state::AppState;
 use crate::store;
+use crate::store::infobases::{Infobase, Kind};
 
 /// Jobs that this replica runs at a time, each of another infobase.
 const WORKERS: usize = 2;
@@ -23,21 +24,19 @@ pub(crate) async fn start(config: &Config, state: &AppState, context: &Context) 
     if let Some(seed) = &config.infobase {
         let url = seed.base_url.as_str();
         let known = store::infobases::list(&mut connection, None).await?;
-        let id = known
-            .iter()
-            .find(|infobase| infobase.base_url == url)
-            .map_or_else(ids::new_id, |infobase| infobase.id);
+        let known = known
+            .into_iter()
+            .find(|infobase| infobase.base_url.as_deref() == Some(url));
+        let id = known.as_ref().map_or_else(ids::new_id, |infobase| infobase.id);
         let vault = state.connections.vault();
-        let password = vault.seal(id, &seed.password).map_err(|_| Error::Encryption)?;
-        let new = store::infobases::NewInfobase {
-            id,
-            name: &seed.name,
-            base_url: url,
-            username: &seed.username,
-            password: &password,
-            time_zone: &seed.time_zone,
-        };
-        store::infobases::upsert_from_environment(&mut connection, &new).await?;
+        let mut infobase = known.unwrap_or_else(|| Infobase::new(id, String::new(), Kind::Odata));
+        infobase.name.clone_from(&seed.name);
+        infobase.base_url = Some(url.to_owned());
+        infobase.username.clone_from(&seed.username);
+        infobase.password = vault.seal(id, &seed.password).map_err(|_| Error::Encryption)?;
+        infobase.time_zone.clone_from(&seed.time_zone);
+        infobase.from_environment = true;
+        store::infobases::insert(&mut connection, &infobase).await?;
     }
     // Jobs of an earlier process of this replica go on at once, without waiting for their leases.
     store::jobs::release_own(&mut connection, &state.instance).await?;
@@ -52,5 +51,10 @@ pub(crate) async fn start(config: &Config, state: &AppState, context: &Context) 
     context.spawn("sync scheduler", schedule);
     let probe = probe::run(state.clone(), config.probe_interval, context.shutdown.clone());
     context.spawn("infobase probe", probe);
+    let (connections, shutdown) = (state.connections.clone(), context.shutdown.clone());
+    context.spawn("sessions of 1C", async move {
+        shutdown.cancelled().await;
+        connections.finish().await;
+    });
     Ok(())
 }

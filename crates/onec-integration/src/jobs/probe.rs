@@ -37,14 +37,12 @@ async fn probe_all(state: &AppState, interval: Duration) -> Result<(), StoreErro
     drop(connection);
     let interval = TimeDelta::from_std(interval).unwrap_or(TimeDelta::MAX);
     let now = state.clock.now();
-    // Bases that push have no address.
-    let called = infobases.iter().filter(|infobase| !infobase.base_url.is_empty());
-    let idle = called.filter(|infobase| {
+    let idle = infobases.iter().filter(|infobase| {
         let pause = match infobase.error_code.as_deref() {
             Some("onec.credentials_refused") => interval.max(AFTER_REFUSAL),
             _ => interval / 2,
         };
-        infobase.attempted_at.is_some_and(|at| now - at >= pause)
+        infobase.is_called() && infobase.attempted_at.is_some_and(|at| now - at >= pause)
     });
     let probes = idle.map(|infobase| probe(state, infobase));
     for probed in futures_util::future::join_all(probes).await {
@@ -85,7 +83,14 @@ pub(crate) async fn note(
         // Nothing was learnt about 1C.
         Some(InfobaseError::Store(_)) => return Ok(()),
         Some(InfobaseError::UnknownConfiguration | InfobaseError::NothingPublished) => true,
-        Some(InfobaseError::Unknown | InfobaseError::Password(_) | InfobaseError::Settings) => false,
+        // Nothing was called.
+        Some(InfobaseError::NotCalled) => return Ok(()),
+        Some(
+            InfobaseError::Unknown
+            | InfobaseError::Password(_)
+            | InfobaseError::Settings
+            | InfobaseError::Transport(_),
+        ) => false,
     };
     let mut connection = state.pool.acquire().await.store("acquire")?;
     let code = error.map(InfobaseError::code);

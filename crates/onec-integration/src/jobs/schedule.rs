@@ -37,12 +37,8 @@ async fn tick(state: &AppState, interval: Duration) -> Result<(), StoreError> {
         if let Some(reachable) = infobase.reachable {
             metrics::gauge!(INFOBASE_REACHABLE, "infobase" => label).set(if reachable { 1.0 } else { 0.0 });
         }
-        // A base that pushes is not read.
-        if infobase.base_url.is_empty() {
-            continue;
-        }
         // The probe tells when it is worth trying again.
-        if infobase.reachable == Some(false) {
+        if infobase.reachable == Some(false) || !infobase.is_called() {
             continue;
         }
         let interval = interval.as_secs_f64();

@@ -1,24 +1,20 @@
 //! Calls of one infobase.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
-use common::http::client;
-use futures_util::TryStreamExt;
-use http::StatusCode;
+use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};
-use reqwest::{RequestBuilder, Response};
-use secrecy::{ExposeSecret, SecretString};
-use tokio::sync::Semaphore;
+use http::{Method, StatusCode};
+use reqwest::RequestBuilder;
+use secrecy::SecretString;
 use tokio_util::io::StreamReader;
-use url::Url;
 
 use super::{Metadata, OdataError, Query};
 use crate::metrics::REQUEST_DURATION;
+use crate::transport::{Answer, Transport};
 
-/// Calls of one infobase at a time: each takes a session, and a session a licence.
-const CONCURRENCY: usize = 3;
 /// How often a call is made before its failure counts.
 const ATTEMPTS: u32 = 3;
 
@@ -63,24 +59,13 @@ pub(crate) struct Credentials {
 /// A client of one infobase.
 #[derive(Debug)]
 pub(crate) struct Client {
-    http: reqwest::Client,
-    /// Ends in a slash.
-    root: Url,
-    credentials: Credentials,
-    permits: Semaphore,
+    transport: Arc<Transport>,
 }
 
 impl Client {
-    /// A client of the service at `root`, which ends in a slash.
-    pub(crate) fn new(root: Url, credentials: Credentials) -> Result<Self, reqwest::Error> {
-        // Sessions of 1C live in cookies when its publication is set so.
-        let http = client::builder().cookie_store(true).build()?;
-        Ok(Self {
-            http,
-            root,
-            credentials,
-            permits: Semaphore::new(CONCURRENCY),
-        })
+    /// A client over the transport of an infobase.
+    pub(crate) fn new(transport: Arc<Transport>) -> Self {
+        Self { transport }
     }
 
     /// The body of a query's rows: JSON of a [`Collection`](super::Collection).
@@ -117,13 +102,14 @@ impl Client {
 
     async fn read_metadata(&self, wanted: &HashSet<String>) -> Result<Metadata, OdataError> {
         let request = self.get("$metadata").timeout(METADATA_TIMEOUT);
-        let response = self.answer(request, "$metadata", "application/xml").await?;
-        let body = response.bytes_stream().map_err(std::io::Error::other);
+        let answer = self.answer(request, "$metadata", "application/xml").await?;
+        let body = std::pin::pin!(answer.stream());
         Ok(Metadata::read(StreamReader::new(body), wanted).await?)
     }
 
     fn get(&self, address: &str) -> RequestBuilder {
-        self.http.get(format!("{}{address}", self.root))
+        let address = format!("{}{address}", self.transport.odata());
+        self.transport.request(Method::GET, &address)
     }
 
     /// Calls until it succeeds or patience ends. `kind` is the operation's name and the content
@@ -159,10 +145,8 @@ impl Client {
         set: &str,
         expected: &'static str,
     ) -> Result<Bytes, OdataError> {
-        // The semaphore is never closed.
-        let _permit = self.permits.acquire().await;
-        let response = self.answer(request, set, expected).await?;
-        limited(response).await
+        let answer = self.answer(request, set, expected).await?;
+        answer.bytes(LARGEST_ANSWER).await
     }
 
     /// Sends a request and returns an answer of success in the form expected.
@@ -171,45 +155,19 @@ impl Client {
         request: RequestBuilder,
         set: &str,
         expected: &'static str,
-    ) -> Result<Response, OdataError> {
-        let request = request
-            .basic_auth(
-                &self.credentials.username,
-                Some(self.credentials.password.expose_secret()),
-            )
-            .header(ACCEPT, expected);
-        let response = client::send(request).await.map_err(transport)?;
-        let status = response.status();
-        let fits = response
+    ) -> Result<Answer, OdataError> {
+        let answer = self.transport.send(request.header(ACCEPT, expected)).await?;
+        let status = answer.status();
+        let fits = answer
             .headers()
             .get(CONTENT_TYPE)
             .and_then(|value| value.to_str().ok())
             .is_some_and(|value| value.starts_with(expected));
         if status == StatusCode::OK && fits {
-            return Ok(response);
+            return Ok(answer);
         }
-        let body = limited(response).await?;
+        let body = answer.bytes(LARGEST_ANSWER).await?;
         Err(OdataError::from_answer(set, status.as_u16(), &body))
-    }
-}
-
-async fn limited(mut response: Response) -> Result<Bytes, OdataError> {
-    let mut body = BytesMut::new();
-    while let Some(chunk) = response.chunk().await.map_err(transport)? {
-        if body.len() + chunk.len() > LARGEST_ANSWER {
-            return Err(OdataError::TooLarge);
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body.freeze())
-}
-
-fn transport(error: reqwest::Error) -> OdataError {
-    if error.is_timeout() && !error.is_connect() {
-        OdataError::TimedOut
-    } else {
-        // The address holds keys and conditions, which do not belong into logs.
-        OdataError::Unreachable(error.without_url())
     }
 }
 

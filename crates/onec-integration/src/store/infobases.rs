@@ -2,19 +2,65 @@
 
 use chrono::{DateTime, Utc};
 use common::db::{StoreError, StoreResult};
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use uuid::Uuid;
+
+use crate::transport::SessionMode;
+
+/// Who calls whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::Type, Serialize, Deserialize)]
+#[sqlx(type_name = "text", rename_all = "lowercase")]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Kind {
+    /// We call 1C, by OData, SOAP and HTTP services.
+    Odata,
+    /// 1C calls us, as it does a site.
+    Commerceml,
+}
 
 /// An infobase as it is stored.
 #[derive(Debug, Clone)]
 pub(crate) struct Infobase {
     pub(crate) id: Uuid,
     pub(crate) name: String,
-    pub(crate) base_url: String,
+    pub(crate) kind: Kind,
+    /// Root of the OData service; none of kind `commerceml`.
+    pub(crate) base_url: Option<String>,
+    /// None: `ws/` of the base.
+    pub(crate) soap_url: Option<String>,
+    /// None: `hs/` of the base.
+    pub(crate) http_url: Option<String>,
     pub(crate) username: String,
     /// Encrypted.
     pub(crate) password: Vec<u8>,
+    /// IANA name of the zone of the infobase's server.
     pub(crate) time_zone: String,
+    /// Calls at a time.
+    pub(crate) concurrency: i32,
+    /// None: no limit.
+    pub(crate) requests_per_second: Option<Decimal>,
+    pub(crate) session_mode: SessionMode,
+    /// Encrypted.
+    pub(crate) proxy_url: Option<Vec<u8>>,
+    /// PEM.
+    pub(crate) ca_certificate: Option<String>,
+    pub(crate) request_timeout_seconds: i32,
+    /// Entity set of the exchange plan that tells of changes.
+    pub(crate) exchange_plan: Option<String>,
+    /// Code of our node; none: the only one that is not the base itself.
+    pub(crate) exchange_node: Option<String>,
+    /// None: `SYNC_INTERVAL`.
+    pub(crate) sync_interval_seconds: Option<i32>,
+    /// Hour of the infobase's zone at which the mirror is compared with all of 1C.
+    pub(crate) reconcile_hour: i32,
+    /// Prefixes of paths of HTTP services that may be called.
+    pub(crate) http_services: Vec<String>,
+    /// Neither synchronised nor probed.
+    pub(crate) paused: bool,
+    /// Named by the environment, which sets it anew at each start.
+    pub(crate) from_environment: bool,
     pub(crate) profile: Option<String>,
     /// What the last call of 1C told.
     pub(crate) reachable: Option<bool>,
@@ -23,60 +69,102 @@ pub(crate) struct Infobase {
     pub(crate) created_at: DateTime<Utc>,
     /// The moment that the whole mirror is true of; none before the first synchronisation ended.
     pub(crate) as_of: Option<DateTime<Utc>>,
+    /// The last check of the saved settings.
+    pub(crate) last_check: Option<serde_json::Value>,
 }
 
-/// A new infobase.
-#[derive(Debug)]
-pub(crate) struct NewInfobase<'a> {
-    pub(crate) id: Uuid,
-    pub(crate) name: &'a str,
-    pub(crate) base_url: &'a str,
-    pub(crate) username: &'a str,
-    pub(crate) password: &'a [u8],
-    pub(crate) time_zone: &'a str,
+impl Infobase {
+    /// A new infobase with the settings that most have.
+    pub(crate) fn new(id: Uuid, name: String, kind: Kind) -> Self {
+        Self {
+            id,
+            name,
+            kind,
+            base_url: None,
+            soap_url: None,
+            http_url: None,
+            username: String::new(),
+            password: Vec::new(),
+            time_zone: "Europe/Moscow".to_owned(),
+            concurrency: 3,
+            requests_per_second: None,
+            session_mode: SessionMode::Auto,
+            proxy_url: None,
+            ca_certificate: None,
+            request_timeout_seconds: 60,
+            exchange_plan: None,
+            exchange_node: None,
+            sync_interval_seconds: None,
+            reconcile_hour: 3,
+            http_services: Vec::new(),
+            paused: false,
+            from_environment: false,
+            profile: None,
+            reachable: None,
+            attempted_at: None,
+            error_code: None,
+            created_at: DateTime::UNIX_EPOCH,
+            as_of: None,
+            last_check: None,
+        }
+    }
+
+    /// True when we call it by ourselves: to synchronise and to see whether it answers.
+    pub(crate) fn is_called(&self) -> bool {
+        self.kind == Kind::Odata && !self.paused
+    }
 }
 
-/// Adds an infobase; false when one with that address exists.
-pub(crate) async fn insert(connection: &mut PgConnection, new: &NewInfobase<'_>) -> Result<bool, StoreError> {
-    let inserted = sqlx::query!(
-        "insert into onec.infobases (id, name, base_url, username, password, time_zone)
-         values ($1, $2, $3, $4, $5, $6)
-         on conflict (base_url) do nothing",
-        new.id,
-        new.name,
-        new.base_url,
-        new.username,
-        new.password,
-        new.time_zone,
-    )
-    .execute(connection)
-    .await
-    .store("infobase_insert")?;
-    Ok(inserted.rows_affected() == 1)
-}
-
-/// Adds or updates the infobase that the environment names, by its address.
-pub(crate) async fn upsert_from_environment(
-    connection: &mut PgConnection,
-    new: &NewInfobase<'_>,
-) -> Result<Uuid, StoreError> {
+/// Adds an infobase with its settings; none when one with that address exists. Addresses of
+/// infobases of the environment are updated instead.
+pub(crate) async fn insert(connection: &mut PgConnection, new: &Infobase) -> Result<Option<Uuid>, StoreError> {
     sqlx::query_scalar!(
-        "insert into onec.infobases (id, name, base_url, username, password, time_zone, from_environment)
-         values ($1, $2, $3, $4, $5, $6, true)
+        "insert into onec.infobases as known
+             (id, name, kind, base_url, soap_url, http_url, username, password, time_zone, concurrency,
+              requests_per_second, session_mode, proxy_url, ca_certificate, request_timeout_seconds,
+              exchange_plan, exchange_node, sync_interval_seconds, reconcile_hour, http_services, paused,
+              from_environment)
+         values ($1, $2, $3::text, $4, $5, $6, $7, $8, $9, $10, $11, $12::text, $13, $14, $15, $16, $17, $18, $19,
+                 $20, $21, $22)
          on conflict (base_url) do update
-         set name = excluded.name, username = excluded.username, password = excluded.password,
-             time_zone = excluded.time_zone, from_environment = true
+         set name = excluded.name, soap_url = excluded.soap_url, http_url = excluded.http_url,
+             username = excluded.username, password = excluded.password, time_zone = excluded.time_zone,
+             concurrency = excluded.concurrency, requests_per_second = excluded.requests_per_second,
+             session_mode = excluded.session_mode, proxy_url = excluded.proxy_url,
+             ca_certificate = excluded.ca_certificate,
+             request_timeout_seconds = excluded.request_timeout_seconds,
+             exchange_plan = excluded.exchange_plan, exchange_node = excluded.exchange_node,
+             sync_interval_seconds = excluded.sync_interval_seconds,
+             reconcile_hour = excluded.reconcile_hour, http_services = excluded.http_services,
+             paused = excluded.paused, from_environment = true
+         where excluded.from_environment and known.id = excluded.id
          returning id",
         new.id,
         new.name,
+        new.kind as Kind,
         new.base_url,
+        new.soap_url,
+        new.http_url,
         new.username,
         new.password,
         new.time_zone,
+        new.concurrency,
+        new.requests_per_second,
+        new.session_mode as SessionMode,
+        new.proxy_url,
+        new.ca_certificate,
+        new.request_timeout_seconds,
+        new.exchange_plan,
+        new.exchange_node,
+        new.sync_interval_seconds,
+        new.reconcile_hour,
+        &new.http_services,
+        new.paused,
+        new.from_environment,
     )
-    .fetch_one(connection)
+    .fetch_optional(connection)
     .await
-    .store("infobase_upsert")
+    .store("infobase_insert")
 }
 
 /// Infobases, the oldest first: those with any of the companies in `restriction`, or all.
@@ -86,14 +174,18 @@ pub(crate) async fn list(
 ) -> Result<Vec<Infobase>, StoreError> {
     sqlx::query_as!(
         Infobase,
-        r#"select id, name, coalesce(base_url, '') as "base_url!", username, password, time_zone, profile, reachable, attempted_at,
-                  error_code, created_at,
+        r#"select id, name, kind as "kind: Kind", base_url, soap_url, http_url, username, password, time_zone,
+                  concurrency, requests_per_second, session_mode as "session_mode: SessionMode", proxy_url,
+                  ca_certificate, request_timeout_seconds, exchange_plan, exchange_node,
+                  sync_interval_seconds, reconcile_hour, http_services, paused, from_environment, profile,
+                  reachable, attempted_at, error_code, created_at, last_check,
                   case when mirrored_at is not null then
                       (select min(as_of) from onec.freshness where infobase_id = infobases.id) end as as_of
            from onec.infobases
-           where $1::uuid[] is null
-              or exists (select 1 from onec.companies
-                         where companies.infobase_id = infobases.id and companies.id = any($1))
+           where deleted_at is null
+             and ($1::uuid[] is null
+                  or exists (select 1 from onec.companies
+                             where companies.infobase_id = infobases.id and companies.id = any($1)))
            order by id"#,
         restriction
     )
@@ -106,11 +198,14 @@ pub(crate) async fn list(
 pub(crate) async fn get(connection: &mut PgConnection, id: Uuid) -> Result<Option<Infobase>, StoreError> {
     sqlx::query_as!(
         Infobase,
-        r#"select id, name, coalesce(base_url, '') as "base_url!", username, password, time_zone, profile, reachable, attempted_at,
-                  error_code, created_at,
+        r#"select id, name, kind as "kind: Kind", base_url, soap_url, http_url, username, password, time_zone,
+                  concurrency, requests_per_second, session_mode as "session_mode: SessionMode", proxy_url,
+                  ca_certificate, request_timeout_seconds, exchange_plan, exchange_node,
+                  sync_interval_seconds, reconcile_hour, http_services, paused, from_environment, profile,
+                  reachable, attempted_at, error_code, created_at, last_check,
                   case when mirrored_at is not null then
                       (select min(as_of) from onec.freshness where infobase_id = infobases.id) end as as_of
-           from onec.infobases where id = $1"#,
+           from onec.infobases where id = $1 and deleted_at is null"#,
         id
     )
     .fetch_optional(connection)
