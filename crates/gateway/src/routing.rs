@@ -150,7 +150,13 @@ const fn health(outside: &'static str, service: Service) -> Route {
 }
 
 /// The route table. The longest match counts; a test holds the order.
-pub static TABLE: [Route; 18] = [
+pub static TABLE: [Route; 20] = [
+    route(
+        "/api/1c/commerceml/exchanges/*",
+        "/api/1c/commerceml/exchanges",
+        "/commerceml/exchanges",
+        Service::OnecIntegration,
+    ),
     sign_in("/api/users/auth/register", "/auth/register"),
     sign_in("/api/users/auth/refresh", "/auth/refresh"),
     Route {
@@ -167,6 +173,17 @@ pub static TABLE: [Route; 18] = [
     sign_in("/api/users/auth/login", "/auth/login"),
     health("/api/analytics/health", Service::Analytics),
     health("/api/security/health", Service::Security),
+    // 1C bases that push log in to the service itself, with Basic authentication.
+    Route {
+        access: Access::Public,
+        rate: Rate::Address,
+        ..route(
+            "/api/1c/commerceml/*",
+            "/api/1c/commerceml",
+            "/commerceml",
+            Service::OnecIntegration,
+        )
+    },
     health("/api/users/health", Service::UserManagement),
     route(
         "/api/users/oauth/*",
@@ -427,6 +444,7 @@ mod tests {
                 "/api/users/auth/login",
                 "/api/analytics/health",
                 "/api/security/health",
+                "/api/1c/commerceml/*",
                 "/api/users/health",
                 "/api/ai/health",
                 "/api/1c/health",
