@@ -105,11 +105,6 @@ impl Base {
         ids::guid(self.seed, reference)
     }
 
-    /// The object a guid belongs to, if it exists.
-    pub(crate) fn reference(&self, guid: Uuid) -> Option<Ref> {
-        ids::reference(self.seed, guid).filter(|found| found.at() < self.count(found.kind))
-    }
-
     /// How many objects of a kind there are.
     pub(crate) fn count(&self, kind: Kind) -> usize {
         match kind {
@@ -127,6 +122,7 @@ impl Base {
             Kind::Account => crate::chart::ACCOUNTS.len(),
             Kind::Analytics => crate::chart::SUBCONTO.len(),
             Kind::TaxPayment => 1,
+            Kind::ExchangeNode => crate::schema::catalogs::NODES.len(),
             Kind::Sale | Kind::Purchase | Kind::Invoice => {
                 trade_book(kind).map_or(0, |book| self.trades[book].documents.len())
             }
@@ -223,6 +219,9 @@ impl Base {
                 .get(at)
                 .map_or_else(String::new, |found| found.1.to_owned()),
             Kind::TaxPayment => company::catalogs::TAX_KIND_TITLE.to_owned(),
+            Kind::ExchangeNode => crate::schema::catalogs::NODES
+                .get(at)
+                .map_or_else(String::new, |found| found.1.to_owned()),
             _ => self.head(reference).map_or_else(String::new, |head| {
                 let date = calendar::moment(head.date).format("%d.%m.%Y %H:%M:%S");
                 format!("{} {} от {date}", reference.kind.title(), self.number(head))

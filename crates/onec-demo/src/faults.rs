@@ -28,6 +28,8 @@ pub struct Faults {
     pub rls: bool,
     /// An answer of more rows than this fails; zero means no limit.
     pub max_rows: usize,
+    /// `If-Match` is not looked at, as behind some web servers.
+    pub ignore_if_match: bool,
 }
 
 /// A trouble a request runs into before it is answered.

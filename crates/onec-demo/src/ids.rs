@@ -32,10 +32,12 @@ pub(crate) enum Kind {
     Operation,
     /// A member of the enumeration of budget payment kinds: shown by name, it has no guid on the wire.
     TaxPayment,
+    /// A node of the exchange plan.
+    ExchangeNode,
 }
 
 /// Kinds that have an entity set of their own.
-pub(crate) const OBJECTS: [Kind; 20] = [
+pub(crate) const OBJECTS: [Kind; 21] = [
     Kind::Organization,
     Kind::Counterparty,
     Kind::Contract,
@@ -56,6 +58,7 @@ pub(crate) const OBJECTS: [Kind; 20] = [
     Kind::CashIn,
     Kind::CashOut,
     Kind::Operation,
+    Kind::ExchangeNode,
 ];
 
 impl Kind {
@@ -84,6 +87,7 @@ impl Kind {
             Self::CashOut => "Document_РасходныйКассовыйОрдер",
             Self::Operation => "Document_ОперацияБух",
             Self::TaxPayment => "ВидыПлатежейВГосБюджет",
+            Self::ExchangeNode => "ExchangePlan_ИИАссистент",
         }
     }
 

@@ -9,6 +9,7 @@ mod chart;
 mod company;
 mod faults;
 mod ids;
+mod infobase;
 mod model;
 mod odata;
 mod schema;

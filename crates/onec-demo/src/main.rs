@@ -88,6 +88,9 @@ struct Serve {
     /// Milliseconds before each answer, from the start.
     #[arg(long, default_value_t = 0)]
     latency_ms: u64,
+    /// The user may not change data.
+    #[arg(long)]
+    read_only: bool,
 }
 
 #[derive(Args, Clone)]
@@ -268,6 +271,7 @@ async fn run(settings: Serve) -> anyhow::Result<()> {
         user: settings.user,
         password: settings.password,
         faults,
+        writable: !settings.read_only,
     };
     // Before the address is told: whoever reads it may send the signal at once.
     let mut terminated = signal(SignalKind::terminate()).context("listening for SIGTERM")?;

@@ -192,6 +192,25 @@ pub(crate) enum OperationKind {
     ProfitTax,
 }
 
+impl OperationKind {
+    /// All of them.
+    pub(crate) const ALL: [Self; 13] = [
+        Self::Capital,
+        Self::PayrollOffice,
+        Self::PayrollTrade,
+        Self::IncomeTax,
+        Self::ContributionsSocial,
+        Self::ContributionsPension,
+        Self::ContributionsMedical,
+        Self::CloseTrade,
+        Self::CloseOffice,
+        Self::Profit,
+        Self::Loss,
+        Self::OtherLoss,
+        Self::ProfitTax,
+    ];
+}
+
 /// A manual operation: opening, payroll, month closing.
 pub(crate) struct Operation {
     pub(crate) head: Head,

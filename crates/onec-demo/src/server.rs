@@ -1,7 +1,7 @@
 //! The HTTP side: addresses, Basic authentication, troubles, answers.
 
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use axum::Router;
@@ -9,15 +9,17 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, get};
+use axum::routing::{any, get, post};
 use base64::Engine as _;
 use futures_util::stream;
 use tokio::net::TcpListener;
 
 use crate::base::Base;
 use crate::faults::{Faults, Switches};
+use crate::infobase::{Infobase, simulate};
 use crate::odata::error::Refusal;
-use crate::odata::{self, Format, Pieces, Request};
+use crate::odata::write::{Change, Outcome};
+use crate::odata::{self, Answer, Format, Pieces, Request};
 
 /// Where the base is published.
 pub const BASE_PATH: &str = "/demo";
@@ -33,21 +35,63 @@ pub struct ServerOptions {
     pub password: String,
     /// Troubles that are on from the start.
     pub faults: Faults,
+    /// The user may change data. Without it, changes are answered 405; change tracking can be read anyway.
+    pub writable: bool,
+}
+
+impl ServerOptions {
+    /// The default options, for a user who may change data.
+    pub fn writable() -> Self {
+        Self {
+            writable: true,
+            ..Self::default()
+        }
+    }
 }
 
 impl Default for ServerOptions {
-    /// User `odata` with password `odata-demo`, no troubles.
+    /// User `odata` with password `odata-demo`, who may only read; no troubles.
     fn default() -> Self {
         Self {
             user: "odata".to_owned(),
             password: "odata-demo".to_owned(),
             faults: Faults::default(),
+            writable: false,
         }
     }
 }
 
+/// The base as it is now. Readers keep the state they have begun with.
+struct Store {
+    now: RwLock<Arc<Infobase>>,
+    writing: Mutex<()>,
+}
+
+impl Store {
+    fn new(base: Arc<Base>) -> Self {
+        Self {
+            now: RwLock::new(Arc::new(Infobase::new(base))),
+            writing: Mutex::new(()),
+        }
+    }
+
+    fn get(&self) -> Arc<Infobase> {
+        Arc::clone(&self.now.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Makes a change that takes effect as a whole or, when it fails, not at all.
+    fn change<T>(&self, work: impl FnOnce(&mut Infobase) -> Result<T, Refusal>) -> Result<T, Refusal> {
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut next = Infobase::clone(&self.get());
+        let done = work(&mut next)?;
+        *self.now.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(next);
+        Ok(done)
+    }
+}
+
 struct Server {
-    base: Arc<Base>,
+    store: Store,
+    writable: bool,
     /// What a client that may come in says in `Authorization`, decoded.
     credentials: String,
     switches: Switches,
@@ -77,12 +121,14 @@ pub fn router(base: Arc<Base>, options: ServerOptions) -> Router {
     switches.set(options.faults);
     let credentials = format!("{}:{}", options.user, options.password);
     let server = Arc::new(Server {
-        base,
+        store: Store::new(base),
+        writable: options.writable,
         credentials,
         switches,
     });
     Router::new()
         .route("/demo/_faults", get(faults).post(set_faults))
+        .route("/demo/_admin/changes", post(make_changes))
         .route(SERVICE, any(service))
         .route("/demo/odata/standard.odata/", any(service))
         .route("/demo/odata/standard.odata/{*path}", any(service))
@@ -100,6 +146,30 @@ async fn set_faults(State(server): State<Arc<Server>>, body: Bytes) -> Response 
             axum::Json(faults).into_response()
         }
         Err(error) => (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response(),
+    }
+}
+
+/// How much is to be changed.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Work {
+    documents: usize,
+}
+
+async fn make_changes(State(server): State<Arc<Server>>, body: Bytes) -> Response {
+    let work = match serde_json::from_slice::<Work>(&body) {
+        Ok(work) => work,
+        Err(error) => return (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response(),
+    };
+    let done = tokio::task::spawn_blocking(move || {
+        server
+            .store
+            .change(|infobase| simulate(infobase, work.documents.min(10_000)))
+    });
+    match done.await {
+        Ok(Ok(done)) => axum::Json(done).into_response(),
+        Ok(Err(refusal)) => refuse(&refusal, Format::Json(odata::Metadata::None)),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
     }
 }
 
@@ -137,6 +207,7 @@ async fn service(
     method: Method,
     uri: Uri,
     headers: HeaderMap,
+    body: Bytes,
 ) -> Response {
     let faults = server.switches.get();
     if faults.latency_ms > 0 {
@@ -161,15 +232,17 @@ async fn service(
         Ok(format) => format,
         Err(refusal) => return refuse(&refusal, Format::Atom),
     };
-    if method != Method::GET && method != Method::HEAD {
-        return refuse(&Refusal::http_method(method.as_str()), format);
-    }
     let host = headers
         .get(header::HOST)
         .and_then(|value| value.to_str().ok())
         .unwrap_or("localhost");
     let root = format!("http://{host}{SERVICE}/");
-    let base = Arc::clone(&server.base);
+    let said = move |name: &str| {
+        headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .map(str::to_owned)
+    };
     // Sums over a large base take seconds: they must not hold up other requests.
     let work = tokio::task::spawn_blocking(move || {
         let request = Request {
@@ -181,16 +254,29 @@ async fn service(
             hidden: faults.rls.then_some(2),
             most_rows: (faults.max_rows > 0).then_some(faults.max_rows),
         };
-        odata::answer(&base, &request)
+        if method == Method::GET || method == Method::HEAD {
+            let answer = odata::answer(&server.store.get(), &request)?;
+            return Ok(Outcome {
+                status: 200,
+                location: None,
+                answer: Some(answer),
+            });
+        }
+        let if_match = said("if-match");
+        let change = Change {
+            method: method.as_str(),
+            body: &body,
+            if_match: if_match.as_deref(),
+            enforce: !faults.ignore_if_match,
+            loading: said("1c_odata-dataloadmode").is_some_and(|value| value.eq_ignore_ascii_case("true")),
+            read_only: !server.writable,
+        };
+        server
+            .store
+            .change(|infobase| odata::write::change(infobase, &request, &change))
     });
     match work.await {
-        Ok(Ok(answer)) => match answer.body {
-            Pieces::Whole(body) => respond(200, answer.content_type, body),
-            Pieces::Stream(pieces) => {
-                let stream = stream::iter(pieces.map(Ok::<_, std::convert::Infallible>));
-                respond(200, answer.content_type, Body::from_stream(stream))
-            }
-        },
+        Ok(Ok(outcome)) => written(outcome),
         Ok(Err(refusal)) => refuse(&refusal, format),
         Err(error) => {
             tracing::error!(%error, "a request was not answered");
@@ -200,4 +286,28 @@ async fn service(
             )
         }
     }
+}
+
+fn written(outcome: Outcome) -> Response {
+    let mut response = match outcome.answer {
+        None => respond(outcome.status, "text/plain;charset=utf-8", Body::empty()),
+        Some(Answer { content_type, body }) => match body {
+            Pieces::Whole(body) => respond(outcome.status, content_type, body),
+            Pieces::Stream(pieces) => {
+                let stream = stream::iter(pieces.map(Ok::<_, std::convert::Infallible>));
+                respond(outcome.status, content_type, Body::from_stream(stream))
+            }
+        },
+    };
+    if let Some(value) = outcome.location.and_then(|place| location(&place)) {
+        response.headers_mut().insert(header::LOCATION, value);
+    }
+    response
+}
+
+/// An address as a header can carry it.
+fn location(place: &str) -> Option<header::HeaderValue> {
+    const LETTERS: &percent_encoding::AsciiSet = &percent_encoding::CONTROLS.add(b' ');
+    let text = percent_encoding::utf8_percent_encode(place, LETTERS).to_string();
+    header::HeaderValue::from_str(&text).ok()
 }

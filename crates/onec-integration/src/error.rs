@@ -54,6 +54,9 @@ pub(crate) enum Error {
     /// The infobase pushes no prices.
     #[error("the infobase pushes no prices")]
     PricesNotAvailable,
+    /// The job has ended already.
+    #[error("the job is over")]
+    JobOver,
     /// A password could not be encrypted.
     #[error("a password could not be encrypted")]
     Encryption,
@@ -167,6 +170,12 @@ impl From<Error> for Problem {
                 "Цены передают только базы, подключённые обменом с сайтом (CommerceML).",
                 "Only infobases that push by CommerceML have prices.",
             )),
+            Error::JobOver => simple(
+                StatusCode::CONFLICT,
+                "onec.job_over",
+                "Задание уже завершено",
+                "The job is over",
+            ),
             Error::Encryption => Self::internal(Error::Encryption),
         }
     }
@@ -196,6 +205,18 @@ fn infobase(error: InfobaseError) -> Problem {
         "onec.not_published" | "onec.nothing_published" => (
             "Нужные объекты не включены в состав интерфейса OData.",
             "The objects needed are not in the composition of the OData interface.",
+        ),
+        "onec.exchange_plan_not_published" => (
+            "План обмена, по которому регистрируются изменения, не включён в состав OData.",
+            "The exchange plan that registers changes is not in the composition of OData.",
+        ),
+        "onec.exchange_node_missing" => (
+            "В плане обмена нет узла с указанным кодом: создайте его в 1С.",
+            "The exchange plan has no node with the code given: create it in 1C.",
+        ),
+        "onec.exchange_node_ambiguous" => (
+            "В плане обмена несколько узлов: укажите код нужного.",
+            "The exchange plan has several nodes: name the code of the right one.",
         ),
         "onec.unknown_configuration" => (
             "Эта конфигурация 1С пока не поддерживается.",

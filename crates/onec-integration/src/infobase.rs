@@ -51,6 +51,15 @@ pub(crate) enum InfobaseError {
     /// It publishes nothing.
     #[error("the infobase publishes none of the sets of any profile")]
     NothingPublished,
+    /// The exchange plan is not published.
+    #[error("the exchange plan is not published")]
+    NoExchangePlan,
+    /// The exchange plan has no node for us.
+    #[error("the exchange plan has no node of that code")]
+    NoExchangeNode,
+    /// The exchange plan has several nodes and none is named.
+    #[error("the exchange plan has several nodes")]
+    SeveralExchangeNodes,
     /// 1C did not answer as hoped.
     #[error("calling 1C failed")]
     Odata(#[from] OdataError),
@@ -69,6 +78,9 @@ impl InfobaseError {
             Self::NotCalled => "onec.infobase_not_called",
             Self::UnknownConfiguration => "onec.unknown_configuration",
             Self::NothingPublished => "onec.nothing_published",
+            Self::NoExchangePlan => "onec.exchange_plan_not_published",
+            Self::NoExchangeNode => "onec.exchange_node_missing",
+            Self::SeveralExchangeNodes => "onec.exchange_node_ambiguous",
             Self::Odata(error) => error.code(),
             Self::Store(_) => "dependency.unavailable",
         }
@@ -205,10 +217,7 @@ impl Connections {
     }
 
     /// The connection of an infobase that was read already.
-    pub(crate) async fn of(
-        &self,
-        stored: &Infobase,
-    ) -> Result<Arc<Connection>, InfobaseError> {
+    pub(crate) async fn of(&self, stored: &Infobase) -> Result<Arc<Connection>, InfobaseError> {
         let made_of = Made::of(stored);
         if let Some(found) = self.open.read().await.get(&stored.id)
             && found.made_of == made_of
@@ -252,7 +261,9 @@ impl Connections {
             concurrency: usize::try_from(stored.concurrency).unwrap_or(1),
             requests_per_second: stored.requests_per_second.and_then(|rate| rate.to_f64()),
             session_mode: stored.session_mode,
-            proxy: proxy.map(|sealed| self.vault.open(stored.id, sealed)).transpose()?,
+            proxy: proxy
+                .map(|sealed| self.vault.open(stored.id, sealed))
+                .transpose()?,
             ca_certificate: stored.ca_certificate.clone(),
             timeout: Duration::from_secs(seconds),
         })
@@ -267,7 +278,8 @@ impl Connections {
     /// Ends the sessions of all infobases; for the end of the service.
     pub(crate) async fn finish(&self) {
         let open: Vec<_> = self.open.write().await.drain().collect();
-        futures_util::future::join_all(open.iter().map(|(_, connection)| connection.transport.finish())).await;
+        futures_util::future::join_all(open.iter().map(|(_, connection)| connection.transport.finish()))
+            .await;
     }
 
     fn end(&self, connection: Option<Arc<Connection>>) {

@@ -8,7 +8,11 @@ use crate::odata::CALLS;
 pub(crate) const REQUEST_DURATION: &str = "onec_request_duration_seconds";
 /// Counter of rows written into the mirror by `entity`.
 pub(crate) const SYNC_ROWS: &str = "onec_sync_rows_total";
-/// Counter of synchronisations that ended, by `outcome`: `succeeded` or `failed`.
+/// Counter of objects that could not be read.
+pub(crate) const SYNC_DEAD_OBJECTS: &str = "onec_sync_dead_objects_total";
+/// Counter of registered changes of objects that are not mirrored.
+pub(crate) const SYNC_CHANGES_IGNORED: &str = "onec_sync_changes_ignored_total";
+/// Counter of synchronisations that ended, by `outcome`: `succeeded`, `failed` or `cancelled`.
 pub(crate) const SYNC_JOBS: &str = "onec_sync_jobs_total";
 /// Gauge by `infobase`: 1 when 1C answered the last call, else 0.
 pub(crate) const INFOBASE_REACHABLE: &str = "onec_infobase_reachable";
@@ -26,10 +30,15 @@ pub(crate) const EXCHANGE_LOGINS: &str = "onec_exchange_logins_total";
 pub(crate) fn describe() {
     describe_histogram!(REQUEST_DURATION, "Seconds that calls of 1C took");
     describe_counter!(SYNC_ROWS, "Rows written into the mirror");
+    describe_counter!(SYNC_DEAD_OBJECTS, "Objects that could not be read");
+    describe_counter!(
+        SYNC_CHANGES_IGNORED,
+        "Registered changes of objects that are not mirrored"
+    );
     describe_counter!(SYNC_JOBS, "Synchronisations that ended");
     describe_gauge!(INFOBASE_REACHABLE, "Whether 1C answered the last call");
     describe_gauge!(MIRROR_AGE, "Seconds since the oldest part of the mirror was true");
-    for outcome in ["succeeded", "failed"] {
+    for outcome in ["succeeded", "failed", "cancelled"] {
         metrics::counter!(SYNC_JOBS, "outcome" => outcome).absolute(0);
     }
     describe_counter!(EXCHANGE_IMPORTS, "Files that bases have pushed");

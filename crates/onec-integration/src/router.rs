@@ -3,7 +3,7 @@
 use common::auth::Permission;
 use common::http::routes::{Access, Routes};
 
-use crate::http::{commerceml, companies, exchange, infobases, prices, reports, search, sync};
+use crate::http::{commerceml, companies, exchange, infobases, prices, reports, search, sync, sync_events};
 use crate::state::AppState;
 
 const READ: Access = Access::Permission(Permission::OnecRead);
@@ -20,6 +20,9 @@ pub fn routes() -> Routes<AppState> {
         .post("/sync/data", SYNC, sync::start)
         .get("/sync/jobs", SYNC, sync::list)
         .get("/sync/jobs/{id}", SYNC, sync::get)
+        .get("/sync/jobs/{id}/events", SYNC, sync_events::events)
+        .get("/sync/jobs/{id}/dead-objects", SYNC, sync::dead_objects)
+        .post("/sync/jobs/{id}/cancel", SYNC, sync::cancel)
         .get("/reports", READ, reports::list)
         .get("/reports/{id}", READ, reports::get)
         .get("/search", READ, search::search)

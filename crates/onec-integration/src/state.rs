@@ -7,6 +7,7 @@ use common::clock::Clock;
 use common::service::Context;
 use sqlx::PgPool;
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::infobase::Connections;
@@ -24,6 +25,8 @@ pub struct AppState {
     pub(crate) pushed: Arc<Notify>,
     /// Name of this replica, the same after a restart.
     pub(crate) instance: Arc<str>,
+    /// The service is ending.
+    pub(crate) shutdown: CancellationToken,
 }
 
 impl AppState {
@@ -40,6 +43,7 @@ impl AppState {
             queued: Arc::new(Notify::new()),
             pushed: Arc::new(Notify::new()),
             instance: context.instance.as_str().into(),
+            shutdown: context.shutdown.clone(),
         })
     }
 }

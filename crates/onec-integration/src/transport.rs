@@ -153,7 +153,13 @@ impl Transport {
         let permit = self.permits.clone().acquire_owned().await.ok();
         let Some(sessions) = &self.sessions else {
             let response = self.paced(request).await?;
-            return Ok(Answer::coming(response, Lease { permit, session: None }));
+            return Ok(Answer::coming(
+                response,
+                Lease {
+                    permit,
+                    session: None,
+                },
+            ));
         };
         let again = request.try_clone();
         let mut session = sessions.take();
@@ -161,20 +167,34 @@ impl Transport {
         let response = self.paced(session.apply(request)).await?;
         session.learn(response.headers());
         if !had_begun || !matches!(response.status().as_u16(), 400 | 404) {
-            let lease = Lease { permit, session: Some((session, sessions.clone())) };
+            let lease = Lease {
+                permit,
+                session: Some((session, sessions.clone())),
+            };
             return Ok(Answer::coming(response, lease));
         }
         // Either an ordinary refusal or the end of our session.
         let (status, headers) = (response.status(), response.headers().clone());
         let body = limited(response, LARGEST_REFUSAL).await?;
         let Some(again) = again.filter(|_| tells_of_lost_session(&body)) else {
-            let lease = Lease { permit, session: Some((session, sessions.clone())) };
-            return Ok(Answer { status, headers, body: Body::Whole(body), lease });
+            let lease = Lease {
+                permit,
+                session: Some((session, sessions.clone())),
+            };
+            return Ok(Answer {
+                status,
+                headers,
+                body: Body::Whole(body),
+                lease,
+            });
         };
         let mut session = Session::default();
         let response = self.paced(session.apply(again)).await?;
         session.learn(response.headers());
-        let lease = Lease { permit, session: Some((session, sessions.clone())) };
+        let lease = Lease {
+            permit,
+            session: Some((session, sessions.clone())),
+        };
         Ok(Answer::coming(response, lease))
     }
 
@@ -305,11 +325,17 @@ impl std::fmt::Debug for Session {
 
 impl Session {
     fn has_begun(&self) -> bool {
-        self.0.iter().any(|(name, _)| name.eq_ignore_ascii_case(SESSION_HEADER))
+        self.0
+            .iter()
+            .any(|(name, _)| name.eq_ignore_ascii_case(SESSION_HEADER))
     }
 
     fn cookies(&self) -> String {
-        let pairs: Vec<String> = self.0.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let pairs: Vec<String> = self
+            .0
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
         pairs.join("; ")
     }
 

@@ -7,7 +7,7 @@ mod closing;
 pub(crate) mod goods;
 mod money;
 pub(crate) mod names;
-mod postings;
+pub(crate) mod postings;
 pub(crate) mod requisites;
 mod rng;
 mod state;

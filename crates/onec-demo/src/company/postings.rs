@@ -133,7 +133,13 @@ impl Writer<'_> {
 
 /// Posts a sale; `offsets` are the advances it eats, payment and amount.
 pub(crate) fn sale(base: &mut Base, index: u32, offsets: &[(Ref, i64)]) {
-    let recorder = Ref::new(Kind::Sale, index);
+    let counterparty = base.trades[0].documents[index as usize].counterparty;
+    let manager = base.counterparties[counterparty as usize].manager;
+    sale_as(base, index, Ref::new(Kind::Sale, index), manager, offsets);
+}
+
+/// Posts the sale at `index` as `recorder`, which is led by `manager`.
+pub(crate) fn sale_as(base: &mut Base, index: u32, recorder: Ref, manager: u8, offsets: &[(Ref, i64)]) {
     let document = &base.trades[0].documents[index as usize];
     let (head, counterparty, contract, warehouse, sum) = (
         document.head,
@@ -144,7 +150,6 @@ pub(crate) fn sale(base: &mut Base, index: u32, offsets: &[(Ref, i64)]) {
     );
     let lines = document.first_line..document.first_line + document.lines;
     let customer = Ref::new(Kind::Counterparty, counterparty);
-    let manager = base.counterparties[counterparty as usize].manager;
     let mut writer = Writer {
         base,
         period: head.date,
@@ -211,7 +216,11 @@ pub(crate) fn sale(base: &mut Base, index: u32, offsets: &[(Ref, i64)]) {
 
 /// Posts a purchase; `offsets` are the advances it eats.
 pub(crate) fn purchase(base: &mut Base, index: u32, offsets: &[(Ref, i64)]) {
-    let recorder = Ref::new(Kind::Purchase, index);
+    purchase_as(base, index, Ref::new(Kind::Purchase, index), offsets);
+}
+
+/// Posts the purchase at `index` as `recorder`.
+pub(crate) fn purchase_as(base: &mut Base, index: u32, recorder: Ref, offsets: &[(Ref, i64)]) {
     let document = &base.trades[1].documents[index as usize];
     let (head, counterparty, contract, warehouse, sum) = (
         document.head,
@@ -275,7 +284,11 @@ pub(crate) fn purchase(base: &mut Base, index: u32, offsets: &[(Ref, i64)]) {
 
 /// Posts a bank or cash document from book `book`.
 pub(crate) fn payment(base: &mut Base, book: usize, index: u32) {
-    let recorder = Ref::new(crate::model::PAYMENTS[book], index);
+    payment_as(base, book, index, Ref::new(crate::model::PAYMENTS[book], index));
+}
+
+/// Posts the payment at `index` as `recorder`.
+pub(crate) fn payment_as(base: &mut Base, book: usize, index: u32, recorder: Ref) {
     let incoming = matches!(recorder.kind, Kind::BankIn | Kind::CashIn);
     let document = &base.payments[book].documents[index as usize];
     let (head, payee, place, purpose, sum) = (
@@ -330,7 +343,11 @@ pub(crate) fn payment(base: &mut Base, book: usize, index: u32) {
 
 /// Posts a manual operation.
 pub(crate) fn operation(base: &mut Base, index: u32) {
-    let recorder = Ref::new(Kind::Operation, index);
+    operation_as(base, index, Ref::new(Kind::Operation, index));
+}
+
+/// Posts the operation at `index` as `recorder`.
+pub(crate) fn operation_as(base: &mut Base, index: u32, recorder: Ref) {
     let document = &base.operations.documents[index as usize];
     let (head, title) = (document.head, document.title);
     let lines = document.first_line..document.first_line + document.lines;

@@ -8,13 +8,13 @@ use super::json::text_of;
 use super::source::{Source, navigation_name, target, type_name};
 use super::url::key_of;
 use super::view::View;
-use crate::base::Base;
 use crate::calendar;
+use crate::infobase::Infobase;
 use crate::schema::{Edm, Row, Value};
 
 /// Everything needed to write entries, owned.
 pub(crate) struct Writer {
-    pub(crate) base: Arc<Base>,
+    pub(crate) base: Arc<Infobase>,
     pub(crate) source: Source,
     pub(crate) view: View,
     /// Address of the service, with a slash at the end.
@@ -41,7 +41,7 @@ pub(crate) fn collection(name: &str) -> String {
 }
 
 /// One property.
-fn property(out: &mut String, base: &Base, name: &str, value: &Value<'_>) {
+fn property(out: &mut String, base: &Infobase, name: &str, value: &Value<'_>) {
     match text_of(base, value) {
         None => out.push_str(&format!("<d:{name} m:null=\"true\"/>")),
         Some(text) if text.is_empty() => out.push_str(&format!("<d:{name}/>")),
@@ -49,7 +49,7 @@ fn property(out: &mut String, base: &Base, name: &str, value: &Value<'_>) {
     }
 }
 
-fn field(out: &mut String, base: &Base, source: &Source, row: Row, at: usize) {
+fn field(out: &mut String, base: &Infobase, source: &Source, row: Row, at: usize) {
     let (name, edm) = source.field(at);
     let value = source.value(base, row, at);
     property(out, base, name, &value);
@@ -64,7 +64,7 @@ fn field(out: &mut String, base: &Base, source: &Source, row: Row, at: usize) {
 }
 
 /// A single property as a document.
-pub(crate) fn one_property(base: &Base, name: &str, value: &Value<'_>) -> String {
+pub(crate) fn one_property(base: &Infobase, name: &str, value: &Value<'_>) -> String {
     let text = text_of(base, value).unwrap_or_default();
     let null = if *value == Value::Null {
         " m:null=\"true\""
@@ -80,6 +80,15 @@ pub(crate) fn one_property(base: &Base, name: &str, value: &Value<'_>) -> String
 impl Writer {
     /// An entry of a feed, or alone with `alone`.
     pub(crate) fn entry(&self, out: &mut String, row: Row, alone: bool) {
+        self.write(out, row, alone, true);
+    }
+
+    /// An entry of a feed of changes: it has no links to other objects.
+    pub(crate) fn changed(&self, out: &mut String, row: Row) {
+        self.write(out, row, false, false);
+    }
+
+    fn write(&self, out: &mut String, row: Row, alone: bool, links: bool) {
         let base = &*self.base;
         let Some(set) = self.source.set() else {
             return self.element(out, row);
@@ -102,7 +111,7 @@ impl Writer {
             escape(&link),
             set.name
         ));
-        for at in &self.view.columns {
+        for at in self.view.columns.iter().filter(|_| links) {
             let Some(name) = navigation_name(self.source.field(*at)) else {
                 continue;
             };
@@ -164,17 +173,17 @@ impl Writer {
             let part = &set.parts[*part];
             let rows = Source::Set(part.set);
             let type_name = row_type(&set.name, part.name);
-            let lines = (part.range)(base, row);
+            let lines = base.part(set, part, row);
             let head = format!(
                 "<d:{} m:type=\"Collection(StandardODATA.{type_name})\"",
                 part.name
             );
-            if lines.is_empty() {
+            if lines.len() == 0 {
                 out.push_str(&format!("{head}/>"));
                 continue;
             }
             out.push_str(&format!("{head}>"));
-            for line in lines {
+            for line in lines.iter() {
                 out.push_str(&format!("<d:element m:type=\"StandardODATA.{type_name}\">"));
                 for at in (0..rows.width()).filter(|at| columns.is_empty() || columns.contains(at)) {
                     field(out, base, &rows, line, at);

@@ -94,6 +94,51 @@ impl Refusal {
         Self::new(400, 14, format!("Error parsing {option} query option"))
     }
 
+    /// 5: something that has to be given is not.
+    pub(crate) fn required(name: &str) -> Self {
+        Self::new(
+            400,
+            5,
+            format!("Не задано значение обязательного параметра {name}"),
+        )
+    }
+
+    /// 13: rows of tabular parts cannot be made one by one.
+    pub(crate) fn part_row() -> Self {
+        Self::new(
+            400,
+            13,
+            "Создание строк табличных частей отдельно от объекта не поддерживается",
+        )
+    }
+
+    /// 15: a key that is taken.
+    pub(crate) fn key_exists(set: &str) -> Self {
+        Self::new(
+            400,
+            15,
+            format!("Экземпляр сущности \"{set}\" с таким ключом уже существует"),
+        )
+    }
+
+    /// 17: an object that cannot be written in the mode of data loading.
+    pub(crate) fn load_mode(set: &str) -> Self {
+        Self::new(
+            400,
+            17,
+            format!("Режим загрузки данных не поддерживается для \"{set}\""),
+        )
+    }
+
+    /// The version a client has seen is not the one there is.
+    pub(crate) fn precondition() -> Self {
+        Self::new(
+            412,
+            0,
+            "Версия данных изменилась: объект был записан другим пользователем",
+        )
+    }
+
     /// 19: an HTTP method the resource does not take.
     pub(crate) fn http_method(method: &str) -> Self {
         Self::new(

@@ -9,8 +9,8 @@ use rust_decimal::prelude::ToPrimitive;
 
 use super::error::Refusal;
 use super::source::{Source, target, type_name};
-use crate::base::Base;
 use crate::ids::Kind;
+use crate::infobase::Infobase;
 use crate::schema::{Edm, Row, SCHEMA, Value};
 
 /// Comparisons.
@@ -123,7 +123,7 @@ pub(crate) enum Expression {
 /// The row an expression is worked out for.
 #[derive(Clone, Copy)]
 pub(crate) struct Context<'a> {
-    pub(crate) base: &'a Base,
+    pub(crate) base: &'a Infobase,
     pub(crate) source: &'a Source,
     pub(crate) row: Row,
     /// Set and row of the variable of a lambda.
@@ -132,7 +132,7 @@ pub(crate) struct Context<'a> {
 
 impl<'a> Context<'a> {
     /// A row of a source.
-    pub(crate) fn new(base: &'a Base, source: &'a Source, row: Row) -> Self {
+    pub(crate) fn new(base: &'a Infobase, source: &'a Source, row: Row) -> Self {
         Self {
             base,
             source,
@@ -147,7 +147,7 @@ impl Path {
     pub(crate) fn value<'a>(&self, context: &Context<'a>) -> Value<'a> {
         let base = context.base;
         let mut value = match context.inner {
-            Some((set, row)) if self.inner => (SCHEMA.sets[set].columns[self.first].get)(base, row),
+            Some((set, row)) if self.inner => base.value(set, row, self.first),
             _ => context.source.value(base, context.row, self.first),
         };
         for step in &self.steps {
@@ -157,14 +157,13 @@ impl Path {
             let Some(set) = SCHEMA.of(object.kind) else {
                 return Value::Null;
             };
-            let set = &SCHEMA.sets[set];
+            let at = set;
+            let set = &SCHEMA.sets[at];
             value = match step {
-                Step::Known(kind, column) if object.kind == *kind => {
-                    (set.columns[*column].get)(base, object.index)
-                }
+                Step::Known(kind, column) if object.kind == *kind => base.value(at, object.index, *column),
                 Step::Known(..) => return Value::Null,
                 Step::Named(name) => match set.column(name) {
-                    Some(column) => (set.columns[column].get)(base, object.index),
+                    Some(column) => base.value(at, object.index, column),
                     None => return Value::Null,
                 },
             };
@@ -243,7 +242,7 @@ impl Expression {
     }
 }
 
-fn compare(how: Comparison, a: &Value<'_>, b: &Value<'_>, base: &Base) -> Result<bool, Refusal> {
+fn compare(how: Comparison, a: &Value<'_>, b: &Value<'_>, base: &Infobase) -> Result<bool, Refusal> {
     Ok(match how {
         Comparison::Eq => a.equals(b, base),
         // As in SQL, something unknown differs from nothing known.
@@ -280,10 +279,14 @@ fn lambda(
     body: Option<&Expression>,
     context: &Context<'_>,
 ) -> Result<bool, Refusal> {
-    let Some(part) = context.source.set().and_then(|set| set.parts.get(part)) else {
+    let Some((set, part)) = context
+        .source
+        .set()
+        .and_then(|set| set.parts.get(part).map(|part| (set, part)))
+    else {
         return Ok(false);
     };
-    for row in (part.range)(context.base, context.row) {
+    for row in context.base.part(set, part, context.row).iter() {
         let Some(body) = body else { return Ok(true) };
         let inner = Context {
             inner: Some((part.set, row)),

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::source::{Source, navigation_name, target, type_name};
 use super::url::key_of;
 use super::view::{Expanded, View, everything};
-use crate::base::Base;
 use crate::ids::Kind;
+use crate::infobase::Infobase;
 use crate::schema::{Edm, EntitySet, Row, SCHEMA, Value};
 
 /// How much an answer says about itself.
@@ -20,7 +20,7 @@ pub(crate) enum Metadata {
 
 /// Everything needed to write rows, owned, so that a long answer can be written piece by piece.
 pub(crate) struct Writer {
-    pub(crate) base: Arc<Base>,
+    pub(crate) base: Arc<Infobase>,
     pub(crate) source: Source,
     pub(crate) view: View,
     pub(crate) metadata: Metadata,
@@ -49,7 +49,7 @@ pub(crate) fn string(out: &mut String, text: &str) {
 }
 
 /// The text of a value as it stands in JSON strings and in XML; nothing for null.
-pub(crate) fn text_of(base: &Base, value: &Value<'_>) -> Option<String> {
+pub(crate) fn text_of(base: &Infobase, value: &Value<'_>) -> Option<String> {
     Some(match value {
         Value::Null => return None,
         Value::Bool(flag) => flag.to_string(),
@@ -67,7 +67,7 @@ pub(crate) fn text_of(base: &Base, value: &Value<'_>) -> Option<String> {
 }
 
 /// Writes a value of a type.
-pub(crate) fn value(out: &mut String, base: &Base, edm: Edm, value: &Value<'_>) {
+pub(crate) fn value(out: &mut String, base: &Infobase, edm: Edm, value: &Value<'_>) {
     match (text_of(base, value), edm) {
         (None, _) => out.push_str("null"),
         (Some(text), Edm::Bool | Edm::Int16 | Edm::Double) => out.push_str(&text),
@@ -93,7 +93,7 @@ impl Members<'_> {
         self.out
     }
 
-    fn field(&mut self, base: &Base, source: &Source, row: Row, at: usize) {
+    fn field(&mut self, base: &Infobase, source: &Source, row: Row, at: usize) {
         let (name, edm) = source.field(at);
         let found = source.value(base, row, at);
         value(self.name(name), base, edm, &found);
@@ -162,7 +162,7 @@ impl Writer {
             let out = members.name(part.name);
             out.push('[');
             let mut first = true;
-            for line in (part.range)(base, row) {
+            for line in base.part(set, part, row).iter() {
                 if !first {
                     out.push(',');
                 }
@@ -210,7 +210,7 @@ impl Writer {
 }
 
 /// Writes an expanded object, or null.
-fn object(out: &mut String, base: &Base, expanded: &Expanded, value: &Value<'_>) {
+fn object(out: &mut String, base: &Infobase, expanded: &Expanded, value: &Value<'_>) {
     let found = target(value).filter(|found| expanded.kind.is_none_or(|kind| kind == found.kind));
     let found = found.and_then(|found| SCHEMA.of(found.kind).map(|set| (found, set)));
     let Some((found, at)) = found else {
@@ -234,7 +234,7 @@ fn object(out: &mut String, base: &Base, expanded: &Expanded, value: &Value<'_>)
         let rows = Source::Set(part.set);
         let out = members.name(part.name);
         out.push('[');
-        for (number, line) in (part.range)(base, found.index).enumerate() {
+        for (number, line) in base.part(set, part, found.index).iter().enumerate() {
             out.push_str(if number == 0 { "{" } else { ",{" });
             let mut cells = Members { out, first: true };
             for column in 0..rows.width() {

@@ -72,6 +72,7 @@ pub(crate) fn edmx(published: bool) -> String {
     for set in &sets {
         functions(&mut out, set);
     }
+    exchange_functions(&mut out, published);
     out.push_str("</EntityContainer></Schema></edmx:DataServices></edmx:Edmx>");
     out
 }
@@ -283,6 +284,18 @@ fn functions(out: &mut String, set: &EntitySet) {
                 set.name
             );
         }
+    }
+}
+
+/// The functions of change tracking, which are bound to nothing.
+fn exchange_functions(out: &mut String, published: bool) {
+    for name in super::changes::FUNCTIONS.iter().filter(|_| published) {
+        let _ = writeln!(
+            out,
+            "<FunctionImport Name=\"{name}\" IsSideEffecting=\"true\" m:HttpMethod=\"POST\">\
+             <Parameter Name=\"DataExchangePoint\" Type=\"Edm.String\"/>\
+             <Parameter Name=\"MessageNo\" Type=\"Edm.Int64\"/></FunctionImport>"
+        );
     }
 }
 

@@ -1,6 +1,7 @@
-//! The OData protocol as 1C speaks it, for reading.
+//! The OData protocol as 1C speaks it.
 
 mod atom;
+mod changes;
 pub(crate) mod error;
 mod expression;
 mod json;
@@ -12,16 +13,17 @@ mod source;
 mod url;
 mod view;
 mod virtual_tables;
+pub(crate) mod write;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::base::Base;
+use crate::infobase::Infobase;
 
 use crate::schema::{Row, SCHEMA, Value};
 use error::Refusal;
-use json::Metadata;
+pub(crate) use json::Metadata;
 use query::{Options, Page, Restriction};
 use source::{Source, target};
 use url::Segment;
@@ -53,6 +55,16 @@ pub(crate) struct Request<'a> {
 pub(crate) struct Answer {
     pub(crate) content_type: &'static str,
     pub(crate) body: Pieces,
+}
+
+impl Answer {
+    /// Puts one text in place of another in an answer that is there as a whole.
+    fn replace(&mut self, from: &str, to: &str) {
+        if let Pieces::Whole(body) = &self.body {
+            let text = String::from_utf8_lossy(body).replace(from, to);
+            self.body = Pieces::Whole(Bytes::from(text));
+        }
+    }
 }
 
 /// Text of an answer.
@@ -125,7 +137,7 @@ const FEED: &str = "application/atom+xml;type=feed;charset=utf-8";
 const ENTRY: &str = "application/atom+xml;type=entry;charset=utf-8";
 
 /// Answers a request.
-pub(crate) fn answer(base: &Arc<Base>, request: &Request<'_>) -> Result<Answer, Refusal> {
+pub(crate) fn answer(base: &Arc<Infobase>, request: &Request<'_>) -> Result<Answer, Refusal> {
     let path = url::decode(request.path)?;
     let segments = url::segments(&path);
     let pairs = url::options(request.query)?;
@@ -144,6 +156,9 @@ pub(crate) fn answer(base: &Arc<Base>, request: &Request<'_>) -> Result<Answer, 
     };
     if first.name == "$metadata" {
         return Ok(whole(XML, metadata::edmx(!request.unpublished)));
+    }
+    if changes::FUNCTIONS.contains(&first.name.as_str()) {
+        return Err(Refusal::http_method("GET"));
     }
     let options = Options::read(&pairs)?;
     let at = SCHEMA
@@ -164,7 +179,7 @@ pub(crate) fn answer(base: &Arc<Base>, request: &Request<'_>) -> Result<Answer, 
 
 /// One request being answered.
 struct Session<'a> {
-    base: &'a Arc<Base>,
+    base: &'a Arc<Infobase>,
     request: &'a Request<'a>,
     format: Format,
     options: Options,
@@ -371,7 +386,7 @@ impl Session<'_> {
     fn walk(&self, at: usize, row: Row, name: &str, tail: &[Segment]) -> Result<Answer, Refusal> {
         let set = &SCHEMA.sets[at];
         if let Some(part) = set.part(name) {
-            let rows: Vec<Row> = (part.range)(self.base, row).collect();
+            let rows: Vec<Row> = self.base.part(set, part, row).iter().collect();
             let context = SCHEMA.sets[part.set].name.clone();
             return self.collection(Source::Set(part.set), Some(rows), context);
         }
@@ -379,11 +394,11 @@ impl Session<'_> {
             .column(name)
             .filter(|column| tail.is_empty() && set.columns[*column].navigation() != Some(name))
         {
-            let value = (set.columns[column].get)(self.base, row);
+            let value = self.base.value(at, row, column);
             return Ok(self.property(set.columns[column].name, set.columns[column].edm, &value));
         }
         let column = set.navigation(name).ok_or_else(|| Refusal::segment(name))?;
-        let value = (set.columns[column].get)(self.base, row);
+        let value = self.base.value(at, row, column);
         let found = target(&value).and_then(|found| SCHEMA.of(found.kind).map(|set| (found, set)));
         let Some((found, next)) = found else {
             return Err(Refusal::not_found(name));

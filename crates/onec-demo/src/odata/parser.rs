@@ -4,8 +4,8 @@ use super::error::Refusal;
 use super::expression::{Arithmetic, Comparison, Expression, FUNCTIONS, Path, Step};
 use super::lexer::{Token, tokens};
 use super::source::Source;
-use crate::base::Base;
 use crate::ids::{Kind, Ref};
+use crate::infobase::Infobase;
 use crate::schema::{Edm, EntitySet, SCHEMA, Value};
 
 const FILTER: &str = "$filter";
@@ -14,7 +14,7 @@ const FILTER: &str = "$filter";
 const DEEPEST: usize = 60;
 
 struct Parser<'a> {
-    base: &'a Base,
+    base: &'a Infobase,
     source: &'a Source,
     tokens: Vec<Token>,
     at: usize,
@@ -24,7 +24,7 @@ struct Parser<'a> {
 }
 
 /// Parses a condition over the rows of `source`.
-pub(crate) fn filter(base: &Base, source: &Source, text: &str) -> Result<Expression, Refusal> {
+pub(crate) fn filter(base: &Infobase, source: &Source, text: &str) -> Result<Expression, Refusal> {
     let mut parser = Parser {
         base,
         source,
@@ -294,7 +294,7 @@ impl Parser<'_> {
     fn cast(&self, inner: Expression, kind: Kind) -> Expression {
         match inner {
             Expression::Literal(Value::Guid(guid)) => {
-                let found = self.base.reference(guid).filter(|found| found.kind == kind);
+                let found = self.base.resolve(kind, guid);
                 Expression::Literal(Value::Composite(found.unwrap_or(Ref::new(kind, u32::MAX))))
             }
             other => Expression::Cast(Box::new(other), kind),
@@ -395,7 +395,10 @@ mod tests {
     }
 
     fn holds(text: &str) -> Result<bool, i32> {
-        let (base, source) = (Base::empty(1), table());
+        let (base, source) = (
+            Infobase::new(std::sync::Arc::new(crate::base::Base::empty(1))),
+            table(),
+        );
         let parsed = filter(&base, &source, text).map_err(|refusal| refusal.code)?;
         let row: Row = 0;
         parsed

@@ -1,16 +1,15 @@
 //! Running a query: which rows, in which order, which page of them.
 
 use std::cmp::Ordering;
-use std::ops::Range;
 
 use super::error::Refusal;
 use super::expression::{Comparison, Context, Expression, Path};
 use super::parser;
 use super::source::Source;
 use super::view::{self, View};
-use crate::base::Base;
 use crate::calendar;
 use crate::ids::{Kind, Ref};
+use crate::infobase::{Infobase, Rows};
 use crate::schema::{Row, SCHEMA, Shape, Value, folded};
 
 /// Query options of a request for many rows.
@@ -78,7 +77,7 @@ pub(crate) struct Page {
 
 /// Runs a query over all rows of a source, or over `among`.
 pub(crate) fn run(
-    base: &Base,
+    base: &Infobase,
     source: &Source,
     among: Option<Vec<Row>>,
     options: &Options,
@@ -98,21 +97,22 @@ pub(crate) fn run(
         restriction,
     };
     let candidates = match among {
-        Some(rows) => Candidates::List(rows),
+        Some(rows) => Candidates {
+            rows: Rows::List(rows),
+            ordered: false,
+        },
         None => candidates(base, source, filter.as_ref()),
     };
-    let natural = natural(source, &order).filter(|_| matches!(candidates, Candidates::Range(_)));
+    let natural = natural(source, &order).filter(|_| candidates.ordered);
     let wanted = options.top.map(|top| top.saturating_add(options.skip));
     let enough = if options.inline_count || !(order.is_empty() || natural.is_some()) {
         None
     } else {
         wanted
     };
-    let mut rows = match (natural, &candidates) {
-        (Some(descending), Candidates::Range(range)) => {
-            sieve.in_order(range.clone(), descending, options.skip, enough, &order)?
-        }
-        _ => sieve.collect(candidates.iter(), enough)?,
+    let mut rows = match natural {
+        Some(descending) => sieve.in_order(&candidates.rows, descending, options.skip, enough, &order)?,
+        None => sieve.collect(candidates.rows.iter(), enough)?,
     };
     if natural.is_none() && !order.is_empty() {
         sort(base, source, &mut rows, &order);
@@ -130,7 +130,7 @@ pub(crate) fn run(
 
 /// How many rows meet a filter.
 pub(crate) fn count(
-    base: &Base,
+    base: &Infobase,
     source: &Source,
     among: Option<Vec<Row>>,
     options: &Options,
@@ -147,32 +147,22 @@ pub(crate) fn count(
         filter: filter.as_ref(),
         restriction,
     };
-    let candidates = among.map_or_else(|| candidates(base, source, filter.as_ref()), Candidates::List);
-    if let (None, None, Candidates::Range(range)) = (&filter, restriction, &candidates)
-        && !sieve.sparse()
-    {
-        return Ok(range.len());
+    let rows = among.map_or_else(|| candidates(base, source, filter.as_ref()).rows, Rows::List);
+    if filter.is_none() && restriction.is_none() && !sieve.sparse() {
+        return Ok(rows.len());
     }
-    Ok(sieve.collect(candidates.iter(), None)?.len())
+    Ok(sieve.collect(rows.iter(), None)?.len())
 }
 
-enum Candidates {
-    Range(Range<Row>),
-    List(Vec<Row>),
-}
-
-impl Candidates {
-    fn iter(&self) -> Box<dyn Iterator<Item = Row> + '_> {
-        match self {
-            Self::Range(range) => Box::new(range.clone()),
-            Self::List(rows) => Box::new(rows.iter().copied()),
-        }
-    }
+/// Rows to be looked at; whether they are all of a set, in its own order.
+struct Candidates {
+    rows: Rows,
+    ordered: bool,
 }
 
 /// Lets through the rows that are there, meet the filter and may be seen.
 struct Sieve<'a> {
-    base: &'a Base,
+    base: &'a Infobase,
     source: &'a Source,
     filter: Option<&'a Expression>,
     restriction: Option<Restriction>,
@@ -199,11 +189,16 @@ impl Sieve<'_> {
         let Shape::Rows(owner) = set.shape else {
             return true;
         };
-        let Value::Key(object) = (set.columns[0].get)(self.base, row) else {
+        let Value::Key(object) = self.base.value(*at, row, 0) else {
             return true;
         };
         let part = SCHEMA.sets[owner].parts.iter().find(|part| part.set == *at);
-        part.is_some_and(|part| (part.range)(self.base, object.index).contains(&row))
+        part.is_some_and(
+            |part| match self.base.part(&SCHEMA.sets[owner], part, object.index) {
+                Rows::Range(range) => range.contains(&row),
+                Rows::List(rows) => rows.contains(&row),
+            },
+        )
     }
 
     fn passes(&self, row: Row, sparse: bool) -> Result<bool, Refusal> {
@@ -261,25 +256,25 @@ impl Sieve<'_> {
     /// themselves; rows that are skipped anyway stay as they are.
     fn in_order(
         &self,
-        range: Range<Row>,
+        rows: &Rows,
         descending: bool,
         skip: usize,
         enough: Option<usize>,
         order: &[(Path, bool)],
     ) -> Result<Vec<Row>, Refusal> {
-        let Some((_, moment)) = self.source.set().and_then(|set| set.order) else {
+        let Source::Set(set) = self.source else {
             return Ok(Vec::new());
         };
         let mut list: Vec<Row> = Vec::new();
         let mut same = 0;
         let mut last = None;
         let walk: Box<dyn Iterator<Item = Row>> = if descending {
-            Box::new(range.rev())
+            Box::new(rows.iter().rev())
         } else {
-            Box::new(range)
+            rows.iter()
         };
         for row in walk {
-            let now = moment(self.base, row);
+            let now = self.base.moment(*set, row);
             if last != Some(now) {
                 if list.len() > skip {
                     self.settle(&mut list[same..], order, descending);
@@ -340,7 +335,7 @@ fn natural(source: &Source, order: &[(Path, bool)]) -> Option<bool> {
     (path.first == column && path.steps.is_empty() && !path.type_name).then_some(*descending)
 }
 
-fn sort(base: &Base, source: &Source, rows: &mut Vec<Row>, order: &[(Path, bool)]) {
+fn sort(base: &Infobase, source: &Source, rows: &mut Vec<Row>, order: &[(Path, bool)]) {
     let mut keyed: Vec<(Vec<Value<'_>>, Row)> = rows
         .iter()
         .map(|row| {
@@ -368,7 +363,7 @@ fn sort(base: &Base, source: &Source, rows: &mut Vec<Row>, order: &[(Path, bool)
 
 /// What a value is ordered by, made once for each row: references go by what they are shown as, letters by their small
 /// form.
-fn shown<'a>(base: &Base, value: Value<'a>) -> Value<'a> {
+fn shown<'a>(base: &Infobase, value: Value<'a>) -> Value<'a> {
     match value {
         Value::Key(found) | Value::Composite(found) => Value::text(folded(&base.presentation(found))),
         Value::Text(text) => Value::text(folded(&text)),
@@ -377,45 +372,32 @@ fn shown<'a>(base: &Base, value: Value<'a>) -> Value<'a> {
 }
 
 /// Narrows the rows down by what the filter says of the date the set is kept by, of the key or of the recorder.
-fn candidates(base: &Base, source: &Source, filter: Option<&Expression>) -> Candidates {
-    let count = source.count(base);
-    let (Some(set), Some(filter)) = (source.set(), filter) else {
-        return Candidates::Range(0..count);
+fn candidates(base: &Infobase, source: &Source, filter: Option<&Expression>) -> Candidates {
+    let all = |rows| Candidates { rows, ordered: true };
+    let (Source::Set(at), Some(set), Some(filter)) = (source, source.set(), filter) else {
+        return all(source.rows(base));
     };
     if let Shape::Object(kind) = set.shape
         && let Some(mut rows) = keys(base, filter, kind)
     {
         rows.sort_unstable();
         rows.dedup();
-        return Candidates::List(rows);
+        return Candidates {
+            rows: Rows::List(rows),
+            ordered: false,
+        };
     }
-    if let (Some(rows), Some(column)) = (set.recorder, set.column("Recorder"))
+    if let (Some(_), Some(column)) = (set.recorder, set.column("Recorder"))
         && let Some(recorder) = recorder(filter, column)
     {
-        return Candidates::Range(rows(base, recorder));
+        return all(base.recorded(*at, recorder));
     }
-    if let Some((column, moment)) = set.order {
+    if let Some((column, _)) = set.order {
         let (mut low, mut high) = (i64::MIN, i64::MAX);
         bounds(filter, column, &mut low, &mut high);
-        let first = partition(count, |row| i64::from(moment(base, row)) < low);
-        let last = partition(count, |row| i64::from(moment(base, row)) <= high);
-        return Candidates::Range(first..last.max(first));
+        return all(base.rows_between(*at, low, high));
     }
-    Candidates::Range(0..count)
-}
-
-/// The first row for which `before` is false; rows for which it is true come first.
-fn partition(count: Row, before: impl Fn(Row) -> bool) -> Row {
-    let (mut low, mut high) = (0, count);
-    while low < high {
-        let middle = low + (high - low) / 2;
-        if before(middle) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    low
+    all(source.rows(base))
 }
 
 fn is_plain(expression: &Expression, column: usize) -> bool {
@@ -451,7 +433,7 @@ fn bounds(filter: &Expression, column: usize, low: &mut i64, high: &mut i64) {
 }
 
 /// Rows named by `Ref_Key eq guid'…'`, alone, in a row of `or`s, or as a part of an `and`.
-fn keys(base: &Base, filter: &Expression, kind: Kind) -> Option<Vec<Row>> {
+fn keys(base: &Infobase, filter: &Expression, kind: Kind) -> Option<Vec<Row>> {
     match filter {
         Expression::And(a, b) => keys(base, a, kind).or_else(|| keys(base, b, kind)),
         Expression::Or(a, b) => {

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::base::Base;
 use crate::ids::{Kind, Ref};
+use crate::infobase::{Infobase, Rows};
 use crate::schema::{Edm, Row, SCHEMA, Value};
 
 /// Rows made for one answer.
@@ -53,9 +53,9 @@ impl Source {
     }
 
     /// A value.
-    pub(crate) fn value<'a>(&'a self, base: &'a Base, row: Row, at: usize) -> Value<'a> {
+    pub(crate) fn value<'a>(&'a self, base: &'a Infobase, row: Row, at: usize) -> Value<'a> {
         match self {
-            Self::Set(set) => (SCHEMA.sets[*set].columns[at].get)(base, row),
+            Self::Set(set) => base.value(*set, row, at),
             Self::Table(table) => table
                 .rows
                 .get(row as usize)
@@ -65,13 +65,12 @@ impl Source {
         }
     }
 
-    /// Number of rows.
-    pub(crate) fn count(&self, base: &Base) -> Row {
-        let count = match self {
-            Self::Set(set) => (SCHEMA.sets[*set].count)(base),
-            Self::Table(table) => table.rows.len(),
-        };
-        crate::schema::position(count)
+    /// All rows.
+    pub(crate) fn rows(&self, base: &Infobase) -> Rows {
+        match self {
+            Self::Set(set) => base.rows(*set),
+            Self::Table(table) => Rows::Range(0..crate::schema::position(table.rows.len())),
+        }
     }
 
     /// The entity set, when it is one.

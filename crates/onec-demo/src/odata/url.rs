@@ -4,8 +4,8 @@ use percent_encoding::percent_decode_str;
 
 use super::error::Refusal;
 use super::lexer::{Token, tokens};
-use crate::base::Base;
 use crate::ids::{Kind, Ref};
+use crate::infobase::{Infobase, Rows};
 use crate::schema::{Edm, EntitySet, Row, SCHEMA, Shape, Value};
 
 /// A part of a path between slashes.
@@ -138,7 +138,7 @@ fn key_parts(text: &str) -> Result<Vec<(Option<String>, Token)>, Refusal> {
 }
 
 /// Finds the row of a set by the text of its key.
-pub(crate) fn find(base: &Base, at: usize, text: &str) -> Result<Row, Refusal> {
+pub(crate) fn find(base: &Infobase, at: usize, text: &str) -> Result<Row, Refusal> {
     let set = &SCHEMA.sets[at];
     let parts = key_parts(text)?;
     let part = |name: &str| {
@@ -161,8 +161,8 @@ pub(crate) fn find(base: &Base, at: usize, text: &str) -> Result<Row, Refusal> {
                 .parts
                 .iter()
                 .find(|one| one.set == at)
-                .map(|one| (one.range)(base, document));
-            range.and_then(|range| nth(range, line))
+                .map(|one| base.part(&SCHEMA.sets[owner], one, document));
+            range.and_then(|rows| nth(&rows, line))
         }
         Shape::RecordSets | Shape::Records if set.recorder.is_some() => {
             let recorder = recorder(
@@ -170,24 +170,21 @@ pub(crate) fn find(base: &Base, at: usize, text: &str) -> Result<Row, Refusal> {
                 part("Recorder").map(|found| &found.1),
                 part("Recorder_Type").map(|found| &found.1),
             )?;
-            let range = match (recorder, set.recorder) {
-                (Some(recorder), Some(rows)) => rows(base, recorder),
-                _ => 0..0,
-            };
+            let rows = recorder.map_or(Rows::Range(0..0), |recorder| base.recorded(at, recorder));
             if set.shape == Shape::RecordSets {
-                range.into_iter().next()
+                rows.iter().next()
             } else {
-                nth(range, number(part("LineNumber").map(|found| &found.1))?)
+                nth(&rows, number(part("LineNumber").map(|found| &found.1))?)
             }
         }
-        _ => information(base, set, &|name| part(name).map(|found| &found.1))?,
+        _ => information(base, at, &|name| part(name).map(|found| &found.1))?,
     };
     found.ok_or_else(missing)
 }
 
-fn nth(range: std::ops::Range<Row>, line: Row) -> Option<Row> {
-    let row = range.start.checked_add(line.checked_sub(1)?)?;
-    range.contains(&row).then_some(row)
+fn nth(rows: &Rows, line: Row) -> Option<Row> {
+    let skipped = usize::try_from(line.checked_sub(1)?).ok()?;
+    rows.iter().nth(skipped)
 }
 
 fn number(token: Option<&Token>) -> Result<Row, Refusal> {
@@ -199,7 +196,7 @@ fn number(token: Option<&Token>) -> Result<Row, Refusal> {
     text.parse().map_err(|_| Refusal::value(&text, "Edm.Int64"))
 }
 
-fn object(base: &Base, kind: Kind, token: Option<&Token>) -> Result<Option<Row>, Refusal> {
+fn object(base: &Infobase, kind: Kind, token: Option<&Token>) -> Result<Option<Row>, Refusal> {
     match token {
         Some(Token::Guid(guid)) => Ok(base
             .reference(*guid)
@@ -211,7 +208,11 @@ fn object(base: &Base, kind: Kind, token: Option<&Token>) -> Result<Option<Row>,
 }
 
 /// The recorder named by a string (a guid is taken too) and its type.
-fn recorder(base: &Base, token: Option<&Token>, type_name: Option<&Token>) -> Result<Option<Ref>, Refusal> {
+fn recorder(
+    base: &Infobase,
+    token: Option<&Token>,
+    type_name: Option<&Token>,
+) -> Result<Option<Ref>, Refusal> {
     let guid = match token {
         Some(Token::Guid(guid)) => *guid,
         Some(Token::Text(text)) => text.parse().map_err(|_| Refusal::value(text, "Edm.Guid"))?,
@@ -221,15 +222,16 @@ fn recorder(base: &Base, token: Option<&Token>, type_name: Option<&Token>) -> Re
         return Err(Refusal::key_part("Recorder_Type"));
     };
     let kind = Kind::by_set_name(name.strip_prefix("StandardODATA.").unwrap_or(name));
-    Ok(base.reference(guid).filter(|found| Some(found.kind) == kind))
+    Ok(kind.and_then(|kind| base.resolve(kind, guid)))
 }
 
 /// A record of an information register by period and dimension.
 fn information<'t>(
-    base: &Base,
-    set: &EntitySet,
+    base: &Infobase,
+    at: usize,
     part: &dyn Fn(&str) -> Option<&'t Token>,
 ) -> Result<Option<Row>, Refusal> {
+    let set = &SCHEMA.sets[at];
     let mut wanted = Vec::new();
     for name in set.key {
         let value = match part(name) {
@@ -239,19 +241,23 @@ fn information<'t>(
         };
         wanted.push((set.column(name), value));
     }
-    let count = crate::schema::position((set.count)(base));
-    Ok((0..count).find(|row| {
+    Ok(base.rows(at).iter().find(|row| {
         wanted.iter().all(|(column, value)| {
-            column.is_some_and(|column| (set.columns[column].get)(base, *row).equals(value, base))
+            column.is_some_and(|column| base.value(at, *row, column).equals(value, base))
         })
     }))
 }
 
 /// The canonical key of a row, brackets and all.
-pub(crate) fn key_of(base: &Base, set: &EntitySet, row: Row) -> String {
+pub(crate) fn key_of(base: &Infobase, set: &EntitySet, row: Row) -> String {
+    let own = SCHEMA.position(&set.name);
     let value = |name: &str| {
-        set.column(name)
-            .map(|at| (set.columns[at].edm, (set.columns[at].get)(base, row)))
+        set.column(name).map(|column| {
+            (
+                set.columns[column].edm,
+                own.map_or(Value::Null, |own| base.value(own, row, column)),
+            )
+        })
     };
     if let [only] = set.key
         && let Some((_, Value::Key(own))) = value(only)
@@ -266,7 +272,7 @@ pub(crate) fn key_of(base: &Base, set: &EntitySet, row: Row) -> String {
     format!("({})", parts.join(", "))
 }
 
-fn key_literal<'a>(base: &Base, name: &str, value: &dyn Fn(&str) -> Option<(Edm, Value<'a>)>) -> String {
+fn key_literal<'a>(base: &Infobase, name: &str, value: &dyn Fn(&str) -> Option<(Edm, Value<'a>)>) -> String {
     if let Some(composite) = name.strip_suffix("_Type") {
         return value(composite).map_or_else(String::new, |(_, found)| {
             format!("'{}'", super::source::type_name(&found))

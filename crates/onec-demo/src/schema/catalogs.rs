@@ -59,6 +59,27 @@ pub(crate) fn add(sets: &mut Vec<EntitySet>) {
     sets.push(currencies());
     accounts(sets);
     sets.push(subconto_kinds());
+    sets.push(nodes());
+}
+
+/// Nodes of the exchange plan: this base, then who is told of its changes.
+pub(crate) const NODES: [(&str, &str); 2] = [("ЦБ", "Центральная база"), ("ИИ", "ИИ-ассистент")];
+
+fn nodes() -> EntitySet {
+    let columns = columns![
+        "Ref_Key": Edm::Own => |_, row| Value::key(Kind::ExchangeNode, row),
+        "DataVersion": Edm::Text => |_, row| version(Kind::ExchangeNode, row),
+        "DeletionMark": Edm::Bool => UNMARKED,
+        "Code": Edm::Text => |_, row| Value::str(NODES[row as usize].0),
+        "Description": Edm::Text => |_, row| Value::str(NODES[row as usize].1),
+        "SentNo": Edm::Int64 => |_, _| Value::whole(0),
+        "ReceivedNo": Edm::Int64 => |_, _| Value::whole(0),
+        "ExchangeDate": Edm::Date => |_, _| Value::Date(
+            chrono::NaiveDate::from_ymd_opt(1, 1, 1).unwrap_or_default().and_time(chrono::NaiveTime::MIN)
+        ),
+        "ThisNode": Edm::Bool => |_, row| Value::Bool(row == 0),
+    ];
+    object(Kind::ExchangeNode, columns, |_| NODES.len())
 }
 
 fn organizations() -> EntitySet {

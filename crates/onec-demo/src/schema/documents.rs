@@ -284,6 +284,13 @@ fn line_name(kind: OperationKind) -> &'static str {
     }
 }
 
+/// What a line of a manual operation with this name records.
+pub(crate) fn line_kind(name: &str) -> Option<OperationKind> {
+    OperationKind::ALL
+        .into_iter()
+        .find(|kind| line_name(*kind) == name)
+}
+
 fn operations(sets: &mut Vec<EntitySet>) {
     let owner = sets.len();
     let mut columns = head_columns!(Kind::Operation, |base, row| base.operations.documents

@@ -163,7 +163,6 @@ pub(crate) struct Register {
     /// Names of properties that are dimensions.
     pub(crate) dimensions: Vec<&'static str>,
     pub(crate) resources: Vec<Resource>,
-    pub(crate) period: fn(&Base, Row) -> Stamp,
     /// Whether a movement adds (a receipt, a debit).
     pub(crate) adds: fn(&Base, Row) -> bool,
 }

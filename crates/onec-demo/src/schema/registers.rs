@@ -112,7 +112,6 @@ fn settlements<const C: usize>(sets: &mut Vec<EntitySet>, name: &str) {
             decimals: 2,
             get: |base, row| record::<C>(base, row).sum,
         }],
-        period: |base, row| record::<C>(base, row).mark.period,
         adds: |base, row| record::<C>(base, row).receipt,
     };
     with_recorders!(sets, name, register, columns, |base| settlement_rows::<C>(base));
@@ -146,7 +145,6 @@ fn stock(sets: &mut Vec<EntitySet>) {
                 get: |base, row| base.stock.rows[row as usize].cost,
             },
         ],
-        period: |base, row| base.stock.rows[row as usize].mark.period,
         adds: |base, row| base.stock.rows[row as usize].receipt,
     };
     with_recorders!(
@@ -177,7 +175,6 @@ fn cash(sets: &mut Vec<EntitySet>) {
             decimals: 2,
             get: |base, row| base.cash.rows[row as usize].sum,
         }],
-        period: |base, row| base.cash.rows[row as usize].mark.period,
         adds: |base, row| base.cash.rows[row as usize].receipt,
     };
     with_recorders!(
@@ -238,7 +235,6 @@ fn sales(sets: &mut Vec<EntitySet>) {
                 get: |base, row| base.sales.rows[row as usize].cost,
             },
         ],
-        period: |base, row| base.sales.rows[row as usize].mark.period,
         adds: |_, _| true,
     };
     with_recorders!(
@@ -325,7 +321,6 @@ fn ledger(sets: &mut Vec<EntitySet>) {
                 get: |base, row| i64::from(half(base, row).quantity),
             },
         ],
-        period: |base, row| entry(base, row / 2).mark.period,
         adds: |_, row| row.is_multiple_of(2),
     };
     with_recorders!(sets, LEDGER, register, columns, |base| base.ledger);
@@ -403,7 +398,7 @@ fn prices(own: usize) -> EntitySet {
         "Номенклатура_Key": Edm::Key(Kind::Item) => |base, row| Value::key(Kind::Item, base.prices[row as usize].item),
         "Цена": Edm::Double => |base, row| Value::money(base.prices[row as usize].price),
     ];
-    let register = slices(own, "Номенклатура_Key", period);
+    let register = slices(own, "Номенклатура_Key");
     let key = &["Period", "Номенклатура_Key"];
     information(
         "InformationRegister_ЦеныНоменклатуры",
@@ -425,7 +420,7 @@ fn rates(own: usize) -> EntitySet {
         "Курс": Edm::Double => rate,
         "Кратность": Edm::Int64 => |_, _| Value::whole(1),
     ];
-    let register = slices(own, "Валюта_Key", period);
+    let register = slices(own, "Валюта_Key");
     let key = &["Period", "Валюта_Key"];
     information(
         "InformationRegister_КурсыВалют",
@@ -437,14 +432,13 @@ fn rates(own: usize) -> EntitySet {
     )
 }
 
-fn slices(own: usize, dimension: &'static str, period: fn(&Base, Row) -> Stamp) -> Register {
+fn slices(own: usize, dimension: &'static str) -> Register {
     let adds: fn(&Base, Row) -> bool = |_, _| true;
     Register {
         flavour: Flavour::Slices,
         records: own,
         dimensions: vec![dimension],
         resources: Vec::new(),
-        period,
         adds,
     }
 }

@@ -7,9 +7,9 @@ use chrono::NaiveDateTime;
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
-use crate::base::Base;
 use crate::calendar::{self, Stamp};
 use crate::ids::{Kind, Ref};
+use crate::infobase::Infobase;
 
 /// A value of a property or of an expression.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,7 +59,7 @@ impl<'a> Value<'a> {
     }
 
     /// Whether two values are equal in a query. A composite property never equals a bare guid: it wants a `cast`.
-    pub(crate) fn equals(&self, other: &Self, base: &Base) -> bool {
+    pub(crate) fn equals(&self, other: &Self, base: &Infobase) -> bool {
         match (self, other) {
             (Self::Null, Self::Null) => true,
             (Self::Bool(a), Self::Bool(b)) => a == b,

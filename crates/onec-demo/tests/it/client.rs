@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::http::{Request, Response};
+use axum::http::{HeaderMap, Request, Response};
 use base64::Engine as _;
 use chrono::NaiveDate;
 use onec_demo::{Base, Options, ServerOptions, router};
@@ -47,6 +47,7 @@ pub(crate) struct Client {
 pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) content_type: String,
+    pub(crate) headers: HeaderMap,
     pub(crate) text: String,
 }
 
@@ -70,10 +71,12 @@ impl Reply {
 async fn reply(response: Response<Body>) -> Reply {
     let status = response.status().as_u16();
     let content_type = response.headers()["content-type"].to_str().unwrap().to_owned();
+    let headers = response.headers().clone();
     let bytes = to_bytes(response.into_body(), usize::MAX).await.unwrap();
     Reply {
         status,
         content_type,
+        headers,
         text: String::from_utf8(bytes.to_vec()).unwrap(),
     }
 }
@@ -87,6 +90,37 @@ impl Client {
         Self {
             router: router(base, ServerOptions::default()),
         }
+    }
+
+    /// A server whose user may change data.
+    pub(crate) fn writable() -> Self {
+        Self::with(ServerOptions::writable())
+    }
+
+    pub(crate) fn with(options: ServerOptions) -> Self {
+        Self {
+            router: router(Arc::clone(&BASE), options),
+        }
+    }
+
+    /// A request with a JSON body as the right user.
+    pub(crate) async fn write(&self, method: &str, path: &str, body: &Value) -> Reply {
+        self.write_with(method, path, &[], &body.to_string()).await
+    }
+
+    /// A request as the right user; the answer is JSON.
+    pub(crate) async fn write_with(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Reply {
+        let sign = if path.contains('?') { '&' } else { '?' };
+        let mut all = vec![("authorization", "Basic b2RhdGE6b2RhdGEtZGVtbw==")];
+        all.extend_from_slice(headers);
+        self.send(method, &format!("{ROOT}{path}{sign}$format=json"), &all, body)
+            .await
     }
 
     pub(crate) async fn send(

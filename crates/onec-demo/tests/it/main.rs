@@ -7,5 +7,8 @@
 
 mod agreement;
 mod client;
+mod exchange;
+mod posting;
 mod protocol;
 mod server;
+mod writing;

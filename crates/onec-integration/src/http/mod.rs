@@ -8,6 +8,7 @@ pub(crate) mod prices;
 pub(crate) mod reports;
 pub(crate) mod search;
 pub(crate) mod sync;
+pub(crate) mod sync_events;
 
 use common::Locale;
 use common::auth::Identity;

@@ -82,7 +82,13 @@ pub(crate) async fn note(
         Some(InfobaseError::Odata(error)) => OdataError::has_answered(error),
         // Nothing was learnt about 1C.
         Some(InfobaseError::Store(_)) => return Ok(()),
-        Some(InfobaseError::UnknownConfiguration | InfobaseError::NothingPublished) => true,
+        Some(
+            InfobaseError::UnknownConfiguration
+            | InfobaseError::NothingPublished
+            | InfobaseError::NoExchangePlan
+            | InfobaseError::NoExchangeNode
+            | InfobaseError::SeveralExchangeNodes,
+        ) => true,
         // Nothing was called.
         Some(InfobaseError::NotCalled) => return Ok(()),
         Some(

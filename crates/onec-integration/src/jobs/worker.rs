@@ -13,14 +13,15 @@ use crate::infobase::InfobaseError;
 use crate::metrics::SYNC_JOBS;
 use crate::odata::OdataError;
 use crate::state::AppState;
-use crate::store::jobs::{self, Held};
-use crate::store::{SCHEMA, infobases};
+use crate::store::jobs::{self, Held, Mode};
+use crate::store::{SCHEMA, infobases, schedule};
 use crate::sync::{Run, SyncError};
 
 /// How often the queue is looked at when nothing rings.
 const POLL: Duration = Duration::from_millis(500);
-/// How often the lease of a running job is extended.
-const HEARTBEAT: Duration = Duration::from_secs(3);
+/// How often the lease of a running job is extended, and how soon it is noticed that a job is to be
+/// cancelled.
+const HEARTBEAT: Duration = Duration::from_secs(1);
 
 pub(super) async fn run(state: AppState, shutdown: CancellationToken) {
     loop {
@@ -72,6 +73,9 @@ async fn perform(state: &AppState, held: &Held) {
             tracing::warn!("a synchronisation was taken over by another replica");
             return;
         }
+        Err(SyncError::Cancelled) => {
+            tracing::info!(labels.infobase = %held.infobase_id, "a synchronisation was cancelled");
+        }
         Err(error) => {
             tracing::warn!(error = %Chain(error), labels.infobase = %held.infobase_id, "a synchronisation failed");
         }
@@ -85,10 +89,14 @@ async fn perform(state: &AppState, held: &Held) {
 
 async fn synchronise(state: &AppState, held: &Held) -> Result<(), SyncError> {
     let connection = state.connections.get(held.infobase_id).await?;
+    let mut database = state.pool.acquire().await.store("acquire")?;
+    let exchange = schedule::exchange(&mut database, held.infobase_id).await?;
+    drop(database);
     let run = Run::new(
         state.pool.clone(),
         state.clock.clone(),
         held.clone(),
+        exchange,
         connection.clone(),
     )
     .await?;
@@ -107,16 +115,17 @@ async fn synchronise(state: &AppState, held: &Held) -> Result<(), SyncError> {
     outcome
 }
 
-/// Extends the lease until it is lost.
+/// Extends the lease until it is lost or the job is cancelled.
 async fn beat(state: &AppState, held: &Held) -> SyncError {
     loop {
         tokio::time::sleep(HEARTBEAT).await;
         let Ok(mut connection) = state.pool.acquire().await else {
             continue;
         };
-        match jobs::extend(&mut connection, held, 0).await {
-            Ok(true) => {}
-            Ok(false) => return SyncError::LeaseLost,
+        match jobs::beat(&mut connection, held).await {
+            Ok(Some(false)) => {}
+            Ok(Some(true)) => return SyncError::Cancelled,
+            Ok(None) => return SyncError::LeaseLost,
             Err(error) => tracing::warn!(error = %Chain(&error), "a lease could not be extended"),
         }
     }
@@ -124,21 +133,26 @@ async fn beat(state: &AppState, held: &Held) -> SyncError {
 
 async fn end(state: &AppState, held: &Held, outcome: Result<(), SyncError>) -> Result<(), StoreError> {
     let code = match &outcome {
-        Ok(()) => None,
+        Ok(()) | Err(SyncError::Cancelled) => None,
         Err(SyncError::Infobase(error)) => Some(error.code()),
         Err(SyncError::Store(_) | SyncError::LeaseLost) => Some("dependency.unavailable"),
     };
     match &outcome {
         Ok(()) => probe::note(state, held.infobase_id, None).await?,
         Err(SyncError::Infobase(error)) => probe::note(state, held.infobase_id, Some(error)).await?,
-        Err(SyncError::Store(_) | SyncError::LeaseLost) => {}
+        Err(SyncError::Store(_) | SyncError::LeaseLost | SyncError::Cancelled) => {}
     }
+    let ended = match &outcome {
+        Ok(()) => "succeeded",
+        Err(SyncError::Cancelled) => "cancelled",
+        Err(_) => "failed",
+    };
     let mut transaction = state.pool.begin().await.store("begin")?;
-    let Some(job) = jobs::finish(&mut transaction, held, code).await? else {
+    let Some(job) = jobs::finish(&mut transaction, held, ended, code).await? else {
         return Ok(());
     };
     jobs::prune(&mut transaction, held.infobase_id).await?;
-    if outcome.is_ok() {
+    if outcome.is_ok() && held.mode == Mode::Full && held.scope.is_empty() {
         infobases::note_mirrored(&mut transaction, held.infobase_id).await?;
     }
     if let Some(infobase) = infobases::get(&mut transaction, held.infobase_id).await? {
@@ -160,7 +174,6 @@ async fn end(state: &AppState, held: &Held, outcome: Result<(), SyncError>) -> R
         outbox::append(&mut transaction, &SCHEMA, Stream::Sync, &event).await?;
     }
     transaction.commit().await.store("commit")?;
-    let outcome = if code.is_none() { "succeeded" } else { "failed" };
-    metrics::counter!(SYNC_JOBS, "outcome" => outcome).increment(1);
+    metrics::counter!(SYNC_JOBS, "outcome" => ended).increment(1);
     Ok(())
 }

@@ -33,6 +33,12 @@ impl Filter {
         Self(format!("{} and {}", self.0, other.0))
     }
 
+    /// Any of the conditions; `None` when there are none.
+    pub(crate) fn or(conditions: impl IntoIterator<Item = Self>) -> Option<Self> {
+        let parts: Vec<String> = conditions.into_iter().map(|condition| condition.0).collect();
+        (!parts.is_empty()).then(|| Self(format!("({})", parts.join(" or "))))
+    }
+
     /// `field` is one of the values; `None` when there are none.
     pub(crate) fn any_of<'a>(field: &str, values: impl IntoIterator<Item = Literal<'a>>) -> Option<Self> {
         let parts: Vec<String> = values

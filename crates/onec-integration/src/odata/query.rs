@@ -19,7 +19,7 @@ const KEPT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b')')
     .remove(b':');
 
-fn encode(text: &str) -> String {
+pub(super) fn encode(text: &str) -> String {
     utf8_percent_encode(text, KEPT).to_string()
 }
 

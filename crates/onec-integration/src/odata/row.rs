@@ -149,6 +149,37 @@ impl<'a> Row<'a> {
         text.strip_prefix("StandardODATA.").map(str::to_owned)
     }
 
+    /// The row with properties of another one that it does not have itself.
+    pub(crate) fn with_missing(mut self, other: &Self, names: &[&str]) -> Self {
+        for name in names {
+            let given = other.0.iter().find(|(known, _)| known == name);
+            if let Some((known, value)) = given
+                && !self.0.iter().any(|(own, _)| own == known)
+            {
+                self.0.push((known.clone(), value));
+            }
+        }
+        self
+    }
+
+    /// The object as JSON text, without what minimalmetadata adds.
+    pub(crate) fn json(&self) -> String {
+        let size = self
+            .0
+            .iter()
+            .map(|(name, value)| name.len() + value.get().len() + 4);
+        let mut json = String::with_capacity(size.sum::<usize>() + 2);
+        for (name, value) in &self.0 {
+            json.push(if json.is_empty() { '{' } else { ',' });
+            // A string always serialises.
+            json.push_str(&serde_json::to_string(name).unwrap_or_default());
+            json.push(':');
+            json.push_str(value.get());
+        }
+        json.push_str(if json.is_empty() { "{}" } else { "}" });
+        json
+    }
+
     /// Rows of a tabular part.
     pub(crate) fn rows(&self, field: &str) -> Result<Vec<Row<'a>>, DataError> {
         match self.raw(field) {

@@ -26,6 +26,9 @@ static PROFILES: LazyLock<Vec<Profile>> = LazyLock::new(|| {
         .collect()
 });
 
+/// Name of the ledger among the entities.
+pub(crate) const LEDGER: &str = "ledger";
+
 /// One configuration.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -140,7 +143,33 @@ pub(crate) fn by_id(id: &str) -> Option<&'static Profile> {
     PROFILES.iter().find(|profile| profile.id == id)
 }
 
+/// The entity of that name, or whose entity set has it: of a profile, or of any.
+pub(crate) fn entity(profile: Option<&str>, name: &str) -> Option<String> {
+    PROFILES
+        .iter()
+        .filter(|known| profile.is_none_or(|id| known.id == id))
+        .find_map(|known| known.entity(name))
+}
+
 impl Profile {
+    fn entity(&self, name: &str) -> Option<String> {
+        let catalogs = self
+            .catalogs
+            .iter()
+            .map(|(entity, catalog)| (entity, &catalog.set));
+        let documents = self
+            .documents
+            .iter()
+            .map(|(entity, document)| (entity, &document.set));
+        if [LEDGER, &self.ledger.set, &self.ledger.register].contains(&name) {
+            return Some(LEDGER.to_owned());
+        }
+        catalogs
+            .chain(documents)
+            .find(|(entity, set)| *entity == name || *set == name)
+            .map(|(entity, _)| entity.clone())
+    }
+
     /// What people call documents of an entity, such as `sale`.
     pub(crate) fn document_title(&self, entity: &str) -> Option<&Title> {
         self.documents.get(entity).map(|document| &document.title)

@@ -127,13 +127,6 @@ impl PartPlan {
     fn of_profile(metadata: &Metadata, set: &str, part: &PartProfile) -> Option<Self> {
         Self::resolve(metadata, set, &part.name, &part.fields)
     }
-
-    fn select(&self) -> Vec<String> {
-        let prefix = format!("{}/", self.name);
-        let mut names = vec![format!("{prefix}LineNumber")];
-        names.extend(self.fields.select(&prefix));
-        names
-    }
 }
 
 /// How a catalog or the chart of accounts is read.
@@ -143,7 +136,6 @@ pub(crate) struct CatalogPlan {
     pub(crate) set: String,
     pub(crate) fields: Fields,
     pub(crate) part: Option<PartPlan>,
-    pub(crate) select: Vec<String>,
     pub(crate) orderby: Vec<String>,
 }
 
@@ -157,13 +149,6 @@ impl CatalogPlan {
             .part
             .as_ref()
             .and_then(|part| PartPlan::of_profile(metadata, &profile.set, part));
-        let mut select = vec![
-            "Ref_Key".to_owned(),
-            "DataVersion".to_owned(),
-            "DeletionMark".to_owned(),
-        ];
-        select.extend(fields.select(""));
-        select.extend(part.iter().flat_map(PartPlan::select));
         let orderby = ["code", "name"]
             .iter()
             .filter_map(|name| fields.property(name).map(str::to_owned))
@@ -173,7 +158,6 @@ impl CatalogPlan {
             set: profile.set.clone(),
             fields,
             part,
-            select,
             orderby,
         })
     }
@@ -187,7 +171,6 @@ pub(crate) struct DocumentPlan {
     pub(crate) fields: Fields,
     pub(crate) rows: Vec<PartPlan>,
     pub(crate) allocations: Option<PartPlan>,
-    pub(crate) select: Vec<String>,
 }
 
 impl DocumentPlan {
@@ -205,26 +188,12 @@ impl DocumentPlan {
             .allocations
             .as_ref()
             .and_then(|part| PartPlan::of_profile(metadata, &profile.set, part));
-        let mut select: Vec<String> = [
-            "Ref_Key",
-            "DataVersion",
-            "DeletionMark",
-            "Number",
-            "Date",
-            "Posted",
-        ]
-        .map(str::to_owned)
-        .into();
-        select.extend(fields.select(""));
-        select.extend(rows.iter().flat_map(PartPlan::select));
-        select.extend(allocations.iter().flat_map(PartPlan::select));
         Some(Self {
             entity: entity.to_owned(),
             set: profile.set.clone(),
             fields,
             rows,
             allocations,
-            select,
         })
     }
 }

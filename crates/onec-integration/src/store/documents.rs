@@ -7,6 +7,9 @@ use serde::Serialize;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::copy::CopyText;
+use super::objects::{self, ObjectRow};
+
 /// A document.
 #[derive(Debug, Serialize)]
 pub(crate) struct DocumentRow {
@@ -60,10 +63,69 @@ pub(crate) struct Documents {
     pub(crate) documents: Vec<DocumentRow>,
     pub(crate) lines: Vec<LineRow>,
     pub(crate) allocations: Vec<AllocationRow>,
+    /// The same documents, whole.
+    pub(crate) objects: Vec<ObjectRow>,
 }
 
 fn json<T: Serialize>(rows: &[T]) -> String {
     serde_json::to_string(rows).unwrap_or_default()
+}
+
+/// Adds documents that are known not to be there yet.
+async fn insert(
+    connection: &mut PgConnection,
+    infobase: Uuid,
+    entity: &str,
+    rows: &Documents,
+) -> Result<i64, StoreError> {
+    let mut copy = CopyText::default();
+    for row in &rows.documents {
+        copy.plain(infobase).plain(row.reference).text(entity);
+        copy.text(&row.data_version).plain(row.deleted).plain(row.posted);
+        copy.text(&row.number).moment(row.date);
+        for reference in [
+            row.company,
+            row.counterparty,
+            row.contract,
+            row.warehouse,
+            row.manager,
+            row.place,
+        ] {
+            copy.uuid(reference);
+        }
+        copy.text(&row.operation)
+            .decimal(row.amount)
+            .plain(row.vat_included);
+        copy.text(&row.purpose).text(&row.comment).end_row();
+    }
+    let statement = "copy onec.documents
+         (infobase_id, ref, entity, data_version, deleted, posted, number, date, company, counterparty,
+          contract, warehouse, manager, place, operation, amount, vat_included, purpose, comment) from stdin";
+    let mut written = copy.send(connection, statement).await?;
+    let mut copy = CopyText::default();
+    for row in &rows.lines {
+        copy.plain(infobase).plain(row.document).plain(row.part);
+        copy.plain(row.line).uuid(row.item);
+        for number in [row.quantity, row.price, row.amount, row.vat, row.cost] {
+            copy.decimal(number);
+        }
+        copy.end_row();
+    }
+    let statement = "copy onec.document_rows
+         (infobase_id, document, part, line, item, quantity, price, amount, vat, cost) from stdin";
+    written += copy.send(connection, statement).await?;
+    let mut copy = CopyText::default();
+    for row in &rows.allocations {
+        copy.plain(infobase).plain(row.document).plain(row.line);
+        copy.uuid(row.contract)
+            .uuid(row.settles)
+            .decimal(row.amount)
+            .end_row();
+    }
+    let statement = "copy onec.payment_allocations
+         (infobase_id, document, line, contract, settles, amount) from stdin";
+    written += copy.send(connection, statement).await?;
+    Ok(i64::try_from(written).unwrap_or(0))
 }
 
 /// Writes documents with their parts, which replace what the mirror has. Rows that are the same
@@ -71,13 +133,28 @@ fn json<T: Serialize>(rows: &[T]) -> String {
 pub(crate) async fn write(
     connection: &mut PgConnection,
     infobase: Uuid,
-    entity: &str,
+    (entity, set): (&str, &str),
     rows: &Documents,
 ) -> Result<i64, StoreError> {
     if rows.documents.is_empty() {
         return Ok(0);
     }
     let refs: Vec<Uuid> = rows.documents.iter().map(|row| row.reference).collect();
+    let is_known = sqlx::query_scalar!(
+        r#"select exists (select 1 from onec.documents
+                          where infobase_id = $1 and ref = any($2)) as "is_known!""#,
+        infobase,
+        &refs,
+    )
+    .fetch_one(&mut *connection)
+    .await
+    .store("documents_known")?;
+    if !is_known {
+        let inserted = insert(connection, infobase, entity, rows).await?;
+        objects::insert(connection, infobase, set, &rows.objects).await?;
+        return Ok(inserted);
+    }
+    objects::upsert(connection, infobase, set, &rows.objects).await?;
     let mut written = sqlx::query!(
         "insert into onec.documents as ours
              (infobase_id, entity, ref, data_version, deleted, posted, number, date, company, counterparty,
@@ -174,10 +251,66 @@ pub(crate) async fn missing(
     .store("documents_missing")
 }
 
-/// Removes documents with their parts.
+/// What versions tell of a document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Version {
+    pub(crate) reference: Uuid,
+    pub(crate) data_version: String,
+    pub(crate) date: NaiveDateTime,
+    pub(crate) posted: bool,
+    pub(crate) deleted: bool,
+}
+
+/// Versions as columns.
+#[derive(Debug, Default)]
+pub(crate) struct VersionColumns {
+    pub(crate) refs: Vec<Uuid>,
+    pub(crate) versions: Vec<String>,
+    pub(crate) dates: Vec<NaiveDateTime>,
+    pub(crate) posted: Vec<bool>,
+    pub(crate) deleted: Vec<bool>,
+}
+
+impl VersionColumns {
+    pub(crate) fn push(&mut self, version: Version) {
+        self.refs.push(version.reference);
+        self.versions.push(version.data_version);
+        self.dates.push(version.date);
+        self.posted.push(version.posted);
+        self.deleted.push(version.deleted);
+    }
+}
+
+/// Which of the documents are new or differ from the mirror.
+pub(crate) async fn changed(
+    connection: &mut PgConnection,
+    infobase: Uuid,
+    theirs: &VersionColumns,
+) -> Result<Vec<Uuid>, StoreError> {
+    sqlx::query_scalar!(
+        r#"select theirs.ref as "ref!"
+           from unnest($2::uuid[], $3::text[], $4::timestamp[], $5::bool[], $6::bool[])
+                as theirs (ref, data_version, date, posted, deleted)
+           left join onec.documents ours on ours.infobase_id = $1 and ours.ref = theirs.ref
+           where (ours.data_version, ours.date, ours.posted, ours.deleted)
+                 is distinct from (theirs.data_version, theirs.date, theirs.posted, theirs.deleted)"#,
+        infobase,
+        &theirs.refs,
+        &theirs.versions,
+        &theirs.dates,
+        &theirs.posted,
+        &theirs.deleted,
+    )
+    .fetch_all(connection)
+    .await
+    .store("documents_changed")
+}
+
+/// Removes documents with their parts and their entries.
 pub(crate) async fn remove(
     connection: &mut PgConnection,
     infobase: Uuid,
+    set: &str,
     refs: &[Uuid],
 ) -> Result<i64, StoreError> {
     let removed = sqlx::query!(
@@ -185,8 +318,9 @@ pub(crate) async fn remove(
         infobase,
         refs
     )
-    .execute(connection)
+    .execute(&mut *connection)
     .await
     .store("documents_remove")?;
+    objects::remove(connection, infobase, set, refs).await?;
     Ok(i64::try_from(removed.rows_affected()).unwrap_or(0))
 }

@@ -117,7 +117,10 @@ impl Infobase {
 
 /// Adds an infobase with its settings; none when one with that address exists. Addresses of
 /// infobases of the environment are updated instead.
-pub(crate) async fn insert(connection: &mut PgConnection, new: &Infobase) -> Result<Option<Uuid>, StoreError> {
+pub(crate) async fn insert(
+    connection: &mut PgConnection,
+    new: &Infobase,
+) -> Result<Option<Uuid>, StoreError> {
     sqlx::query_scalar!(
         "insert into onec.infobases as known
              (id, name, kind, base_url, soap_url, http_url, username, password, time_zone, concurrency,

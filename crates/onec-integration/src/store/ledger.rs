@@ -7,6 +7,8 @@ use serde::Serialize;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::copy::CopyText;
+
 /// An entry.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct EntryRow {
@@ -37,23 +39,90 @@ pub(crate) struct EntryRow {
 
 /// Which entries of the mirror the new ones replace.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Replaced {
+pub(crate) enum Replaced<'a> {
     /// All of a span of time: from, and before.
     Span(NaiveDateTime, NaiveDateTime),
-    /// All of one recorder.
-    Recorder(Uuid),
+    /// All of some recorders.
+    Recorders(&'a [Uuid]),
 }
 
-/// Replaces entries. Those that are the same already are left alone. Returns how many were written.
+/// True when the mirror has nothing that the entries would replace.
+async fn is_new(
+    connection: &mut PgConnection,
+    infobase: Uuid,
+    (from, to): (NaiveDateTime, NaiveDateTime),
+    recorders: &[Uuid],
+) -> Result<bool, StoreError> {
+    sqlx::query_scalar!(
+        r#"select not exists (select 1 from onec.ledger_entries
+                              where infobase_id = $1 and period >= $2 and period < $3)
+              and not exists (select 1 from onec.ledger_entries
+                              where infobase_id = $1 and recorder = any($4)) as "is_new!""#,
+        infobase,
+        from,
+        to,
+        recorders,
+    )
+    .fetch_one(connection)
+    .await
+    .store("ledger_is_new")
+}
+
+async fn insert(connection: &mut PgConnection, infobase: Uuid, rows: &[EntryRow]) -> Result<i64, StoreError> {
+    let mut copy = CopyText::default();
+    for row in rows {
+        copy.plain(infobase).plain(row.recorder).plain(row.line);
+        copy.text(&row.recorder_type).moment(row.period);
+        for reference in [
+            row.company,
+            row.debit_account,
+            row.credit_account,
+            row.debit_counterparty,
+            row.debit_contract,
+            row.debit_document,
+            row.debit_item,
+            row.debit_warehouse,
+            row.debit_place,
+            row.credit_counterparty,
+            row.credit_contract,
+            row.credit_document,
+            row.credit_item,
+            row.credit_warehouse,
+            row.credit_place,
+        ] {
+            copy.uuid(reference);
+        }
+        copy.plain(row.amount);
+        copy.decimal(row.debit_quantity).decimal(row.credit_quantity);
+        copy.text(&row.content).end_row();
+    }
+    let statement = "copy onec.ledger_entries
+         (infobase_id, recorder, line, recorder_type, period, company, debit_account, credit_account,
+          debit_counterparty, debit_contract, debit_document, debit_item, debit_warehouse, debit_place,
+          credit_counterparty, credit_contract, credit_document, credit_item, credit_warehouse,
+          credit_place, amount, debit_quantity, credit_quantity, content) from stdin";
+    let written = copy.send(connection, statement).await?;
+    Ok(i64::try_from(written).unwrap_or(0))
+}
+
+/// Replaces entries. Those that are the same already are left alone, and so are those of `kept`
+/// recorders. Returns how many were written.
 pub(crate) async fn replace(
     connection: &mut PgConnection,
     infobase: Uuid,
-    replaced: Replaced,
+    replaced: Replaced<'_>,
     rows: &[EntryRow],
+    kept: &[Uuid],
 ) -> Result<i64, StoreError> {
-    let (from, to, recorder) = match replaced {
+    let mut ours: Vec<Uuid> = rows.iter().map(|row| row.recorder).collect();
+    ours.sort_unstable();
+    ours.dedup();
+    let (from, to, recorders) = match replaced {
+        Replaced::Span(from, to) if is_new(connection, infobase, (from, to), &ours).await? => {
+            return insert(connection, infobase, rows).await;
+        }
         Replaced::Span(from, to) => (Some(from), Some(to), None),
-        Replaced::Recorder(recorder) => (None, None, Some(recorder)),
+        Replaced::Recorders(recorders) => (None, None, Some(recorders)),
     };
     let json = serde_json::to_string(rows).unwrap_or_default();
     let written = sqlx::query!(
@@ -62,7 +131,8 @@ pub(crate) async fn replace(
          ), gone as (
              delete from onec.ledger_entries ours
              where ours.infobase_id = $1
-               and ((ours.period >= $2 and ours.period < $3) or ours.recorder = $4)
+               and ((ours.period >= $2 and ours.period < $3) or ours.recorder = any($4))
+               and ours.recorder <> all($6)
                and not exists (select 1 from theirs where theirs.recorder = ours.recorder
                                and theirs.line = ours.line)
          )
@@ -91,8 +161,9 @@ pub(crate) async fn replace(
         infobase,
         from,
         to,
-        recorder,
+        recorders,
         json,
+        kept,
     )
     .execute(connection)
     .await
@@ -146,4 +217,64 @@ pub(crate) async fn remove_outside(
     .await
     .store("ledger_remove_outside")?;
     Ok(i64::try_from(removed.rows_affected()).unwrap_or(0))
+}
+
+/// Removes all entries of recorders.
+pub(crate) async fn remove(
+    connection: &mut PgConnection,
+    infobase: Uuid,
+    recorders: &[Uuid],
+) -> Result<i64, StoreError> {
+    let removed = sqlx::query!(
+        "delete from onec.ledger_entries where infobase_id = $1 and recorder = any($2)",
+        infobase,
+        recorders,
+    )
+    .execute(connection)
+    .await
+    .store("ledger_remove")?;
+    Ok(i64::try_from(removed.rows_affected()).unwrap_or(0))
+}
+
+/// How many entries the mirror has in a span of time.
+pub(crate) async fn count(
+    connection: &mut PgConnection,
+    infobase: Uuid,
+    from: Option<NaiveDateTime>,
+    to: Option<NaiveDateTime>,
+) -> Result<u64, StoreError> {
+    let count = sqlx::query_scalar!(
+        r#"select count(*) as "count!" from onec.ledger_entries
+           where infobase_id = $1 and ($2::timestamp is null or period >= $2)
+             and ($3::timestamp is null or period < $3)"#,
+        infobase,
+        from,
+        to,
+    )
+    .fetch_one(connection)
+    .await
+    .store("ledger_count")?;
+    Ok(u64::try_from(count).unwrap_or(0))
+}
+
+/// Sets of the documents that have entries.
+pub(crate) async fn recorder_types(
+    connection: &mut PgConnection,
+    infobase: Uuid,
+) -> Result<Vec<String>, StoreError> {
+    // One step through the index for each type, rather than all entries.
+    sqlx::query_scalar!(
+        r#"with recursive types as (
+               (select min(recorder_type) as name from onec.ledger_entries where infobase_id = $1)
+               union all
+               select (select min(recorder_type) from onec.ledger_entries
+                       where infobase_id = $1 and recorder_type > types.name)
+               from types where types.name is not null
+           )
+           select name as "name!" from types where name is not null and name <> ''"#,
+        infobase,
+    )
+    .fetch_all(connection)
+    .await
+    .store("ledger_recorder_types")
 }

@@ -199,6 +199,48 @@ pub(crate) async fn seen(
         .store("catalog_seen")
 }
 
+/// Marks objects as seen that could not be read; returns how many of them there are.
+pub(crate) async fn keep(
+    connection: &mut PgConnection,
+    table: Table,
+    infobase: Uuid,
+    generation: Uuid,
+    refs: &[Uuid],
+) -> Result<i64, StoreError> {
+    let statement = format!(
+        "update {} set generation = $2 where infobase_id = $1 and ref = any($3)",
+        table.name()
+    );
+    let kept = sqlx::query(AssertSqlSafe(statement))
+        .bind(infobase)
+        .bind(generation)
+        .bind(refs)
+        .execute(connection)
+        .await
+        .store("catalog_keep")?;
+    Ok(i64::try_from(kept.rows_affected()).unwrap_or(0))
+}
+
+/// Removes objects.
+pub(crate) async fn remove(
+    connection: &mut PgConnection,
+    table: Table,
+    infobase: Uuid,
+    refs: &[Uuid],
+) -> Result<i64, StoreError> {
+    let statement = format!(
+        "delete from {} where infobase_id = $1 and ref = any($2)",
+        table.name()
+    );
+    let removed = sqlx::query(AssertSqlSafe(statement))
+        .bind(infobase)
+        .bind(refs)
+        .execute(connection)
+        .await
+        .store("catalog_remove")?;
+    Ok(i64::try_from(removed.rows_affected()).unwrap_or(0))
+}
+
 /// Removes what a full reading has not seen.
 pub(crate) async fn sweep(
     connection: &mut PgConnection,

@@ -1,6 +1,8 @@
 //! SQL: plain functions over a connection, by what they are about. Callers own transactions.
 
 pub(crate) mod commerceml;
+pub(crate) mod change_points;
+mod copy;
 pub(crate) mod documents;
 pub(crate) mod goods;
 pub(crate) mod imports;
@@ -8,6 +10,10 @@ pub(crate) mod infobases;
 pub(crate) mod jobs;
 pub(crate) mod ledger;
 pub(crate) mod mirror;
+pub(crate) mod objects;
+pub(crate) mod progress;
+pub(crate) mod recorders;
+pub(crate) mod schedule;
 pub(crate) mod search;
 
 use sqlx::migrate::Migrator;

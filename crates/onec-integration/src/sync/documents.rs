@@ -1,67 +1,101 @@
 //! Documents with their tabular parts.
 
-use bytes::Bytes;
-use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
 use common::db::StoreResult;
 use uuid::Uuid;
 
-use super::catalogs::{PACK, reference};
-use super::dated::{Reading, Slice, Slices};
-use super::{Run, SyncError};
-use crate::odata::{Collection, DataError, Filter, Literal, Patience, Query, Row};
+use super::catalogs::reference;
+use super::dated::{Reading, Slice, Slices, new_year, the_end};
+use super::objects::{self, PACK, Taken, Taker};
+use super::{Run, SyncError, ledger};
+use crate::odata::{DataError, Row};
 use crate::profile::DocumentPlan;
 use crate::store::documents::{self, AllocationRow, DocumentRow, Documents, LineRow};
+use crate::store::jobs::Added;
+use crate::store::objects::ObjectRow;
 
-/// The last year that 1C knows.
-const LAST_YEAR: i32 = 3999;
-/// Documents in an answer: with their rows some 5 KB each.
-const LIMIT: u32 = 600;
+/// Documents in the first answer.
+const FIRST: u32 = 600;
 
-/// Reads documents of a kind.
+/// Makes documents of the mirror.
+#[derive(Debug)]
+pub(super) struct DocumentTaker<'a>(pub(super) &'a DocumentPlan);
+
+impl Taker for DocumentTaker<'_> {
+    type Rows = Documents;
+
+    fn entity(&self) -> &str {
+        &self.0.entity
+    }
+
+    fn set(&self) -> &str {
+        &self.0.set
+    }
+
+    fn take(&self, row: &Row<'_>, into: &mut Documents) -> Result<(), DataError> {
+        let (lines, allocations) = (into.lines.len(), into.allocations.len());
+        let taken = take(self.0, row, into);
+        if taken.is_err() {
+            into.lines.truncate(lines);
+            into.allocations.truncate(allocations);
+        }
+        taken
+    }
+}
+
+/// Reads all documents of a kind.
 pub(super) async fn read(run: &Run, plan: &DocumentPlan) -> Result<(), SyncError> {
     let slices = Slices {
         entity: &plan.entity,
-        set: &plan.set,
+        taker: &DocumentTaker(plan),
         field: "Date",
-        select: &plan.select,
+        select: &[],
         order: &["Date", "Number"],
-        limit: LIMIT,
+        first: FIRST,
+        since: None,
     };
     let Some(mut reading) = Reading::open(run, &slices).await? else {
         return Ok(());
     };
-    while let Some(slice) = reading.next().await? {
-        write(run, plan, &slice).await?;
+    let mut slice = reading.next().await?;
+    while let Some(read) = slice {
+        // The next slice is read while this one is written.
+        let (next, written) = tokio::join!(reading.next(), write(run, plan, read));
+        written?;
+        slice = next?;
     }
     let (start, end) = reading.span();
-    let mut removed = remove_missing(run, plan, end, new_year(LAST_YEAR), &[]).await?;
+    let mut removed = remove_missing(run, plan, (end, the_end()), &[]).await?;
     if let Some(start) = start {
-        removed += remove_missing(run, plan, new_year(1), start, &[]).await?;
+        removed += remove_missing(run, plan, (new_year(1), start), &[]).await?;
     }
-    let mut transaction = run.begin().await?;
-    run.end_entity(&mut transaction, &plan.entity, removed).await?;
-    transaction.commit().await.store("commit")?;
-    Ok(())
+    run.end_entity(&plan.entity, removed).await
 }
 
-fn new_year(year: i32) -> NaiveDateTime {
-    NaiveDate::from_ymd_opt(year, 1, 1)
-        .unwrap_or_default()
-        .and_time(NaiveTime::MIN)
-}
-
-async fn write(run: &Run, plan: &DocumentPlan, slice: &Slice) -> Result<(), SyncError> {
-    let rows = parse(plan, &slice.bodies)?;
-    let present: Vec<Uuid> = rows.documents.iter().map(|row| row.reference).collect();
-    let removed = remove_missing(run, plan, slice.from, slice.to, &present).await?;
+async fn write(run: &Run, plan: &DocumentPlan, slice: Slice<Documents>) -> Result<(), SyncError> {
+    let Taken {
+        rows,
+        dead,
+        count,
+        pages,
+    } = slice.taken;
+    let mut present: Vec<Uuid> = rows.documents.iter().map(|row| row.reference).collect();
+    present.extend(dead.iter().map(|dead| dead.reference));
+    let removed = remove_missing(run, plan, (slice.from, slice.to), &present).await?;
     let mut transaction = run.begin().await?;
-    let written = documents::write(&mut transaction, run.infobase(), &plan.entity, &rows).await?;
+    let names = (plan.entity.as_str(), plan.set.as_str());
+    let written = documents::write(&mut transaction, run.infobase(), names, &rows).await?;
+    let added = Added {
+        done: i64::try_from(count).unwrap_or(i64::MAX),
+        rows: written + removed,
+        pages: i64::try_from(pages).unwrap_or(i64::MAX),
+        dead: 0,
+    };
     run.page(
         &mut transaction,
         &plan.entity,
-        rows.documents.len(),
-        written + removed,
-        &slice.position,
+        added,
+        Some(&slice.position),
+        &dead,
     )
     .await?;
     transaction.commit().await.store("commit")?;
@@ -70,60 +104,56 @@ async fn write(run: &Run, plan: &DocumentPlan, slice: &Slice) -> Result<(), Sync
 
 /// Deals with documents that the mirror has in a span but 1C does not: they were removed, or they
 /// have another date now, which may lie outside of all that is read.
-async fn remove_missing(
+pub(super) async fn remove_missing(
     run: &Run,
     plan: &DocumentPlan,
-    from: NaiveDateTime,
-    to: NaiveDateTime,
+    (from, to): (chrono::NaiveDateTime, chrono::NaiveDateTime),
     present: &[Uuid],
 ) -> Result<i64, SyncError> {
     let mut connection = run.acquire().await?;
     let missing =
         documents::missing(&mut connection, run.infobase(), &plan.entity, from, to, present).await?;
     drop(connection);
-    let mut removed = 0;
-    for pack in missing.chunks(PACK) {
-        let Some(filter) = Filter::any_of("Ref_Key", pack.iter().copied().map(Literal::Guid)) else {
-            continue;
+    reread(run, plan, &missing).await
+}
+
+/// Reads documents again, with their entries; those that 1C does not have are removed. Returns how
+/// many rows were written.
+pub(super) async fn reread(run: &Run, plan: &DocumentPlan, refs: &[Uuid]) -> Result<i64, SyncError> {
+    let taker = DocumentTaker(plan);
+    let mut written = 0;
+    for pack in refs.chunks(PACK) {
+        let keys: Vec<(Uuid, String)> = pack.iter().map(|id| (*id, plan.set.clone())).collect();
+        let taken = objects::read(run, &taker, &[], &keys).await?;
+        let is_known = |id: &Uuid| {
+            taken.rows.documents.iter().any(|row| row.reference == *id)
+                || taken.dead.iter().any(|dead| dead.reference == *id)
         };
-        let query = Query::set(&plan.set).select(plan.select.clone()).filter(filter);
-        let body = run.connection.client.rows(&query, Patience::Job).await?;
-        let moved = parse(plan, &[body])?;
-        let gone: Vec<Uuid> = pack
-            .iter()
-            .copied()
-            .filter(|missing| moved.documents.iter().all(|row| row.reference != *missing))
-            .collect();
+        let gone: Vec<Uuid> = pack.iter().copied().filter(|id| !is_known(id)).collect();
+        let mut entries = ledger::of_recorders(run, &keys).await?;
         let mut transaction = run.begin().await?;
-        removed += documents::write(&mut transaction, run.infobase(), &plan.entity, &moved).await?;
-        removed += documents::remove(&mut transaction, run.infobase(), &gone).await?;
+        let names = (plan.entity.as_str(), plan.set.as_str());
+        written += documents::write(&mut transaction, run.infobase(), names, &taken.rows).await?;
+        written += documents::remove(&mut transaction, run.infobase(), &plan.set, &gone).await?;
+        let mut dead = taken.dead;
+        if let Some(entries) = &mut entries {
+            written += ledger::replace(run, &mut transaction, entries, pack).await?;
+            dead.append(&mut entries.dead);
+        }
+        run.note_dead(&mut transaction, &dead).await?;
         transaction.commit().await.store("commit")?;
-        // Their entries move with them.
-        for row in &moved.documents {
-            super::ledger::reread(run, row.reference, &plan.set).await?;
-        }
     }
-    Ok(removed)
+    Ok(written)
 }
 
-fn parse(plan: &DocumentPlan, bodies: &[Bytes]) -> Result<Documents, DataError> {
-    let mut rows = Documents::default();
-    for body in bodies {
-        for row in Collection::parse(body)?.value {
-            parse_document(plan, &row, &mut rows)?;
-        }
-    }
-    Ok(rows)
-}
-
-fn parse_document(plan: &DocumentPlan, row: &Row<'_>, into: &mut Documents) -> Result<(), DataError> {
+fn take(plan: &DocumentPlan, row: &Row<'_>, into: &mut Documents) -> Result<(), DataError> {
     let fields = &plan.fields;
     let document = reference(row)?;
     // Without a date a document is nowhere in the books.
     let Some(date) = row.moment("Date")? else {
         return Ok(());
     };
-    into.documents.push(DocumentRow {
+    let header = DocumentRow {
         reference: document,
         data_version: row.text("DataVersion")?.unwrap_or_default(),
         deleted: row.boolean("DeletionMark")?.unwrap_or(false),
@@ -142,7 +172,7 @@ fn parse_document(plan: &DocumentPlan, row: &Row<'_>, into: &mut Documents) -> R
         vat_included: !fields.has("vat_included") || fields.boolean(row, "vat_included")?,
         purpose: fields.text(row, "purpose")?,
         comment: fields.text(row, "comment")?,
-    });
+    };
     for (part, plan) in (0_i16..).zip(&plan.rows) {
         let fields = &plan.fields;
         for (at, line) in (1..).zip(row.rows(&plan.name)?) {
@@ -171,5 +201,11 @@ fn parse_document(plan: &DocumentPlan, row: &Row<'_>, into: &mut Documents) -> R
             });
         }
     }
+    into.objects.push(ObjectRow {
+        reference: document,
+        data_version: header.data_version.clone(),
+        payload: row.json(),
+    });
+    into.documents.push(header);
     Ok(())
 }

@@ -1,18 +1,25 @@
 //! Bringing the mirror up to date with an infobase.
 //!
-//! A full job reads everything, an incremental one what may have changed: catalogs by version,
-//! documents and ledger entries of the last [`WINDOW_DAYS`]. Each page is written in one
-//! transaction with the position after it, so that a job that was killed goes on where it stopped,
-//! loses nothing and writes nothing twice.
+//! A full job reads everything. An incremental one takes over what 1C has registered at a node of an
+//! exchange plan or, without one, compares versions: those of catalogs, and those of documents of
+//! the last [`WINDOW_DAYS`]. A reconciling one compares all versions. Each page is written in one
+//! transaction with the position after it, so that a job that was killed or cancelled leaves whole
+//! pages behind, and one that was killed goes on where it stopped, loses nothing and writes nothing
+//! twice.
 
 mod catalogs;
 mod dated;
 mod documents;
+mod exchange;
 mod ledger;
+mod objects;
+mod page_size;
 mod search_name;
+mod versions;
 
 use std::sync::Arc;
 
+use chrono::NaiveDateTime;
 use common::clock::Clock;
 use common::db::{StoreError, StoreResult};
 use serde_json::Value;
@@ -20,15 +27,17 @@ use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 use uuid::Uuid;
 
 use crate::infobase::{Connection, InfobaseError};
-use crate::metrics::SYNC_ROWS;
+use crate::metrics::{SYNC_DEAD_OBJECTS, SYNC_ROWS};
 use crate::odata::{DataError, OdataError};
 use crate::profile::Plan;
-use crate::store::jobs::{self, Held};
+use crate::store::jobs::{self, Added, Held, Mode};
+use crate::store::progress::{self, DeadObject};
+use crate::store::schedule::Exchange;
 
 pub(crate) use search_name::search_name;
 
-/// Documents and ledger entries of so many days are read again by an incremental job: entries are
-/// often made for days past.
+/// Versions of documents of so many days are compared by an incremental job: work is often done for
+/// days past.
 const WINDOW_DAYS: u64 = 60;
 
 /// Why a synchronisation stopped.
@@ -43,6 +52,9 @@ pub(crate) enum SyncError {
     /// Another replica has taken the job over.
     #[error("the job is held by another replica")]
     LeaseLost,
+    /// Somebody cancelled the job.
+    #[error("the job was cancelled")]
+    Cancelled,
 }
 
 impl From<OdataError> for SyncError {
@@ -64,6 +76,8 @@ pub(crate) struct Run {
     pub(crate) clock: Clock,
     pub(crate) job: Held,
     pub(crate) connection: Arc<Connection>,
+    /// Where 1C registers changes for the mirror.
+    exchange: Exchange,
     plan: Arc<Plan>,
 }
 
@@ -73,6 +87,7 @@ impl Run {
         pool: PgPool,
         clock: Clock,
         job: Held,
+        exchange: Exchange,
         connection: Arc<Connection>,
     ) -> Result<Self, SyncError> {
         let plan = connection.plan().await?;
@@ -81,6 +96,7 @@ impl Run {
             clock,
             job,
             connection,
+            exchange,
             plan,
         })
     }
@@ -92,38 +108,120 @@ impl Run {
 
     /// Reads everything that the job has not read yet.
     pub(crate) async fn run(&self) -> Result<(), SyncError> {
+        // The node has to be known before anything is read: what changes from then on is registered.
+        let point = if self.job.scope.is_empty() {
+            exchange::find(self).await?
+        } else {
+            None
+        };
+        if self.job.mode == Mode::Incremental
+            && let Some(point) = &point
+            && exchange::is_set(self, point).await?
+        {
+            self.list(&[exchange::ENTITY.to_owned()]).await?;
+            return exchange::apply(self, point, &self.entities()).await;
+        }
+        let mut listed = self.entities();
+        listed.extend(point.iter().map(|_| exchange::ENTITY.to_owned()));
+        self.list(&listed).await?;
+        match self.job.mode {
+            Mode::Full => self.read_all().await?,
+            // What a node registered before the mirror was whole is not enough.
+            Mode::Incremental if point.is_none() => {
+                let window = self.local_now().date() - chrono::Days::new(WINDOW_DAYS);
+                self.compare(Some(window.and_time(chrono::NaiveTime::MIN)))
+                    .await?;
+            }
+            Mode::Incremental | Mode::Reconcile => self.compare(None).await?,
+        }
+        if let Some(point) = &point {
+            exchange::set(self, point).await?;
+            exchange::apply(self, point, &self.entities()).await?;
+        }
+        Ok(())
+    }
+
+    async fn read_all(&self) -> Result<(), SyncError> {
         let plan = self.plan.clone();
-        let names = plan
+        for catalog in plan.catalogs.iter().filter(|plan| self.covers(&plan.entity)) {
+            catalogs::read(self, catalog).await?;
+        }
+        for document in plan.documents.iter().filter(|plan| self.covers(&plan.entity)) {
+            documents::read(self, document).await?;
+        }
+        if let Some(plan) = plan.ledger.as_ref().filter(|_| self.covers(ledger::ENTITY)) {
+            ledger::read(self, plan, ledger::ENTITY, None).await?;
+        }
+        Ok(())
+    }
+
+    /// Compares versions: of documents dated so or later, or of all.
+    async fn compare(&self, since: Option<NaiveDateTime>) -> Result<(), SyncError> {
+        let plan = self.plan.clone();
+        let with_ledger = self.covers(ledger::ENTITY);
+        if with_ledger && plan.ledger.is_some() {
+            // Entries are read together with their documents.
+            self.begin_entity(ledger::ENTITY, None).await?;
+        }
+        for catalog in plan.catalogs.iter().filter(|plan| self.covers(&plan.entity)) {
+            catalogs::read_changed(self, catalog).await?;
+        }
+        for document in plan.documents.iter().filter(|plan| self.covers(&plan.entity)) {
+            versions::documents(self, document, since).await?;
+        }
+        if let Some(plan) = plan.ledger.as_ref().filter(|_| with_ledger) {
+            let is_news = versions::unmirrored(self, since).await?;
+            versions::entries(self, plan, since, is_news).await?;
+        }
+        Ok(())
+    }
+
+    /// What the job is about.
+    fn entities(&self) -> Vec<String> {
+        self.plan
             .catalogs
             .iter()
             .map(|catalog| catalog.entity.as_str())
-            .chain(plan.documents.iter().map(|document| document.entity.as_str()))
-            .chain(plan.ledger.iter().map(|_| ledger::ENTITY));
-        // All are listed before the first is read, so that progress shows what is to come.
+            .chain(
+                self.plan
+                    .documents
+                    .iter()
+                    .map(|document| document.entity.as_str()),
+            )
+            .chain(self.plan.ledger.iter().map(|_| ledger::ENTITY))
+            .filter(|entity| self.covers(entity))
+            .map(str::to_owned)
+            .collect()
+    }
+
+    fn covers(&self, entity: &str) -> bool {
+        self.job.scope.is_empty() || self.job.scope.iter().any(|name| name == entity)
+    }
+
+    /// Lists all before the first is read, so that progress shows what is to come.
+    async fn list(&self, entities: &[String]) -> Result<(), SyncError> {
         let mut connection = self.acquire().await?;
-        for (ordinal, name) in names.enumerate() {
-            let ordinal = i32::try_from(ordinal).unwrap_or(i32::MAX);
-            jobs::entity_open(&mut connection, self.job.id, name, ordinal).await?;
-        }
-        drop(connection);
-        for catalog in &plan.catalogs {
-            catalogs::read(self, catalog).await?;
-        }
-        for document in &plan.documents {
-            documents::read(self, document).await?;
-        }
-        if let Some(plan) = &plan.ledger {
-            ledger::read(self, plan).await?;
+        for (ordinal, name) in (0..).zip(entities) {
+            progress::entity_open(&mut connection, self.job.id, name, ordinal).await?;
         }
         Ok(())
+    }
+
+    /// The wall clock of the infobase.
+    fn local_now(&self) -> NaiveDateTime {
+        self.connection.zone.local(self.clock.now())
     }
 
     async fn acquire(&self) -> Result<sqlx::pool::PoolConnection<Postgres>, StoreError> {
         self.pool.acquire().await.store("acquire")
     }
 
+    /// Begins a transaction that writes into the mirror. No other replica writes into the mirror of
+    /// this infobase until it ends; [`Run::page`] or [`Run::fence`] must come before its end.
     async fn begin(&self) -> Result<Transaction<'static, Postgres>, StoreError> {
-        self.pool.begin().await.store("begin")
+        let mut transaction = self.pool.begin().await.store("begin")?;
+        jobs::lock(&mut transaction, self.job.infobase_id).await?;
+        Ok(transaction)
     }
 
     fn infobase(&self) -> Uuid {
@@ -133,7 +231,7 @@ impl Run {
     /// Where the reading of an entity is; `None` when it is done.
     async fn open(&self, entity: &str) -> Result<Option<Option<Value>>, SyncError> {
         let mut connection = self.acquire().await?;
-        let position = jobs::entity_position(&mut connection, self.job.id, entity).await?;
+        let position = progress::entity_position(&mut connection, self.job.id, entity).await?;
         Ok((position.state != "done").then_some(position.position))
     }
 
@@ -141,8 +239,17 @@ impl Run {
     async fn begin_entity(&self, entity: &str, total: Option<u64>) -> Result<(), SyncError> {
         let mut connection = self.acquire().await?;
         let total = total.and_then(|total| i64::try_from(total).ok());
-        jobs::entity_begin(&mut connection, self.job.id, entity, self.clock.now(), total).await?;
+        progress::entity_begin(&mut connection, self.job.id, entity, self.clock.now(), total).await?;
         Ok(())
+    }
+
+    /// Makes sure, within a transaction that writes, that the job is still ours.
+    async fn fence(&self, transaction: &mut PgConnection, added: Added) -> Result<(), SyncError> {
+        if jobs::extend(transaction, &self.job, added).await? {
+            Ok(())
+        } else {
+            Err(SyncError::LeaseLost)
+        }
     }
 
     /// Notes a page within the transaction that writes it.
@@ -150,31 +257,62 @@ impl Run {
         &self,
         transaction: &mut PgConnection,
         entity: &str,
-        read: usize,
-        written: i64,
-        position: &Value,
+        mut added: Added,
+        position: Option<&Value>,
+        dead: &[DeadObject],
     ) -> Result<(), SyncError> {
-        if !jobs::extend(transaction, &self.job, written).await? {
-            return Err(SyncError::LeaseLost);
-        }
-        let read = i64::try_from(read).unwrap_or(i64::MAX);
-        jobs::entity_move(transaction, self.job.id, entity, read, position).await?;
+        added.dead = progress::note_dead(transaction, self.job.id, dead).await?;
+        self.fence(transaction, added).await?;
+        progress::entity_move(transaction, self.job.id, entity, added, position).await?;
         metrics::counter!(SYNC_ROWS, "entity" => entity.to_owned())
-            .increment(u64::try_from(written).unwrap_or(0));
+            .increment(u64::try_from(added.rows).unwrap_or(0));
+        metrics::counter!(SYNC_DEAD_OBJECTS).increment(u64::try_from(added.dead).unwrap_or(0));
+        Ok(())
+    }
+
+    /// Notes objects that could not be read within a transaction that writes others.
+    async fn note_dead(&self, transaction: &mut PgConnection, dead: &[DeadObject]) -> Result<(), SyncError> {
+        let added = Added {
+            dead: progress::note_dead(transaction, self.job.id, dead).await?,
+            ..Added::default()
+        };
+        metrics::counter!(SYNC_DEAD_OBJECTS).increment(u64::try_from(added.dead).unwrap_or(0));
+        self.fence(transaction, added).await
+    }
+
+    /// Shows how far a long transaction has come, outside of it.
+    async fn note_done(&self, entity: &str, done: i64) -> Result<(), SyncError> {
+        let mut connection = self.acquire().await?;
+        let added = Added {
+            done,
+            ..Added::default()
+        };
+        self.fence(&mut connection, added).await?;
+        progress::entity_move(&mut connection, self.job.id, entity, added, None).await?;
+        Ok(())
+    }
+
+    /// Ends an entity.
+    async fn end_entity(&self, entity: &str, written: i64) -> Result<(), SyncError> {
+        let mut transaction = self.begin().await?;
+        self.end_entity_in(&mut transaction, entity, written).await?;
+        transaction.commit().await.store("commit")?;
         Ok(())
     }
 
     /// Ends an entity within the transaction that cleans up after it.
-    async fn end_entity(
+    async fn end_entity_in(
         &self,
         transaction: &mut PgConnection,
         entity: &str,
         written: i64,
     ) -> Result<(), SyncError> {
-        if !jobs::extend(transaction, &self.job, written).await? {
-            return Err(SyncError::LeaseLost);
-        }
-        jobs::entity_end(transaction, &self.job, entity).await?;
+        let added = Added {
+            rows: written,
+            ..Added::default()
+        };
+        self.fence(transaction, added).await?;
+        progress::entity_end(transaction, &self.job, entity).await?;
         Ok(())
     }
 }

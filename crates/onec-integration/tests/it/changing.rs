@@ -19,15 +19,19 @@ use crate::setup::{Service, Setup, base, day, grown};
 
 /// What somebody did in the base since it was first read.
 #[derive(Clone, Default)]
-struct Edits {
+pub(crate) struct Edits {
     /// A document that was unposted.
-    unposted: Option<Uuid>,
+    pub(crate) unposted: Option<Uuid>,
     /// A document that was removed.
-    removed: Option<Uuid>,
+    pub(crate) removed: Option<Uuid>,
     /// A document that was moved to a date before all that is read again.
-    moved: Option<Uuid>,
+    pub(crate) moved: Option<Uuid>,
     /// A counterparty that was renamed, and how.
-    renamed: Option<(Uuid, String)>,
+    pub(crate) renamed: Option<(Uuid, String)>,
+    /// An object with a value of the wrong type.
+    pub(crate) malformed: Option<Uuid>,
+    /// A document that 1C fails on whenever it is in an answer whole.
+    pub(crate) poisonous: Option<Uuid>,
 }
 
 const LONG_AGO: &str = "2024-11-05T12:00:00";
@@ -50,6 +54,9 @@ impl Edits {
             row["Date"] = LONG_AGO.into();
             return query.contains("Ref_Key eq");
         }
+        if is(row, "Ref_Key", self.malformed) && row.get("DeletionMark").is_some() {
+            row["DeletionMark"] = "oops".into();
+        }
         if is(row, "Ref_Key", self.unposted) {
             row["Posted"] = false.into();
         }
@@ -66,13 +73,13 @@ impl Edits {
 }
 
 /// A demo server whose base can be exchanged and edited.
-struct Living {
-    server: TestServer,
+pub(crate) struct Living {
+    pub(crate) server: TestServer,
     state: Arc<Mutex<(Router, Edits)>>,
 }
 
 impl Living {
-    async fn start(base: Arc<Base>) -> Self {
+    pub(crate) async fn start(base: Arc<Base>) -> Self {
         let router = onec_demo::router(base, ServerOptions::default());
         let state = Arc::new(Mutex::new((router, Edits::default())));
         let shared = state.clone();
@@ -90,7 +97,7 @@ impl Living {
         self.state.lock().unwrap().0 = onec_demo::router(base, ServerOptions::default());
     }
 
-    fn edit(&self, edits: Edits) {
+    pub(crate) fn edit(&self, edits: Edits) {
         self.state.lock().unwrap().1 = edits;
     }
 }
@@ -118,14 +125,23 @@ async fn answer(router: Router, edits: Edits, request: Request) -> Response {
     else {
         return Response::from_parts(parts, Body::from(bytes));
     };
+    let is_poison = |row: &Value| {
+        row.get("Number").is_some()
+            && edits
+                .poisonous
+                .is_some_and(|id| row["Ref_Key"] == id.to_string().as_str())
+    };
     if let Some(rows) = body["value"].as_array_mut() {
+        if rows.iter().any(is_poison) {
+            return axum::http::StatusCode::INTERNAL_SERVER_ERROR.into_response();
+        }
         rows.retain_mut(|row| edits.apply(&path, &query, row));
     }
     Response::from_parts(parts, Body::from(body.to_string()))
 }
 
 /// A service that was synchronised on the first of April 2025.
-async fn service(living: &Living) -> Service {
+pub(crate) async fn service(living: &Living) -> Service {
     let mut setup = Setup::new(Some(&living.server.url())).await;
     setup.clock = Clock::fixed(
         DateTime::parse_from_rfc3339("2025-04-01T09:00:00Z")
@@ -138,7 +154,7 @@ async fn service(living: &Living) -> Service {
     service
 }
 
-async fn report(service: &Service, path: &str) -> Value {
+pub(crate) async fn report(service: &Service, path: &str) -> Value {
     service
         .admin()
         .get(&format!("/reports/{path}&limit=1000"))
@@ -207,6 +223,7 @@ async fn unposted_removed_moved_and_renamed_objects_are_seen() {
         removed: Some(removed.0),
         moved: Some(moved.0),
         renamed: Some((renamed, "Совсем другое имя".to_owned())),
+        ..Edits::default()
     });
     service.synchronise(false).await;
 

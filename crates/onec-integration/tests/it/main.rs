@@ -5,7 +5,9 @@
 mod api;
 mod changing;
 mod events;
+mod exchange;
 mod faults;
 mod reports;
 mod resume;
 mod setup;
+mod sync;

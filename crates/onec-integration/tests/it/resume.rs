@@ -10,7 +10,7 @@ use sqlx::types::Decimal;
 use crate::setup::{Service, Setup, base, demo, eventually, set_faults};
 
 /// What a mirror holds: rows of tables, and sums that would change with a lost or doubled row.
-async fn contents(pool: &PgPool) -> Vec<(String, i64, Decimal)> {
+pub(crate) async fn contents(pool: &PgPool) -> Vec<(String, i64, Decimal)> {
     let sums = [
         ("counterparties", "0"),
         ("items", "0"),

@@ -188,7 +188,7 @@ impl Service {
         eventually("a synchronisation ends", async || {
             let jobs: Value = admin.get("/sync/jobs").await.json();
             let job = jobs["items"].get(0)?.clone();
-            matches!(job["state"].as_str(), Some("succeeded" | "failed")).then_some(job)
+            matches!(job["state"].as_str(), Some("succeeded" | "failed" | "cancelled")).then_some(job)
         })
         .await
     }
@@ -200,6 +200,15 @@ impl Service {
         let job = self.job_end().await;
         assert_eq!(job["state"], "succeeded", "{job}");
         job
+    }
+
+    /// Runs a job to its end, whatever that is.
+    pub(crate) async fn run_job(&self, request: &Value) -> Value {
+        let started = self.admin().post("/sync/data", request).await;
+        assert_eq!(started.status, 202, "{}", started.text());
+        let job = self.job_end().await;
+        let path = format!("/sync/jobs/{}", job["id"].as_str().unwrap());
+        self.admin().get(&path).await.json()
     }
 
     /// Ids of the companies, by name.

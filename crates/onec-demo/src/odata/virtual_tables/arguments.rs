@@ -6,8 +6,8 @@ use super::super::lexer::moment;
 use super::super::parser;
 use super::super::query::Options;
 use super::super::source::Source;
-use crate::base::Base;
 use crate::calendar;
+use crate::infobase::Infobase;
 
 /// What the caller of a method wrote in the brackets.
 pub(crate) struct Arguments(pub(super) Vec<(String, String)>);
@@ -38,7 +38,7 @@ impl Arguments {
     /// A condition, whichever way its inner quotes are written.
     pub(crate) fn condition(
         &self,
-        base: &Base,
+        base: &Infobase,
         source: &Source,
         name: &str,
     ) -> Result<Option<Expression>, Refusal> {

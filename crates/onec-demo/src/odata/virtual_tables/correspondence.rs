@@ -6,12 +6,13 @@ use super::super::query::Options;
 use super::super::source::{Source, Table};
 use super::arguments::{Arguments, Mentioned};
 use super::grouping::{Groups, Key, Sums, WIDEST, broken_down, cells, key};
-use crate::base::Base;
+use crate::ids::{Kind, Ref};
+use crate::infobase::{Infobase, scaled};
 use crate::schema::{Column, Edm, SCHEMA, Value};
 
 /// Turnovers between accounts.
 pub(crate) fn correspondence(
-    base: &Base,
+    base: &Infobase,
     set_name: &str,
     arguments: &Arguments,
     options: &Options,
@@ -39,10 +40,9 @@ pub(crate) fn correspondence(
         return Err(Refusal::argument("$select"));
     }
     let mut groups = Groups::new();
-    for row in 0..source.count(base) {
-        let entry = &base.ledger.rows[row as usize];
-        let at = i64::from(entry.mark.period);
-        if from.is_some_and(|from| at < from) || to.is_some_and(|to| at > to) {
+    for row in source.rows(base).iter() {
+        let period = base.moment(at, row);
+        if from.is_some_and(|from| period < from) || to.is_some_and(|to| period > to) {
             continue;
         }
         let context = Context::new(base, &source, row);
@@ -53,16 +53,17 @@ pub(crate) fn correspondence(
         if !fits {
             continue;
         }
-        if hidden == Some(u32::from(entry.organization)) {
+        let owner = base.named(at, row, "Организация_Key");
+        if hidden.is_some_and(|hidden| owner == Value::Key(Ref::new(Kind::Organization, hidden))) {
             return Err(Refusal::rights());
         }
-        let Some(key) = key(base, &source, row, at, &keys, None) else {
+        let Some(key) = key(base, &source, row, period, &keys, None) else {
             continue;
         };
         let sums = groups.sums(key);
-        sums[0][0] += entry.sum;
-        sums[1][0] += i64::from(entry.debit.quantity);
-        sums[2][0] += i64::from(entry.credit.quantity);
+        sums[0][0] += scaled(&base.named(at, row, "Сумма"), 2);
+        sums[1][0] += scaled(&base.named(at, row, "КоличествоDr"), 0);
+        sums[2][0] += scaled(&base.named(at, row, "КоличествоCr"), 0);
     }
     let mut fields: Vec<(String, Edm)> = keys.iter().map(|(_, name, edm)| (name.clone(), *edm)).collect();
     fields.extend(CORRESPONDENCE.map(|name| (name.to_owned(), Edm::Double)));

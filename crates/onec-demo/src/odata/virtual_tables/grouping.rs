@@ -7,10 +7,10 @@ use chrono::{Datelike, Duration, NaiveDate, NaiveDateTime, Timelike};
 use super::super::error::Refusal;
 use super::super::source::Source;
 use super::arguments::{Arguments, Mentioned};
-use crate::base::Base;
 use crate::calendar;
 use crate::chart::ACCOUNTS;
 use crate::ids::{Kind, Ref};
+use crate::infobase::Infobase;
 use crate::schema::{Edm, Row, Value};
 
 /// Names of the period fields, finest first.
@@ -132,7 +132,7 @@ pub(crate) fn broken_down(source: &Source, mentioned: &Mentioned<'_>, keys: &mut
 }
 
 /// Kinds of analytics asked for, by guid or by name, in order.
-pub(crate) fn extra_dimensions(base: &Base, arguments: &Arguments) -> Result<Option<Vec<u8>>, Refusal> {
+pub(crate) fn extra_dimensions(base: &Infobase, arguments: &Arguments) -> Result<Option<Vec<u8>>, Refusal> {
     let Some(text) = arguments.text("ExtraDimensions") else {
         return Ok(None);
     };
@@ -153,7 +153,7 @@ pub(crate) fn extra_dimensions(base: &Base, arguments: &Arguments) -> Result<Opt
 
 /// The key a row is gathered under; nothing if the account lacks analytics asked for.
 pub(crate) fn key(
-    base: &Base,
+    base: &Infobase,
     source: &Source,
     row: Row,
     at: i64,

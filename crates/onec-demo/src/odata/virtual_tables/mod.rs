@@ -17,8 +17,8 @@ use super::expression::Context;
 use super::query::Options;
 use super::source::Source;
 use super::url;
-use crate::base::Base;
 use crate::ids::Ref;
+use crate::infobase::Infobase;
 use crate::schema::{Flavour, Register, Row, SCHEMA};
 use arguments::Arguments;
 use correspondence::correspondence;
@@ -67,7 +67,7 @@ impl Method {
 
 /// Runs a method of a register. Gives the rows and, for slices, which of the register's rows they are.
 pub(crate) fn run(
-    base: &Base,
+    base: &Infobase,
     register: &Register,
     set_name: &str,
     method: Method,
@@ -96,7 +96,12 @@ pub(crate) fn run(
 }
 
 /// The last (or first) record of each value of the dimensions; `Period` itself is in.
-fn slice(base: &Base, register: &Register, last: bool, arguments: &Arguments) -> Result<Vec<Row>, Refusal> {
+fn slice(
+    base: &Infobase,
+    register: &Register,
+    last: bool,
+    arguments: &Arguments,
+) -> Result<Vec<Row>, Refusal> {
     let source = Source::Set(register.records);
     let edge = arguments.moment("Period")?;
     let condition = arguments.condition(base, &source, "Condition")?;
@@ -106,8 +111,8 @@ fn slice(base: &Base, register: &Register, last: bool, arguments: &Arguments) ->
         .filter_map(|name| source.find(name))
         .collect();
     let mut found: HashMap<Vec<Option<Ref>>, (usize, Row)> = HashMap::new();
-    for row in 0..source.count(base) {
-        let at = i64::from((register.period)(base, row));
+    for row in source.rows(base).iter() {
+        let at = base.period(register, row);
         if edge.is_some_and(|edge| if last { at > edge } else { at < edge }) {
             continue;
         }
@@ -133,7 +138,7 @@ fn slice(base: &Base, register: &Register, last: bool, arguments: &Arguments) ->
 
 /// Entries of the ledger with their analytics.
 fn records(
-    base: &Base,
+    base: &Infobase,
     set_name: &str,
     arguments: &Arguments,
 ) -> Result<(Source, Option<Vec<Row>>), Refusal> {
@@ -145,8 +150,8 @@ fn records(
     let text = |name: &str| arguments.text(name).map(str::to_owned);
     let condition = arguments.condition(base, &source, "Condition")?;
     let mut rows = Vec::new();
-    for row in 0..source.count(base) {
-        let at = i64::from(base.ledger.rows[row as usize].mark.period);
+    for row in source.rows(base).iter() {
+        let at = base.moment(set, row);
         if from.is_some_and(|from| at < from) || to.is_some_and(|to| at > to) {
             continue;
         }

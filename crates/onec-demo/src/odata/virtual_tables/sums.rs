@@ -11,9 +11,9 @@ use super::arguments::{Arguments, Mentioned, named_dimension};
 use super::grouping::{
     Groups, Key, Sums, WIDEST, broken_down, cells, extra_dimensions, key, reference_of, unpack,
 };
-use crate::base::Base;
 use crate::chart::{ACCOUNTS, Nature};
 use crate::ids::{Kind, Ref};
+use crate::infobase::Infobase;
 use crate::schema::{Edm, Flavour, Register, Resource, Row, Value};
 
 /// A name and a type, and what rows are gathered by under it.
@@ -21,7 +21,7 @@ type Field = (Key, String, Edm);
 
 /// One table being summed up.
 struct Summing<'a> {
-    base: &'a Base,
+    base: &'a Infobase,
     register: &'a Register,
     source: Source,
     method: Method,
@@ -42,7 +42,7 @@ struct Conditions {
 
 /// Balance, turnovers, or both.
 pub(crate) fn summed(
-    base: &Base,
+    base: &Infobase,
     register: &Register,
     set_name: &str,
     method: Method,
@@ -75,7 +75,7 @@ pub(crate) fn summed(
 }
 
 fn conditions(
-    base: &Base,
+    base: &Infobase,
     source: &Source,
     method: Method,
     arguments: &Arguments,
@@ -109,7 +109,7 @@ fn conditions(
 
 /// What the table is broken down by.
 fn keys(
-    base: &Base,
+    base: &Infobase,
     register: &Register,
     method: Method,
     arguments: &Arguments,
@@ -165,8 +165,8 @@ impl Summing<'_> {
         let mut groups = Groups::new();
         let account = source.find("Account_Key");
         let owner = source.find("Организация_Key");
-        for row in 0..source.count(base) {
-            let at = i64::from((self.register.period)(base, row));
+        for row in source.rows(base).iter() {
+            let at = base.period(self.register, row);
             let before = conditions.from.is_some_and(|from| at < from);
             let outside = match self.method {
                 Method::Balance => !before,
@@ -206,9 +206,9 @@ impl Summing<'_> {
 
     /// Adds a movement to the sums of its group.
     fn add(&self, sums: &mut Sums, row: Row, before: bool) {
-        let adds = (self.register.adds)(self.base, row);
+        let adds = self.base.adds(self.register, row);
         for (sum, resource) in sums.iter_mut().zip(&self.register.resources) {
-            let value = (resource.get)(self.base, row);
+            let value = self.base.amount(self.register, resource, row);
             match (before, adds) {
                 (true, true) => sum[0] += value,
                 (true, false) => sum[0] -= value,
