@@ -2,10 +2,13 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
+use crate::sessions::ReuseSessions;
+
 /// What goes wrong. Everything is off by default.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Faults {
     /// Milliseconds before each answer.
@@ -30,6 +33,75 @@ pub struct Faults {
     pub max_rows: usize,
     /// `If-Match` is not looked at, as behind some web servers.
     pub ignore_if_match: bool,
+    /// An answer of more bytes than this fails as if the server's disk were full; zero means no limit.
+    pub max_bytes: usize,
+    /// Every answer fails: the server's disk is full.
+    pub device_full: bool,
+    /// Every body begins with a byte order mark.
+    pub bom: bool,
+    /// JSON ends one bracket too early.
+    pub malformed_json: bool,
+    /// Milliseconds between pieces of 512 bytes of an answer.
+    pub drip_ms: u64,
+    /// The connection breaks after so many bytes of an answer; zero means never.
+    pub cut_after: usize,
+    /// Errors are told in English, still marked as Russian.
+    pub english_errors: bool,
+    /// The user may not use the service: 403.
+    pub forbidden: bool,
+    /// The user's password is not accepted: 401.
+    pub wrong_password: bool,
+    /// Milliseconds before the first answer after `idle_seconds` without requests.
+    pub cold_start_ms: u64,
+    /// How long the server has to be idle to be cold again; zero means 20.
+    pub idle_seconds: u64,
+    /// What becomes of sessions.
+    pub reuse_sessions: ReuseSessions,
+    /// How long a session lives without requests, seconds.
+    pub session_max_age: u64,
+    /// How many sessions there may be at a time; a request too many gets the page of a missing licence. Zero means any number.
+    pub licences: usize,
+    /// The counter of `DataVersion` stands in the low bytes, as in bases on a database server.
+    pub sql_data_version: bool,
+    /// Documents up to this day cannot be written or posted.
+    pub closed_until: Option<NaiveDate>,
+    /// `$metadata` is filled up with made-up types to so many megabytes; zero means none.
+    pub metadata_mb: usize,
+}
+
+impl Default for Faults {
+    fn default() -> Self {
+        Self {
+            latency_ms: 0,
+            fail_next: 0,
+            fail_rate: 0.0,
+            fail_status: 0,
+            no_licence: false,
+            login_page: false,
+            empty_composition: false,
+            maintenance: false,
+            rls: false,
+            max_rows: 0,
+            ignore_if_match: false,
+            max_bytes: 0,
+            device_full: false,
+            bom: false,
+            malformed_json: false,
+            drip_ms: 0,
+            cut_after: 0,
+            english_errors: false,
+            forbidden: false,
+            wrong_password: false,
+            cold_start_ms: 0,
+            idle_seconds: 20,
+            reuse_sessions: ReuseSessions::default(),
+            session_max_age: 20,
+            licences: 0,
+            sql_data_version: false,
+            closed_until: None,
+            metadata_mb: 0,
+        }
+    }
 }
 
 /// A trouble a request runs into before it is answered.
@@ -39,6 +111,8 @@ pub(crate) enum Trouble {
     NoLicence,
     LoginPage,
     Maintenance,
+    Forbidden,
+    UnknownSession,
 }
 
 /// The switches of a running server.
@@ -86,6 +160,9 @@ impl Switches {
         if faults.login_page {
             return Some(Trouble::LoginPage);
         }
+        if faults.forbidden {
+            return Some(Trouble::Forbidden);
+        }
         faults.maintenance.then_some(Trouble::Maintenance)
     }
 }
@@ -100,6 +177,8 @@ impl Trouble {
             }
             Self::NoLicence => (500, HTML, "<html><head><title>1C:Enterprise 8 application error</title></head><body><h1>Ошибка</h1><p>Не обнаружено свободной лицензии!</p></body></html>".to_owned()),
             Self::LoginPage => (200, HTML, "<html><head><title>Вход</title></head><body><form method=\"post\"><input name=\"login\"/><input name=\"password\" type=\"password\"/></form></body></html>".to_owned()),
+            Self::UnknownSession => (400, HTML, "<html><head><title>1C:Enterprise 8 application error</title></head><body>Сеанс не найден или завершен</body></html>".to_owned()),
+            Self::Forbidden => (403, HTML, "<html><head><title>403 Forbidden</title></head><body>Доступ к стандартному интерфейсу OData запрещен</body></html>".to_owned()),
             Self::Maintenance => {
                 let text = serde_json::json!({
                     "#exception": "{http://v8.1c.ru/8.2/virtual-resource-system}Exception",

@@ -14,9 +14,12 @@ mod model;
 mod odata;
 mod schema;
 mod server;
+mod sessions;
 pub mod truth;
+mod wire;
 
 pub use base::{Base, Options, Summary};
 pub use company::requisites::is_valid_inn;
 pub use faults::Faults;
 pub use server::{BASE_PATH, ServerOptions, router, serve};
+pub use sessions::ReuseSessions;

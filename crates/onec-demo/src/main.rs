@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use chrono::{Datelike, NaiveDate};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use onec_demo::truth::{self, By, Report, Scope};
-use onec_demo::{BASE_PATH, Base, Faults, Options, ServerOptions};
+use onec_demo::{BASE_PATH, Base, Faults, Options, ReuseSessions, ServerOptions};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -91,6 +91,63 @@ struct Serve {
     /// The user may not change data.
     #[arg(long)]
     read_only: bool,
+    /// Troubles and ways of the server from the start, as JSON like that of /demo/_faults.
+    #[arg(long, default_value = "{}", value_parser = faults)]
+    faults: Faults,
+    /// What becomes of sessions.
+    #[arg(long)]
+    reuse_sessions: Option<ReuseSessions>,
+    /// How long a session lives without requests, seconds.
+    #[arg(long)]
+    session_max_age: Option<u64>,
+    /// How many sessions there may be at a time.
+    #[arg(long)]
+    licences: Option<usize>,
+    /// Milliseconds before the first answer after a pause.
+    #[arg(long)]
+    cold_start_ms: Option<u64>,
+    /// Documents up to this day cannot be written or posted.
+    #[arg(long)]
+    closed_until: Option<NaiveDate>,
+    /// `DataVersion` as in bases on a database server.
+    #[arg(long)]
+    sql_data_version: bool,
+    /// Whether `If-Match` is looked at.
+    #[arg(long, default_value = "enforce")]
+    if_match: IfMatch,
+    /// Fill `$metadata` up to so many megabytes.
+    #[arg(long)]
+    metadata_mb: Option<usize>,
+}
+
+/// What is done with `If-Match`.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum IfMatch {
+    Enforce,
+    Ignore,
+}
+
+fn faults(text: &str) -> Result<Faults, String> {
+    serde_json::from_str(text).map_err(|error| error.to_string())
+}
+
+impl Serve {
+    /// The switches: those given as JSON, then those given one by one.
+    fn switches(&self) -> Faults {
+        let given = self.faults.clone();
+        Faults {
+            latency_ms: given.latency_ms.max(self.latency_ms),
+            reuse_sessions: self.reuse_sessions.unwrap_or(given.reuse_sessions),
+            session_max_age: self.session_max_age.unwrap_or(given.session_max_age),
+            licences: self.licences.unwrap_or(given.licences),
+            cold_start_ms: self.cold_start_ms.unwrap_or(given.cold_start_ms),
+            closed_until: self.closed_until.or(given.closed_until),
+            sql_data_version: self.sql_data_version || given.sql_data_version,
+            ignore_if_match: self.if_match == IfMatch::Ignore || given.ignore_if_match,
+            metadata_mb: self.metadata_mb.unwrap_or(given.metadata_mb),
+            ..given
+        }
+    }
 }
 
 #[derive(Args, Clone)]
@@ -263,10 +320,7 @@ async fn run(settings: Serve) -> anyhow::Result<()> {
         .await
         .with_context(|| format!("listening on {}", settings.listen))?;
     let address = listener.local_addr().context("reading the address")?;
-    let faults = Faults {
-        latency_ms: settings.latency_ms,
-        ..Faults::default()
-    };
+    let faults = settings.switches();
     let options = ServerOptions {
         user: settings.user,
         password: settings.password,

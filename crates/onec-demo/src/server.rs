@@ -11,15 +11,16 @@ use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use base64::Engine as _;
-use futures_util::stream;
 use tokio::net::TcpListener;
 
 use crate::base::Base;
-use crate::faults::{Faults, Switches};
-use crate::infobase::{Infobase, simulate};
+use crate::faults::{Faults, Switches, Trouble};
+use crate::infobase::{Infobase, Rules, simulate};
 use crate::odata::error::Refusal;
 use crate::odata::write::{Change, Outcome};
-use crate::odata::{self, Answer, Format, Pieces, Request};
+use crate::odata::{self, Answer, Format, Request};
+use crate::sessions::{Limits, NoSession, Seat, Sessions, Wish};
+use crate::wire;
 
 /// Where the base is published.
 pub const BASE_PATH: &str = "/demo";
@@ -91,6 +92,7 @@ impl Store {
 
 struct Server {
     store: Store,
+    sessions: Arc<Sessions>,
     writable: bool,
     /// What a client that may come in says in `Authorization`, decoded.
     credentials: String,
@@ -118,21 +120,78 @@ pub async fn serve(
 /// The routes of a server, for those who listen themselves.
 pub fn router(base: Arc<Base>, options: ServerOptions) -> Router {
     let switches = Switches::default();
-    switches.set(options.faults);
     let credentials = format!("{}:{}", options.user, options.password);
     let server = Arc::new(Server {
         store: Store::new(base),
+        sessions: Arc::default(),
         writable: options.writable,
         credentials,
         switches,
     });
+    server.switch(options.faults);
     Router::new()
         .route("/demo/_faults", get(faults).post(set_faults))
         .route("/demo/_admin/changes", post(make_changes))
+        .route("/demo/_admin/reset", post(reset))
+        .route("/demo/_admin/sessions", get(sessions).delete(end_sessions))
         .route(SERVICE, any(service))
         .route("/demo/odata/standard.odata/", any(service))
         .route("/demo/odata/standard.odata/{*path}", any(service))
+        .fallback(elsewhere)
         .with_state(server)
+}
+
+impl Server {
+    fn switch(&self, faults: Faults) {
+        let rules = Rules {
+            closed_until: faults.closed_until,
+            sql_versions: faults.sql_data_version,
+        };
+        self.switches.set(faults);
+        let set = self.store.change(|infobase| {
+            infobase.rules = rules;
+            Ok(())
+        });
+        if let Err(refusal) = set {
+            tracing::error!(?refusal, "the rules were not set");
+        }
+    }
+}
+
+/// A publication's name in the wrong case is redirected to the right one, which turns a POST into a GET.
+async fn elsewhere(uri: Uri) -> Response {
+    let path = uri.path();
+    let name = path.get(..BASE_PATH.len()).unwrap_or("");
+    if name.eq_ignore_ascii_case(BASE_PATH) && name != BASE_PATH {
+        let query = uri.query().map_or_else(String::new, |query| format!("?{query}"));
+        let target = format!("{BASE_PATH}{}{query}", &path[BASE_PATH.len()..]);
+        return (StatusCode::MOVED_PERMANENTLY, [(header::LOCATION, target)]).into_response();
+    }
+    StatusCode::NOT_FOUND.into_response()
+}
+
+async fn sessions(State(server): State<Arc<Server>>) -> Response {
+    let (named, idle, busy) = server.sessions.count();
+    axum::Json(serde_json::json!({ "named": named, "idle": idle, "busy": busy })).into_response()
+}
+
+async fn end_sessions(State(server): State<Arc<Server>>) -> Response {
+    server.sessions.end_all();
+    StatusCode::NO_CONTENT.into_response()
+}
+
+/// Forgets all that was written.
+async fn reset(State(server): State<Arc<Server>>) -> Response {
+    let done = server.store.change(|infobase| {
+        let rules = infobase.rules.clone();
+        *infobase = Infobase::new(Arc::clone(&infobase.base));
+        infobase.rules = rules;
+        Ok(())
+    });
+    match done {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(refusal) => refuse(&refusal, Format::Json(odata::Metadata::None)),
+    }
 }
 
 async fn faults(State(server): State<Arc<Server>>) -> Response {
@@ -142,7 +201,7 @@ async fn faults(State(server): State<Arc<Server>>) -> Response {
 async fn set_faults(State(server): State<Arc<Server>>, body: Bytes) -> Response {
     match serde_json::from_slice::<Faults>(&body) {
         Ok(faults) => {
-            server.switches.set(faults.clone());
+            server.switch(faults.clone());
             axum::Json(faults).into_response()
         }
         Err(error) => (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response(),
@@ -213,7 +272,15 @@ async fn service(
     if faults.latency_ms > 0 {
         tokio::time::sleep(Duration::from_millis(faults.latency_ms)).await;
     }
-    if !authorized(&headers, &server.credentials) {
+    let idle = Duration::from_secs(if faults.idle_seconds == 0 {
+        20
+    } else {
+        faults.idle_seconds
+    });
+    if server.sessions.is_cold(idle) && faults.cold_start_ms > 0 {
+        tokio::time::sleep(Duration::from_millis(faults.cold_start_ms)).await;
+    }
+    if faults.wrong_password || !authorized(&headers, &server.credentials) {
         let mut response = respond(401, "text/plain;charset=utf-8", "401 Unauthorized");
         let realm = header::HeaderValue::from_static("Basic realm=\"1C:Enterprise 8\"");
         response.headers_mut().insert(header::WWW_AUTHENTICATE, realm);
@@ -223,6 +290,52 @@ async fn service(
         let (status, content_type, body) = trouble.answer(uri.path());
         return respond(status, content_type, body);
     }
+    let seat = match session(&server, &faults, &headers) {
+        Ok(seat) => seat,
+        Err(trouble) => {
+            let (status, content_type, body) = trouble.answer(uri.path());
+            return respond(status, content_type, body);
+        }
+    };
+    let mut response = answer(&server, faults, method, uri, headers, body).await;
+    if let Some(name) = seat.opened {
+        let cookie = format!("ibsession={name}; path={BASE_PATH}/");
+        if let Ok(cookie) = header::HeaderValue::from_str(&cookie) {
+            response.headers_mut().insert(header::SET_COOKIE, cookie);
+        }
+    }
+    response
+}
+
+/// The session a request runs in.
+fn session(server: &Server, faults: &Faults, headers: &HeaderMap) -> Result<Seat, Trouble> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let cookies = text("cookie").unwrap_or("").split(';');
+    let mut cookie = cookies.filter_map(|one| one.trim().strip_prefix("ibsession="));
+    let wish = Wish {
+        header: text("ibsession").map(str::to_lowercase),
+        cookie: cookie.next().map(str::to_owned),
+    };
+    let limits = Limits {
+        reuse: faults.reuse_sessions,
+        max_age: Duration::from_secs(faults.session_max_age),
+        licences: faults.licences,
+    };
+    server.sessions.take(limits, &wish).map_err(|why| match why {
+        NoSession::Licence => Trouble::NoLicence,
+        NoSession::Unknown => Trouble::UnknownSession,
+    })
+}
+
+async fn answer(
+    server: &Arc<Server>,
+    faults: Faults,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let server = Arc::clone(server);
     let accept = headers
         .get(header::ACCEPT)
         .and_then(|value| value.to_str().ok())
@@ -243,6 +356,10 @@ async fn service(
             .and_then(|value| value.to_str().ok())
             .map(str::to_owned)
     };
+    if faults.device_full {
+        return refuse(&device_full(), format);
+    }
+    let switches = faults.clone();
     // Sums over a large base take seconds: they must not hold up other requests.
     let work = tokio::task::spawn_blocking(move || {
         let request = Request {
@@ -253,6 +370,7 @@ async fn service(
             unpublished: faults.empty_composition,
             hidden: faults.rls.then_some(2),
             most_rows: (faults.max_rows > 0).then_some(faults.max_rows),
+            padding: faults.metadata_mb.min(64) * 1_000_000,
         };
         if method == Method::GET || method == Method::HEAD {
             let answer = odata::answer(&server.store.get(), &request)?;
@@ -275,34 +393,57 @@ async fn service(
             .store
             .change(|infobase| odata::write::change(infobase, &request, &change))
     });
-    match work.await {
-        Ok(Ok(outcome)) => written(outcome),
-        Ok(Err(refusal)) => refuse(&refusal, format),
+    let refusal = match work.await {
+        Ok(Ok(outcome)) => match written(outcome, &switches) {
+            Some(response) => return response,
+            None => device_full(),
+        },
+        Ok(Err(refusal)) => refusal,
         Err(error) => {
             tracing::error!(%error, "a request was not answered");
-            refuse(
-                &Refusal::internal("Произошла внутренняя ошибка OData сервиса"),
-                format,
-            )
+            Refusal::internal("Произошла внутренняя ошибка OData сервиса")
         }
+    };
+    let refusal = if switches.english_errors {
+        refusal.english()
+    } else {
+        refusal
+    };
+    let response = refuse(&refusal, format);
+    if switches.bom {
+        marked(response).await
+    } else {
+        response
     }
 }
 
-fn written(outcome: Outcome) -> Response {
+/// The same answer with a byte order mark.
+async fn marked(response: Response) -> Response {
+    let (parts, body) = response.into_parts();
+    let text = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
+    let whole = ["\u{feff}".as_bytes(), &text].concat();
+    let mut response = Response::from_parts(parts, Body::from(whole));
+    response.headers_mut().remove(header::CONTENT_LENGTH);
+    response
+}
+
+/// The server has no room for an answer.
+fn device_full() -> Refusal {
+    Refusal::internal("The device is full '/tmp/v8_3F2A_17.tmp'")
+}
+
+/// Nothing if the answer is too large.
+fn written(outcome: Outcome, faults: &Faults) -> Option<Response> {
     let mut response = match outcome.answer {
         None => respond(outcome.status, "text/plain;charset=utf-8", Body::empty()),
-        Some(Answer { content_type, body }) => match body {
-            Pieces::Whole(body) => respond(outcome.status, content_type, body),
-            Pieces::Stream(pieces) => {
-                let stream = stream::iter(pieces.map(Ok::<_, std::convert::Infallible>));
-                respond(outcome.status, content_type, Body::from_stream(stream))
-            }
-        },
+        Some(Answer { content_type, body }) => {
+            respond(outcome.status, content_type, wire::body(body, faults)?)
+        }
     };
     if let Some(value) = outcome.location.and_then(|place| location(&place)) {
         response.headers_mut().insert(header::LOCATION, value);
     }
-    response
+    Some(response)
 }
 
 /// An address as a header can carry it.

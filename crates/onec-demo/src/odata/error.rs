@@ -169,6 +169,24 @@ impl Refusal {
         Self::new(500, -1, message)
     }
 
+    /// The same refusal with a text in English; exceptions of the configuration stay as they are.
+    pub(crate) fn english(mut self) -> Self {
+        let text = match self.code {
+            1 => "Failed to parse value",
+            2 => "Bad request format",
+            5 => "Required parameter is not specified",
+            6 => "Method not found",
+            7 => "Key part is not specified",
+            9 => "Entity instance not found",
+            15 => "Entity instance already exists",
+            19 => "HTTP method is not supported",
+            20 => "Insufficient access rights",
+            _ => return self,
+        };
+        text.clone_into(&mut self.message);
+        self
+    }
+
     /// The JSON body.
     pub(crate) fn json(&self) -> String {
         let value = serde_json::json!({

@@ -38,7 +38,7 @@ pub(crate) fn service_json(root: &str, published: bool) -> String {
 }
 
 /// The data model.
-pub(crate) fn edmx(published: bool) -> String {
+pub(crate) fn edmx(published: bool, padding: usize) -> String {
     let sets: Vec<&EntitySet> = SCHEMA
         .sets
         .iter()
@@ -61,12 +61,19 @@ pub(crate) fn edmx(published: bool) -> String {
         associations(&mut out, set);
     }
     enumerations(&mut out);
+    let made_up = made_up(&mut out, padding);
     out.push_str("<EntityContainer Name=\"EnterpriseV8\" m:IsDefaultEntityContainer=\"true\">\n");
     for set in &sets {
         let _ = writeln!(
             out,
             "<EntitySet Name=\"{0}\" EntityType=\"StandardODATA.{0}\"/>",
             set.name
+        );
+    }
+    for number in 0..made_up {
+        let _ = writeln!(
+            out,
+            "<EntitySet Name=\"Catalog_Справочник{number}\" EntityType=\"StandardODATA.Catalog_Справочник{number}\"/>"
         );
     }
     for set in &sets {
@@ -285,6 +292,27 @@ fn functions(out: &mut String, set: &EntitySet) {
             );
         }
     }
+}
+
+/// Fills the model up to about `size` bytes with types of catalogs that cannot be read; gives how many.
+fn made_up(out: &mut String, size: usize) -> usize {
+    let mut number = 0;
+    while out.len() + number * 120 < size {
+        let _ = writeln!(
+            out,
+            "<EntityType Name=\"Catalog_Справочник{number}\" OpenType=\"true\"><Key><PropertyRef Name=\"Ref_Key\"/></Key>"
+        );
+        property(out, "Ref_Key", Edm::Own, false);
+        property(out, "DataVersion", Edm::Text, true);
+        property(out, "Description", Edm::Text, true);
+        for place in 0..30 {
+            let edm = [Edm::Text, Edm::Double, Edm::Date, Edm::Bool, Edm::Own][place % 5];
+            property(out, &format!("ДополнительныйРеквизит{place}"), edm, true);
+        }
+        out.push_str("</EntityType>\n");
+        number += 1;
+    }
+    number
 }
 
 /// The functions of change tracking, which are bound to nothing.

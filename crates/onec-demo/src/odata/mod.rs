@@ -49,6 +49,8 @@ pub(crate) struct Request<'a> {
     pub(crate) hidden: Option<u32>,
     /// More rows than this in one answer fail it.
     pub(crate) most_rows: Option<usize>,
+    /// Bytes `$metadata` is filled up to.
+    pub(crate) padding: usize,
 }
 
 /// An answer: type and text, in pieces if long.
@@ -155,7 +157,7 @@ pub(crate) fn answer(base: &Arc<Infobase>, request: &Request<'_>) -> Result<Answ
         });
     };
     if first.name == "$metadata" {
-        return Ok(whole(XML, metadata::edmx(!request.unpublished)));
+        return Ok(whole(XML, metadata::edmx(!request.unpublished, request.padding)));
     }
     if changes::FUNCTIONS.contains(&first.name.as_str()) {
         return Err(Refusal::http_method("GET"));

@@ -70,7 +70,10 @@ impl Reply {
 
 async fn reply(response: Response<Body>) -> Reply {
     let status = response.status().as_u16();
-    let content_type = response.headers()["content-type"].to_str().unwrap().to_owned();
+    let content_type = response.headers().get("content-type");
+    let content_type = content_type
+        .map_or("", |value| value.to_str().unwrap())
+        .to_owned();
     let headers = response.headers().clone();
     let bytes = to_bytes(response.into_body(), usize::MAX).await.unwrap();
     Reply {

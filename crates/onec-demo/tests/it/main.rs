@@ -8,6 +8,7 @@
 mod agreement;
 mod client;
 mod exchange;
+mod faults;
 mod posting;
 mod protocol;
 mod server;
