@@ -89,6 +89,8 @@ impl Push {
         let login = (self.user.as_str(), self.password.as_str());
         push(&self.to, login, &files, self.zip, self.chunk).await?;
         let sent = files.iter();
-        Ok(sent.map(|file| format!("{}: {} bytes", file.name, file.bytes.len())).collect())
+        Ok(sent
+            .map(|file| format!("{}: {} bytes", file.name, file.bytes.len()))
+            .collect())
     }
 }

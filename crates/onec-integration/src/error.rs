@@ -57,6 +57,9 @@ pub(crate) enum Error {
     /// The job has ended already.
     #[error("the job is over")]
     JobOver,
+    /// The environment names the infobase, so that it would come back.
+    #[error("the infobase is named by the environment")]
+    FromEnvironment,
     /// A password could not be encrypted.
     #[error("a password could not be encrypted")]
     Encryption,
@@ -176,6 +179,18 @@ impl From<Error> for Problem {
                 "Задание уже завершено",
                 "The job is over",
             ),
+            Error::FromEnvironment => simple(
+                StatusCode::CONFLICT,
+                "onec.infobase_from_environment",
+                "Базу задаёт окружение",
+                "The infobase is named by the environment",
+            )
+            .detail(Text::new(
+                "Уберите её из ONEC_SERVER_URL или ONEC_INFOBASES_FILE и перезапустите службу: иначе при запуске она \
+                 появится снова.",
+                "Take it out of ONEC_SERVER_URL or ONEC_INFOBASES_FILE and restart the service: it would come back \
+                 at the next start.",
+            )),
             Error::Encryption => Self::internal(Error::Encryption),
         }
     }
@@ -217,6 +232,10 @@ fn infobase(error: InfobaseError) -> Problem {
         "onec.exchange_node_ambiguous" => (
             "В плане обмена несколько узлов: укажите код нужного.",
             "The exchange plan has several nodes: name the code of the right one.",
+        ),
+        "onec.infobase_not_called" => (
+            "Эта база сама обращается к нам (CommerceML): к ней обращений нет.",
+            "This infobase calls us (CommerceML); it is not called.",
         ),
         "onec.unknown_configuration" => (
             "Эта конфигурация 1С пока не поддерживается.",

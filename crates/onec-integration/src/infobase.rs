@@ -292,7 +292,7 @@ impl Connections {
 
 /// The settings that a connection was made of: with others, it is made anew.
 #[derive(Debug, PartialEq)]
-struct Made {
+pub(crate) struct Made {
     addresses: [Option<String>; 3],
     zone: String,
     username: String,
@@ -302,7 +302,8 @@ struct Made {
 }
 
 impl Made {
-    fn of(stored: &Infobase) -> Self {
+    /// Those of an infobase.
+    pub(crate) fn of(stored: &Infobase) -> Self {
         Self {
             addresses: [
                 stored.base_url.clone(),

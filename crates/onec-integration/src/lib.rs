@@ -9,6 +9,7 @@
 mod address;
 mod commerceml;
 mod config;
+mod doctor;
 mod error;
 mod http;
 mod infobase;
@@ -19,6 +20,7 @@ mod odata;
 mod profile;
 mod reports;
 mod router;
+mod settings;
 mod state;
 mod store;
 mod sync;

@@ -3,7 +3,9 @@
 use common::auth::Permission;
 use common::http::routes::{Access, Routes};
 
-use crate::http::{commerceml, companies, exchange, infobases, prices, reports, search, sync, sync_events};
+use crate::http::{
+    checks, commerceml, companies, exchange, infobases, prices, reports, search, sync, sync_events,
+};
 use crate::state::AppState;
 
 const READ: Access = Access::Permission(Permission::OnecRead);
@@ -17,6 +19,11 @@ pub fn routes() -> Routes<AppState> {
         .get("/companies", READ, companies::list)
         .get("/infobases", READ, infobases::list)
         .post("/infobases", ADMIN, infobases::add)
+        .post("/infobases/check", ADMIN, checks::unsaved)
+        .get("/infobases/{id}", READ, infobases::get)
+        .patch("/infobases/{id}", ADMIN, infobases::change)
+        .delete("/infobases/{id}", ADMIN, infobases::delete)
+        .post("/infobases/{id}/check", ADMIN, checks::saved)
         .post("/sync/data", SYNC, sync::start)
         .get("/sync/jobs", SYNC, sync::list)
         .get("/sync/jobs/{id}", SYNC, sync::get)

@@ -127,13 +127,11 @@ impl Transport {
     }
 
     /// Root of the web services, `…/ws/`.
-    #[expect(dead_code, reason = "web services are called by a later part")]
     pub(crate) fn soap(&self) -> &Url {
         &self.soap
     }
 
     /// Root of the HTTP services, `…/hs/`.
-    #[expect(dead_code, reason = "HTTP services are called by a later part")]
     pub(crate) fn http(&self) -> &Url {
         &self.http
     }
@@ -446,5 +444,126 @@ pub(crate) fn failure(error: reqwest::Error) -> OdataError {
     } else {
         // The address holds keys and conditions, which do not belong into logs.
         OdataError::Unreachable(error.without_url())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use axum::Router;
+    use axum::response::IntoResponse;
+    use common::testing::TestServer;
+
+    use super::*;
+
+    /// A publication with `reuseSessions="use"`: it begins sessions when asked to, and forgets all of
+    /// them each third call.
+    async fn publication(begun: Arc<AtomicUsize>, finished: Arc<AtomicUsize>) -> TestServer {
+        let calls = Arc::new(AtomicUsize::new(0));
+        TestServer::serve(Router::new().fallback(move |headers: HeaderMap| {
+            let (begun, finished, calls) = (begun.clone(), finished.clone(), calls.clone());
+            async move {
+                let header = headers.get("ibsession").and_then(|value| value.to_str().ok());
+                match header {
+                    Some("start") => {
+                        let number = begun.fetch_add(1, Ordering::SeqCst);
+                        return ([(SET_COOKIE, format!("ibsession={number}; path=/"))], "ok").into_response();
+                    }
+                    Some("finish") => {
+                        finished.fetch_add(1, Ordering::SeqCst);
+                        return "ok".into_response();
+                    }
+                    _ => {}
+                }
+                assert!(
+                    headers.contains_key(COOKIE),
+                    "neither a session nor the wish for one"
+                );
+                if calls.fetch_add(1, Ordering::SeqCst) % 3 == 2 {
+                    return (StatusCode::NOT_FOUND, "Сеанс не найден").into_response();
+                }
+                "ok".into_response()
+            }
+        }))
+        .await
+    }
+
+    fn settings(server: &TestServer, session_mode: SessionMode) -> Settings {
+        Settings {
+            odata: format!("{}/base/odata/standard.odata/", server.url())
+                .parse()
+                .unwrap(),
+            soap: None,
+            http: None,
+            credentials: Credentials {
+                username: "odata".to_owned(),
+                password: SecretString::default(),
+            },
+            concurrency: 2,
+            requests_per_second: None,
+            session_mode,
+            proxy: None,
+            ca_certificate: None,
+            timeout: Duration::from_secs(10),
+        }
+    }
+
+    async fn call(transport: &Transport) -> (StatusCode, Bytes) {
+        let request = transport.request(Method::GET, transport.odata().as_str());
+        let answer = transport.send(request).await.unwrap();
+        (answer.status(), answer.bytes(1000).await.unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_session_is_begun_once_begun_again_when_lost_and_ended() {
+        let (begun, finished) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let server = publication(begun.clone(), finished.clone()).await;
+        let transport = Transport::new(&settings(&server, SessionMode::Use)).unwrap();
+        assert_eq!(transport.soap().path(), "/base/ws/");
+        assert_eq!(transport.http().path(), "/base/hs/");
+        for _ in 0..3 {
+            assert_eq!(call(&transport).await.0, StatusCode::OK);
+        }
+        assert_eq!(begun.load(Ordering::SeqCst), 1);
+        // The third call of the session finds it lost; the caller does not notice.
+        assert_eq!(
+            call(&transport).await,
+            (StatusCode::OK, Bytes::from_static(b"ok"))
+        );
+        assert_eq!(begun.load(Ordering::SeqCst), 2);
+        // Calls at the same time take a session each.
+        let request = || transport.request(Method::GET, transport.odata().as_str());
+        let first = transport.send(request()).await.unwrap();
+        let second = transport.send(request()).await.unwrap();
+        assert_eq!(begun.load(Ordering::SeqCst), 3);
+        // There is no third place until an answer is dropped.
+        let waits = tokio::time::timeout(Duration::from_millis(100), transport.send(request())).await;
+        assert!(waits.is_err());
+        drop((first, second));
+        transport.finish().await;
+        assert_eq!(finished.load(Ordering::SeqCst), 2);
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_read_as_it_comes_or_whole_up_to_a_limit() {
+        let server = TestServer::serve(Router::new().fallback(|| async { "x".repeat(5000) })).await;
+        let transport = Transport::new(&settings(&server, SessionMode::None)).unwrap();
+        let request = || transport.request(Method::GET, transport.odata().as_str());
+        let answer = transport.send(request()).await.unwrap();
+        assert!(matches!(answer.bytes(4999).await, Err(OdataError::TooLarge)));
+        let answer = transport.send(request()).await.unwrap();
+        let parts: Vec<Bytes> = answer.stream().try_collect().await.unwrap();
+        assert_eq!(parts.concat().len(), 5000);
+    }
+
+    #[tokio::test]
+    async fn calls_are_spread_over_time() {
+        let pace = Pace::new(50.0);
+        let started = Instant::now();
+        for _ in 0..5 {
+            pace.wait().await;
+        }
+        assert!(started.elapsed() >= Duration::from_millis(80));
     }
 }

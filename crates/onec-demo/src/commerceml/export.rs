@@ -127,7 +127,11 @@ pub fn export(base: &Base, export: &Export) -> Vec<ExportFile> {
         catalogue: own(0x4000_8000).to_string(),
         price_type: own(0x4001_8000).to_string(),
     };
-    let told = |names, prices, stocks| Told { names, prices, stocks };
+    let told = |names, prices, stocks| Told {
+        names,
+        prices,
+        stocks,
+    };
     let files = match export.split {
         Split::Two => vec![
             ("import.xml", writer.import()),
@@ -161,10 +165,13 @@ impl Writer<'_> {
             "КоммерческаяИнформация",
             &[
                 ("xmlns", "urn:1C.ru:commerceml_2"),
-                ("ВерсияСхемы", match self.export.split {
-                    Split::Two => "2.07",
-                    Split::Four => "2.08",
-                }),
+                (
+                    "ВерсияСхемы",
+                    match self.export.split {
+                        Split::Two => "2.07",
+                        Split::Four => "2.08",
+                    },
+                ),
                 ("ДатаФормирования", &made),
             ],
         );
@@ -172,7 +179,11 @@ impl Writer<'_> {
     }
 
     fn changes_only(&self) -> &'static str {
-        if self.export.changes_since.is_some() { "true" } else { "false" }
+        if self.export.changes_since.is_some() {
+            "true"
+        } else {
+            "false"
+        }
     }
 
     fn guid(&self, kind: Kind, index: u32) -> String {
@@ -229,7 +240,11 @@ impl Writer<'_> {
         xml.leaf("Артикул", &[], &item.article);
         xml.leaf("Наименование", &[], &item.name);
         if let Some((code, short, full)) = UNITS.get(usize::from(item.unit)) {
-            xml.leaf("БазоваяЕдиница", &[("Код", code), ("НаименованиеПолное", full)], short);
+            xml.leaf(
+                "БазоваяЕдиница",
+                &[("Код", code), ("НаименованиеПолное", full)],
+                short,
+            );
         }
         xml.begin("Группы", &[]);
         xml.leaf("Ид", &[], &self.base.guid(item.parent).to_string());
@@ -309,7 +324,11 @@ impl Writer<'_> {
         if told.names {
             xml.leaf("Артикул", &[], &item.article);
             xml.leaf("Наименование", &[], &item.name);
-            xml.leaf("БазоваяЕдиница", &[("Код", code), ("НаименованиеПолное", full)], unit);
+            xml.leaf(
+                "БазоваяЕдиница",
+                &[("Код", code), ("НаименованиеПолное", full)],
+                unit,
+            );
         }
         if let Some(price) = self.state.prices.get(&number).filter(|_| told.prices) {
             let price = format!("{}.{:02}", price / 100, price % 100);
@@ -340,7 +359,10 @@ impl Writer<'_> {
                 xml.leaf("Количество", &[], &total);
                 for (warehouse, quantity) in places {
                     let (place, quantity) = (place(warehouse), quantity.to_string());
-                    xml.empty("Склад", &[("ИдСклада", &place), ("КоличествоНаСкладе", &quantity)]);
+                    xml.empty(
+                        "Склад",
+                        &[("ИдСклада", &place), ("КоличествоНаСкладе", &quantity)],
+                    );
                 }
             }
             Split::Four => {

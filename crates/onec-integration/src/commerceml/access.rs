@@ -18,7 +18,10 @@ pub(crate) const MOST_REFUSALS: i32 = 10;
 pub(crate) const REFUSALS_WITHIN: TimeDelta = TimeDelta::minutes(15);
 
 /// A new secret: 244 random bits, in letters and digits.
-#[expect(clippy::disallowed_methods, reason = "a secret, not an id: it must be random throughout")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a secret, not an id: it must be random throughout"
+)]
 pub(crate) fn secret() -> String {
     let halves = [Uuid::new_v4(), Uuid::new_v4()].map(Uuid::into_bytes);
     URL_SAFE_NO_PAD.encode(halves.concat())
@@ -94,7 +97,10 @@ mod tests {
     fn only_equal_bytes_are_the_same() {
         let one = Uuid::from_u128(1);
         assert!(is_same(&password_hash(one, "a"), &password_hash(one, "a")));
-        assert!(!is_same(&password_hash(one, "a"), &password_hash(Uuid::from_u128(2), "a")));
+        assert!(!is_same(
+            &password_hash(one, "a"),
+            &password_hash(Uuid::from_u128(2), "a")
+        ));
         assert!(!is_same(b"", b"a"));
         assert_ne!(secret(), secret());
         assert!(secret().len() >= 42);

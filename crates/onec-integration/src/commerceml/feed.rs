@@ -135,7 +135,9 @@ impl Feed {
 /// The decoder for a file that begins so.
 fn decoder(head: &[u8]) -> Result<Decoder, FeedError> {
     // UTF-16 and UTF-32 begin with a mark or have zeros between the letters of `<?xml`.
-    if head.starts_with(&[0xFF, 0xFE]) || head.starts_with(&[0xFE, 0xFF]) || head.iter().take(4).any(|b| *b == 0)
+    if head.starts_with(&[0xFF, 0xFE])
+        || head.starts_with(&[0xFE, 0xFF])
+        || head.iter().take(4).any(|b| *b == 0)
     {
         return Err(FeedError::Encoding("UTF-16".to_owned()));
     }

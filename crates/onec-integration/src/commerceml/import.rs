@@ -155,7 +155,10 @@ impl<'a> Importer<'a> {
                 let row = CatalogRow {
                     is_folder: true,
                     deleted: group.deleted,
-                    parent: group.parent.as_deref().map(|parent| self.reference("group", parent)),
+                    parent: group
+                        .parent
+                        .as_deref()
+                        .map(|parent| self.reference("group", parent)),
                     ..self.named("group", &group.id, &group.name)
                 };
                 self.batch.items.push(row);
@@ -202,7 +205,11 @@ impl<'a> Importer<'a> {
 
     fn unit(&mut self, unit: &Unit) -> Uuid {
         // Units have no Ид: the code of the classifier tells them apart, or else the name.
-        let key = if unit.code.is_empty() { &unit.name } else { &unit.code };
+        let key = if unit.code.is_empty() {
+            &unit.name
+        } else {
+            &unit.code
+        };
         let mut row = self.named("unit", key.trim(), &unit.name);
         row.code = unit.code.trim().to_owned();
         row.full_name.clone_from(&unit.full_name);
@@ -359,7 +366,10 @@ impl<'a> Importer<'a> {
             .into_iter()
             .filter(|warehouse| !warehouse.is_nil())
             .map(|reference| {
-                let name = format!("Склад {}", reference.simple().to_string().get(..8).unwrap_or_default());
+                let name = format!(
+                    "Склад {}",
+                    reference.simple().to_string().get(..8).unwrap_or_default()
+                );
                 CatalogRow {
                     id: ids::new_id(),
                     reference,
@@ -370,7 +380,15 @@ impl<'a> Importer<'a> {
             })
             .collect();
         goods::warehouses_add(connection, infobase, generation, &warehouses).await?;
-        goods::offers_write(connection, infobase, generation, &batch.offers, &batch.prices, &batch.stocks).await
+        goods::offers_write(
+            connection,
+            infobase,
+            generation,
+            &batch.offers,
+            &batch.prices,
+            &batch.stocks,
+        )
+        .await
     }
 }
 
@@ -407,7 +425,11 @@ fn latest(rows: Vec<CatalogRow>) -> Vec<CatalogRow> {
 
 fn last_by<T, K: std::hash::Hash + Eq>(rows: Vec<T>, key: impl Fn(&T) -> K) -> Vec<T> {
     let mut seen = HashSet::new();
-    let mut last: Vec<T> = rows.into_iter().rev().filter(|row| seen.insert(key(row))).collect();
+    let mut last: Vec<T> = rows
+        .into_iter()
+        .rev()
+        .filter(|row| seen.insert(key(row)))
+        .collect();
     last.reverse();
     last
 }

@@ -92,7 +92,11 @@ impl Builder {
     /// An element begins.
     pub(super) fn begin(&mut self, node: Node) -> Result<(), ReadError> {
         self.nodes += 1;
-        self.text += node.attributes.iter().map(|(_, value)| value.len()).sum::<usize>();
+        self.text += node
+            .attributes
+            .iter()
+            .map(|(_, value)| value.len())
+            .sum::<usize>();
         if self.nodes > MOST_NODES || self.text > MOST_TEXT || self.open.len() >= DEEPEST {
             return Err(ReadError::ObjectTooLarge);
         }

@@ -128,7 +128,10 @@ pub(crate) fn explain(error: &ImportError) -> Option<(&'static str, String)> {
         ),
         ReadError::Feed(FeedError::TooLarge) => (
             "onec.exchange_file_too_large",
-            format!("Файл больше {} МБ. Сократите отбор товаров.", LARGEST_XML / 1024 / 1024),
+            format!(
+                "Файл больше {} МБ. Сократите отбор товаров.",
+                LARGEST_XML / 1024 / 1024
+            ),
         ),
         ReadError::Feed(FeedError::PieceTooLarge) | ReadError::ObjectTooLarge => (
             "onec.exchange_file_too_large",

@@ -67,7 +67,9 @@ struct OpenGroup {
 
 impl std::fmt::Debug for Records {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Records").field("path", &self.path).finish_non_exhaustive()
+        f.debug_struct("Records")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
     }
 }
 
@@ -156,12 +158,16 @@ impl Records {
         let section = self.path.get(1).map_or(name.as_str(), String::as_str).to_owned();
         let parent = self.path.last().map(String::as_str).unwrap_or_default();
         let record = match (section.as_str(), parent, name.as_str()) {
-            ("Каталог", "КоммерческаяИнформация", "Каталог") => Some(Record::Catalogue {
-                full: records::is_full(Node::begin(tag)?.attribute("СодержитТолькоИзменения")),
-            }),
-            ("ПакетПредложений", "КоммерческаяИнформация", "ПакетПредложений") => Some(Record::Offers {
-                full: records::is_full(Node::begin(tag)?.attribute("СодержитТолькоИзменения")),
-            }),
+            ("Каталог", "КоммерческаяИнформация", "Каталог") => {
+                Some(Record::Catalogue {
+                    full: records::is_full(Node::begin(tag)?.attribute("СодержитТолькоИзменения")),
+                })
+            }
+            ("ПакетПредложений", "КоммерческаяИнформация", "ПакетПредложений") => {
+                Some(Record::Offers {
+                    full: records::is_full(Node::begin(tag)?.attribute("СодержитТолькоИзменения")),
+                })
+            }
             ("ИзмененияПакетаПредложений", "КоммерческаяИнформация", _) => {
                 Some(Record::Offers { full: false })
             }
@@ -179,7 +185,9 @@ impl Records {
         };
         // The part of a group before groups in it.
         let told = match self.groups.last_mut() {
-            Some(group) if group.depth + 1 == self.path.len() && name == "Группы" => group_told(&mut self.groups),
+            Some(group) if group.depth + 1 == self.path.len() && name == "Группы" => {
+                group_told(&mut self.groups)
+            }
             Some(OpenGroup { node: Some(node), .. }) => {
                 node.begin(Node::begin(tag)?)?;
                 None
@@ -286,7 +294,9 @@ fn kind(section: &str, parent: &str, name: &str) -> Option<Kind> {
     );
     match (parent, name) {
         _ if !of_goods => None,
-        ("Свойства", "Свойство" | "СвойствоНоменклатуры") => Some(Kind::Property),
+        ("Свойства", "Свойство" | "СвойствоНоменклатуры") => {
+            Some(Kind::Property)
+        }
         ("ЕдиницыИзмерения", "ЕдиницаИзмерения") => Some(Kind::Unit),
         ("Склады", "Склад") => Some(Kind::Warehouse),
         ("ТипыЦен", "ТипЦены") => Some(Kind::PriceType),

@@ -408,7 +408,11 @@ mod tests {
             ("1e5", None),
             ("1234567890123456789012345678901234567890", None),
         ] {
-            assert_eq!(decimal(text).map(|value| value.to_string()).as_deref(), value, "{text}");
+            assert_eq!(
+                decimal(text).map(|value| value.to_string()).as_deref(),
+                value,
+                "{text}"
+            );
         }
     }
 }

@@ -82,7 +82,9 @@ pub(crate) fn is_safe_name(name: &str) -> bool {
     !name.is_empty()
         && name.chars().count() <= 255
         && !name.starts_with('/')
-        && !name.chars().any(|c| c.is_control() || matches!(c, '\\' | ':' | '\u{fffd}'))
+        && !name
+            .chars()
+            .any(|c| c.is_control() || matches!(c, '\\' | ':' | '\u{fffd}'))
         && name.split('/').all(|part| !matches!(part, "." | ".."))
 }
 
@@ -90,7 +92,9 @@ pub(crate) fn is_safe_name(name: &str) -> bool {
 pub(crate) async fn members(archive: &Blob) -> Result<Vec<Member>, ZipError> {
     let size = archive.size();
     let tail = size.min((END_BYTES + usize::from(u16::MAX)) as u64);
-    let end = archive.range(size - tail, usize::try_from(tail).unwrap_or(0)).await?;
+    let end = archive
+        .range(size - tail, usize::try_from(tail).unwrap_or(0))
+        .await?;
     let (count, length, offset) = find_end(&end).ok_or(ZipError::Damaged)?;
     if count == usize::from(u16::MAX) || offset == u64::from(u32::MAX) {
         return Err(ZipError::Unsupported);
@@ -107,7 +111,8 @@ fn find_end(tail: &[u8]) -> Option<(usize, usize, u64)> {
     let last = tail.len().checked_sub(END_BYTES)?;
     let at = (0..=last).rev().find(|at| {
         u32_at(tail, *at) == Some(END)
-            && u16_at(tail, at + 20).is_some_and(|comment| at + END_BYTES + usize::from(comment) == tail.len())
+            && u16_at(tail, at + 20)
+                .is_some_and(|comment| at + END_BYTES + usize::from(comment) == tail.len())
     })?;
     // This disk and the disk of the directory.
     if u16_at(tail, at + 4)? != 0 || u16_at(tail, at + 6)? != 0 {
@@ -168,7 +173,9 @@ fn parse_entry(bytes: &[u8]) -> Option<(Result<Member, ZipError>, &[u8])> {
 
 /// The member of that name: with its folder, or the only one whose last part it is.
 pub(crate) fn find<'a>(members: &'a [Member], name: &str) -> Option<&'a Member> {
-    let exact = members.iter().find(|member| member.name.eq_ignore_ascii_case(name));
+    let exact = members
+        .iter()
+        .find(|member| member.name.eq_ignore_ascii_case(name));
     exact.or_else(|| {
         let last = |name: &str| name.rsplit('/').next().map(str::to_ascii_lowercase);
         let mut found = members.iter().filter(|member| last(&member.name) == last(name));

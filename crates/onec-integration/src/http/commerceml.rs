@@ -130,7 +130,15 @@ pub(crate) async fn add(
         ip,
     };
     let details = json!({"name": name});
-    audit(&mut transaction, &state, &caller, "commerceml.added", target(id), details).await?;
+    audit(
+        &mut transaction,
+        &state,
+        &caller,
+        "commerceml.added",
+        target(id),
+        details,
+    )
+    .await?;
     let exchange = one(&mut transaction, id).await?;
     transaction.commit().await.store("commit")?;
     let view = ExchangeView::new(exchange, &headers, Some(password));
@@ -200,7 +208,15 @@ pub(crate) async fn remove(
         identity: &identity,
         ip,
     };
-    audit(&mut transaction, &state, &caller, "commerceml.removed", target(id), json!({})).await?;
+    audit(
+        &mut transaction,
+        &state,
+        &caller,
+        "commerceml.removed",
+        target(id),
+        json!({}),
+    )
+    .await?;
     transaction.commit().await.store("commit")?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -251,5 +267,7 @@ pub(crate) async fn history(
     one(&mut connection, id).await?;
     let rows = imports::history(&mut connection, id, after, limit + 1).await?;
     let rows = rows.into_iter().map(ImportView::from).collect();
-    Ok(Json(Page::from_rows(rows, limit, |import: &ImportView| import.id)))
+    Ok(Json(Page::from_rows(rows, limit, |import: &ImportView| {
+        import.id
+    })))
 }

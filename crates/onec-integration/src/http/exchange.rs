@@ -263,7 +263,9 @@ fn ended(import: &Import) -> Option<Answer> {
         "succeeded" => Some(Answer::Success),
         "failed" => {
             let text = import.error_text.clone();
-            Some(Answer::Failure(text.map_or(Trouble::Unavailable, Trouble::Import)))
+            Some(Answer::Failure(
+                text.map_or(Trouble::Unavailable, Trouble::Import),
+            ))
         }
         _ => None,
     }
@@ -277,7 +279,15 @@ async fn queue(state: &AppState, call: &Call, session: Uuid) -> Result<Result<Uu
     if let Some(file) = store::file_open(&mut transaction, session, name).await? {
         if !file.closed {
             store::file_close(&mut transaction, file.id).await?;
-            imports::enqueue(&mut transaction, ids::new_id(), call.exchange, session, file.id, name).await?;
+            imports::enqueue(
+                &mut transaction,
+                ids::new_id(),
+                call.exchange,
+                session,
+                file.id,
+                name,
+            )
+            .await?;
         }
         transaction.commit().await.store("commit")?;
         state.pushed.notify_one();
@@ -304,7 +314,15 @@ async fn queue(state: &AppState, call: &Call, session: Uuid) -> Result<Result<Uu
         }
         let mut transaction = state.pool.begin().await.store("begin")?;
         store::file_close(&mut transaction, archive.id).await?;
-        imports::enqueue(&mut transaction, ids::new_id(), call.exchange, session, archive.id, name).await?;
+        imports::enqueue(
+            &mut transaction,
+            ids::new_id(),
+            call.exchange,
+            session,
+            archive.id,
+            name,
+        )
+        .await?;
         transaction.commit().await.store("commit")?;
         state.pushed.notify_one();
         return Ok(Ok(archive.id));

@@ -4,33 +4,24 @@ use axum::extract::State;
 use chrono::{DateTime, Utc};
 use common::auth::{Identity, Permission};
 use common::db::StoreResult;
-use common::http::{ClientIp, Json, Problem, Violations};
+use common::http::{ClientIp, Json, Path, Problem, Violations};
 use common::{Text, ids};
 use http::StatusCode;
-use secrecy::SecretString;
-use serde::{Deserialize, Serialize};
-use serde_json::json;
-use url::Url;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::{Caller, audit};
+use super::checks::ReportView;
+use super::{Caller, audit, locale};
 use crate::error::Error;
-use crate::infobase::{Zone, service_root};
+use crate::settings::InfobaseSettings;
 use crate::state::AppState;
 use crate::store::infobases::{self, Infobase, Kind};
 
-/// An infobase as clients see it: never its password.
+/// How an infobase is doing.
 #[derive(Debug, Serialize)]
-pub(crate) struct InfobaseView {
+pub(crate) struct Condition {
     id: Uuid,
-    name: String,
-    /// For those who may change it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    base_url: Option<String>,
-    /// For those who may change it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    username: Option<String>,
-    time_zone: String,
     /// The configuration's profile, once it is known.
     profile: Option<String>,
     /// Whether 1C answered the last call; null before the first.
@@ -43,22 +34,67 @@ pub(crate) struct InfobaseView {
     created_at: DateTime<Utc>,
 }
 
+/// An infobase as clients see it: never its password, nor its proxy, which may hold one.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(crate) enum InfobaseView {
+    /// For those who may change it.
+    Whole(Box<WholeView>),
+    /// For all others.
+    Brief {
+        name: String,
+        kind: Kind,
+        time_zone: String,
+        paused: bool,
+        #[serde(flatten)]
+        condition: Condition,
+    },
+}
+
+/// An infobase with all its settings.
+#[derive(Debug, Serialize)]
+pub(crate) struct WholeView {
+    #[serde(flatten)]
+    settings: InfobaseSettings,
+    has_proxy: bool,
+    /// Named by the environment, whose settings win at each start.
+    from_environment: bool,
+    #[serde(flatten)]
+    condition: Condition,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_check: Option<ReportView>,
+}
+
 impl InfobaseView {
-    fn new(stored: infobases::Infobase, viewer: &Identity) -> Self {
-        let is_admin = viewer.may(Permission::OnecAdmin);
-        Self {
+    fn new(stored: Infobase, viewer: &Identity) -> Self {
+        let settings = InfobaseSettings::of(&stored);
+        let condition = Condition {
             id: stored.id,
-            name: stored.name,
-            base_url: stored.base_url.filter(|_| is_admin),
-            username: is_admin.then_some(stored.username),
-            time_zone: stored.time_zone,
             profile: stored.profile,
             reachable: stored.reachable,
             last_attempt_at: stored.attempted_at,
             error: stored.error_code,
             as_of: stored.as_of,
             created_at: stored.created_at,
+        };
+        if !viewer.may(Permission::OnecAdmin) {
+            return Self::Brief {
+                name: stored.name,
+                kind: stored.kind,
+                time_zone: stored.time_zone,
+                paused: stored.paused,
+                condition,
+            };
         }
+        Self::Whole(Box::new(WholeView {
+            settings,
+            has_proxy: stored.proxy_url.is_some(),
+            from_environment: stored.from_environment,
+            condition,
+            last_check: stored
+                .last_check
+                .and_then(|check| ReportView::stored(check, locale())),
+        }))
     }
 }
 
@@ -73,9 +109,7 @@ pub(crate) async fn list(
     State(state): State<AppState>,
     identity: Identity,
 ) -> Result<Json<InfobaseList>, Problem> {
-    let mut connection = state.pool.acquire().await.store("acquire")?;
-    let restriction = identity.companies.restriction();
-    let items = infobases::list(&mut connection, restriction.as_deref()).await?;
+    let items = visible(&state, &identity).await?;
     Ok(Json(InfobaseList {
         items: items
             .into_iter()
@@ -84,21 +118,22 @@ pub(crate) async fn list(
     }))
 }
 
-/// An infobase to connect.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct AddInfobase {
-    name: String,
-    base_url: Url,
-    username: String,
-    #[serde(default)]
-    password: SecretString,
-    #[serde(default = "moscow")]
-    time_zone: String,
+async fn visible(state: &AppState, identity: &Identity) -> Result<Vec<Infobase>, Problem> {
+    let mut connection = state.pool.acquire().await.store("acquire")?;
+    let restriction = identity.companies.restriction();
+    Ok(infobases::list(&mut connection, restriction.as_deref()).await?)
 }
 
-fn moscow() -> String {
-    "Europe/Moscow".to_owned()
+/// One infobase; it exists only for those with any of its companies.
+pub(crate) async fn get(
+    State(state): State<AppState>,
+    identity: Identity,
+    Path(id): Path<Uuid>,
+) -> Result<Json<InfobaseView>, Problem> {
+    let items = visible(&state, &identity).await?;
+    let stored = items.into_iter().find(|stored| stored.id == id);
+    let stored = stored.ok_or(Error::InfobaseNotFound)?;
+    Ok(Json(InfobaseView::new(stored, &identity)))
 }
 
 /// Connects an infobase; its first synchronisation begins by itself.
@@ -106,47 +141,12 @@ pub(crate) async fn add(
     State(state): State<AppState>,
     identity: Identity,
     ip: ClientIp,
-    Json(new): Json<AddInfobase>,
+    Json(new): Json<InfobaseSettings>,
 ) -> Result<(StatusCode, Json<InfobaseView>), Problem> {
-    let name = new.name.trim();
-    let root = service_root(&new.base_url);
-    let mut violations = Violations::new();
-    violations.check(
-        (1..=100).contains(&name.chars().count()),
-        "/name",
-        Text::new("От 1 до 100 символов.", "1 to 100 characters."),
-    );
-    violations.check(
-        root.is_some(),
-        "/base_url",
-        Text::new(
-            "Нужен адрес http или https.",
-            "An http or https address is needed.",
-        ),
-    );
-    violations.check(
-        !new.username.trim().is_empty(),
-        "/username",
-        Text::new("Укажите имя пользователя 1С.", "Name the 1C user."),
-    );
-    violations.check(
-        Zone::parse(&new.time_zone).is_some(),
-        "/time_zone",
-        Text::new(
-            "Укажите часовой пояс из базы IANA, например Europe/Moscow.",
-            "Name a zone of the IANA database, such as Europe/Moscow.",
-        ),
-    );
-    violations.finish()?;
+    new.violations().finish()?;
     let id = ids::new_id();
-    let mut infobase = Infobase::new(id, name.to_owned(), Kind::Odata);
-    infobase.base_url = root.map(String::from);
-    new.username.trim().clone_into(&mut infobase.username);
-    infobase.time_zone = new.time_zone;
-    infobase.password = state
-        .connections
-        .vault()
-        .seal(id, &new.password)
+    let mut infobase = Infobase::new(id, String::new(), new.kind);
+    new.apply(&mut infobase, state.connections.vault())
         .map_err(|_| Error::Encryption)?;
     let mut transaction = state.pool.begin().await.store("begin")?;
     if infobases::insert(&mut transaction, &infobase).await?.is_none() {
@@ -156,14 +156,13 @@ pub(crate) async fn add(
         identity: &identity,
         ip,
     };
-    let details = json!({"name": name});
     audit(
         &mut transaction,
         &state,
         &caller,
         "infobases.added",
         format!("infobase:{id}"),
-        details,
+        json!({"name": infobase.name}),
     )
     .await?;
     let stored = infobases::get(&mut transaction, id)
@@ -172,4 +171,127 @@ pub(crate) async fn add(
     transaction.commit().await.store("commit")?;
     let view = InfobaseView::new(stored, &identity);
     Ok((StatusCode::CREATED, Json(view)))
+}
+
+/// Changes settings by a merge patch (RFC 7396).
+pub(crate) async fn change(
+    State(state): State<AppState>,
+    identity: Identity,
+    ip: ClientIp,
+    Path(id): Path<Uuid>,
+    Json(patch): Json<Map<String, Value>>,
+) -> Result<Json<InfobaseView>, Problem> {
+    let mut transaction = state.pool.begin().await.store("begin")?;
+    if !infobases::lock(&mut transaction, id).await? {
+        return Err(Error::InfobaseNotFound.into());
+    }
+    let before = infobases::get(&mut transaction, id)
+        .await?
+        .ok_or(Error::InfobaseNotFound)?;
+    let settings = merged(&before, &patch)?;
+    let mut after = before.clone();
+    settings
+        .apply(&mut after, state.connections.vault())
+        .map_err(|_| Error::Encryption)?;
+    if infobases::has_address(&mut transaction, after.base_url.as_deref(), id).await? {
+        return Err(Error::InfobaseExists.into());
+    }
+    let anew = crate::infobase::Made::of(&before) != crate::infobase::Made::of(&after);
+    infobases::update(&mut transaction, &after, anew).await?;
+    let caller = Caller {
+        identity: &identity,
+        ip,
+    };
+    // Which settings, not their values: some are secret.
+    let changed: Vec<&String> = patch.keys().collect();
+    audit(
+        &mut transaction,
+        &state,
+        &caller,
+        "infobases.changed",
+        format!("infobase:{id}"),
+        json!({"name": after.name, "changed": changed}),
+    )
+    .await?;
+    let stored = infobases::get(&mut transaction, id)
+        .await?
+        .ok_or(Error::InfobaseNotFound)?;
+    transaction.commit().await.store("commit")?;
+    if anew {
+        state.connections.forget(id).await;
+    }
+    Ok(Json(InfobaseView::new(stored, &identity)))
+}
+
+/// The settings after a patch, when they are right.
+pub(super) fn merged(before: &Infobase, patch: &Map<String, Value>) -> Result<InfobaseSettings, Problem> {
+    let known = InfobaseSettings::of(before);
+    let after = known.patched(patch).map_err(|error| {
+        // The message names the member and its form; it does not repeat the value of a string.
+        let mut violations = Violations::new();
+        let wrong = patch.iter().find(|(name, value)| {
+            known
+                .patched(&Map::from_iter([((*name).clone(), (*value).clone())]))
+                .is_err()
+        });
+        let pointer = wrong.map_or_else(String::new, |(name, _)| format!("/{name}"));
+        let is_unknown = error.to_string().starts_with("unknown field");
+        let detail = if is_unknown {
+            Text::new("Такой настройки нет.", "There is no such setting.")
+        } else {
+            Text::new("Значение не того вида.", "The value is of another form.")
+        };
+        violations.add(&pointer, detail);
+        violations
+            .finish()
+            .err()
+            .unwrap_or_else(|| Problem::internal(error))
+    })?;
+    let mut violations = after.violations();
+    violations.check(
+        after.kind == before.kind,
+        "/kind",
+        Text::new(
+            "Вид базы не меняется: подключите новую.",
+            "The kind of an infobase does not change: connect a new one.",
+        ),
+    );
+    violations.finish()?;
+    Ok(after)
+}
+
+/// Disconnects an infobase and deletes its mirror. It is gone at once; its rows go in parts.
+pub(crate) async fn delete(
+    State(state): State<AppState>,
+    identity: Identity,
+    ip: ClientIp,
+    Path(id): Path<Uuid>,
+) -> Result<StatusCode, Problem> {
+    let mut transaction = state.pool.begin().await.store("begin")?;
+    if !infobases::lock(&mut transaction, id).await? {
+        return Err(Error::InfobaseNotFound.into());
+    }
+    let infobase = infobases::get(&mut transaction, id)
+        .await?
+        .ok_or(Error::InfobaseNotFound)?;
+    if infobase.from_environment {
+        return Err(Error::FromEnvironment.into());
+    }
+    infobases::delete(&mut transaction, id).await?;
+    let caller = Caller {
+        identity: &identity,
+        ip,
+    };
+    audit(
+        &mut transaction,
+        &state,
+        &caller,
+        "infobases.deleted",
+        format!("infobase:{id}"),
+        json!({"name": infobase.name}),
+    )
+    .await?;
+    transaction.commit().await.store("commit")?;
+    state.connections.forget(id).await;
+    Ok(StatusCode::NO_CONTENT)
 }

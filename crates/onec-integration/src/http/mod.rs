@@ -1,5 +1,6 @@
 //! Requests and answers.
 
+pub(crate) mod checks;
 pub(crate) mod commerceml;
 pub(crate) mod companies;
 pub(crate) mod exchange;

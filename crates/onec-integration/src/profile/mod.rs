@@ -35,8 +35,7 @@ pub(crate) const LEDGER: &str = "ledger";
 pub(crate) struct Profile {
     pub(crate) id: String,
     /// Name of the configuration, for people.
-    #[expect(dead_code, reason = "documents the file")]
-    title: String,
+    pub(crate) title: String,
     /// Sets without which an infobase has another configuration.
     required: Vec<String>,
     catalogs: BTreeMap<String, CatalogProfile>,
@@ -133,9 +132,14 @@ pub(crate) fn wanted_sets() -> HashSet<String> {
 
 /// The profile of an infobase, by what it publishes.
 pub(crate) fn choose(metadata: &Metadata) -> Option<&'static Profile> {
+    recognise(|set| metadata.has_set(set))
+}
+
+/// The profile of an infobase that publishes these sets.
+pub(crate) fn recognise(has_set: impl Fn(&str) -> bool) -> Option<&'static Profile> {
     PROFILES
         .iter()
-        .find(|profile| profile.required.iter().all(|set| metadata.has_set(set)))
+        .find(|profile| profile.required.iter().all(|set| has_set(set)))
 }
 
 /// The profile with that id.
@@ -183,6 +187,23 @@ impl Profile {
     /// The set of a catalog.
     pub(crate) fn catalog_set(&self, entity: &str) -> Option<&str> {
         self.catalogs.get(entity).map(|catalog| catalog.set.as_str())
+    }
+
+    /// Business notions, such as `companies` or `sale`, each with the set that stands for it.
+    pub(crate) fn notions(&self) -> Vec<(&str, &str)> {
+        let catalogs = self
+            .catalogs
+            .iter()
+            .map(|(notion, catalog)| (notion.as_str(), catalog.set.as_str()));
+        let documents = self
+            .documents
+            .iter()
+            .map(|(notion, document)| (notion.as_str(), document.set.as_str()));
+        let ledger = [
+            ("ledger", self.ledger.register.as_str()),
+            ("ledger", self.ledger.set.as_str()),
+        ];
+        catalogs.chain(documents).chain(ledger).collect()
     }
 
     /// The register of ledger entries.

@@ -127,7 +127,11 @@ pub(crate) async fn take(connection: &mut PgConnection, owner: &str) -> Result<O
 }
 
 /// Holds an import for longer; false when it was taken over.
-pub(crate) async fn extend(connection: &mut PgConnection, held: &Held, done: i64) -> Result<bool, StoreError> {
+pub(crate) async fn extend(
+    connection: &mut PgConnection,
+    held: &Held,
+    done: i64,
+) -> Result<bool, StoreError> {
     let extended = sqlx::query!(
         "update onec.exchange_imports set lease_until = now() + make_interval(secs => $3), done = $4
          where id = $1 and attempt = $2 and state = 'running'",

@@ -216,6 +216,167 @@ pub(crate) async fn get(connection: &mut PgConnection, id: Uuid) -> Result<Optio
     .store("infobase_get")
 }
 
+/// Holds an infobase against changes of others until the transaction ends; false when there is none.
+pub(crate) async fn lock(connection: &mut PgConnection, id: Uuid) -> Result<bool, StoreError> {
+    let found = sqlx::query_scalar!(
+        "select id from onec.infobases where id = $1 and deleted_at is null for update",
+        id
+    )
+    .fetch_optional(connection)
+    .await
+    .store("infobase_lock")?;
+    Ok(found.is_some())
+}
+
+/// Writes all settings of an infobase. With `anew`, what calls of 1C told is forgotten, so that it is
+/// tried at once.
+pub(crate) async fn update(
+    connection: &mut PgConnection,
+    infobase: &Infobase,
+    anew: bool,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update onec.infobases
+         set name = $2, base_url = $3, soap_url = $4, http_url = $5, username = $6, password = $7,
+             time_zone = $8, concurrency = $9, requests_per_second = $10, session_mode = $11::text,
+             proxy_url = $12, ca_certificate = $13, request_timeout_seconds = $14, exchange_plan = $15,
+             exchange_node = $16, sync_interval_seconds = $17, reconcile_hour = $18, http_services = $19,
+             paused = $20,
+             reachable = case when not $21 then reachable end,
+             error_code = case when not $21 then error_code end,
+             last_check = case when not $21 then last_check end
+         where id = $1",
+        infobase.id,
+        infobase.name,
+        infobase.base_url,
+        infobase.soap_url,
+        infobase.http_url,
+        infobase.username,
+        infobase.password,
+        infobase.time_zone,
+        infobase.concurrency,
+        infobase.requests_per_second,
+        infobase.session_mode as SessionMode,
+        infobase.proxy_url,
+        infobase.ca_certificate,
+        infobase.request_timeout_seconds,
+        infobase.exchange_plan,
+        infobase.exchange_node,
+        infobase.sync_interval_seconds,
+        infobase.reconcile_hour,
+        &infobase.http_services,
+        infobase.paused,
+        anew,
+    )
+    .execute(connection)
+    .await
+    .store("infobase_update")?;
+    Ok(())
+}
+
+/// True when another infobase has that address.
+pub(crate) async fn has_address(
+    connection: &mut PgConnection,
+    address: Option<&str>,
+    except: Uuid,
+) -> Result<bool, StoreError> {
+    let found = sqlx::query_scalar!(
+        "select id from onec.infobases where base_url = $1 and id <> $2",
+        address,
+        except
+    )
+    .fetch_optional(connection)
+    .await
+    .store("infobase_has_address")?;
+    Ok(found.is_some())
+}
+
+/// Takes an infobase away from everybody: its jobs stop, its companies are nobody's any more, its
+/// address is free. The rest of its rows is deleted in parts.
+pub(crate) async fn delete(connection: &mut PgConnection, id: Uuid) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update onec.infobases set deleted_at = now(), base_url = null where id = $1",
+        id
+    )
+    .execute(&mut *connection)
+    .await
+    .store("infobase_delete")?;
+    sqlx::query!("delete from onec.sync_jobs where infobase_id = $1", id)
+        .execute(&mut *connection)
+        .await
+        .store("infobase_delete_jobs")?;
+    sqlx::query!("delete from onec.companies where infobase_id = $1", id)
+        .execute(connection)
+        .await
+        .store("infobase_delete_companies")?;
+    Ok(())
+}
+
+/// An infobase whose rows are still to be deleted.
+pub(crate) async fn next_deleted(connection: &mut PgConnection) -> Result<Option<Uuid>, StoreError> {
+    sqlx::query_scalar!(
+        "select id from onec.infobases where deleted_at is not null order by deleted_at limit 1"
+    )
+    .fetch_optional(connection)
+    .await
+    .store("infobase_next_deleted")
+}
+
+/// Deletes some rows of a deleted infobase, at last the infobase itself; true when nothing is left.
+pub(crate) async fn delete_some(
+    connection: &mut PgConnection,
+    id: Uuid,
+    most: i32,
+) -> Result<bool, StoreError> {
+    let removed = sqlx::query_scalar!("select onec.delete_rows($1, $2)", id, most)
+        .fetch_one(&mut *connection)
+        .await
+        .store("infobase_delete_rows")?;
+    if removed != Some(0) {
+        return Ok(false);
+    }
+    sqlx::query!(
+        "delete from onec.infobases where id = $1 and deleted_at is not null",
+        id
+    )
+    .execute(connection)
+    .await
+    .store("infobase_delete_last")?;
+    Ok(true)
+}
+
+/// Infobases that the environment does not name any more are like all others.
+pub(crate) async fn release_from_environment(
+    connection: &mut PgConnection,
+    named: &[Uuid],
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update onec.infobases set from_environment = false where from_environment and id <> all ($1)",
+        named
+    )
+    .execute(connection)
+    .await
+    .store("infobase_release")?;
+    Ok(())
+}
+
+/// Notes the findings of a check.
+pub(crate) async fn note_check(
+    connection: &mut PgConnection,
+    id: Uuid,
+    findings: &serde_json::Value,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update onec.infobases set last_check = $2 where id = $1",
+        id,
+        findings
+    )
+    .execute(connection)
+    .await
+    .store("infobase_note_check")?;
+    Ok(())
+}
+
 /// Notes what a call of 1C told: no code means that it answered.
 pub(crate) async fn note_attempt(
     connection: &mut PgConnection,

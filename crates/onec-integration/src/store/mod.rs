@@ -1,7 +1,7 @@
 //! SQL: plain functions over a connection, by what they are about. Callers own transactions.
 
-pub(crate) mod commerceml;
 pub(crate) mod change_points;
+pub(crate) mod commerceml;
 mod copy;
 pub(crate) mod documents;
 pub(crate) mod goods;

@@ -4,10 +4,13 @@
 
 mod api;
 mod changing;
+mod doctor;
 mod events;
 mod exchange;
 mod faults;
+mod infobases;
 mod reports;
 mod resume;
 mod setup;
 mod sync;
+mod tls;

@@ -1,0 +1,188 @@
+//! What is published: configuration, rights, the exchange plan, services.
+
+use std::collections::HashSet;
+
+use common::Text;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{ANSWER, Code, Doctor, millis};
+use crate::odata::{OdataError, Query};
+use crate::profile;
+
+/// Rows of the large answer that is measured.
+const MANY: u32 = 500;
+/// Nodes looked at: plans have few.
+const NODES: u32 = 200;
+
+#[derive(Deserialize)]
+struct Nodes {
+    value: Vec<Node>,
+}
+
+#[derive(Deserialize)]
+struct Node {
+    #[serde(rename = "Code", default)]
+    code: String,
+    #[serde(rename = "DeletionMark", default)]
+    deleted: bool,
+    #[serde(rename = "ThisNode", default)]
+    this_node: Option<bool>,
+}
+
+impl Doctor<'_> {
+    /// Which configuration it is, what of it is missing, and what may be read.
+    pub(super) async fn configuration(&mut self, sets: &HashSet<String>) {
+        let Some(profile) = profile::recognise(|set| sets.contains(set)) else {
+            self.note(Code::ConfigurationUnknown);
+            return;
+        };
+        let detail = Text::same(profile.title.clone());
+        self.tell(
+            Code::ConfigurationRecognised,
+            Some(detail),
+            Some(json!({"profile": profile.id})),
+        );
+        let notions = profile.notions();
+        let (present, missing): (Vec<_>, Vec<_>) =
+            notions.into_iter().partition(|(_, set)| sets.contains(*set));
+        if !missing.is_empty() {
+            let names: Vec<&str> = missing.iter().map(|(_, set)| *set).collect();
+            let listed = names.join(", ");
+            let detail = Text::new(
+                format!("Не опубликованы: {listed}."),
+                format!("Not published: {listed}."),
+            );
+            let notions: Vec<&str> = missing.iter().map(|(notion, _)| *notion).collect();
+            self.tell(
+                Code::NotionsMissing,
+                Some(detail),
+                Some(json!({"sets": names, "notions": notions})),
+            );
+        }
+        let mut probed: HashSet<&str> = HashSet::new();
+        let mut denied: Vec<&str> = Vec::new();
+        for (_, set) in present {
+            if !probed.insert(set) {
+                continue;
+            }
+            let Ok(seen) = self.ask(&Query::set(set).top(1).rows_address(), ANSWER).await else {
+                self.note(Code::AnswerTimeout);
+                return;
+            };
+            if seen.status == 200 {
+                continue;
+            }
+            match OdataError::from_answer(set, seen.status, &seen.body) {
+                OdataError::NoLicence => return self.note(Code::NoLicence),
+                OdataError::Locked => return self.note(Code::InfobaseLocked),
+                _ => denied.push(set),
+            }
+        }
+        // A restriction at record level refuses a query only when a row within it is hidden.
+        if let Some(large) = profile
+            .catalog_set("counterparties")
+            .filter(|set| sets.contains(*set))
+        {
+            let asked = self
+                .ask(&Query::set(large).top(MANY).rows_address(), ANSWER)
+                .await;
+            if let Ok(seen) = asked {
+                if seen.status == 200 {
+                    let kilobytes = seen.body.len() / 1024;
+                    let measured = json!({"sets": probed.len(), "large_answer_ms": millis(seen.took), "large_answer_kb": kilobytes});
+                    if denied.is_empty() {
+                        return self.tell(Code::RightsSufficient, None, Some(measured));
+                    }
+                } else if !denied.contains(&large) {
+                    denied.push(large);
+                }
+            }
+        }
+        if denied.is_empty() {
+            return self.tell(Code::RightsSufficient, None, Some(json!({"sets": probed.len()})));
+        }
+        let listed = denied.join(", ");
+        let detail = Text::new(format!("Нет доступа: {listed}."), format!("No access: {listed}."));
+        self.tell(Code::RightsMissing, Some(detail), Some(json!({"sets": denied})));
+    }
+
+    /// Whether changes can be told by an exchange plan.
+    pub(super) async fn exchange_plan(&mut self, sets: &HashSet<String>) {
+        let Some(plan) = self.infobase.exchange_plan.as_deref() else {
+            return self.note(Code::ExchangePlanAbsent);
+        };
+        if !sets.contains(plan) {
+            let detail = Text::same(plan.to_owned());
+            return self.tell(Code::ExchangePlanUnpublished, Some(detail), None);
+        }
+        let Ok(seen) = self
+            .ask(&Query::set(plan).top(NODES).rows_address(), ANSWER)
+            .await
+        else {
+            return self.note(Code::AnswerTimeout);
+        };
+        if seen.status != 200 {
+            let detail = Text::same(plan.to_owned());
+            return self.tell(Code::RightsMissing, Some(detail), Some(json!({"sets": [plan]})));
+        }
+        let body = seen.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&seen.body);
+        let nodes: Vec<Node> = serde_json::from_slice::<Nodes>(body)
+            .map(|nodes| nodes.value)
+            .unwrap_or_default();
+        let ours: Vec<&Node> = nodes
+            .iter()
+            .filter(|node| !node.deleted && node.this_node != Some(true) && !node.code.trim().is_empty())
+            .filter(|node| match self.infobase.exchange_node.as_deref() {
+                Some(code) => node.code.trim() == code.trim(),
+                None => true,
+            })
+            .collect();
+        match ours.as_slice() {
+            [] => self.note(Code::ExchangeNodeMissing),
+            // The base's own node is a row like all others and the first to be made.
+            [_] if self.infobase.exchange_node.is_some() => self.note(Code::ExchangePlanReady),
+            [_, _] | [_] => self.note(Code::ExchangePlanReady),
+            _ => {
+                let codes: Vec<&str> = ours.iter().map(|node| node.code.trim()).collect();
+                self.tell(Code::ExchangeNodeAmbiguous, None, Some(json!({"codes": codes})));
+            }
+        }
+    }
+
+    /// Whether the services that the settings name are published.
+    pub(super) async fn services(&mut self) {
+        let mut addresses: Vec<String> = self.infobase.http_services.clone();
+        addresses.sort();
+        let mut urls: Vec<(String, String)> = addresses
+            .iter()
+            .map(|path| (format!("hs/{path}"), format!("{}{path}", self.transport.http())))
+            .collect();
+        if self.infobase.soap_url.is_some() {
+            urls.push(("ws/".to_owned(), self.transport.soap().to_string()));
+        }
+        if urls.is_empty() {
+            return;
+        }
+        let mut missing = Vec::new();
+        for (name, url) in &urls {
+            // A method or arguments that do not fit are an answer too.
+            let answered = self
+                .get(url, ANSWER)
+                .await
+                .is_ok_and(|seen| seen.status != 404 && seen.status < 502);
+            if !answered {
+                missing.push(name.as_str());
+            }
+        }
+        if missing.is_empty() {
+            return self.note(Code::ServicesReached);
+        }
+        let detail = Text::same(missing.join(", "));
+        self.tell(
+            Code::ServiceMissing,
+            Some(detail),
+            Some(json!({"services": missing})),
+        );
+    }
+}
