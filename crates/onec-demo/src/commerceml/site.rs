@@ -126,6 +126,15 @@ impl Site {
         }
     }
 
+    /// The same site at another address, with the same cookie.
+    #[must_use]
+    pub fn moved_to(&self, address: &str) -> Self {
+        Self {
+            address: address.to_owned(),
+            ..self.clone()
+        }
+    }
+
     /// Any step: what the site answers.
     ///
     /// # Errors

@@ -18,6 +18,7 @@ use crate::infobase::Zone;
 use crate::state::AppState;
 use crate::store::commerceml::{self as store, Exchange, NewExchange};
 use crate::store::imports::{self, Import};
+use crate::store::infobases;
 
 /// An exchange as clients see it: its password is shown once, when it is made.
 #[derive(Debug, Serialize)]
@@ -193,7 +194,7 @@ pub(crate) async fn set_password(
     Ok(Json(ExchangeView::new(exchange, &headers, Some(password))))
 }
 
-/// Removes an exchange with all that it has brought.
+/// Removes an exchange with all that it has brought. It is gone at once; its rows go in parts.
 pub(crate) async fn remove(
     State(state): State<AppState>,
     identity: Identity,
@@ -201,20 +202,24 @@ pub(crate) async fn remove(
     Path(id): Path<Uuid>,
 ) -> Result<StatusCode, Problem> {
     let mut transaction = state.pool.begin().await.store("begin")?;
-    if !store::exchange_delete(&mut transaction, id).await? {
+    // An infobase that is called is removed as such.
+    let exchange = one(&mut transaction, id).await?;
+    if !infobases::lock(&mut transaction, id).await? {
         return Err(Error::InfobaseNotFound.into());
     }
+    infobases::delete(&mut transaction, id).await?;
     let caller = Caller {
         identity: &identity,
         ip,
     };
+    let details = json!({"name": exchange.name});
     audit(
         &mut transaction,
         &state,
         &caller,
         "commerceml.removed",
         target(id),
-        json!({}),
+        details,
     )
     .await?;
     transaction.commit().await.store("commit")?;

@@ -62,7 +62,7 @@ pub(crate) async fn exchange_list(
         r#"select i.id, i.name, i.time_zone, e.login, e.created_at, e.last_seen_at,
                   (select min(as_of) from onec.freshness f where f.infobase_id = i.id) as as_of
            from onec.exchanges e join onec.infobases i on i.id = e.infobase_id
-           where $1::uuid is null or i.id = $1 order by i.id"#,
+           where ($1::uuid is null or i.id = $1) and i.deleted_at is null order by i.id"#,
         id
     )
     .fetch_all(connection)
@@ -89,18 +89,6 @@ pub(crate) async fn exchange_set_password(
     Ok(updated.rows_affected() == 1)
 }
 
-/// Removes an exchange with all that it has brought; false when there is none.
-pub(crate) async fn exchange_delete(connection: &mut PgConnection, id: Uuid) -> Result<bool, StoreError> {
-    let deleted = sqlx::query!(
-        "delete from onec.infobases where id = $1 and kind = 'commerceml'",
-        id
-    )
-    .execute(connection)
-    .await
-    .store("exchange_delete")?;
-    Ok(deleted.rows_affected() == 1)
-}
-
 /// What a login is checked against.
 #[derive(Debug)]
 pub(crate) struct Login {
@@ -119,11 +107,12 @@ pub(crate) async fn login_get(
 ) -> Result<Option<Login>, StoreError> {
     sqlx::query_as!(
         Login,
-        r#"select login, password_hash,
+        r#"select e.login, e.password_hash,
                   coalesce((select count from onec.exchange_refusals r
                             where r.infobase_id = e.infobase_id and r.address = $2 and r.since > $3), 0)
                   as "refusals!"
-           from onec.exchanges e where infobase_id = $1"#,
+           from onec.exchanges e join onec.infobases i on i.id = e.infobase_id
+           where e.infobase_id = $1 and i.deleted_at is null"#,
         id,
         address,
         since,
@@ -193,7 +182,8 @@ pub(crate) async fn session_touch(
 ) -> Result<Option<Uuid>, StoreError> {
     sqlx::query_scalar!(
         "update onec.exchange_sessions set expires_at = $4
-         where infobase_id = $1 and token_hash = $2 and expires_at > $3 returning id",
+         where infobase_id = $1 and token_hash = $2 and expires_at > $3
+           and exists (select 1 from onec.infobases i where i.id = $1 and i.deleted_at is null) returning id",
         exchange,
         token_hash,
         now,

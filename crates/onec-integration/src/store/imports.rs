@@ -111,6 +111,7 @@ pub(crate) async fn take(connection: &mut PgConnection, owner: &str) -> Result<O
          where id = (
              select i.id from onec.exchange_imports i
              where (i.state = 'queued' or (i.state = 'running' and i.lease_until < now()))
+               and exists (select 1 from onec.infobases b where b.id = i.infobase_id and b.deleted_at is null)
                and not exists (
                    select 1 from onec.exchange_imports other
                    where other.infobase_id = i.infobase_id and other.id <> i.id
