@@ -9,6 +9,8 @@ pub(crate) mod access;
 pub(crate) mod feed;
 pub(crate) mod files;
 pub(crate) mod import;
+#[cfg(test)]
+mod mutations;
 mod node;
 pub(crate) mod protocol;
 pub(crate) mod reader;

@@ -104,8 +104,8 @@ async fn exchanges_are_made_shown_and_removed() {
         let answer = admin.send(admin.request(method, &path)).await;
         answer.assert_problem(404, "onec.infobase_not_found");
     }
-    let page = admin.get(&format!("{}?after=x", imports(id))).await;
-    assert_eq!(page.status, 422, "{}", page.text());
+    let page = admin.get(&format!("{}?cursor=x", imports(id))).await;
+    assert_eq!(page.status, 400, "{}", page.text());
 }
 
 fn imports(id: &str) -> String {

@@ -306,7 +306,7 @@ async fn other_reports_are_not_there() {
     client
         .get(&format!("/prices?item={}", encode("кирпич")))
         .await
-        .assert_problem(422, "request.validation_failed");
+        .assert_problem(400, "request.invalid_query");
     let prices = client.get(&format!("/prices?item={id}")).await;
     assert_eq!(prices.status, 200, "{}", prices.text());
     let anonymous = Client::anonymous(service.url());
