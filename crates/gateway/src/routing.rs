@@ -453,6 +453,24 @@ mod tests {
     }
 
     #[test]
+    fn a_base_that_pushes_logs_in_to_the_service() {
+        let id = "01a21af6-fce0-70e1-a405-cef110c9bb23";
+        let (route, inside) = find(&format!("/api/1c/commerceml/{id}/exchange")).unwrap();
+        assert_eq!((route.access, route.rate), (Access::Public, Rate::Address));
+        assert_eq!(inside, format!("/commerceml/{id}/exchange"));
+        // 1C is asked for parts of 2 MiB, and twice that is taken.
+        assert!(route.body_limit >= 4 * MIB);
+        for path in [
+            "/api/1c/commerceml/exchanges",
+            "/api/1c/commerceml/exchanges/1/password",
+        ] {
+            let (route, _) = find(path).unwrap();
+            assert_eq!(route.label, "/api/1c/commerceml/exchanges/*");
+            assert_ne!(route.access, Access::Public, "{path}");
+        }
+    }
+
+    #[test]
     fn spellings_of_a_path_are_one() {
         for (spelling, normal) in [
             ("/api/ai/chat", "/api/ai/chat"),

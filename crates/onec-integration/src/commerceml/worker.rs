@@ -208,7 +208,10 @@ async fn finish(
     if !imports::succeed(&mut transaction, held, now, done, &counts_json).await? {
         return Ok(false);
     }
-    goods::freshen(&mut transaction, held.infobase_id, now).await?;
+    // Goods alone say nothing of stocks: what is there is not of this moment before they have come.
+    if counts.get("stocks").is_some_and(|stocks| *stocks > 0) {
+        goods::freshen(&mut transaction, held.infobase_id, now).await?;
+    }
     infobases::note_profile(&mut transaction, held.infobase_id, super::PROFILE).await?;
     forget_xml(&mut transaction, held).await?;
     let target = format!("infobase:{}", held.infobase_id);

@@ -159,9 +159,9 @@ fn parse_entry(bytes: &[u8]) -> Option<(Result<Member, ZipError>, &[u8])> {
     // Bit 0: encrypted; bit 13: the directory is.
     let refusal = if flags & 1 != 0 || flags & (1 << 13) != 0 {
         Some(ZipError::Encrypted)
-    } else if !matches!(method, 0 | 8) {
-        Some(ZipError::Unsupported)
-    } else if [member.packed, member.unpacked, member.offset].contains(&u64::from(u32::MAX)) {
+    } else if !matches!(method, 0 | 8)
+        || [member.packed, member.unpacked, member.offset].contains(&u64::from(u32::MAX))
+    {
         Some(ZipError::Unsupported)
     } else if !is_safe_name(member.name.trim_end_matches('/')) {
         Some(ZipError::UnsafeName)

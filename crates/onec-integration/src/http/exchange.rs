@@ -336,6 +336,9 @@ async fn complete(state: &AppState, call: &Call, session: Uuid, last: bool) -> R
     goods::lock(&mut transaction, call.exchange).await?;
     let whole = goods::whole_note(&mut transaction, session, goods::Whole::default()).await?;
     goods::sweep(&mut transaction, call.exchange, session, whole).await?;
+    if goods::session_has_brought(&mut transaction, session).await? {
+        goods::freshen(&mut transaction, call.exchange, state.clock.now()).await?;
+    }
     if last {
         store::session_empty(&mut transaction, session).await?;
     }

@@ -425,6 +425,21 @@ pub(crate) async fn freshen(
     Ok(())
 }
 
+/// Whether anything of a session was imported.
+pub(crate) async fn session_has_brought(
+    connection: &mut PgConnection,
+    session: Uuid,
+) -> Result<bool, StoreError> {
+    sqlx::query_scalar!(
+        r#"select exists (select 1 from onec.exchange_imports
+                          where session_id = $1 and state = 'succeeded') as "has_brought!""#,
+        session
+    )
+    .fetch_one(connection)
+    .await
+    .store("session_has_brought")
+}
+
 /// Names of XML files of a session and of those that were imported.
 pub(crate) async fn session_names(
     connection: &mut PgConnection,

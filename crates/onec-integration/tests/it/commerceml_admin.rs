@@ -1,6 +1,6 @@
 //! Administration of exchanges, and their logins.
 
-use chrono::{TimeDelta, Utc};
+use chrono::TimeDelta;
 use common::auth::Permission;
 use common::clock::Clock;
 use common::testing::Client;
@@ -169,7 +169,7 @@ async fn an_exchange_is_removed_as_an_infobase_too() {
 #[tokio::test]
 async fn passwords_are_not_tried_out() {
     let mut setup = Setup::new(None).await;
-    setup.clock = Clock::fixed(Utc::now());
+    setup.clock = Clock::fixed(Clock::system().now());
     let clock = setup.clock.clone();
     let service = setup.start().await;
     let exchange = Exchange::add(&service).await;
