@@ -74,7 +74,6 @@ impl<R: AsyncBufRead + Unpin> Feed<R> {
     }
 
     async fn entry(&mut self) -> Result<Change, DataError> {
-        let depth = self.xml.depth();
         let mut term = None;
         let mut properties = None;
         loop {
@@ -87,7 +86,7 @@ impl<R: AsyncBufRead + Unpin> Feed<R> {
                     "properties" => properties = Some(read_properties(&mut self.xml).await?),
                     _ => {}
                 },
-                Event::End(_) if self.xml.depth() < depth => break,
+                Event::End(element) if element.local_name().as_ref() == "entry" => break,
                 Event::Eof => return Err(NO_FEED),
                 _ => {}
             }

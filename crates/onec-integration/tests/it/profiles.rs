@@ -63,6 +63,21 @@ async fn balances_come_from_registers_of_accumulation() {
 }
 
 #[tokio::test]
+async fn reports_of_a_ledger_are_refused_where_there_is_none() {
+    let demo = demo().await;
+    let service = own_trade(&demo.url()).await;
+    for report in [
+        "trial_balance",
+        "taxes",
+        "postings?number=1",
+        "account_card?account=62",
+    ] {
+        let answer = service.admin().get(&format!("/reports/{report}")).await;
+        answer.assert_problem(422, "onec.report_not_available");
+    }
+}
+
+#[tokio::test]
 async fn what_changes_in_registers_is_read_again() {
     let demo = demo().await;
     let service = own_trade(&demo.url()).await;
