@@ -35,8 +35,8 @@ const CASH_FLOW: Comparison<'_> = Comparison {
 };
 const TAXES: Comparison<'_> = Comparison {
     keys: &["account"],
-    figures: &["accrued", "paid"],
-    totals: &["accrued", "paid"],
+    figures: &["accrued", "paid", "offset"],
+    totals: &["accrued", "paid", "offset"],
 };
 const TRIAL_BALANCE: Comparison<'_> = Comparison {
     keys: &["account"],

@@ -73,7 +73,9 @@ async fn no_route_of_any_service_lets_the_powerless_in() {
             Program::Security => "/api/security",
             _ => continue,
         };
-        for spec in specs {
+        // 1C bases that push have a login of their own.
+        let has_login = |spec: &&RouteSpec| spec.path == "/commerceml/{id}/exchange";
+        for spec in specs.iter().filter(|spec| !has_login(spec)) {
             let path = format!("{prefix}{}", spec.path.replace(['{', '}'], ""));
             let body = (spec.method != Method::GET).then(|| json!({}));
             let answer = stack

@@ -168,6 +168,8 @@ struct Turnover {
     opening: i64,
     debit: i64,
     credit: i64,
+    /// What of the debits came from money.
+    paid: i64,
 }
 
 fn turnovers(base: &Base, scope: Scope, from: NaiveDate, to: NaiveDate) -> BTreeMap<&'static str, Turnover> {
@@ -185,7 +187,12 @@ fn turnovers(base: &Base, scope: Scope, from: NaiveDate, to: NaiveDate) -> BTree
                 match (date < start, debit) {
                     (true, true) => turnover.opening += posting.sum,
                     (true, false) => turnover.opening -= posting.sum,
-                    (false, true) => turnover.debit += posting.sum,
+                    (false, true) => {
+                        turnover.debit += posting.sum;
+                        if matches!(posting.credit, "50.01" | "51") {
+                            turnover.paid += posting.sum;
+                        }
+                    }
                     (false, false) => turnover.credit += posting.sum,
                 }
             }
@@ -256,8 +263,8 @@ pub fn trial_balance(base: &Base, scope: Scope, from: NaiveDate, to: NaiveDate, 
     }
 }
 
-/// Taxes and contributions accrued (credited to 68 and 69) and paid or deducted (debited) in a period; the balance is
-/// what is owed at its end.
+/// Taxes and contributions accrued (credited to 68 and 69), paid (debited from money) and offset (other debits) in a
+/// period; the balance is what is owed at its end.
 pub fn taxes(base: &Base, scope: Scope, from: NaiveDate, to: NaiveDate) -> Report {
     let taxed = |code: &str| code.starts_with("68.") || code.starts_with("69.");
     let mut list: Vec<(&'static str, Turnover)> = turnovers(base, scope, from, to)
@@ -265,23 +272,25 @@ pub fn taxes(base: &Base, scope: Scope, from: NaiveDate, to: NaiveDate) -> Repor
         .filter(|(code, _)| taxed(code))
         .collect();
     list.sort_by(|a, b| b.1.credit.cmp(&a.1.credit).then(a.0.cmp(b.0)));
-    let mut total = [0; 3];
+    let names = ["accrued", "paid", "offset", "balance"];
+    let mut total = [0; 4];
     let mut rows = Vec::new();
     for (code, turnover) in &list {
         let values = [
             turnover.credit,
-            turnover.debit,
+            turnover.paid,
+            turnover.debit - turnover.paid,
             turnover.credit - turnover.debit - turnover.opening,
         ];
         for (sum, value) in total.iter_mut().zip(values) {
             *sum += value;
         }
         let head = [("account", text(*code)), ("name", text(account_name(code)))];
-        rows.push(row(head.into_iter().chain(
-            ["accrued", "paid", "balance"].into_iter().zip(values.map(money)),
-        )));
+        rows.push(row(head
+            .into_iter()
+            .chain(names.into_iter().zip(values.map(money)))));
     }
-    let totals = row(["accrued", "paid", "balance"].into_iter().zip(total.map(money)));
+    let totals = row(names.into_iter().zip(total.map(money)));
     Report {
         report: "taxes",
         date: Some(to),

@@ -191,7 +191,10 @@ mod tests {
         file("notes.txt", "not a profile");
         let profiles = Profiles::load(Some(folder.path())).unwrap().0;
         let ids: Vec<&str> = profiles.iter().map(|profile| profile.id.as_str()).collect();
-        assert_eq!(ids, ["trade-11", "accounting-3.0", "small-firm-3.0"]);
+        assert_eq!(
+            ids,
+            ["trade-11", "accounting-3.0", "small-firm-3.0", "commerceml"]
+        );
         assert_eq!(profiles[0].title, "Наша торговля");
     }
 
