@@ -2,6 +2,7 @@
 
 pub(crate) mod checks;
 pub(crate) mod companies;
+pub(crate) mod drafts;
 pub(crate) mod enterprise_data;
 pub(crate) mod entities;
 pub(crate) mod entity_rows;

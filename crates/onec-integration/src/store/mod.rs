@@ -5,6 +5,7 @@ pub(crate) mod catalogue;
 pub(crate) mod change_points;
 mod copy;
 pub(crate) mod documents;
+pub(crate) mod drafts;
 pub(crate) mod infobases;
 pub(crate) mod jobs;
 pub(crate) mod ledger;

@@ -5,6 +5,7 @@
 mod api;
 mod changing;
 mod doctor;
+mod drafts;
 mod entities;
 mod events;
 mod exchange;
