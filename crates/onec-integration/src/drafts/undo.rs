@@ -62,8 +62,8 @@ pub(crate) async fn take_back(
         key: Key::object(write.reference),
     };
     if write.is_new {
-        undoing.unpost(&current, false).await?;
-        undoing.change(&json!({"DeletionMark": true})).await?;
+        let version = undoing.unpost(current, false).await?;
+        undoing.change(&json!({"DeletionMark": true}), version).await?;
         return Ok("marked_for_deletion");
     }
     let Some(body) = &write.undo else {
@@ -72,9 +72,9 @@ pub(crate) async fn take_back(
             "The former values are not known.",
         ));
     };
-    undoing.unpost(&current, write.was_posted).await?;
+    let version = undoing.unpost(current, write.was_posted).await?;
     if body.as_object().is_some_and(|body| !body.is_empty()) {
-        undoing.change(body).await?;
+        undoing.change(body, version).await?;
     }
     if write.was_posted && write.posted_now {
         let posted = onec
@@ -96,19 +96,18 @@ struct Undoing<'a> {
 }
 
 impl Undoing<'_> {
-    /// Takes the posting away that came with the change.
-    async fn unpost(&self, current: &Object, stays_posted: bool) -> Result<(), NotUndone> {
+    /// Takes the posting away that came with the change; the version that the object has then.
+    async fn unpost(&self, current: Object, stays_posted: bool) -> Result<Option<String>, NotUndone> {
         if !current.is_posted || stays_posted {
-            return Ok(());
+            return Ok(current.version);
         }
         let unposted = self.onec.client.unpost(&self.write.entity, &self.key).await;
-        self.outcome(unposted).await
+        self.outcome(unposted).await?;
+        let current = object(self.onec, self.declared, self.write.reference).await;
+        Ok(current.ok().flatten().and_then(|current| current.version))
     }
 
-    async fn change(&self, body: &Value) -> Result<(), NotUndone> {
-        // Nobody may have changed it between our steps; unposting has changed the version.
-        let current = object(self.onec, self.declared, self.write.reference).await;
-        let version = current.ok().flatten().and_then(|current| current.version);
+    async fn change(&self, body: &Value, version: Option<String>) -> Result<(), NotUndone> {
         let changed = self
             .onec
             .client

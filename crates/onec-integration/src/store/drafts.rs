@@ -79,7 +79,7 @@ pub(crate) async fn remove(connection: &mut PgConnection, id: Uuid, user: Uuid) 
     Ok(removed.rows_affected() > 0)
 }
 
-/// Removes drafts that nobody confirmed in time, and ends of older ones that the history repeats.
+/// Removes drafts that nobody confirmed in time, and those carried out long ago: the history has them.
 pub(crate) async fn remove_old(connection: &mut PgConnection, now: DateTime<Utc>) -> Result<(), StoreError> {
     sqlx::query!(
         "delete from onec.drafts
@@ -87,9 +87,18 @@ pub(crate) async fn remove_old(connection: &mut PgConnection, now: DateTime<Utc>
             or (state in ('done', 'failed') and expires_at + interval '1 day' < $1)",
         now
     )
-    .execute(connection)
+    .execute(&mut *connection)
     .await
     .store("drafts_remove_old")?;
+    // Whoever carried them out has ended on the way.
+    sqlx::query!(
+        r#"update onec.drafts set state = 'failed', result = '{"code": "onec.outcome_unknown"}'
+           where state = 'writing' and claimed_at + interval '15 minutes' < $1"#,
+        now
+    )
+    .execute(connection)
+    .await
+    .store("drafts_give_up")?;
     Ok(())
 }
 

@@ -1,19 +1,21 @@
 //! Writing into 1C by drafts and confirmations.
 
 use common::auth::Permission;
-use common::testing::{Client, Grant, Proxy, TestServer};
+use common::contract::events::{AUDIT_RECORDED, AuditEvent};
+use common::events::Stream;
+use common::testing::{Client, Grant, TestServer};
 use onec_demo::ServerOptions;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::reports::encode;
-use crate::setup::{Service, base, set_faults};
+use crate::setup::{Service, base};
 
 const INVOICE: &str = "Document_СчетНаОплатуПокупателю";
 const SALE: &str = "Document_РеализацияТоваровУслуг";
 const PURCHASE: &str = "Document_ПоступлениеТоваровУслуг";
-const COUNTERPARTIES: &str = "Catalog_Контрагенты";
+pub(crate) const COUNTERPARTIES: &str = "Catalog_Контрагенты";
 
 pub(crate) async fn writable() -> TestServer {
     TestServer::serve(onec_demo::router(base(), ServerOptions::writable())).await
@@ -183,14 +185,26 @@ async fn an_invoice_is_drafted_confirmed_and_taken_back() {
     let all: Value = service.admin().get("/documents/writes").await.json();
     assert_eq!(all["items"].as_array().unwrap().len(), 1);
     // The audit has ids and no values.
-    let audited: Vec<Value> = sqlx::query_scalar(
-        "select envelope::jsonb from onec.outbox where envelope::text like '%documents.%'",
-    )
-    .fetch_all(&service.pool)
-    .await
-    .unwrap_or_default();
-    for event in audited {
-        assert!(!event.to_string().contains("351"), "{event}");
+    let actions = crate::setup::eventually("all is told to the audit log", async || {
+        let events = crate::events::published(&service, Stream::Audit, AUDIT_RECORDED).await;
+        let told = events.iter().map(|event| event.data::<AuditEvent>().unwrap());
+        let told: Vec<AuditEvent> = told
+            .filter(|event| event.action.starts_with("documents."))
+            .collect();
+        (told.len() >= 6).then_some(told)
+    })
+    .await;
+    for action in [
+        "documents.drafted",
+        "documents.written",
+        "documents.undone",
+        "documents.viewed",
+    ] {
+        assert!(actions.iter().any(|event| event.action == action), "{action}");
+    }
+    for event in actions {
+        let told = event.details.to_string();
+        assert!(!told.contains("351") && !told.contains("100.1"), "{told}");
     }
 }
 
@@ -332,121 +346,6 @@ async fn a_posted_sale_changes_stock_and_debts_and_a_shortage_is_told() {
     let again = json!({"entity": SALE, "ref": short["ref"], "post": true, "values": {}});
     let again = confirm(&client, &draft(&client, &again).await).await;
     assert_eq!(again["posted"], false, "{again}");
-}
-
-#[tokio::test]
-async fn an_object_that_changed_meanwhile_is_left_alone() {
-    let demo = writable().await;
-    let service = Service::synchronised_with(&demo).await;
-    let client = writer(&service);
-    for ignore in [false, true] {
-        set_faults(&demo, &json!({"ignore_if_match": ignore})).await;
-        let one = rows(&client, COUNTERPARTIES, "IsFolder eq false", "&limit=1").await[0].clone();
-        let reference = &one["Ref_Key"];
-        let change =
-            |name: &str| json!({"entity": COUNTERPARTIES, "ref": reference, "values": {"Description": name}});
-        let first = draft(&client, &change("Первый")).await;
-        let second = draft(&client, &change("Второй")).await;
-        confirm(&client, &second).await;
-        let path = format!("/documents/drafts/{}/confirm", first["id"].as_str().unwrap());
-        let refused = client.post(&path, &json!({"digest": first["digest"]})).await;
-        let problem = refused.assert_problem(409, "onec.object_changed");
-        assert_eq!(problem["differences"][0]["before"], "Второй", "{problem}");
-        let again = client.post(&path, &json!({"digest": first["digest"]})).await;
-        again.assert_problem(409, "onec.draft_used");
-    }
-}
-
-#[tokio::test]
-async fn two_confirmations_at_once_write_once() {
-    let demo = writable().await;
-    let service = Service::synchronised_with(&demo).await;
-    let client = writer(&service);
-    let request = json!({"entity": COUNTERPARTIES, "values": {"Description": "Единственный"}});
-    let drafted = draft(&client, &request).await;
-    let path = format!("/documents/drafts/{}/confirm", drafted["id"].as_str().unwrap());
-    let body = json!({"digest": drafted["digest"]});
-    set_faults(&demo, &json!({"latency_ms": 100})).await;
-    let calls = (0..8).map(|_| client.post(&path, &body));
-    let answers = futures_util::future::join_all(calls).await;
-    let written = answers.iter().filter(|answer| answer.status == 200).count();
-    assert!(written >= 1);
-    for answer in answers.iter().filter(|answer| answer.status != 200) {
-        answer.assert_problem(409, "onec.draft_used");
-    }
-    let found = rows(&client, COUNTERPARTIES, "Description eq 'Единственный'", "").await;
-    assert_eq!(found.len(), 1);
-}
-
-#[tokio::test]
-async fn when_1c_is_away_nothing_is_lost_or_doubled() {
-    let demo = writable().await;
-    let proxy = Proxy::start(demo.address()).await;
-    let service = Service::start(Some(&format!("http://{}", proxy.address()))).await;
-    assert_eq!(service.job_end().await["state"], "succeeded");
-    let client = writer(&service);
-    let request = json!({"entity": COUNTERPARTIES, "values": {
-        "Description": "Из обрыва", "ОсновнойДоговор_Key": "11111111-2222-4333-8444-555555555555",
-    }});
-    proxy.cut();
-    client
-        .post("/documents/drafts", &request)
-        .await
-        .assert_problem(503, "onec.infobase_unreachable");
-    proxy.restore();
-    let request = json!({"entity": COUNTERPARTIES, "values": {"Description": "Из обрыва"}});
-    let drafted = draft(&client, &request).await;
-    proxy.cut();
-    let path = format!("/documents/drafts/{}/confirm", drafted["id"].as_str().unwrap());
-    let body = json!({"digest": drafted["digest"]});
-    let answer = client.post(&path, &body).await;
-    let status = answer.status.as_u16();
-    assert!(status == 503 || status == 502, "{}", answer.text());
-    proxy.restore();
-    // It was not sent when no connection could be made; otherwise that is not known.
-    let again = client.post(&path, &body).await;
-    if status == 503 {
-        assert_eq!(again.status, 200, "{}", again.text());
-    } else {
-        again.assert_problem(409, "onec.draft_used");
-    }
-    let found = rows(&client, COUNTERPARTIES, "Description eq 'Из обрыва'", "").await;
-    assert!(found.len() <= 1);
-}
-
-#[tokio::test]
-async fn a_lost_answer_is_looked_for_in_1c() {
-    let demo = writable().await;
-    let service = Service::synchronised_with(&demo).await;
-    let client = writer(&service);
-    let drafted = draft(
-        &client,
-        &json!({"entity": COUNTERPARTIES, "values": {"Description": "Пропавший ответ"}}),
-    )
-    .await;
-    // The change is carried out, and its answer breaks off.
-    set_faults(&demo, &json!({"cut_after": 10})).await;
-    let path = format!("/documents/drafts/{}/confirm", drafted["id"].as_str().unwrap());
-    let body = json!({"digest": drafted["digest"]});
-    let problem = client
-        .post(&path, &body)
-        .await
-        .assert_problem(502, "onec.outcome_unknown");
-    assert_eq!(problem["ref"], drafted["ref"], "{problem}");
-    set_faults(&demo, &json!({})).await;
-    client
-        .post(&path, &body)
-        .await
-        .assert_problem(409, "onec.draft_used");
-    let found = rows(&client, COUNTERPARTIES, "Description eq 'Пропавший ответ'", "").await;
-    assert_eq!(found.len(), 1);
-    let history: Value = client.get("/documents/writes").await.json();
-    assert_eq!(history["items"][0]["outcome"], "unknown");
-    let undo = format!("/documents/writes/{}/undo", problem["write_id"].as_str().unwrap());
-    client
-        .post(&undo, &json!({}))
-        .await
-        .assert_problem(409, "onec.undo_not_possible");
 }
 
 #[tokio::test]
@@ -694,5 +593,63 @@ async fn writing_takes_a_right_of_its_own() {
             .get(&path)
             .await
             .assert_problem(403, "auth.permission_denied");
+    }
+}
+
+#[tokio::test]
+async fn references_are_given_by_name_and_of_several_types() {
+    const RECEIPT: &str = "Document_ПоступлениеНаРасчетныйСчет";
+    let demo = writable().await;
+    let service = Service::synchronised_with(&demo).await;
+    let client = writer(&service);
+    let invoice = like(&client, INVOICE).await;
+    let payer = format!("Ref_Key eq guid'{}'", invoice["Контрагент_Key"].as_str().unwrap());
+    let payer = rows(&client, COUNTERPARTIES, &payer, "").await[0].clone();
+    let company = service.companies().await[0].clone();
+    let request = json!({"entity": RECEIPT, "values": {
+        "Организация_Key": {"id": company.0}, "Контрагент": {"type": COUNTERPARTIES, "code": payer["Code"]},
+        "СуммаДокумента": "0.1",
+    }});
+    let drafted = draft(&client, &request).await;
+    assert_eq!(
+        drafted["values"]["Контрагент____Presentation"], payer["Description"],
+        "{drafted}"
+    );
+    assert_eq!(
+        drafted["values"]["Организация____Presentation"], company.1,
+        "{drafted}"
+    );
+    let written = confirm(&client, &drafted).await;
+    assert_eq!(written["outcome"], "written", "{written}");
+    assert_eq!(written["values"]["Контрагент"], payer["Ref_Key"]);
+    assert_eq!(
+        written["values"]["Контрагент_Type"],
+        format!("StandardODATA.{COUNTERPARTIES}")
+    );
+    assert!(!written["values"]["Date"].is_null(), "{written}");
+    for (value, detail) in [
+        (json!({"name": "x"}), "type"),
+        (json!(null), "cleared"),
+        (json!({"type": "Catalog_Х", "ref": payer["Ref_Key"]}), "published"),
+    ] {
+        let request = json!({"entity": RECEIPT, "values": {"Контрагент": value}});
+        let answer = client
+            .with_language("en")
+            .post("/documents/drafts", &request)
+            .await;
+        if answer.status == 422 {
+            let problem = answer.assert_problem(422, "request.validation_failed");
+            assert!(
+                problem["errors"][0]["detail"].as_str().unwrap().contains(detail),
+                "{problem}"
+            );
+        } else {
+            // A set that is not published cannot be looked into, which is told.
+            assert!(
+                answer.json::<Value>()["warnings"]
+                    .to_string()
+                    .contains("Catalog_Х")
+            );
+        }
     }
 }

@@ -6,6 +6,7 @@ mod api;
 mod changing;
 mod doctor;
 mod drafts;
+mod drafts_faults;
 mod entities;
 mod events;
 mod exchange;
