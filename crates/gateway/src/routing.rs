@@ -75,7 +75,7 @@ pub enum Rate {
 pub enum Patience {
     /// An ordinary request.
     Ordinary,
-    /// A model thinks before it answers.
+    /// A model thinks before it answers, or a 1C base is examined.
     Model,
 }
 
@@ -150,7 +150,13 @@ const fn health(outside: &'static str, service: Service) -> Route {
 }
 
 /// The route table. The longest match counts; a test holds the order.
-pub static TABLE: [Route; 18] = [
+pub static TABLE: [Route; 21] = [
+    route(
+        "/api/1c/commerceml/exchanges/*",
+        "/api/1c/commerceml/exchanges",
+        "/commerceml/exchanges",
+        Service::OnecIntegration,
+    ),
     sign_in("/api/users/auth/register", "/auth/register"),
     sign_in("/api/users/auth/refresh", "/auth/refresh"),
     Route {
@@ -167,6 +173,27 @@ pub static TABLE: [Route; 18] = [
     sign_in("/api/users/auth/login", "/auth/login"),
     health("/api/analytics/health", Service::Analytics),
     health("/api/security/health", Service::Security),
+    // 1C bases that push log in to the service itself, with Basic authentication.
+    Route {
+        access: Access::Public,
+        rate: Rate::Address,
+        ..route(
+            "/api/1c/commerceml/*",
+            "/api/1c/commerceml",
+            "/commerceml",
+            Service::OnecIntegration,
+        )
+    },
+    // An infobase is examined for up to a minute.
+    Route {
+        patience: Patience::Model,
+        ..route(
+            "/api/1c/infobases/*",
+            "/api/1c/infobases",
+            "/infobases",
+            Service::OnecIntegration,
+        )
+    },
     health("/api/users/health", Service::UserManagement),
     route(
         "/api/users/oauth/*",
@@ -427,11 +454,30 @@ mod tests {
                 "/api/users/auth/login",
                 "/api/analytics/health",
                 "/api/security/health",
+                "/api/1c/commerceml/*",
                 "/api/users/health",
                 "/api/ai/health",
                 "/api/1c/health",
             ]
         );
+    }
+
+    #[test]
+    fn a_base_that_pushes_logs_in_to_the_service() {
+        let id = "01a21af6-fce0-70e1-a405-cef110c9bb23";
+        let (route, inside) = find(&format!("/api/1c/commerceml/{id}/exchange")).unwrap();
+        assert_eq!((route.access, route.rate), (Access::Public, Rate::Address));
+        assert_eq!(inside, format!("/commerceml/{id}/exchange"));
+        // 1C is asked for parts of 2 MiB, and twice that is taken.
+        assert!(route.body_limit >= 4 * MIB);
+        for path in [
+            "/api/1c/commerceml/exchanges",
+            "/api/1c/commerceml/exchanges/1/password",
+        ] {
+            let (route, _) = find(path).unwrap();
+            assert_eq!(route.label, "/api/1c/commerceml/exchanges/*");
+            assert_ne!(route.access, Access::Public, "{path}");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@
 mod base;
 mod calendar;
 mod chart;
+pub mod commerceml;
 mod company;
 mod faults;
 mod hs;

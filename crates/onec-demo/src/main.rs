@@ -1,5 +1,7 @@
 //! The demo 1C server from the command line.
 
+mod push;
+
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -40,6 +42,8 @@ enum What {
     Summary(Company),
     /// Print a right answer, worked out from the documents.
     Truth(Question),
+    /// Send goods, prices and stocks to a site, as 1C does (CommerceML).
+    Push(push::Push),
 }
 
 /// Which company to grow.
@@ -302,6 +306,12 @@ fn main() -> anyhow::Result<()> {
         What::Summary(company) => {
             let summary = Base::generate(&company.options()).summary();
             print_line!("{}", serde_json::to_string_pretty(&summary)?);
+            Ok(())
+        }
+        What::Push(push) => {
+            for sent in push.run()? {
+                print_line!("{sent}");
+            }
             Ok(())
         }
         What::Truth(question) => {

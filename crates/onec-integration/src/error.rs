@@ -49,6 +49,15 @@ pub(crate) enum Error {
     /// A job is at work for the infobase.
     #[error("the job {0} is at work already")]
     SyncRunning(Uuid),
+    /// The infobase does not bring what the report is made of.
+    #[error("the infobase has no data for the report `{0}`")]
+    ReportNotAvailable(ReportId),
+    /// The configuration does not keep what the report is made of.
+    #[error("the configuration of the infobase does not keep what the report `{0}` is made of")]
+    ReportNotKept(ReportId),
+    /// The infobase pushes no prices.
+    #[error("the infobase pushes no prices")]
+    PricesNotAvailable,
     /// The job has ended already.
     #[error("the job is over")]
     JobOver,
@@ -151,6 +160,42 @@ impl From<Error> for Problem {
             )
             .extension("job_id", job.to_string())
             .extension("status_url", crate::http::sync::status_url(job)),
+            Error::ReportNotAvailable(report) => simple(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "onec.report_not_available",
+                "Для этой базы отчёт недоступен",
+                "The report is not available for this infobase",
+            )
+            .detail(match report {
+                ReportId::Stock => Text::new(
+                    "Эта база передаёт только текущие остатки: остатков на прошлую дату нет.",
+                    "This infobase pushes current stocks only: there are none of a past day.",
+                ),
+                _ => Text::new(
+                    "Эта база передаёт только товары, цены и остатки (обмен с сайтом). Для отчёта подключите базу через OData.",
+                    "This infobase pushes goods, prices and stocks only. Connect it by OData for this report.",
+                ),
+            }),
+            Error::ReportNotKept(_) => simple(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "onec.report_not_available",
+                "Для этой базы отчёт недоступен",
+                "The report is not available for this infobase",
+            )
+            .detail(Text::new(
+                "Конфигурация этой базы не ведёт учёт, по которому строится отчёт: например, бухгалтерский.",
+                "The configuration of this infobase does not keep the books that the report is made of.",
+            )),
+            Error::PricesNotAvailable => simple(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "onec.prices_not_available",
+                "У этой базы нет цен",
+                "This infobase has no prices",
+            )
+            .detail(Text::new(
+                "Цены передают только базы, подключённые обменом с сайтом (CommerceML).",
+                "Only infobases that push by CommerceML have prices.",
+            )),
             Error::JobOver => simple(
                 StatusCode::CONFLICT,
                 "onec.job_over",

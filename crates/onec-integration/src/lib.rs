@@ -8,6 +8,7 @@
 
 mod address;
 mod catalogue;
+mod commerceml;
 mod config;
 mod doctor;
 mod drafts;
@@ -64,6 +65,7 @@ pub async fn start(config: Config, context: Context) -> Result<App, BoxError> {
     let authenticator = auth::Authenticator::of_service(&config.auth, &redis, &context)?;
     let state = AppState::new(&config, pool.clone(), &context)?;
     jobs::start(&config, &state, &context).await?;
+    commerceml::worker::start(&state, &context).await?;
     let relay = events::Relay::new(pool.clone(), redis.clone(), &SCHEMA);
     context.spawn("outbox", relay.run(context.shutdown.clone()));
     Ok(App {

@@ -19,6 +19,13 @@ pub(crate) const INFOBASE_REACHABLE: &str = "onec_infobase_reachable";
 /// Gauge by `infobase`: seconds since the oldest part of the mirror was true.
 pub(crate) const MIRROR_AGE: &str = "onec_mirror_age_seconds";
 
+/// Counter of files that bases have pushed, by `outcome`: `succeeded` or `failed`.
+pub(crate) const EXCHANGE_IMPORTS: &str = "onec_exchange_imports_total";
+/// Counter of objects in them, by `kind`: `items`, `offers`, `prices`, `stocks` and the like.
+pub(crate) const EXCHANGE_ROWS: &str = "onec_exchange_rows_total";
+/// Counter of logins of bases that push, by `outcome`: `accepted`, `refused` or `limited`.
+pub(crate) const EXCHANGE_LOGINS: &str = "onec_exchange_logins_total";
+
 /// Describes them to the recorder, and makes the series that alerts look at exist from the start.
 pub(crate) fn describe() {
     describe_histogram!(REQUEST_DURATION, "Seconds that calls of 1C took");
@@ -33,6 +40,15 @@ pub(crate) fn describe() {
     describe_gauge!(MIRROR_AGE, "Seconds since the oldest part of the mirror was true");
     for outcome in ["succeeded", "failed", "cancelled"] {
         metrics::counter!(SYNC_JOBS, "outcome" => outcome).absolute(0);
+    }
+    describe_counter!(EXCHANGE_IMPORTS, "Files that bases have pushed");
+    describe_counter!(EXCHANGE_ROWS, "Objects in the files that bases have pushed");
+    describe_counter!(EXCHANGE_LOGINS, "Logins of bases that push");
+    for outcome in ["succeeded", "failed"] {
+        metrics::counter!(EXCHANGE_IMPORTS, "outcome" => outcome).absolute(0);
+    }
+    for outcome in ["accepted", "refused", "limited"] {
+        metrics::counter!(EXCHANGE_LOGINS, "outcome" => outcome).absolute(0);
     }
     for operation in CALLS {
         for outcome in ["ok", "onec.infobase_unreachable"] {

@@ -4,8 +4,8 @@ use common::auth::Permission;
 use common::http::routes::{Access, Routes};
 
 use crate::http::{
-    checks, companies, drafts, enterprise_data, entities, entity_rows, infobases, reports, search, services,
-    soap, sync, sync_events,
+    checks, commerceml, companies, drafts, enterprise_data, entities, entity_rows, exchange, infobases,
+    prices, reports, search, services, soap, sync, sync_events,
 };
 use crate::state::AppState;
 
@@ -66,4 +66,17 @@ pub fn routes() -> Routes<AppState> {
         .get("/documents/writes", WRITE, drafts::history)
         .post("/documents/writes/{id}/undo", WRITE, drafts::undo)
         .post("/infobases/{id}/metadata/refresh", ADMIN, entities::refresh)
+        .get("/prices", READ, prices::get)
+        .get("/commerceml/exchanges", ADMIN, commerceml::list)
+        .post("/commerceml/exchanges", ADMIN, commerceml::add)
+        .post(
+            "/commerceml/exchanges/{id}/password",
+            ADMIN,
+            commerceml::set_password,
+        )
+        .delete("/commerceml/exchanges/{id}", ADMIN, commerceml::remove)
+        .get("/commerceml/exchanges/{id}/imports", ADMIN, commerceml::history)
+        // 1C logs in with a name and a password of its own.
+        .get("/commerceml/{id}/exchange", Access::Public, exchange::exchange)
+        .post("/commerceml/{id}/exchange", Access::Public, exchange::exchange)
 }

@@ -27,6 +27,8 @@ pub struct AppState {
     pub(crate) services: Arc<Services>,
     /// Rings when a job was queued.
     pub(crate) queued: Arc<Notify>,
+    /// Rings when a file that a base has pushed is to be imported.
+    pub(crate) pushed: Arc<Notify>,
     /// Name of this replica, the same after a restart.
     pub(crate) instance: Arc<str>,
     /// The service is ending.
@@ -48,6 +50,7 @@ impl AppState {
             clock: context.clock.clone(),
             services: Arc::new(Services::new(&config.soap_services)),
             queued: Arc::new(Notify::new()),
+            pushed: Arc::new(Notify::new()),
             instance: context.instance.as_str().into(),
             shutdown: context.shutdown.clone(),
         })

@@ -179,3 +179,31 @@ async fn http_2_comes_in_and_http_1_goes_on() {
     assert_eq!(headers["x-forwarded-host"], world.server.address().to_string());
     assert_eq!(headers["cookie"], "a=1; b=2");
 }
+
+/// 1C logs in to the service with Basic authentication, then with a cookie, and sends parts of files.
+#[tokio::test]
+async fn a_base_that_pushes_is_passed_on_as_it_is() {
+    let world = World::new().await;
+    let client = world.anonymous();
+    let path = "/api/1c/commerceml/01a21af6-fce0-70e1-a405-cef110c9bb23/exchange";
+    let login = client
+        .request(Method::GET, &format!("{path}?type=catalog&mode=checkauth"))
+        .basic_auth("1c-1", Some("secret"));
+    let seen: Value = client.send(login).await.json();
+    let headers = &seen["headers"];
+    assert_eq!(headers["authorization"], "Basic MWMtMTpzZWNyZXQ=");
+    // Refused logins are counted by the address of 1C.
+    assert_eq!(headers["x-forwarded-for"], "127.0.0.1");
+    let part = client
+        .request(
+            Method::POST,
+            &format!("{path}?type=catalog&mode=file&filename=import.xml"),
+        )
+        .header("cookie", "ONEC_EXCHANGE=1")
+        .body(vec![b' '; 4 * 1024 * 1024]);
+    let seen: Value = client.send(part).await.json();
+    assert_eq!(seen["headers"]["cookie"], "ONEC_EXCHANGE=1");
+    assert_eq!(seen["body"].as_str().unwrap().len(), 4 * 1024 * 1024);
+    let administration = client.get("/api/1c/commerceml/exchanges").await;
+    assert_eq!(administration.status, 401);
+}

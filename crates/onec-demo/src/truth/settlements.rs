@@ -61,6 +61,8 @@ fn happenings(
 struct Account {
     debt: i64,
     overdue: i64,
+    /// What is overdue, by [`AGES`].
+    late: [i64; 4],
     advance: i64,
     due: Option<Stamp>,
 }
@@ -108,6 +110,9 @@ fn settle(
         // Overdue when the day it was due is over: due day < day of the report.
         if due + DAY < end {
             account.overdue += rest;
+            let days = (end - DAY - due) / DAY;
+            let age = AGES.iter().take_while(|(most, _)| days > *most).count();
+            account.late[age] += rest;
         }
         account.due = Some(account.due.map_or(due, |known| known.min(due)));
     }
@@ -123,6 +128,20 @@ fn settle(
     accounts
 }
 
+/// Most days late, and the name of the column.
+const AGES: [(Stamp, &str); 4] = [
+    (30, "overdue_30"),
+    (60, "overdue_60"),
+    (90, "overdue_90"),
+    (Stamp::MAX, "overdue_more"),
+];
+
+fn ageing(late: [i64; 4]) -> impl Iterator<Item = (String, Value)> {
+    AGES.into_iter()
+        .zip(late)
+        .map(|((_, name), sum)| (name.to_owned(), money(sum)))
+}
+
 fn debts(
     base: &Base,
     name: &'static str,
@@ -133,12 +152,16 @@ fn debts(
     let mut list: Vec<(u32, Account)> = settle(base, scope, side, after(date)).into_iter().collect();
     list.sort_by(|(a, x), (b, y)| y.debt.cmp(&x.debt).then(a.cmp(b)));
     let mut totals = [0; 3];
+    let mut late = [0; 4];
     let mut rows = Vec::new();
     for (counterparty, account) in list {
         totals[0] += account.debt;
         totals[1] += account.overdue;
         totals[2] += account.advance;
-        rows.push(row([
+        for (sum, of_account) in late.iter_mut().zip(account.late) {
+            *sum += of_account;
+        }
+        let mut cells = row([
             ("counterparty", text(counterparty_name(base, counterparty))),
             (
                 "counterparty_id",
@@ -153,13 +176,16 @@ fn debts(
                     .due
                     .map_or(Value::Null, |due| text(calendar::date(due).to_string())),
             ),
-        ]));
+        ]);
+        cells.extend(ageing(account.late));
+        rows.push(cells);
     }
-    let totals = row([
+    let mut totals = row([
         ("debt", money(totals[0])),
         ("overdue", money(totals[1])),
         ("advance", money(totals[2])),
     ]);
+    totals.extend(ageing(late));
     Report {
         report: name,
         date: Some(date),

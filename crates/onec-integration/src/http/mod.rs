@@ -1,12 +1,15 @@
 //! Requests and answers.
 
 pub(crate) mod checks;
+pub(crate) mod commerceml;
 pub(crate) mod companies;
 pub(crate) mod drafts;
 pub(crate) mod enterprise_data;
 pub(crate) mod entities;
 pub(crate) mod entity_rows;
+pub(crate) mod exchange;
 pub(crate) mod infobases;
+pub(crate) mod prices;
 pub(crate) mod reports;
 pub(crate) mod search;
 pub(crate) mod services;

@@ -15,10 +15,11 @@ use uuid::Uuid;
 
 use super::{Caller, audit};
 use crate::error::Error;
+use crate::infobase::InfobaseError;
 use crate::profile::Profiles;
 use crate::reports::choose_infobase;
 use crate::state::AppState;
-use crate::store::infobases::Infobase;
+use crate::store::infobases::{Infobase, Kind};
 use crate::store::jobs::{self, Job, Listed, Mode, NewJob};
 use crate::store::progress::{self, DeadObject, EntityProgress};
 
@@ -55,6 +56,9 @@ pub(crate) async fn start(
 ) -> Result<(StatusCode, Json<Started>), Problem> {
     let mut transaction = state.pool.begin().await.store("begin")?;
     let infobase = choose_infobase(&mut transaction, &identity, request.infobase_id, "/infobase_id").await?;
+    if infobase.kind != Kind::Odata {
+        return Err(Error::Infobase(InfobaseError::NotCalled).into());
+    }
     let scope = check(state.profiles, &request, &infobase)?;
     let mode = match request.mode {
         // What was never read can only be read whole.

@@ -1,43 +1,31 @@
 //! The Atom feed in which 1C hands out registered changes (`SelectChanges`), read as a stream: one
-//! entry at a time is in memory, and an entry is limited in size.
-//!
-//! An entry becomes the text of a JSON object, so that the rest of the program knows one form of
-//! rows only. The feed has no types of simple values; all but booleans become strings, which
-//! [`Row`](super::Row) reads as numbers where numbers are asked for.
-
-use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll};
+//! entry at a time is in memory.
 
 use percent_encoding::percent_decode_str;
 use quick_xml::events::{BytesStart, Event};
-use quick_xml::{Reader, XmlVersion};
-use tokio::io::{AsyncBufRead, AsyncRead, ReadBuf};
+use tokio::io::AsyncBufRead;
 use uuid::Uuid;
 
 use super::DataError;
-
-/// The largest entry: a record set of one document has been seen with 6 MB.
-const LARGEST_ENTRY: usize = 64 * 1024 * 1024;
-/// Elements within each other in an entry: a value in a row in a tabular part is three deep.
-const DEEPEST: usize = 16;
+use super::atom::{Properties, read_properties};
+use super::xml::{Xml, attribute};
 
 /// One registered change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Change {
-    /// A whole object: its entity set and its JSON.
+    /// A whole object.
     Object {
         /// The entity set.
         set: String,
-        /// JSON text of the object.
-        body: String,
+        /// The object.
+        properties: Properties,
     },
     /// All records of a recorder; none of them is left out, so an empty set removes the records.
     Records {
         /// The register.
         set: String,
-        /// JSON text with `Recorder`, `Recorder_Type` and `RecordSet`.
-        body: String,
+        /// `Recorder`, `Recorder_Type` and `RecordSet`.
+        properties: Properties,
     },
     /// An object that was deleted for good.
     Deleted {
@@ -53,275 +41,90 @@ pub(crate) enum Change {
 /// Reads a feed.
 #[derive(Debug)]
 pub(crate) struct Feed<R> {
-    reader: Reader<Limited<R>>,
-    buffer: Vec<u8>,
-    /// The root was opened, and closed: a feed without its end was cut off on the way.
+    xml: Xml<R>,
+    /// The root was opened: other documents are no feeds.
     opened: bool,
-    closed: bool,
 }
 
 impl<R: AsyncBufRead + Unpin> Feed<R> {
     /// A feed over a body.
     pub(crate) fn new(input: R) -> Self {
-        let mut reader = Reader::from_reader(Limited {
-            inner: input,
-            left: LARGEST_ENTRY,
-        });
-        reader.config_mut().expand_empty_elements = true;
         Self {
-            reader,
-            buffer: Vec::new(),
+            xml: Xml::new(input),
             opened: false,
-            closed: false,
         }
     }
 
-    /// The next change; `None` after the last.
+    /// The next change; `None` after the last. A feed that was cut off is an error.
     pub(crate) async fn next(&mut self) -> Result<Option<Change>, DataError> {
         loop {
-            self.buffer.clear();
-            self.reader.get_mut().left = LARGEST_ENTRY;
-            let event = self
-                .reader
-                .read_event_into_async(&mut self.buffer)
-                .await
-                .map_err(DataError::Xml)?;
-            match event {
+            match self.xml.next().await? {
                 Event::Start(element) => match element.local_name().as_ref() {
                     "feed" => self.opened = true,
+                    _ if !self.opened => return Err(NO_FEED),
                     "entry" => return self.entry().await.map(Some),
-                    "deleted-entry" => {
-                        let change = attribute(&element, "ref").and_then(|reference| deleted(&reference));
-                        return Ok(Some(change.unwrap_or(Change::Unknown)));
-                    }
+                    "deleted-entry" => return Ok(Some(deleted(&element))),
                     _ => {}
                 },
-                Event::End(element) if element.local_name().as_ref() == "feed" => self.closed = true,
-                // A document type could define entities that grow without end.
-                Event::DocType(_) => return Err(DataError::Missing("feed".to_owned())),
-                Event::Eof if self.opened && self.closed => return Ok(None),
-                Event::Eof => return Err(DataError::Missing("feed".to_owned())),
+                Event::Eof if self.opened => return Ok(None),
+                Event::Eof => return Err(NO_FEED),
                 _ => {}
             }
         }
     }
 
     async fn entry(&mut self) -> Result<Change, DataError> {
-        let mut entry = Entry::default();
+        let mut term = None;
+        let mut properties = None;
         loop {
-            self.buffer.clear();
-            let event = self
-                .reader
-                .read_event_into_async(&mut self.buffer)
-                .await
-                .map_err(DataError::Xml)?;
-            match event {
-                Event::Start(element) => entry.start(&element)?,
-                Event::End(element) => {
-                    if entry.frames.is_empty() && element.local_name().as_ref() == "entry" {
-                        return entry.finish();
+            match self.xml.next().await? {
+                Event::Start(element) => match element.local_name().as_ref() {
+                    "category" => {
+                        term = attribute(&element, "term")
+                            .map(|term| term.rsplit('.').next().unwrap_or_default().to_owned());
                     }
-                    entry.end();
-                }
-                Event::Text(text) => entry.text(&text.xml_content(XmlVersion::Implicit1_0)),
-                Event::CData(text) => entry.text(&text.xml_content(XmlVersion::Implicit1_0)),
-                Event::GeneralRef(reference) => match reference.resolve_char_ref().map_err(DataError::Xml)? {
-                    Some(c) => entry.text(c.encode_utf8(&mut [0; 4])),
-                    None => {
-                        let known = quick_xml::escape::resolve_predefined_entity(&reference);
-                        entry.text(known.ok_or_else(|| DataError::Missing("entity".to_owned()))?);
-                    }
+                    "properties" => properties = Some(read_properties(&mut self.xml).await?),
+                    _ => {}
                 },
-                Event::DocType(_) | Event::Eof => return Err(DataError::Missing("feed".to_owned())),
+                Event::End(element) if element.local_name().as_ref() == "entry" => break,
+                Event::Eof => return Err(NO_FEED),
                 _ => {}
             }
         }
-    }
-}
-
-fn attribute(element: &BytesStart<'_>, name: &str) -> Option<String> {
-    let attribute = element
-        .attributes()
-        .flatten()
-        .find(|attribute| attribute.key.local_name().as_ref() == name)?;
-    let value = attribute.normalized_value(XmlVersion::Implicit1_0);
-    value.ok().map(std::borrow::Cow::into_owned)
-}
-
-/// The object of `http://host/base/odata/standard.odata/Catalog_X(guid'…')`.
-fn deleted(reference: &str) -> Option<Change> {
-    let decoded = percent_decode_str(reference).decode_utf8().ok()?;
-    let (path, key) = decoded.split_once('(')?;
-    let set = path.rsplit('/').next().filter(|set| !set.is_empty())?;
-    let guid = key.split('\'').nth(1)?;
-    Some(Change::Deleted {
-        set: set.to_owned(),
-        reference: Uuid::parse_str(guid).ok()?,
-    })
-}
-
-/// Where in an entry the reader is.
-#[derive(Debug)]
-enum Frame {
-    Object {
-        comma: bool,
-    },
-    Array {
-        comma: bool,
-    },
-    /// A value; whether it is simple shows with its first child.
-    Value {
-        null: bool,
-        text: String,
-    },
-}
-
-#[derive(Debug, Default)]
-struct Entry {
-    term: Option<String>,
-    json: String,
-    frames: Vec<Frame>,
-    is_record_set: bool,
-}
-
-impl Entry {
-    fn start(&mut self, element: &BytesStart<'_>) -> Result<(), DataError> {
-        let name = element.local_name();
-        let name = name.as_ref();
-        if self.frames.len() > DEEPEST {
-            return Err(DataError::Missing("end of an element".to_owned()));
-        }
-        if let Some(Frame::Value { .. }) = self.frames.last() {
-            // It has children: rows, or properties.
-            self.frames.pop();
-            let is_collection = name == "element";
-            self.json.push(if is_collection { '[' } else { '{' });
-            self.frames.push(if is_collection {
-                Frame::Array { comma: false }
-            } else {
-                Frame::Object { comma: false }
-            });
-        }
-        match self.frames.last_mut() {
-            None => match name {
-                "category" => {
-                    let term = attribute(element, "term");
-                    self.term = term.map(|term| term.rsplit('.').next().unwrap_or_default().to_owned());
-                }
-                "properties" => {
-                    self.json.push('{');
-                    self.frames.push(Frame::Object { comma: false });
-                }
-                _ => {}
-            },
-            Some(Frame::Object { comma }) => {
-                if std::mem::replace(comma, true) {
-                    self.json.push(',');
-                }
-                push_string(&mut self.json, name);
-                self.json.push(':');
-                let is_record_set = name == "RecordSet" && self.frames.len() == 1;
-                self.is_record_set |= is_record_set;
-                let kind = attribute(element, "type");
-                if is_record_set || kind.is_some_and(|kind| kind.starts_with("Collection(")) {
-                    self.json.push('[');
-                    self.frames.push(Frame::Array { comma: false });
-                } else {
-                    self.push_value(element);
-                }
-            }
-            Some(Frame::Array { comma }) => {
-                if std::mem::replace(comma, true) {
-                    self.json.push(',');
-                }
-                self.push_value(element);
-            }
-            Some(Frame::Value { .. }) => {}
-        }
-        Ok(())
-    }
-
-    fn push_value(&mut self, element: &BytesStart<'_>) {
-        self.frames.push(Frame::Value {
-            null: attribute(element, "null").as_deref() == Some("true"),
-            text: String::new(),
-        });
-    }
-
-    fn text(&mut self, more: &str) {
-        if let Some(Frame::Value { text, .. }) = self.frames.last_mut() {
-            text.push_str(more);
-        }
-    }
-
-    fn end(&mut self) {
-        match self.frames.pop() {
-            None => {}
-            Some(Frame::Object { .. }) => self.json.push('}'),
-            Some(Frame::Array { .. }) => self.json.push(']'),
-            Some(Frame::Value { null: true, .. }) => self.json.push_str("null"),
-            Some(Frame::Value { text, .. }) => match text.as_str() {
-                "true" | "false" => self.json.push_str(&text),
-                text => push_string(&mut self.json, text),
-            },
-        }
-    }
-
-    fn finish(self) -> Result<Change, DataError> {
         let missing = |what: &str| DataError::Missing(what.to_owned());
-        let set = self.term.ok_or_else(|| missing("category"))?;
-        if self.json.is_empty() {
-            return Err(missing("properties"));
-        }
-        Ok(if self.is_record_set {
-            Change::Records { set, body: self.json }
+        let set = term.ok_or_else(|| missing("category"))?;
+        let properties = properties.ok_or_else(|| missing("properties"))?;
+        Ok(if properties.row()?.has("RecordSet") {
+            Change::Records { set, properties }
         } else {
-            Change::Object { set, body: self.json }
+            Change::Object { set, properties }
         })
     }
 }
 
-fn push_string(json: &mut String, text: &str) {
-    // A string always serialises.
-    json.push_str(&serde_json::to_string(text).unwrap_or_default());
-}
+const NO_FEED: DataError = DataError::Refused("no feed of changes");
 
-/// An input that ends in an error when one entry takes more than its share.
-#[derive(Debug)]
-struct Limited<R> {
-    inner: R,
-    left: usize,
-}
-
-impl<R: AsyncRead + Unpin> AsyncRead for Limited<R> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_read(context, buffer)
-    }
-}
-
-impl<R: AsyncBufRead + Unpin> AsyncBufRead for Limited<R> {
-    fn poll_fill_buf(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
-        let this = self.get_mut();
-        if this.left == 0 {
-            return Poll::Ready(Err(io::Error::other("an entry is too large")));
-        }
-        Pin::new(&mut this.inner).poll_fill_buf(context)
-    }
-
-    fn consume(mut self: Pin<&mut Self>, amount: usize) {
-        self.left = self.left.saturating_sub(amount);
-        Pin::new(&mut self.inner).consume(amount);
-    }
+/// The object of `ref="http://host/base/odata/standard.odata/Catalog_X(guid'…')"`.
+fn deleted(element: &BytesStart<'_>) -> Change {
+    let parse = |reference: &str| {
+        let decoded = percent_decode_str(reference).decode_utf8().ok()?;
+        let (path, key) = decoded.split_once('(')?;
+        let set = path.rsplit('/').next().filter(|set| !set.is_empty())?;
+        let guid = key.split('\'').nth(1)?;
+        Some(Change::Deleted {
+            set: set.to_owned(),
+            reference: Uuid::parse_str(guid).ok()?,
+        })
+    };
+    let reference = attribute(element, "ref");
+    reference
+        .and_then(|reference| parse(&reference))
+        .unwrap_or(Change::Unknown)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::odata::Row;
 
     const FEED: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
 <feed xmlns="http://www.w3.org/2005/Atom" xmlns:at="http://purl.org/atompub/tombstones/1.0"
@@ -357,11 +160,11 @@ mod tests {
     async fn entries_become_rows() {
         let changes = read(FEED).await.unwrap();
         assert_eq!(changes.len(), 3);
-        let Change::Object { set, body } = &changes[0] else {
+        let Change::Object { set, properties } = &changes[0] else {
             panic!("{changes:?}")
         };
         assert_eq!(set, "Catalog_Склады");
-        let row: Row<'_> = serde_json::from_str(body).unwrap();
+        let row = properties.row().unwrap();
         assert_eq!(
             row.text("Description").unwrap().as_deref(),
             Some("ООО \"А&Б\" «я»")
@@ -377,11 +180,11 @@ mod tests {
         assert_eq!(contacts[1].integer("LineNumber").unwrap(), Some(2));
         assert_eq!(contacts[0].text("Вид").unwrap().as_deref(), Some("a\\b"));
 
-        let Change::Records { set, body } = &changes[1] else {
+        let Change::Records { set, properties } = &changes[1] else {
             panic!("{changes:?}")
         };
         assert_eq!(set, "AccountingRegister_Хозрасчетный");
-        let row: Row<'_> = serde_json::from_str(body).unwrap();
+        let row = properties.row().unwrap();
         assert_eq!(row.target("Recorder").as_deref(), Some("Document_А"));
         assert!(row.rows("RecordSet").unwrap().is_empty());
         let reference = "fc3cc5d5-9cae-11ed-8bbf-90004ef3f886".parse().unwrap();

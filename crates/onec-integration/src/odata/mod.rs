@@ -24,6 +24,7 @@ mod row;
 pub(crate) mod write;
 pub(crate) mod xml;
 
+pub(crate) use atom::Properties;
 pub(crate) use changes::Point;
 pub(crate) use client::{CALLS, Client, Credentials, Patience};
 pub(crate) use error::{DataError, OdataError};

@@ -84,6 +84,11 @@ impl<'a> Row<'a> {
         serde_json::from_slice(without_bom(body)).map_err(DataError::Json)
     }
 
+    /// True when there is such a property, whatever its value.
+    pub(crate) fn has(&self, field: &str) -> bool {
+        self.names().any(|name| name == field)
+    }
+
     /// Names of the properties, in the order of the answer.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|(name, _)| name.as_ref())

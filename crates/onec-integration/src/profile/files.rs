@@ -8,10 +8,11 @@ use toml::{Table, Value};
 use super::Profile;
 
 /// The built-in files.
-const FILES: [&str; 3] = [
+const FILES: [&str; 4] = [
     include_str!("../../profiles/accounting-3.0.toml"),
     include_str!("../../profiles/trade-11.toml"),
     include_str!("../../profiles/small-firm-3.0.toml"),
+    include_str!("../../profiles/commerceml.toml"),
 ];
 
 /// The profiles of a service. They are read once and stay for as long as the process lives.

@@ -175,6 +175,11 @@ impl Profile {
             .map(|(entity, _)| entity)
     }
 
+    /// True when the configuration has a double-entry ledger.
+    pub(crate) fn has_ledger(&self) -> bool {
+        self.ledger.is_some()
+    }
+
     /// What people call documents of an entity, such as `sale`.
     pub(crate) fn document_title(&self, entity: &str) -> Option<&Title> {
         self.documents.get(entity).map(|document| &document.title)

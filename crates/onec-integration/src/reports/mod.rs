@@ -17,6 +17,7 @@ mod sales;
 mod scope;
 mod statement;
 mod stock;
+mod stock_snapshot;
 mod stock_turnover;
 mod table;
 mod taxes;

@@ -99,6 +99,7 @@ impl Scope {
             }
             (infobase, _) => choose_infobase(connection, identity, infobase, "?infobase").await?,
         };
+        super::stock_snapshot::check(&infobase, report, &query)?;
         query.infobase = Some(infobase.id);
         let skip = match query.cursor.as_deref() {
             Some(cursor) => Cursor::decode::<u32>(cursor)?,
@@ -112,6 +113,9 @@ impl Scope {
             .as_deref()
             .and_then(|id| state.profiles.by_id(id))
             .ok_or(Error::NotSynchronised)?;
+        if !is_kept(profile, report) {
+            return Err(Error::ReportNotKept(report).into());
+        }
         let zone = Zone::parse(&infobase.time_zone).ok_or(Error::Infobase(InfobaseError::Settings))?;
         let now = state.clock.now();
         let today = zone.today(now);
@@ -196,6 +200,21 @@ impl Scope {
         let query = &self.query;
         let (from, to) = query.compare_from.zip(query.compare_to)?;
         Some((from.and_time(NaiveTime::MIN), next_day(to)))
+    }
+}
+
+/// Whether a configuration keeps what a report is made of. Stocks may also be pushed.
+fn is_kept(profile: &Profile, report: ReportId) -> bool {
+    let chart = &profile.chart;
+    match report {
+        ReportId::Receivables => !chart.receivables.is_empty(),
+        ReportId::Payables => !chart.payables.is_empty(),
+        ReportId::Cash => !chart.cash.is_empty(),
+        ReportId::Taxes => !chart.taxes.is_empty(),
+        ReportId::TrialBalance | ReportId::AccountAnalysis | ReportId::AccountCard | ReportId::Postings => {
+            profile.has_ledger()
+        }
+        _ => true,
     }
 }
 

@@ -7,6 +7,7 @@ use rust_decimal::Decimal;
 use sqlx::PgConnection;
 
 use super::scope::Scope;
+use super::stock_snapshot;
 use super::table::{Heading, Table, columns, count, id, money, quantity, row};
 
 pub(super) const HEADINGS: [Heading; 6] = [
@@ -25,6 +26,9 @@ pub(super) async fn run(
     live: Option<&str>,
     locale: Locale,
 ) -> Result<Table, StoreError> {
+    if stock_snapshot::is_pushed(&scope.infobase) {
+        return stock_snapshot::run(connection, scope, locale).await;
+    }
     let found = sqlx::query!(
         r#"with cells as (
                select warehouse, item, sum(quantity) as quantity, sum(amount) as cost

@@ -3,9 +3,12 @@
 pub(crate) mod analytics_keys;
 pub(crate) mod catalogue;
 pub(crate) mod change_points;
+pub(crate) mod commerceml;
 mod copy;
 pub(crate) mod documents;
 pub(crate) mod drafts;
+pub(crate) mod goods;
+pub(crate) mod imports;
 pub(crate) mod infobases;
 pub(crate) mod jobs;
 pub(crate) mod ledger;

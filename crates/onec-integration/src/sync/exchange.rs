@@ -17,7 +17,7 @@ use super::ledger::{self, EntryTaker};
 use super::objects::{Taken, Taker};
 use super::{Run, SyncError};
 use crate::infobase::InfobaseError;
-use crate::odata::{Change, DataError, OdataError, Point, Row};
+use crate::odata::{Change, DataError, OdataError, Point, Properties, Row};
 use crate::store::documents as store;
 use crate::store::jobs::Added;
 use crate::store::ledger::{EntryRow, Replaced};
@@ -156,8 +156,8 @@ async fn notify(run: &Run, point: &Point) -> Result<(), OdataError> {
 /// Changes that are written together; the latest of an object counts.
 struct Batch<'a> {
     run: &'a Run,
-    catalogs: HashMap<String, (CatalogTaker<'a>, HashMap<Uuid, String>)>,
-    documents: HashMap<String, (DocumentTaker<'a>, HashMap<Uuid, String>)>,
+    catalogs: HashMap<String, (CatalogTaker<'a>, HashMap<Uuid, Properties>)>,
+    documents: HashMap<String, (DocumentTaker<'a>, HashMap<Uuid, Properties>)>,
     /// Entries by book and recorder.
     entries: HashMap<i16, HashMap<Uuid, Vec<EntryRow>>>,
     deleted: HashMap<String, Vec<Uuid>>,
@@ -193,7 +193,7 @@ impl<'a> Batch<'a> {
     fn add(&mut self, change: Change) {
         self.changes += 1;
         match change {
-            Change::Object { set, body } => {
+            Change::Object { set, properties } => {
                 let known = if let Some((_, bodies)) = self.catalogs.get_mut(&set) {
                     Some(bodies)
                 } else {
@@ -203,18 +203,16 @@ impl<'a> Batch<'a> {
                     self.ignored += 1;
                     return;
                 };
-                self.bytes += body.len();
-                let reference = serde_json::from_str::<Row<'_>>(&body)
-                    .ok()
-                    .and_then(|row| row.guid("Ref_Key"));
+                self.bytes += properties.as_json().len();
+                let reference = properties.row().ok().and_then(|row| row.guid("Ref_Key"));
                 match reference {
                     Some(reference) => {
-                        bodies.insert(reference, body);
+                        bodies.insert(reference, properties);
                     }
                     None => self.bury(&set, &set.clone(), Uuid::nil(), Some("Ref_Key".to_owned())),
                 }
             }
-            Change::Records { set, body } => self.add_records(&set, &body),
+            Change::Records { set, properties } => self.add_records(&set, &properties),
             Change::Deleted { set, reference } => {
                 let is_known = self.catalogs.contains_key(&set) || set.starts_with("Document_");
                 if is_known {
@@ -239,13 +237,13 @@ impl<'a> Batch<'a> {
         });
     }
 
-    fn add_records(&mut self, set: &str, body: &str) {
+    fn add_records(&mut self, set: &str, properties: &Properties) {
         let Some(book) = self.run.plan.books().find(|book| book.register() == set) else {
             self.ignored += 1;
             return;
         };
-        self.bytes += body.len();
-        let Some(row) = serde_json::from_str::<Row<'_>>(body).ok() else {
+        self.bytes += properties.as_json().len();
+        let Ok(row) = properties.row() else {
             self.ignored += 1;
             return;
         };
@@ -340,8 +338,8 @@ impl<'a> Batch<'a> {
     }
 }
 
-fn add<K: Taker>(taker: &K, body: &str, into: &mut Taken<K::Rows>) {
-    if let Ok(row) = serde_json::from_str::<Row<'_>>(body) {
+fn add<K: Taker>(taker: &K, properties: &Properties, into: &mut Taken<K::Rows>) {
+    if let Ok(row) = properties.row() {
         into.add_rows(taker, std::slice::from_ref(&row));
     }
 }

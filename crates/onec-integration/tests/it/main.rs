@@ -4,6 +4,10 @@
 
 mod api;
 mod changing;
+mod commerceml;
+mod commerceml_admin;
+mod commerceml_files;
+mod commerceml_hostile;
 mod doctor;
 mod drafts;
 mod drafts_faults;

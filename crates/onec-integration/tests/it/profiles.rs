@@ -31,7 +31,17 @@ async fn balances_come_from_registers_of_accumulation() {
         client.get(&path).await.json()
     };
     let at = day("2025-03-31");
-    let debts = ["counterparty", "debt", "overdue", "advance", "due_date"];
+    let debts = [
+        "counterparty",
+        "debt",
+        "overdue",
+        "overdue_30",
+        "overdue_60",
+        "overdue_90",
+        "overdue_more",
+        "advance",
+        "due_date",
+    ];
     let receivables = get("receivables").await;
     assert_same(&receivables, &truth::receivables(&base, Scope::ALL, at), &debts);
     let object = &receivables["citations"][0]["object"];
@@ -50,6 +60,21 @@ async fn balances_come_from_registers_of_accumulation() {
     let report = get("stock").await;
     assert_eq!(report["totals"], Value::Object(stock.totals.clone()));
     assert_eq!(report["row_count"], stock.rows.len());
+}
+
+#[tokio::test]
+async fn reports_of_a_ledger_are_refused_where_there_is_none() {
+    let demo = demo().await;
+    let service = own_trade(&demo.url()).await;
+    for report in [
+        "trial_balance",
+        "taxes",
+        "postings?number=1",
+        "account_card?account=62",
+    ] {
+        let answer = service.admin().get(&format!("/reports/{report}")).await;
+        answer.assert_problem(422, "onec.report_not_available");
+    }
 }
 
 #[tokio::test]

@@ -78,7 +78,17 @@ async fn balances_are_true_in_the_mirror_and_live() {
         let at = day(date);
         for source in ["mirror", "live"] {
             let query = format!("date={date}&source={source}{company}");
-            let debts = ["counterparty", "debt", "overdue", "advance", "due_date"];
+            let debts = [
+                "counterparty",
+                "debt",
+                "overdue",
+                "overdue_30",
+                "overdue_60",
+                "overdue_90",
+                "overdue_more",
+                "advance",
+                "due_date",
+            ];
             let aged = |report: &Value| {
                 for row in rows(report).iter().chain(report["totals"].as_object()) {
                     let buckets = ["overdue_30", "overdue_60", "overdue_90", "overdue_more"];
