@@ -313,6 +313,11 @@ impl Connections {
             .await;
     }
 
+    /// Runs a call that must come to its end although nobody may wait for it any more.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.context.spawn_transient(task);
+    }
+
     fn end(&self, connection: Option<Arc<Connection>>) {
         if let Some(connection) = connection {
             self.context

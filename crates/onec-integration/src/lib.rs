@@ -1,7 +1,7 @@
 //! Talks to 1C infobases, mirrors their data, and builds reports from the mirror or live.
 //!
-//! It owns the schema `onec` and the passwords of infobases. It never writes into 1C, and it never
-//! shows a caller a company that is not the caller's.
+//! It owns the schema `onec` and the passwords of infobases. It writes into 1C in two steps only
+//! (`drafts`), and it never shows a caller a company that is not the caller's.
 //!
 //! In reading order: [`routes`] (what there is), `http` (requests), `reports` (figures), `sync` (how
 //! the mirror is made), `profile` (what sets of 1C mean), `odata` (how 1C speaks), `store` (SQL).
@@ -11,6 +11,7 @@ mod catalogue;
 mod commerceml;
 mod config;
 mod doctor;
+mod drafts;
 mod error;
 #[doc(hidden)]
 pub mod fuzzing;

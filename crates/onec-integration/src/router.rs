@@ -4,14 +4,15 @@ use common::auth::Permission;
 use common::http::routes::{Access, Routes};
 
 use crate::http::{
-    checks, commerceml, companies, enterprise_data, entities, entity_rows, exchange, infobases, prices,
-    reports, search, services, soap, sync, sync_events,
+    checks, commerceml, companies, drafts, enterprise_data, entities, entity_rows, exchange, infobases,
+    prices, reports, search, services, soap, sync, sync_events,
 };
 use crate::state::AppState;
 
 const READ: Access = Access::Permission(Permission::OnecRead);
 const SYNC: Access = Access::Permission(Permission::OnecSync);
 const SERVICES: Access = Access::Permission(Permission::OnecServices);
+const WRITE: Access = Access::Permission(Permission::OnecWrite);
 const ADMIN: Access = Access::Permission(Permission::OnecAdmin);
 
 /// All routes, each with what it takes to call it.
@@ -58,6 +59,12 @@ pub fn routes() -> Routes<AppState> {
         .get("/entities", READ, entities::list)
         .get("/entities/{name}", READ, entities::get)
         .get("/entities/{name}/rows", READ, entity_rows::rows)
+        .post("/documents/drafts", WRITE, drafts::create)
+        .get("/documents/drafts/{id}", WRITE, drafts::get)
+        .delete("/documents/drafts/{id}", WRITE, drafts::delete)
+        .post("/documents/drafts/{id}/confirm", WRITE, drafts::confirm)
+        .get("/documents/writes", WRITE, drafts::history)
+        .post("/documents/writes/{id}/undo", WRITE, drafts::undo)
         .post("/infobases/{id}/metadata/refresh", ADMIN, entities::refresh)
         .get("/prices", READ, prices::get)
         .get("/commerceml/exchanges", ADMIN, commerceml::list)

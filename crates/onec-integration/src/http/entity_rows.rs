@@ -390,7 +390,7 @@ fn bad_cursor() -> Problem {
 }
 
 /// The companies that a caller is restricted to.
-async fn companies(
+pub(super) async fn companies(
     connection: &mut sqlx::PgConnection,
     profiles: Profiles,
     identity: &Identity,

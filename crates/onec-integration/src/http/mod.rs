@@ -3,6 +3,7 @@
 pub(crate) mod checks;
 pub(crate) mod commerceml;
 pub(crate) mod companies;
+pub(crate) mod drafts;
 pub(crate) mod enterprise_data;
 pub(crate) mod entities;
 pub(crate) mod entity_rows;

@@ -21,8 +21,7 @@ mod metadata;
 pub(crate) mod parser;
 mod query;
 mod row;
-#[expect(dead_code, reason = "complete, for drafts and actions; reading uses a part")]
-mod write;
+pub(crate) mod write;
 pub(crate) mod xml;
 
 pub(crate) use atom::Properties;

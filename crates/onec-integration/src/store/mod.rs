@@ -6,6 +6,7 @@ pub(crate) mod change_points;
 pub(crate) mod commerceml;
 mod copy;
 pub(crate) mod documents;
+pub(crate) mod drafts;
 pub(crate) mod goods;
 pub(crate) mod imports;
 pub(crate) mod infobases;

@@ -9,6 +9,8 @@ mod commerceml_admin;
 mod commerceml_files;
 mod commerceml_hostile;
 mod doctor;
+mod drafts;
+mod drafts_faults;
 mod entities;
 mod events;
 mod exchange;
