@@ -327,8 +327,8 @@ language sql stable as $$
     where gaps.since < gaps.until
 $$;
 
--- Sales of a span: from, and before `until`; with `by_item` by item, or else with no item. A
--- document may have several rows; where it is null, there is a cost only.
+-- Sales of a span: from, and before `until`; with `by_item` by item, or else with no item, and
+-- then a document in one row. Where it is null, there is a cost only.
 create function onec.sales(
     infobase uuid, since timestamp, until timestamp, cost_of text[], sold_of text[], by_item boolean)
 returns table (
@@ -348,14 +348,16 @@ language sql stable as $$
     join onec.sales_documents s on s.infobase_id = $1 and s.date >= m.since and s.date < m.until
     where not $6
     union all
-    select s.date, s.document, s.company, s.counterparty, s.manager, s.warehouse,
-           case when $6 then s.item end, s.quantity, s.revenue, s.vat, s.cost
+    select s.date, s.document, s.company, s.counterparty, s.manager, s.warehouse, s.item,
+           s.quantity, s.revenue, s.vat, s.cost
     from onec.sales_gaps($1, $2, $3, $4, $5) g
     -- One gap after the other, each by the indices.
     cross join lateral (
         select r.date, case when r.is_line then r.sale end as document, r.company, r.counterparty,
-               r.manager, r.warehouse, r.item, r.quantity, r.revenue, r.vat, r.cost
+               r.manager, r.warehouse, case when $6 then r.item end as item, sum(r.quantity) as quantity,
+               sum(r.revenue) as revenue, sum(r.vat) as vat, sum(r.cost) as cost
         from onec.sales_rows($1, g.since, g.until, $4, $5) r
+        group by 1, 2, 3, 4, 5, 6, 7
         offset 0
     ) s
 $$;

@@ -62,8 +62,7 @@ pub(super) async fn run(
                union all
                select false, s.* from onec.sales($1, $12::timestamp, $13::timestamp, $14, $15, $17) s
                where $12 is not null
-           ), keyed as (
-               -- By document first: to count them then needs no sorting.
+           ), marked as not materialized (
                select l.now, l.document,
                       case $4::text when 'counterparty' then l.counterparty when 'manager' then l.manager
                                     when 'item' then l.item when 'item_group' then i.parent
@@ -77,8 +76,7 @@ pub(super) async fn run(
                       case $5 when 'day' then date_trunc('day', l.date)
                               when 'week' then date_trunc('week', l.date)
                               when 'month' then date_trunc('month', l.date) end as then_span,
-                      sum(l.quantity) as quantity, sum(l.revenue) as revenue, sum(l.vat) as vat,
-                      sum(l.cost) as cost
+                      l.quantity, l.revenue, l.vat, l.cost
                from lines l
                left join onec.items i on i.infobase_id = $1 and i.ref = l.item
                                       and ($4 = 'item_group' or $5 = 'item_group')
@@ -87,7 +85,15 @@ pub(super) async fn run(
                  and ($8::uuid[] is null or l.item = any($8))
                  and ($9::uuid[] is null or l.warehouse = any($9))
                  and ($10::uuid is null or l.manager = $10)
-               group by 1, 2, 3, 4, 5, 6
+           ), keyed as (
+               -- By document first: to count them then needs no sorting.
+               select now, document, key, span, then_key, then_span, sum(quantity) as quantity,
+                      sum(revenue) as revenue, sum(vat) as vat, sum(cost) as cost
+               from marked where $17 group by 1, 2, 3, 4, 5, 6
+               union all
+               -- Without items each has one row as it is.
+               select now, document, key, span, then_key, then_span, quantity, revenue, vat, cost
+               from marked where not $17
            ), sums as (
                select key, span as at, then_key, then_span as then_at,
                       case when $4 = 'month' then to_char(span, 'YYYY-MM') else to_char(span, 'YYYY-MM-DD') end as span,
@@ -111,7 +117,8 @@ pub(super) async fn run(
                   sum(revenue) over () as total_revenue, sum(net) over () as total_net,
                   sum(cost) over () as total_cost, sum(revenue_before) over () as total_revenue_before,
                   sum(profit_before) over () as total_profit_before,
-                  (select count(document) from (select distinct document from keyed where now) sales) as total_documents
+                  case when $17 then (select count(document) from (select distinct document from keyed where now) d)
+                       else (select count(document) from keyed where now) end as total_documents
            from sums
            left join onec.dimensions k on k.infobase_id = $1 and k.kind = $4 and k.ref = sums.key
            left join onec.dimensions t on t.infobase_id = $1 and t.kind = $5 and t.ref = sums.then_key
