@@ -60,30 +60,44 @@ pub(super) async fn run(
     .await
     .store("report_account_card_sums")?;
     let found = sqlx::query!(
-        r#"with ours as materialized (
-               select array(select ref from onec.accounts_under($1, $2)) as refs
-           ), sides as not materialized (
-               select e.*,
-                      coalesce(e.debit_account = any((select refs from ours)::uuid[]), false)
-                          and ($6::uuid[] is null or coalesce(e.debit_counterparty = any($6), false))
-                          and ($7::uuid[] is null or coalesce(e.debit_item = any($7), false))
-                          and ($8::uuid[] is null or coalesce(e.debit_warehouse = any($8), false)) as is_debit,
-                      coalesce(e.credit_account = any((select refs from ours)::uuid[]), false)
-                          and ($6::uuid[] is null or coalesce(e.credit_counterparty = any($6), false))
-                          and ($7::uuid[] is null or coalesce(e.credit_item = any($7), false))
-                          and ($8::uuid[] is null or coalesce(e.credit_warehouse = any($8), false)) as is_credit
-               from onec.ledger_entries e
-               where e.infobase_id = $1 and e.period >= $3 and e.period < $4
-                 and (e.debit_account = any((select refs from ours)::uuid[])
-                      or e.credit_account = any((select refs from ours)::uuid[]))
-                 and ($5::uuid[] is null or e.company = any($5))
+        r#"with found as (
+               -- The first of each account on each side, by its index; the same entry may be of two.
+               select s.* from onec.accounts_under($1, $2) a
+               cross join lateral (
+                   select e.* from onec.ledger_entries e
+                   where e.infobase_id = $1 and e.debit_account = a.ref and e.period >= $3 and e.period < $4
+                     and ($5::uuid[] is null or e.company = any($5))
+                     and ($6::uuid[] is null or e.debit_counterparty = any($6))
+                     and ($7::uuid[] is null or e.debit_item = any($7))
+                     and ($8::uuid[] is null or e.debit_warehouse = any($8))
+                   order by e.period, e.recorder, e.line limit $9
+               ) s
+               union
+               select s.* from onec.accounts_under($1, $2) a
+               cross join lateral (
+                   select e.* from onec.ledger_entries e
+                   where e.infobase_id = $1 and e.credit_account = a.ref and e.period >= $3 and e.period < $4
+                     and ($5 is null or e.company = any($5))
+                     and ($6 is null or e.credit_counterparty = any($6))
+                     and ($7 is null or e.credit_item = any($7))
+                     and ($8 is null or e.credit_warehouse = any($8))
+                   order by e.period, e.recorder, e.line limit $9
+               ) s
            ), first as (
-               select * from sides where is_debit or is_credit order by period, recorder, line limit $9
+               select f.*,
+                      coalesce(f.debit_account = any(array(select ref from onec.accounts_under($1, $2))), false)
+                          and ($6 is null or coalesce(f.debit_counterparty = any($6), false))
+                          and ($7 is null or coalesce(f.debit_item = any($7), false))
+                          and ($8 is null or coalesce(f.debit_warehouse = any($8), false)) as is_debit,
+                      coalesce(f.credit_account = any(array(select ref from onec.accounts_under($1, $2))), false)
+                          and ($6 is null or coalesce(f.credit_counterparty = any($6), false))
+                          and ($7 is null or coalesce(f.credit_item = any($7), false))
+                          and ($8 is null or coalesce(f.credit_warehouse = any($8), false)) as is_credit
+               from found f order by period, recorder, line limit $9
            )
-           select n.period, case when n.is_debit then n.amount else 0 end as "debit!",
+           select n.period as "period!", case when n.is_debit then n.amount else 0 end as "debit!",
                   case when n.is_credit then n.amount else 0 end as "credit!",
-                  (select count(*) from sides where is_debit or is_credit) as row_count,
-                  n.content, debit.code as "debit_code?", credit.code as "credit_code?",
+                  n.content as "content!", debit.code as "debit_code?", credit.code as "credit_code?",
                   d.entity as "entity?", d.number as "number?", d.date as "date?"
            from first n
            left join onec.accounts debit on debit.infobase_id = $1 and debit.ref = n.debit_account
@@ -100,10 +114,14 @@ pub(super) async fn run(
         scope.warehouses.as_deref(),
         scope.limit(),
     )
-    .fetch_all(connection)
+    .fetch_all(&mut *connection)
     .await
     .store("report_account_card")?;
-    let row_count = count(found.first().and_then(|row| row.row_count));
+    let row_count = if i64::try_from(found.len()).is_ok_and(|len| len < scope.limit()) {
+        found.len() as u64
+    } else {
+        entries(connection, scope, &accounts).await?
+    };
     let (debit, credit) = (sums.debit, sums.credit);
     let mut balance = opening;
     let rows = found
@@ -141,4 +159,52 @@ pub(super) async fn run(
         ]),
         row_count,
     })
+}
+
+/// How many entries the card has: of accounts by totals, of analytics by looking at each.
+async fn entries(
+    connection: &mut PgConnection,
+    scope: &Scope,
+    accounts: &[String],
+) -> Result<u64, StoreError> {
+    let is_of_accounts =
+        scope.counterparties.is_none() && scope.items.is_none() && scope.warehouses.is_none();
+    let entries = if is_of_accounts {
+        sqlx::query_scalar!(
+            r#"select onec.entry_count($1, $2, $3, $4, $5) as "entries!""#,
+            scope.infobase.id,
+            accounts,
+            scope.since(),
+            scope.until(),
+            scope.companies.as_deref(),
+        )
+        .fetch_one(connection)
+        .await
+    } else {
+        sqlx::query_scalar!(
+            r#"select count(*) as "entries!"
+               from onec.ledger_entries e
+               where e.infobase_id = $1 and e.period >= $3 and e.period < $4
+                 and ($5::uuid[] is null or e.company = any($5))
+                 and ((e.debit_account = any(array(select ref from onec.accounts_under($1, $2)))
+                       and ($6::uuid[] is null or e.debit_counterparty = any($6))
+                       and ($7::uuid[] is null or e.debit_item = any($7))
+                       and ($8::uuid[] is null or e.debit_warehouse = any($8)))
+                   or (e.credit_account = any(array(select ref from onec.accounts_under($1, $2)))
+                       and ($6 is null or e.credit_counterparty = any($6))
+                       and ($7 is null or e.credit_item = any($7))
+                       and ($8 is null or e.credit_warehouse = any($8))))"#,
+            scope.infobase.id,
+            accounts,
+            scope.since(),
+            scope.until(),
+            scope.companies.as_deref(),
+            scope.counterparties.as_deref(),
+            scope.items.as_deref(),
+            scope.warehouses.as_deref(),
+        )
+        .fetch_one(connection)
+        .await
+    };
+    Ok(count(Some(entries.store("report_account_card_count")?)))
 }

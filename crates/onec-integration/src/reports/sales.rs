@@ -52,44 +52,31 @@ pub(super) async fn run(
     let query = &scope.query;
     let group = query.group_by.unwrap_or(GroupBy::Counterparty);
     let other = scope.compared();
+    let by_item = scope.items.is_some()
+        || [Some(group), query.then_by]
+            .iter()
+            .any(|group| matches!(group, Some(GroupBy::Item | GroupBy::ItemGroup)));
     let found = sqlx::query!(
-        r#"with spans as (
-               select $2::timestamp as since, $3::timestamp as until, true as now
+        r#"with lines as (
+               select true as now, s.* from onec.sales($1, $2, $3, $14, $15, $17) s
                union all
-               select $12::timestamp, $13::timestamp, false where $12 is not null
-           ), lines as (
-               select s.now, d.ref as document, d.company, d.counterparty, d.manager, d.warehouse, d.date, r.item,
-                      coalesce(r.quantity, 0) as quantity,
-                      coalesce(r.amount, 0) + case when d.vat_included then 0 else coalesce(r.vat, 0) end as revenue,
-                      coalesce(r.vat, 0) as vat, 0::numeric as cost
-               from spans s
-               join onec.documents d on d.date >= s.since and d.date < s.until
-               join onec.document_rows r on r.infobase_id = d.infobase_id and r.document = d.ref
-               where d.infobase_id = $1 and d.entity = 'sale' and d.posted and not d.deleted
-               union all
-               select s.now, null, coalesce(d.company, e.company), d.counterparty, d.manager, d.warehouse, e.period,
-                      e.credit_item, 0, 0, 0, e.amount
-               from spans s
-               join onec.ledger_entries e on e.period >= s.since and e.period < s.until
-               left join onec.documents d on d.infobase_id = $1 and d.ref = e.recorder
-               where e.infobase_id = $1
-                 and e.debit_account = any (array(select ref from onec.accounts_under($1, $14)))
-                 and e.credit_account = any (array(select ref from onec.accounts_under($1, $15)))
-                 and (d.ref is null or (d.posted and not d.deleted))
-           ), keyed as (
-               select l.now, l.document, l.quantity, l.revenue, l.vat, l.cost,
+               select false, s.* from onec.sales($1, $12::timestamp, $13::timestamp, $14, $15, $17) s
+               where $12 is not null
+           ), marked as not materialized (
+               select l.now, l.document,
                       case $4::text when 'counterparty' then l.counterparty when 'manager' then l.manager
                                     when 'item' then l.item when 'item_group' then i.parent
                                     when 'warehouse' then l.warehouse when 'company' then l.company end as key,
-                      case $4 when 'day' then to_char(l.date, 'YYYY-MM-DD')
-                              when 'week' then to_char(date_trunc('week', l.date), 'YYYY-MM-DD')
-                              when 'month' then to_char(l.date, 'YYYY-MM') end as span,
+                      case $4 when 'day' then date_trunc('day', l.date)
+                              when 'week' then date_trunc('week', l.date)
+                              when 'month' then date_trunc('month', l.date) end as span,
                       case $5::text when 'counterparty' then l.counterparty when 'manager' then l.manager
                                     when 'item' then l.item when 'item_group' then i.parent
                                     when 'warehouse' then l.warehouse when 'company' then l.company end as then_key,
-                      case $5 when 'day' then to_char(l.date, 'YYYY-MM-DD')
-                              when 'week' then to_char(date_trunc('week', l.date), 'YYYY-MM-DD')
-                              when 'month' then to_char(l.date, 'YYYY-MM') end as then_span
+                      case $5 when 'day' then date_trunc('day', l.date)
+                              when 'week' then date_trunc('week', l.date)
+                              when 'month' then date_trunc('month', l.date) end as then_span,
+                      l.quantity, l.revenue, l.vat, l.cost
                from lines l
                left join onec.items i on i.infobase_id = $1 and i.ref = l.item
                                       and ($4 = 'item_group' or $5 = 'item_group')
@@ -98,16 +85,28 @@ pub(super) async fn run(
                  and ($8::uuid[] is null or l.item = any($8))
                  and ($9::uuid[] is null or l.warehouse = any($9))
                  and ($10::uuid is null or l.manager = $10)
+           ), keyed as (
+               -- By document first: to count them then needs no sorting.
+               select now, document, key, span, then_key, then_span, sum(quantity) as quantity,
+                      sum(revenue) as revenue, sum(vat) as vat, sum(cost) as cost
+               from marked where $17 group by 1, 2, 3, 4, 5, 6
+               union all
+               -- Without items each has one row as it is.
+               select now, document, key, span, then_key, then_span, quantity, revenue, vat, cost
+               from marked where not $17
            ), sums as (
-               select key, span, then_key, then_span,
+               select key, span as at, then_key, then_span as then_at,
+                      case when $4 = 'month' then to_char(span, 'YYYY-MM') else to_char(span, 'YYYY-MM-DD') end as span,
+                      case when $5 = 'month' then to_char(then_span, 'YYYY-MM')
+                           else to_char(then_span, 'YYYY-MM-DD') end as then_span,
                       coalesce(sum(quantity) filter (where now), 0) as quantity,
                       coalesce(sum(revenue) filter (where now), 0) as revenue,
                       coalesce(sum(revenue - vat) filter (where now), 0) as net,
                       coalesce(sum(cost) filter (where now), 0) as cost,
-                      count(distinct document) filter (where now) as documents,
+                      count(document) filter (where now) as documents,
                       coalesce(sum(revenue) filter (where not now), 0) as revenue_before,
                       coalesce(sum(revenue - vat - cost) filter (where not now), 0) as profit_before
-               from keyed group by key, span, then_key, then_span
+               from keyed group by 1, 2, 3, 4
            )
            select coalesce(span, k.name, '') as "key!", k.id as "key_id?",
                   coalesce(then_span, t.name, '') as "then!", t.id as "then_id?",
@@ -118,7 +117,8 @@ pub(super) async fn run(
                   sum(revenue) over () as total_revenue, sum(net) over () as total_net,
                   sum(cost) over () as total_cost, sum(revenue_before) over () as total_revenue_before,
                   sum(profit_before) over () as total_profit_before,
-                  (select count(distinct document) from keyed where now) as total_documents
+                  case when $17 then (select count(document) from (select distinct document from keyed where now) d)
+                       else (select count(document) from keyed where now) end as total_documents
            from sums
            left join onec.dimensions k on k.infobase_id = $1 and k.kind = $4 and k.ref = sums.key
            left join onec.dimensions t on t.infobase_id = $1 and t.kind = $5 and t.ref = sums.then_key
@@ -140,6 +140,7 @@ pub(super) async fn run(
         &scope.profile.chart.cost_of_sales,
         &scope.profile.chart.sold,
         report == ReportId::GrossProfit,
+        by_item,
     )
     .fetch_all(connection)
     .await

@@ -114,7 +114,7 @@ impl Run {
         self.ensure_accounts().await?;
         self.read().await?;
         // Reports are right without totals, but slow.
-        totals::refresh(&mut *self.acquire().await?, self.infobase()).await?;
+        totals::refresh(&mut *self.acquire().await?, self.infobase(), self.plan.chart()).await?;
         Ok(())
     }
 

@@ -21,6 +21,7 @@ mod ledger_reports;
 mod profiles;
 mod reports;
 mod resume;
+mod sales_totals;
 mod services;
 mod setup;
 mod sync;
