@@ -38,7 +38,7 @@ async fn step(state: &AppState) -> Result<bool, StoreError> {
         return Ok(false);
     };
     if infobases::delete_some(&mut connection, id, ROWS).await? {
-        tracing::info!(infobase = %id, "the mirror of a disconnected infobase is deleted");
+        tracing::info!(labels.infobase = %id, "the mirror of a disconnected infobase is deleted");
     }
     Ok(true)
 }

@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::infobase::{InfobaseError, Zone};
 use crate::profile::Profile;
 use crate::state::AppState;
-use crate::store::infobases::{self, Infobase};
+use crate::store::infobases::{self, Infobase, Kind};
 
 /// Rows when the caller does not say how many.
 const DEFAULT_ROWS: u32 = 50;
@@ -65,6 +65,10 @@ pub(crate) async fn choose_infobase(
     if let Some(id) = id {
         let found = visible.into_iter().find(|infobase| infobase.id == id);
         return Ok(found.ok_or(Error::InfobaseNotFound)?);
+    }
+    // A base that only pushes goods and prices has to be named when there is another.
+    if visible.len() > 1 && visible.iter().any(|infobase| infobase.kind == Kind::Odata) {
+        visible.retain(|infobase| infobase.kind == Kind::Odata);
     }
     match (visible.len(), restriction.is_some()) {
         (0, false) => Err(Error::NoInfobase.into()),
