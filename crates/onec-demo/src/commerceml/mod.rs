@@ -1,6 +1,6 @@
 //! 1C's side of an exchange with a site (CommerceML 2): 1C is the HTTP client that sends goods, prices and stocks.
 //!
-//! [`export`] writes the files, [`Site`] is the conversation step by step, [`push`] all of it at once.
+//! [`export()`] writes the files, [`Site`] is the conversation step by step, [`push`] all of it at once.
 
 mod archive;
 mod export;
