@@ -49,8 +49,7 @@ pub(crate) fn hash(bytes: &[u8]) -> Vec<u8> {
 
 /// Compares without telling by time where the difference is.
 pub(crate) fn is_same(one: &[u8], other: &[u8]) -> bool {
-    let differences = one.iter().zip(other).fold(0_u8, |sum, (a, b)| sum | (a ^ b));
-    one.len() == other.len() && std::hint::black_box(differences) == 0
+    aws_lc_rs::constant_time::verify_slices_are_equal(one, other).is_ok()
 }
 
 /// Login and password of Basic authentication.

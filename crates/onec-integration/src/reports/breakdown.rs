@@ -2,7 +2,7 @@
 
 use common::Locale;
 use common::contract::onec::Breakdown;
-use common::contract::onec::ColumnKind::{Id, Money, Text};
+use common::contract::onec::ColumnKind::{Id, Text};
 use common::db::{StoreError, StoreResult};
 use rust_decimal::Decimal;
 use sqlx::PgConnection;
@@ -10,6 +10,7 @@ use sqlx::PgConnection;
 use super::documents::presentation;
 use super::scope::Scope;
 use super::table::{Heading, Table, columns, count, id, money, row};
+use super::trial_balance;
 
 /// The columns.
 const fn headings(breakdown: Breakdown) -> [Heading; 9] {
@@ -21,26 +22,26 @@ const fn headings(breakdown: Breakdown) -> [Heading; 9] {
         Breakdown::Warehouse => ("Склад", "Warehouse"),
         Breakdown::MoneyPlace => ("Банковский счёт или касса", "Bank account or cash desk"),
     };
+    let [
+        account,
+        _,
+        opening_debit,
+        opening_credit,
+        turnover_debit,
+        turnover_credit,
+        closing_debit,
+        closing_credit,
+    ] = trial_balance::HEADINGS;
     [
-        ("account", Text, "Счёт", "Account"),
+        account,
         ("key_id", Id, "id", "Id"),
         ("key", Text, ru, en),
-        ("opening_debit", Money, "Сальдо на начало, дебет", "Opening debit"),
-        (
-            "opening_credit",
-            Money,
-            "Сальдо на начало, кредит",
-            "Opening credit",
-        ),
-        ("turnover_debit", Money, "Обороты, дебет", "Turnover debit"),
-        ("turnover_credit", Money, "Обороты, кредит", "Turnover credit"),
-        ("closing_debit", Money, "Сальдо на конец, дебет", "Closing debit"),
-        (
-            "closing_credit",
-            Money,
-            "Сальдо на конец, кредит",
-            "Closing credit",
-        ),
+        opening_debit,
+        opening_credit,
+        turnover_debit,
+        turnover_credit,
+        closing_debit,
+        closing_credit,
     ]
 }
 
