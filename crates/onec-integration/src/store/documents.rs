@@ -4,7 +4,7 @@ use chrono::NaiveDateTime;
 use common::db::{StoreError, StoreResult};
 use rust_decimal::Decimal;
 use serde::Serialize;
-use sqlx::PgConnection;
+use sqlx::{Connection as _, PgConnection};
 use uuid::Uuid;
 
 use super::copy::CopyText;
@@ -128,6 +128,50 @@ async fn insert(
     Ok(i64::try_from(written).unwrap_or(0))
 }
 
+/// True when the mirror has documents of the kind.
+pub(crate) async fn any(
+    connection: &mut PgConnection,
+    infobase: Uuid,
+    entity: &str,
+) -> Result<bool, StoreError> {
+    sqlx::query_scalar!(
+        r#"select exists (select 1 from onec.documents where infobase_id = $1 and entity = $2) as "any!""#,
+        infobase,
+        entity,
+    )
+    .fetch_one(connection)
+    .await
+    .store("documents_any")
+}
+
+/// Adds documents of which the mirror should have none yet. One that was moved in time while others
+/// were read is there all the same: then they are written by [`write`].
+pub(crate) async fn add(
+    connection: &mut PgConnection,
+    infobase: Uuid,
+    names: (&str, &str),
+    rows: &Documents,
+) -> Result<i64, StoreError> {
+    let mut attempt = connection.begin().await.store("savepoint")?;
+    let mut added = insert(&mut attempt, infobase, names.0, rows).await;
+    if added.is_ok()
+        && let Err(error) = objects::insert(&mut attempt, infobase, names.1, &rows.objects).await
+    {
+        added = Err(error);
+    }
+    match added {
+        Err(error) if error.breaks("documents_pkey") || error.breaks("objects_pkey") => {
+            attempt.rollback().await.store("rollback_to_savepoint")?;
+            write(connection, infobase, names, rows).await
+        }
+        added => {
+            let added = added?;
+            attempt.commit().await.store("release_savepoint")?;
+            Ok(added)
+        }
+    }
+}
+
 /// Writes documents with their parts, which replace what the mirror has. Rows that are the same
 /// already are left alone. Returns how many rows were written.
 pub(crate) async fn write(
@@ -239,7 +283,7 @@ pub(crate) async fn missing(
     sqlx::query_scalar!(
         "select ref from onec.documents ours
          where infobase_id = $1 and entity = $2 and date >= $3 and date < $4
-           and not exists (select 1 from unnest($5::uuid[]) as theirs (ref) where theirs.ref = ours.ref)",
+           and ref <> all($5)",
         infobase,
         entity,
         from,

@@ -4,7 +4,7 @@ use chrono::NaiveDateTime;
 use common::db::{StoreError, StoreResult};
 use rust_decimal::Decimal;
 use serde::Serialize;
-use sqlx::PgConnection;
+use sqlx::{Connection as _, PgConnection};
 use uuid::Uuid;
 
 use super::copy::CopyText;
@@ -122,6 +122,44 @@ async fn insert(connection: &mut PgConnection, infobase: Uuid, rows: &[EntryRow]
           credit_place, amount, debit_quantity, credit_quantity, content) from stdin";
     let written = copy.send(connection, statement).await?;
     Ok(i64::try_from(written).unwrap_or(0))
+}
+
+/// True when the mirror has entries of the book.
+pub(crate) async fn any(
+    connection: &mut PgConnection,
+    infobase: Uuid,
+    register: i16,
+) -> Result<bool, StoreError> {
+    sqlx::query_scalar!(
+        r#"select exists (select 1 from onec.ledger_entries
+                          where infobase_id = $1 and register = $2) as "any!""#,
+        infobase,
+        register,
+    )
+    .fetch_one(connection)
+    .await
+    .store("ledger_any")
+}
+
+/// Adds entries of which the mirror should have none yet; `None` when it has one all the same,
+/// since its document was moved in time while others were read.
+pub(crate) async fn add(
+    connection: &mut PgConnection,
+    infobase: Uuid,
+    rows: &[EntryRow],
+) -> Result<Option<i64>, StoreError> {
+    let mut attempt = connection.begin().await.store("savepoint")?;
+    match insert(&mut attempt, infobase, rows).await {
+        Err(error) if error.breaks("ledger_entries_pkey") => {
+            attempt.rollback().await.store("rollback_to_savepoint")?;
+            Ok(None)
+        }
+        added => {
+            let added = added?;
+            attempt.commit().await.store("release_savepoint")?;
+            Ok(Some(added))
+        }
+    }
 }
 
 /// Replaces entries. Those that are the same already are left alone, and so are those of `kept`

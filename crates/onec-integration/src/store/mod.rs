@@ -18,6 +18,7 @@ pub(crate) mod progress;
 pub(crate) mod recorders;
 pub(crate) mod schedule;
 pub(crate) mod search;
+pub(crate) mod statistics;
 pub(crate) mod totals;
 
 use sqlx::migrate::Migrator;

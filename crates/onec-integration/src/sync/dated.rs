@@ -53,6 +53,8 @@ pub(super) struct Slices<'a, K> {
     pub(super) first: u32,
     /// Only what is dated so or later.
     pub(super) since: Option<NaiveDateTime>,
+    /// The mirror has nothing of it.
+    pub(super) is_first: bool,
 }
 
 /// One slice: its span and its rows.
@@ -77,6 +79,8 @@ pub(super) struct Reading<'a, K> {
     next: NaiveDateTime,
     length: TimeDelta,
     size: PageSize,
+    /// When the reading began, the mirror had nothing of what is read.
+    is_first: bool,
 }
 
 impl<'a, K: Taker> Reading<'a, K> {
@@ -103,6 +107,7 @@ impl<'a, K: Taker> Reading<'a, K> {
             next: moment("next")?,
             length: TimeDelta::seconds(length),
             size: PageSize::new(slices.first, SMALLEST, LARGEST),
+            is_first: position["is_first"].as_bool().unwrap_or(false),
         }))
     }
 
@@ -120,6 +125,7 @@ impl<'a, K: Taker> Reading<'a, K> {
                 next: since,
                 length: the_end() - since,
                 size,
+                is_first: slices.is_first,
             });
         }
         let set = slices.taker.set();
@@ -145,7 +151,13 @@ impl<'a, K: Taker> Reading<'a, K> {
             next: first,
             length: TimeDelta::seconds((seconds / pieces + 1).max(1)).min(LONGEST),
             size,
+            is_first: slices.is_first,
         })
+    }
+
+    /// True when the mirror has nothing of what is read but what this reading has written.
+    pub(super) fn is_first(&self) -> bool {
+        self.is_first
     }
 
     /// The span that is read. After the last slice, 1C has nothing outside of it: nothing later,
@@ -232,6 +244,7 @@ impl<'a, K: Taker> Reading<'a, K> {
                 "end": self.end,
                 "next": to,
                 "length": self.length.num_seconds(),
+                "is_first": self.is_first,
             }),
         }
     }

@@ -13,6 +13,7 @@ use crate::store::documents::{self, AllocationRow, DocumentRow, Documents, LineR
 use crate::store::jobs::Added;
 use crate::store::ledger::Replaced;
 use crate::store::objects::ObjectRow;
+use crate::store::statistics;
 
 /// Documents in the first answer.
 const FIRST: u32 = 600;
@@ -53,14 +54,16 @@ pub(super) async fn read(run: &Run, plan: &DocumentPlan) -> Result<(), SyncError
         order: &["Date", "Number"],
         first: FIRST,
         since: None,
+        is_first: !documents::any(&mut *run.acquire().await?, run.infobase(), &plan.entity).await?,
     };
     let Some(mut reading) = Reading::open(run, &slices).await? else {
         return Ok(());
     };
+    let is_first = reading.is_first();
     let mut slice = reading.next().await?;
     while let Some(read) = slice {
         // The next slice is read while this one is written.
-        let (next, written) = tokio::join!(reading.next(), write(run, plan, read));
+        let (next, written) = tokio::join!(reading.next(), write(run, plan, read, is_first));
         written?;
         slice = next?;
     }
@@ -72,19 +75,32 @@ pub(super) async fn read(run: &Run, plan: &DocumentPlan) -> Result<(), SyncError
     run.end_entity(&plan.entity, removed).await
 }
 
-async fn write(run: &Run, plan: &DocumentPlan, slice: Slice<Documents>) -> Result<(), SyncError> {
+async fn write(
+    run: &Run,
+    plan: &DocumentPlan,
+    slice: Slice<Documents>,
+    is_first: bool,
+) -> Result<(), SyncError> {
     let Taken {
         rows,
         dead,
         count,
         pages,
     } = slice.taken;
-    let mut present: Vec<Uuid> = rows.documents.iter().map(|row| row.reference).collect();
-    present.extend(dead.iter().map(|dead| dead.reference));
-    let removed = remove_missing(run, plan, (slice.from, slice.to), &present).await?;
+    let removed = if is_first {
+        0
+    } else {
+        let mut present: Vec<Uuid> = rows.documents.iter().map(|row| row.reference).collect();
+        present.extend(dead.iter().map(|dead| dead.reference));
+        remove_missing(run, plan, (slice.from, slice.to), &present).await?
+    };
     let mut transaction = run.begin().await?;
     let names = (plan.entity.as_str(), plan.set.as_str());
-    let written = documents::write(&mut transaction, run.infobase(), names, &rows).await?;
+    let written = if is_first {
+        documents::add(&mut transaction, run.infobase(), names, &rows).await?
+    } else {
+        documents::write(&mut transaction, run.infobase(), names, &rows).await?
+    };
     let added = Added {
         done: i64::try_from(count).unwrap_or(i64::MAX),
         rows: written + removed,
@@ -100,6 +116,9 @@ async fn write(run: &Run, plan: &DocumentPlan, slice: Slice<Documents>) -> Resul
     )
     .await?;
     transaction.commit().await.store("commit")?;
+    if is_first {
+        statistics::refresh(&mut *run.acquire().await?).await?;
+    }
     Ok(())
 }
 

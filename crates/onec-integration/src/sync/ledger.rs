@@ -12,6 +12,7 @@ use crate::odata::{DataError, Row};
 use crate::profile::{Analytics, Book, LedgerPlan, Plan};
 use crate::store::jobs::Added;
 use crate::store::ledger::{self, EntryRow, Replaced};
+use crate::store::statistics;
 
 /// Entries in the first answer.
 const FIRST: u32 = 3000;
@@ -66,14 +67,16 @@ pub(super) async fn read(run: &Run, book: Book<'_>, since: Option<NaiveDateTime>
         },
         first: FIRST,
         since,
+        is_first: !ledger::any(&mut *run.acquire().await?, run.infobase(), book.number()).await?,
     };
     let Some(mut reading) = Reading::open(run, &slices).await? else {
         return Ok(());
     };
+    let is_first = reading.is_first();
     let mut slice = reading.next().await?;
     while let Some(read) = slice {
         // The next slice is read while this one is written.
-        let (next, written) = tokio::join!(reading.next(), write(run, book, read));
+        let (next, written) = tokio::join!(reading.next(), write(run, book, read, is_first));
         written?;
         slice = next?;
     }
@@ -86,7 +89,12 @@ pub(super) async fn read(run: &Run, book: Book<'_>, since: Option<NaiveDateTime>
     Ok(())
 }
 
-async fn write(run: &Run, book: Book<'_>, slice: Slice<Vec<EntryRow>>) -> Result<(), SyncError> {
+async fn write(
+    run: &Run,
+    book: Book<'_>,
+    slice: Slice<Vec<EntryRow>>,
+    is_first: bool,
+) -> Result<(), SyncError> {
     let Taken {
         mut rows,
         dead,
@@ -94,26 +102,17 @@ async fn write(run: &Run, book: Book<'_>, slice: Slice<Vec<EntryRow>>) -> Result
         pages,
     } = slice.taken;
     let kept = kept(&mut rows, &dead);
-    let mut recorders: Vec<Uuid> = rows.iter().map(|row| row.recorder).collect();
-    recorders.sort_unstable();
-    recorders.dedup();
     let mut transaction = run.begin().await?;
     movements::resolve(&mut transaction, run.infobase(), &mut rows).await?;
-    let (from, to) = (slice.from, slice.to);
-    let replaced = Replaced::Span {
-        register: book.number(),
-        from,
-        to,
+    let added = if is_first {
+        ledger::add(&mut transaction, run.infobase(), &rows).await?
+    } else {
+        None
     };
-    let written = ledger::replace(&mut transaction, run.infobase(), replaced, &rows, &kept).await?;
-    let straddling = ledger::straddling(
-        &mut transaction,
-        run.infobase(),
-        book.number(),
-        &recorders,
-        (from, to),
-    )
-    .await?;
+    let (written, straddling) = match added {
+        Some(written) => (written, Vec::new()),
+        None => replace_span(run, &mut transaction, book, (slice.from, slice.to), &rows, &kept).await?,
+    };
     let added = Added {
         done: i64::try_from(count).unwrap_or(i64::MAX),
         rows: written,
@@ -129,14 +128,37 @@ async fn write(run: &Run, book: Book<'_>, slice: Slice<Vec<EntryRow>>) -> Result
     )
     .await?;
     transaction.commit().await.store("commit")?;
-    // Entries of one recorder in several slices: either they are so in 1C, or the document was
-    // moved and the mirror still has some at its old date.
-    let straddling: Vec<(Uuid, String)> = straddling
+    if is_first {
+        statistics::refresh(&mut *run.acquire().await?).await?;
+    }
+    reread(run, &straddling).await?;
+    Ok(())
+}
+
+/// Replaces the entries of a span. Returns how many were written, and the recorders that have
+/// entries outside of it too: either they are so in 1C, or the document was moved and the mirror
+/// still has some at its old date.
+async fn replace_span(
+    run: &Run,
+    transaction: &mut PgConnection,
+    book: Book<'_>,
+    (from, to): (NaiveDateTime, NaiveDateTime),
+    rows: &[EntryRow],
+    kept: &[Uuid],
+) -> Result<(i64, Vec<(Uuid, String)>), SyncError> {
+    let register = book.number();
+    let replaced = Replaced::Span { register, from, to };
+    let written = ledger::replace(transaction, run.infobase(), replaced, rows, kept).await?;
+    let mut recorders: Vec<Uuid> = rows.iter().map(|row| row.recorder).collect();
+    recorders.sort_unstable();
+    recorders.dedup();
+    let straddling =
+        ledger::straddling(transaction, run.infobase(), register, &recorders, (from, to)).await?;
+    let straddling = straddling
         .into_iter()
         .map(|recorder| (recorder.reference, recorder.set))
         .collect();
-    reread(run, &straddling).await?;
-    Ok(())
+    Ok((written, straddling))
 }
 
 /// Entries of recorders with a dead one among them are not replaced at all.
