@@ -25,7 +25,7 @@ pub(crate) mod write;
 pub(crate) mod xml;
 
 pub(crate) use atom::Properties;
-pub(crate) use changes::Point;
+pub(crate) use changes::{NoNode, Node, Point};
 pub(crate) use client::{CALLS, Client, Credentials, Patience};
 pub(crate) use error::{DataError, OdataError};
 pub(crate) use feed::{Change, Feed};

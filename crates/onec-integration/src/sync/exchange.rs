@@ -17,7 +17,7 @@ use super::ledger::{self, EntryTaker};
 use super::objects::{Taken, Taker};
 use super::{Run, SyncError};
 use crate::infobase::InfobaseError;
-use crate::odata::{Change, DataError, OdataError, Point, Properties, Row};
+use crate::odata::{Change, DataError, NoNode, Node, OdataError, Point, Properties, Row};
 use crate::store::documents as store;
 use crate::store::jobs::Added;
 use crate::store::ledger::{EntryRow, Replaced};
@@ -48,16 +48,13 @@ pub(super) async fn find(run: &Run) -> Result<Option<Point>, SyncError> {
             OdataError::NotPublished(_) | OdataError::NotOdata => InfobaseError::NoExchangePlan,
             error => error.into(),
         })?;
-    let mut nodes = nodes
-        .into_iter()
-        .filter(|node| run.exchange.node.as_ref().is_none_or(|code| node.code == *code));
-    match (nodes.next(), nodes.next()) {
-        (Some(node), None) => Ok(Some(Point {
+    match Node::ours(nodes, run.exchange.node.as_deref()) {
+        Ok(node) => Ok(Some(Point {
             plan: plan.clone(),
             node,
         })),
-        (None, _) => Err(InfobaseError::NoExchangeNode.into()),
-        (Some(_), Some(_)) => Err(InfobaseError::SeveralExchangeNodes.into()),
+        Err(NoNode::Missing) => Err(InfobaseError::NoExchangeNode.into()),
+        Err(NoNode::Several(_)) => Err(InfobaseError::SeveralExchangeNodes.into()),
     }
 }
 
