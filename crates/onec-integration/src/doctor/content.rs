@@ -13,7 +13,7 @@ const MANY: u32 = 500;
 impl Doctor<'_> {
     /// Which configuration it is, what of it is missing, and what may be read.
     pub(super) async fn configuration(&mut self, sets: &HashSet<String>) {
-        let Some(profile) = self.profiles.choose(|set| sets.contains(set)) else {
+        let Some(profile) = self.lookout.profiles.choose(|set| sets.contains(set)) else {
             self.note(Code::ConfigurationUnknown);
             return;
         };
@@ -130,25 +130,30 @@ impl Doctor<'_> {
     pub(super) async fn services(&mut self) {
         let mut addresses: Vec<String> = self.infobase.http_services.clone();
         addresses.sort();
-        let mut urls: Vec<(String, String)> = addresses
-            .iter()
-            .map(|path| (format!("hs/{path}"), format!("{}{path}", self.transport.http())))
-            .collect();
-        if self.infobase.soap_url.is_some() {
-            urls.push(("ws/".to_owned(), self.transport.soap().to_string()));
-        }
-        if urls.is_empty() {
+        let asks_web_services = self.infobase.soap_url.is_some();
+        if addresses.is_empty() && !asks_web_services {
             return;
         }
         let mut missing = Vec::new();
-        for (name, url) in &urls {
+        for path in addresses {
             // A method or arguments that do not fit are an answer too.
             let answered = self
-                .get(url, ANSWER)
+                .get(&format!("{}{path}", self.transport.http()), ANSWER)
                 .await
                 .is_ok_and(|seen| seen.status != 404 && seen.status < 502);
             if !answered {
-                missing.push(name.as_str());
+                missing.push(format!("hs/{path}"));
+            }
+        }
+        if asks_web_services {
+            // Their root has no answer of its own: any service that is known by name will do.
+            let listed = self
+                .lookout
+                .services
+                .list(self.infobase.id, &self.transport)
+                .await;
+            if listed.map_or(true, |found| found.is_empty()) {
+                missing.push("ws/".to_owned());
             }
         }
         if missing.is_empty() {

@@ -9,6 +9,7 @@ mod commerceml_admin;
 mod commerceml_files;
 mod commerceml_hostile;
 mod doctor;
+mod doctor_findings;
 mod drafts;
 mod drafts_faults;
 mod entities;
