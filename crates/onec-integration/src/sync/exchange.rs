@@ -45,7 +45,7 @@ pub(super) async fn find(run: &Run) -> Result<Option<Point>, SyncError> {
         .nodes(plan)
         .await
         .map_err(|error| match error {
-            OdataError::NotPublished(_) | OdataError::NotOdata => InfobaseError::NoExchangePlan,
+            OdataError::NotPublished(_) => InfobaseError::NoExchangePlan,
             error => error.into(),
         })?;
     match Node::ours(nodes, run.exchange.node.as_deref()) {
