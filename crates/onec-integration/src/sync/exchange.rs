@@ -200,6 +200,8 @@ impl<'a> Batch<'a> {
                     self.ignored += 1;
                     return;
                 };
+                // A changed object is kept as an object of a page is.
+                let properties = self.run.plan.forms.typed(&set, properties);
                 self.bytes += properties.as_json().len();
                 let reference = properties.row().ok().and_then(|row| row.guid("Ref_Key"));
                 match reference {
