@@ -12,6 +12,7 @@ mod cuts;
 mod doctor;
 mod doctor_findings;
 mod drafts;
+mod drafts_cut;
 mod drafts_faults;
 mod entities;
 mod events;
