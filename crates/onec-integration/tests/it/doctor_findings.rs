@@ -186,7 +186,8 @@ async fn the_check_and_the_synchronisation_agree_about_nodes() {
 
 #[tokio::test]
 async fn a_clock_that_is_wrong_is_measured() {
-    let hour = |hours: i64| (chrono::Utc::now() + chrono::Duration::hours(hours)).to_rfc2822();
+    let hour =
+        |hours: i64| (common::clock::Clock::system().now() + chrono::Duration::hours(hours)).to_rfc2822();
     let service = Service::start(None).await;
     for hours in [-2, 3] {
         let date = hour(hours);
