@@ -36,6 +36,9 @@ pub(crate) fn describe() {
         "Registered changes of objects that are not mirrored"
     );
     describe_counter!(SYNC_JOBS, "Synchronisations that ended");
+    for counter in [SYNC_DEAD_OBJECTS, SYNC_CHANGES_IGNORED] {
+        metrics::counter!(counter).absolute(0);
+    }
     describe_gauge!(INFOBASE_REACHABLE, "Whether 1C answered the last call");
     describe_gauge!(MIRROR_AGE, "Seconds since the oldest part of the mirror was true");
     for outcome in ["succeeded", "failed", "cancelled"] {

@@ -5,7 +5,7 @@ use common::http::routes::{Access, Routes};
 
 use crate::http::{
     checks, commerceml, companies, drafts, enterprise_data, entities, entity_rows, exchange, infobases,
-    prices, reports, search, services, soap, sync, sync_events,
+    prices, reports, search, services, soap, sync, sync_events, writes,
 };
 use crate::state::AppState;
 
@@ -63,8 +63,8 @@ pub fn routes() -> Routes<AppState> {
         .get("/documents/drafts/{id}", WRITE, drafts::get)
         .delete("/documents/drafts/{id}", WRITE, drafts::delete)
         .post("/documents/drafts/{id}/confirm", WRITE, drafts::confirm)
-        .get("/documents/writes", WRITE, drafts::history)
-        .post("/documents/writes/{id}/undo", WRITE, drafts::undo)
+        .get("/documents/writes", WRITE, writes::history)
+        .post("/documents/writes/{id}/undo", WRITE, writes::undo)
         .post("/infobases/{id}/metadata/refresh", ADMIN, entities::refresh)
         .get("/prices", READ, prices::get)
         .get("/commerceml/exchanges", ADMIN, commerceml::list)

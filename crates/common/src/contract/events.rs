@@ -141,7 +141,7 @@ pub struct SyncEvent {
     pub infobase: String,
     /// The job.
     pub job_id: Uuid,
-    /// `succeeded` or `failed`.
+    /// `succeeded`, `failed` or `cancelled`.
     pub outcome: String,
     /// Objects and rows written.
     pub rows: u64,

@@ -198,6 +198,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn each_finding_is_provoked_by_a_test() {
+        let over_sockets = [
+            include_str!("../../tests/it/doctor.rs"),
+            include_str!("../../tests/it/doctor_findings.rs"),
+        ];
+        // Provoked by tests of their own modules: no name leads to a refused address everywhere, and
+        // nobody wants to wait for a minute.
+        let elsewhere = [Code::AddressRefused, Code::CheckIncomplete];
+        for code in Code::ALL.iter().filter(|code| !elsewhere.contains(code)) {
+            let named = format!("\"{}\"", code.as_str());
+            assert!(
+                over_sockets.iter().any(|tests| tests.contains(&named)),
+                "no test provokes {named}"
+            );
+        }
+    }
+
+    #[test]
     fn each_code_is_explained_to_the_administrator() {
         let manual = include_str!("../../../../docs/connect-1c.md");
         let sections: Vec<&str> = manual

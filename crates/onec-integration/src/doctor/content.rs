@@ -3,36 +3,17 @@
 use std::collections::HashSet;
 
 use common::Text;
-use serde::Deserialize;
 use serde_json::json;
 
 use super::{ANSWER, Code, Doctor, millis};
-use crate::odata::{OdataError, Query};
+use crate::odata::{NoNode, Node, OdataError, Query};
 
 /// Rows of the large answer that is measured.
 const MANY: u32 = 500;
-/// Nodes looked at: plans have few.
-const NODES: u32 = 200;
-
-#[derive(Deserialize)]
-struct Nodes {
-    value: Vec<Node>,
-}
-
-#[derive(Deserialize)]
-struct Node {
-    #[serde(rename = "Code", default)]
-    code: String,
-    #[serde(rename = "DeletionMark", default)]
-    deleted: bool,
-    #[serde(rename = "ThisNode", default)]
-    this_node: Option<bool>,
-}
-
 impl Doctor<'_> {
     /// Which configuration it is, what of it is missing, and what may be read.
     pub(super) async fn configuration(&mut self, sets: &HashSet<String>) {
-        let Some(profile) = self.profiles.choose(|set| sets.contains(set)) else {
+        let Some(profile) = self.lookout.profiles.choose(|set| sets.contains(set)) else {
             self.note(Code::ConfigurationUnknown);
             return;
         };
@@ -122,39 +103,25 @@ impl Doctor<'_> {
             let detail = Text::same(plan.to_owned());
             return self.tell(Code::ExchangePlanUnpublished, Some(detail), None);
         }
-        let Ok(seen) = self
-            .ask(&Query::set(plan).top(NODES).rows_address(), ANSWER)
-            .await
-        else {
+        let Ok(seen) = self.ask(&Query::set(plan).rows_address(), ANSWER).await else {
             return self.note(Code::AnswerTimeout);
         };
         if seen.status != 200 {
             let detail = Text::same(plan.to_owned());
             return self.tell(Code::RightsMissing, Some(detail), Some(json!({"sets": [plan]})));
         }
-        let body = seen.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&seen.body);
-        let nodes: Vec<Node> = serde_json::from_slice::<Nodes>(body)
-            .map(|nodes| nodes.value)
-            .unwrap_or_default();
-        let ours: Vec<&Node> = nodes
-            .iter()
-            .filter(|node| !node.deleted && node.this_node != Some(true) && !node.code.trim().is_empty())
-            .filter(|node| match self.infobase.exchange_node.as_deref() {
-                Some(code) => node.code.trim() == code.trim(),
-                None => true,
-            })
-            .collect();
-        // Where 1C does not say which node is the base itself, it is one of those with a code.
-        let tells_itself = nodes.iter().any(|node| node.this_node == Some(true));
-        let is_named = self.infobase.exchange_node.is_some();
-        let most = if tells_itself || is_named { 1 } else { 2 };
-        match ours.len() {
-            0 => self.note(Code::ExchangeNodeMissing),
-            count if count <= most => self.note(Code::ExchangePlanReady),
-            _ => {
-                let codes: Vec<&str> = ours.iter().map(|node| node.code.trim()).collect();
-                let measured = json!({"codes": codes});
-                self.tell(Code::ExchangeNodeAmbiguous, None, Some(measured));
+        let Ok(nodes) = Node::read(&seen.body) else {
+            let detail = Text::new(
+                "Узлы плана обмена не читаются.",
+                "The nodes of the exchange plan cannot be read.",
+            );
+            return self.tell(Code::InfobaseFailed, Some(detail), None);
+        };
+        match Node::ours(nodes, self.infobase.exchange_node.as_deref()) {
+            Ok(node) => self.tell(Code::ExchangePlanReady, None, Some(json!({"code": node.code}))),
+            Err(NoNode::Missing) => self.note(Code::ExchangeNodeMissing),
+            Err(NoNode::Several(codes)) => {
+                self.tell(Code::ExchangeNodeAmbiguous, None, Some(json!({"codes": codes})));
             }
         }
     }
@@ -163,25 +130,30 @@ impl Doctor<'_> {
     pub(super) async fn services(&mut self) {
         let mut addresses: Vec<String> = self.infobase.http_services.clone();
         addresses.sort();
-        let mut urls: Vec<(String, String)> = addresses
-            .iter()
-            .map(|path| (format!("hs/{path}"), format!("{}{path}", self.transport.http())))
-            .collect();
-        if self.infobase.soap_url.is_some() {
-            urls.push(("ws/".to_owned(), self.transport.soap().to_string()));
-        }
-        if urls.is_empty() {
+        let asks_web_services = self.infobase.soap_url.is_some();
+        if addresses.is_empty() && !asks_web_services {
             return;
         }
         let mut missing = Vec::new();
-        for (name, url) in &urls {
+        for path in addresses {
             // A method or arguments that do not fit are an answer too.
             let answered = self
-                .get(url, ANSWER)
+                .get(&format!("{}{path}", self.transport.http()), ANSWER)
                 .await
                 .is_ok_and(|seen| seen.status != 404 && seen.status < 502);
             if !answered {
-                missing.push(name.as_str());
+                missing.push(format!("hs/{path}"));
+            }
+        }
+        if asks_web_services {
+            // Their root has no answer of its own: any service that is known by name will do.
+            let listed = self
+                .lookout
+                .services
+                .list(self.infobase.id, &self.transport)
+                .await;
+            if listed.map_or(true, |found| found.is_empty()) {
+                missing.push("ws/".to_owned());
             }
         }
         if missing.is_empty() {

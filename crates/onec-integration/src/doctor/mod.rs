@@ -22,6 +22,7 @@ pub(crate) use code::{Code, Severity};
 
 use crate::odata::OdataError;
 use crate::profile::Profiles;
+use crate::soap::Services;
 use crate::store::infobases::Infobase;
 use crate::transport::{Settings, Transport};
 
@@ -79,11 +80,29 @@ impl From<Text> for Detail {
     }
 }
 
+/// What is looked for in any infobase.
+pub(crate) struct Lookout {
+    /// Configurations.
+    pub(crate) profiles: Profiles,
+    /// Web services.
+    pub(crate) services: Services,
+}
+
 /// Checks an infobase with these settings.
 pub(crate) async fn check(
     settings: &Settings,
     infobase: &Infobase,
-    profiles: Profiles,
+    lookout: Lookout,
+    clock: &Clock,
+) -> Report {
+    check_within(WHOLE, settings, infobase, lookout, clock).await
+}
+
+async fn check_within(
+    whole: Duration,
+    settings: &Settings,
+    infobase: &Infobase,
+    lookout: Lookout,
     clock: &Clock,
 ) -> Report {
     let checked_at = clock.now();
@@ -98,12 +117,12 @@ pub(crate) async fn check(
             let mut doctor = Doctor {
                 settings,
                 infobase,
-                profiles,
+                lookout,
                 clock,
                 transport,
                 findings: &mut findings,
             };
-            let complete = tokio::time::timeout(WHOLE, doctor.examine()).await.is_ok();
+            let complete = tokio::time::timeout(whole, doctor.examine()).await.is_ok();
             doctor.transport.finish().await;
             if !complete {
                 doctor.note(Code::CheckIncomplete);
@@ -126,7 +145,7 @@ pub(crate) async fn check(
 struct Doctor<'a> {
     settings: &'a Settings,
     infobase: &'a Infobase,
-    profiles: Profiles,
+    lookout: Lookout,
     clock: &'a Clock,
     transport: Transport,
     findings: &'a mut Vec<Finding>,
@@ -201,4 +220,43 @@ impl Doctor<'_> {
 
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::odata::Credentials;
+    use crate::store::infobases::Kind;
+    use crate::transport::SessionMode;
+
+    #[tokio::test]
+    async fn a_check_that_does_not_end_says_so() {
+        // Takes connections and says nothing.
+        let silent = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let odata = format!("http://{}/", silent.local_addr().unwrap());
+        let settings = Settings {
+            odata: odata.parse().unwrap(),
+            soap: None,
+            http: None,
+            credentials: Credentials {
+                username: String::new(),
+                password: String::new().into(),
+            },
+            concurrency: 1,
+            requests_per_second: None,
+            session_mode: SessionMode::Auto,
+            proxy: None,
+            ca_certificate: None,
+            timeout: Duration::from_secs(60),
+        };
+        let infobase = Infobase::new(common::ids::new_id(), String::new(), Kind::Odata);
+        let lookout = Lookout {
+            profiles: Profiles::load(None).unwrap(),
+            services: Services::new(&[]),
+        };
+        let whole = Duration::from_millis(50);
+        let report = check_within(whole, &settings, &infobase, lookout, &Clock::system()).await;
+        let codes: Vec<Code> = report.findings.iter().map(|finding| finding.code).collect();
+        assert_eq!(codes, [Code::AddressReached, Code::CheckIncomplete]);
+    }
 }

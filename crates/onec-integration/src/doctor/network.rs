@@ -122,3 +122,21 @@ fn certificate_failure(error: &CertificateError) -> Code {
         _ => Code::TlsFailed,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_name_that_leads_to_a_refused_address_is_told() {
+        let at = |url: &str| url.parse::<Url>().unwrap();
+        assert_eq!(
+            connect(&at("http://169.254.169.254/base")).await,
+            Err(Code::AddressRefused)
+        );
+        assert_eq!(
+            connect(&at("http://[fe80::1]/base")).await,
+            Err(Code::AddressRefused)
+        );
+    }
+}

@@ -209,7 +209,7 @@ fn say(text: Text) -> String {
 }
 
 /// True when the object is not what the draft was made for.
-fn has_moved(plan: &Plan, current: &Object) -> bool {
+pub(super) fn has_moved(plan: &Plan, current: &Object) -> bool {
     let were_others = || {
         plan.before
             .iter()
@@ -220,7 +220,7 @@ fn has_moved(plan: &Plan, current: &Object) -> bool {
 }
 
 /// True when a change is there although 1C did not say so.
-fn is_done(declared: &Declared, plan: &Plan, current: &Object) -> bool {
+pub(super) fn is_done(declared: &Declared, plan: &Plan, current: &Object) -> bool {
     has_moved(plan, current) && unmet(declared, &plan.values, &current.values).is_empty()
 }
 

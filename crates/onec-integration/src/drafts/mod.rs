@@ -4,7 +4,8 @@
 //! checked before, and what was written is read again and compared.
 //!
 //! `plan` makes drafts out of `validate` (names and types), `references` (objects that are referred
-//! to) and `differences`; `execute` carries them out and `undo` takes them back.
+//! to) and `differences`; `execute` carries them out, `trace` finds out what came of
+//! one whose writer ended on the way, and `undo` takes them back.
 
 pub(crate) mod differences;
 pub(crate) mod execute;
@@ -12,6 +13,7 @@ pub(crate) mod plan;
 pub(crate) mod problem;
 pub(crate) mod reading;
 pub(crate) mod references;
+pub(crate) mod trace;
 pub(crate) mod undo;
 pub(crate) mod validate;
 pub(crate) mod values;

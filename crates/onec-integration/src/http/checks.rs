@@ -140,5 +140,9 @@ pub(crate) async fn unsaved(
 
 async fn examine(state: &AppState, infobase: &Infobase) -> Result<Report, Error> {
     let settings = state.connections.settings(infobase)?;
-    Ok(doctor::check(&settings, infobase, state.profiles, &state.clock).await)
+    let lookout = doctor::Lookout {
+        profiles: state.profiles,
+        services: state.services.anew(),
+    };
+    Ok(doctor::check(&settings, infobase, lookout, &state.clock).await)
 }

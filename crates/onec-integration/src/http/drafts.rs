@@ -1,16 +1,18 @@
 //! `/documents`: writing into 1C, first as a draft, then by its confirmation.
 
+use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::State;
 use chrono::{DateTime, TimeDelta, Utc};
 use common::Text;
-use common::auth::{Companies, Identity, Permission};
+use common::auth::Identity;
 use common::contract::events::Outcome;
 use common::db::StoreResult;
-use common::http::{ClientIp, Cursor, Json, Page, PageQuery, Path, Problem, Query, Violations};
+use common::http::{ClientIp, Json, Path, Problem, Violations};
 use common::ids;
-use common::telemetry::RequestContext;
+use common::telemetry::{Chain, RequestContext};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -25,13 +27,18 @@ use crate::drafts::differences::named;
 use crate::drafts::execute::{End, Written, carry_out, outcome, result};
 use crate::drafts::plan::{self, Plan, Request, declared, expiry};
 use crate::drafts::problem::Failure;
-use crate::drafts::undo::{HOURS, NotUndone, take_back};
+use crate::drafts::trace::{Trace, look};
 use crate::drafts::values::presented;
 use crate::error::Error;
 use crate::state::AppState;
 use crate::store::drafts::{self as store, Draft, Write};
 use crate::store::infobases::{self, Infobase};
 use crate::store::jobs::{self, Mode, NewJob};
+
+/// How often a writer tells that it is at work.
+const BEAT: Duration = Duration::from_secs(5);
+/// One that has not told for so long has ended on the way.
+const SILENT: TimeDelta = TimeDelta::seconds(30);
 
 /// What to write.
 #[derive(Debug, Deserialize)]
@@ -179,11 +186,70 @@ async fn load(
 pub(crate) async fn get(
     State(state): State<AppState>,
     identity: Identity,
+    ip: ClientIp,
     Path(id): Path<Uuid>,
 ) -> Result<Json<DraftView>, Problem> {
     let mut connection = state.pool.acquire().await.store("acquire")?;
-    let (draft, plan) = load(&mut connection, &identity, id).await?;
+    let (mut draft, mut plan) = load(&mut connection, &identity, id).await?;
+    drop(connection);
+    if draft.state == "writing" {
+        // That 1C cannot be asked now is no reason to show nothing.
+        if let Err(problem) = find_out(&state, &identity, ip, &draft, &plan).await {
+            tracing::warn!(code = problem.code(), "what came of a draft is not known yet");
+        }
+        let mut connection = state.pool.acquire().await.store("acquire")?;
+        (draft, plan) = load(&mut connection, &identity, id).await?;
+    }
     Ok(Json(DraftView::new(draft, &plan, state.clock.now())))
+}
+
+/// Looks in 1C for what came of a draft whose writer has ended on the way, and notes it.
+async fn find_out(
+    state: &AppState,
+    identity: &Identity,
+    ip: ClientIp,
+    draft: &Draft,
+    plan: &Plan,
+) -> Result<(), Problem> {
+    let now = state.clock.now();
+    let mut connection = state.pool.acquire().await.store("acquire")?;
+    if !store::take_over(&mut connection, draft.id, now, now - SILENT).await? {
+        return Ok(());
+    }
+    let infobase = infobases::get(&mut connection, draft.infobase_id).await?;
+    let infobase = infobase.ok_or(Error::InfobaseNotFound)?;
+    let published = declared(&mut connection, draft.infobase_id, &plan.entity).await;
+    drop(connection);
+    let found = match published {
+        Ok(published) => look(state, &infobase, &published, plan).await,
+        Err(problem) => Err(problem),
+    };
+    let found = match found {
+        Ok(found) => found,
+        Err(problem) => {
+            // Whoever asks next looks again.
+            let mut connection = state.pool.acquire().await.store("acquire")?;
+            store::stay(&mut connection, draft.id, DateTime::UNIX_EPOCH).await?;
+            return Err(problem);
+        }
+    };
+    let end = match found {
+        Trace::Written(written) => End::Written(written),
+        Trace::Unclear => End::Unknown,
+        Trace::Nothing => {
+            let mut connection = state.pool.acquire().await.store("acquire")?;
+            return Ok(store::release(&mut connection, draft.id).await?);
+        }
+    };
+    let writer = Writer {
+        state: state.clone(),
+        identity: identity.clone(),
+        ip,
+        infobase: Arc::new(infobase),
+    };
+    // What is told of it is noted with the draft.
+    let _told = settle(&writer, draft, plan, end).await;
+    Ok(())
 }
 
 /// Throws a draft away.
@@ -210,11 +276,11 @@ pub(crate) struct ConfirmDraft {
 
 /// Somebody who writes, for as long as it takes.
 #[derive(Clone)]
-struct Writer {
-    state: AppState,
-    identity: Identity,
-    ip: ClientIp,
-    infobase: Arc<Infobase>,
+pub(super) struct Writer {
+    pub(super) state: AppState,
+    pub(super) identity: Identity,
+    pub(super) ip: ClientIp,
+    pub(super) infobase: Arc<Infobase>,
 }
 
 /// Carries a draft out, once.
@@ -226,7 +292,7 @@ pub(crate) async fn confirm(
     Json(request): Json<ConfirmDraft>,
 ) -> Result<Json<Value>, Problem> {
     let mut connection = state.pool.acquire().await.store("acquire")?;
-    let (draft, plan) = load(&mut connection, &identity, id).await?;
+    let (mut draft, mut plan) = load(&mut connection, &identity, id).await?;
     let mut violations = Violations::new();
     violations.check(
         draft.digest == request.digest,
@@ -237,6 +303,12 @@ pub(crate) async fn confirm(
         ),
     );
     violations.finish()?;
+    if draft.state == "writing" {
+        drop(connection);
+        Box::pin(find_out(&state, &identity, ip, &draft, &plan)).await?;
+        connection = state.pool.acquire().await.store("acquire")?;
+        (draft, plan) = load(&mut connection, &identity, id).await?;
+    }
     if let Some(answer) = earlier(&draft)? {
         return Ok(Json(answer));
     }
@@ -272,7 +344,7 @@ fn earlier(draft: &Draft) -> Result<Option<Value>, Failure> {
 }
 
 /// Runs a change to its end, also when the client goes away meanwhile.
-async fn finished<F>(
+pub(super) async fn finished<F>(
     writer: Writer,
     change: impl FnOnce(Writer) -> F + Send + 'static,
 ) -> Result<Value, Problem>
@@ -290,7 +362,7 @@ where
 }
 
 /// That a caller restricted to companies may still write an object that belongs to these.
-async fn check_companies(
+pub(super) async fn check_companies(
     connection: &mut PgConnection,
     state: &AppState,
     identity: &Identity,
@@ -321,8 +393,34 @@ async fn write(writer: Writer, draft: Draft, plan: Plan) -> Result<Value, Proble
         }
     };
     drop(connection);
-    let end = Box::pin(carry_out(state, &writer.infobase, &published, &plan)).await;
+    let end = tokio::select! {
+        end = Box::pin(carry_out(state, &writer.infobase, &published, &plan)) => end,
+        never = stay(state, draft.id) => match never {},
+    };
+    settle(&writer, &draft, &plan, end).await
+}
+
+/// Tells that a draft is being carried out, for as long as it is.
+async fn stay(state: &AppState, draft: Uuid) -> Infallible {
+    loop {
+        tokio::time::sleep(BEAT).await;
+        let Ok(mut connection) = state.pool.acquire().await else {
+            continue;
+        };
+        if let Err(error) = store::stay(&mut connection, draft, state.clock.now()).await {
+            tracing::warn!(error = %Chain(&error), "a draft at work could not be marked");
+        }
+    }
+}
+
+/// Notes how a draft ended, unless somebody else has, and tells it.
+async fn settle(writer: &Writer, draft: &Draft, plan: &Plan, end: End) -> Result<Value, Problem> {
+    let state = &writer.state;
     let mut transaction = state.pool.begin().await.store("begin")?;
+    if !store::hold(&mut transaction, draft.id).await? {
+        let (draft, _) = load(&mut transaction, &writer.identity, draft.id).await?;
+        return earlier(&draft)?.ok_or_else(|| Failure::DraftUsed(None).into());
+    }
     let caller = Caller {
         identity: &writer.identity,
         ip: writer.ip,
@@ -343,7 +441,7 @@ async fn write(writer: Writer, draft: Draft, plan: Plan) -> Result<Value, Proble
             Err(problem)
         }
         End::Unknown => {
-            let record = record(&draft, &plan, None, state.clock.now());
+            let record = record(draft, plan, None, state.clock.now());
             store::record(&mut transaction, &record).await?;
             let unknown = Failure::OutcomeUnknown(draft.entity.clone(), draft.reference, record.id);
             let problem = Problem::from(unknown);
@@ -351,13 +449,13 @@ async fn write(writer: Writer, draft: Draft, plan: Plan) -> Result<Value, Proble
             details["code"] = problem.code().into();
             let how = ("documents.written", Outcome::Failure);
             audit_as(&mut transaction, state, &caller, how, target, details).await?;
-            nudge(&mut transaction, &writer).await?;
+            nudge(&mut transaction, writer).await?;
             Err(problem)
         }
         End::Written(written) => {
-            let record = record(&draft, &plan, Some(&written), state.clock.now());
+            let record = record(draft, plan, Some(&written), state.clock.now());
             store::record(&mut transaction, &record).await?;
-            let told = result(&plan, &written, record.id);
+            let told = result(plan, &written, record.id);
             store::finish(&mut transaction, draft.id, "done", &told).await?;
             details["ref"] = record.reference.to_string().into();
             details["write_id"] = record.id.to_string().into();
@@ -381,7 +479,7 @@ async fn write(writer: Writer, draft: Draft, plan: Plan) -> Result<Value, Proble
                 let how = ("documents.posted", how);
                 audit_as(&mut transaction, state, &caller, how, target, details).await?;
             }
-            nudge(&mut transaction, &writer).await?;
+            nudge(&mut transaction, writer).await?;
             Ok(told)
         }
     };
@@ -397,7 +495,7 @@ async fn fail(connection: &mut PgConnection, draft: Uuid, problem: &Problem) -> 
 }
 
 /// Has the mirror brought up to date soon; what is at work already comes to it as well, or the next.
-async fn nudge(connection: &mut PgConnection, writer: &Writer) -> Result<(), Problem> {
+pub(super) async fn nudge(connection: &mut PgConnection, writer: &Writer) -> Result<(), Problem> {
     if writer.infobase.as_of.is_none() || writer.infobase.paused {
         return Ok(());
     }
@@ -442,176 +540,4 @@ fn record(draft: &Draft, plan: &Plan, written: Option<&Written>, now: DateTime<U
         undone_at: None,
         undone_how: None,
     }
-}
-
-/// A change in the history.
-#[derive(Debug, Serialize)]
-pub(crate) struct WriteView {
-    id: Uuid,
-    draft_id: Uuid,
-    infobase_id: Uuid,
-    user_id: Uuid,
-    entity: String,
-    r#ref: Uuid,
-    is_new: bool,
-    /// `written`, `written_with_differences` or `unknown`.
-    outcome: String,
-    before: Option<Value>,
-    meant: Value,
-    after: Option<Value>,
-    posted: bool,
-    posting_refusal: Option<String>,
-    written_at: DateTime<Utc>,
-    undone_at: Option<DateTime<Utc>>,
-    undone_how: Option<String>,
-}
-
-impl From<Write> for WriteView {
-    fn from(write: Write) -> Self {
-        Self {
-            id: write.id,
-            draft_id: write.draft_id,
-            infobase_id: write.infobase_id,
-            user_id: write.user_id,
-            entity: write.entity,
-            r#ref: write.reference,
-            is_new: write.is_new,
-            outcome: write.outcome,
-            before: write.before,
-            meant: write.meant,
-            after: write.after,
-            posted: write.is_posted,
-            posting_refusal: write.posting_text,
-            written_at: write.written_at,
-            undone_at: write.undone_at,
-            undone_how: write.undone_how,
-        }
-    }
-}
-
-/// What was written, the latest first: by the caller, or by all for an administrator of all companies.
-pub(crate) async fn history(
-    State(state): State<AppState>,
-    identity: Identity,
-    ip: ClientIp,
-    Query(page): Query<PageQuery>,
-) -> Result<Json<Page<WriteView>>, Problem> {
-    let before: Option<Uuid> = page.cursor.as_deref().map(Cursor::decode).transpose()?;
-    let limit = page.limit();
-    let sees_all = identity.may(Permission::OnecAdmin) && identity.companies == Companies::All;
-    let user = (!sees_all).then_some(identity.user_id);
-    let mut transaction = state.pool.begin().await.store("begin")?;
-    let found = store::writes(&mut transaction, user, before, limit + 1).await?;
-    let caller = Caller {
-        identity: &identity,
-        ip,
-    };
-    let details = json!({"all": sees_all, "rows": found.len()});
-    let target = "documents:writes".to_owned();
-    audit(
-        &mut transaction,
-        &state,
-        &caller,
-        "documents.viewed",
-        target,
-        details,
-    )
-    .await?;
-    transaction.commit().await.store("commit")?;
-    let items = found.into_iter().map(WriteView::from).collect();
-    Ok(Json(Page::from_rows(items, limit, |item: &WriteView| item.id)))
-}
-
-/// Takes a change back.
-pub(crate) async fn undo(
-    State(state): State<AppState>,
-    identity: Identity,
-    ip: ClientIp,
-    Path(id): Path<Uuid>,
-) -> Result<Json<Value>, Problem> {
-    let mut connection = state.pool.acquire().await.store("acquire")?;
-    let write = store::write(&mut connection, id, identity.user_id).await?;
-    let write = write.ok_or(Failure::WriteNotFound)?;
-    let not_possible = |ru, en| Problem::from(Failure::UndoNotPossible(Text::new(ru, en)));
-    if write.undone_at.is_some() {
-        return Err(not_possible(
-            "Запись уже отменена.",
-            "The change was undone already.",
-        ));
-    }
-    if write.outcome == "unknown" {
-        return Err(not_possible(
-            "Неизвестно, записан ли объект: проверьте его в 1С.",
-            "It is not known whether the object was written: look at it in 1C.",
-        ));
-    }
-    let now = state.clock.now();
-    if write.written_at < now - TimeDelta::hours(HOURS) {
-        return Err(not_possible(
-            "Прошло больше суток: исправьте объект новой записью.",
-            "More than a day has passed: change the object by another draft.",
-        ));
-    }
-    let infobase = infobases::get(&mut connection, write.infobase_id).await?;
-    let infobase = infobase.ok_or(Error::InfobaseNotFound)?;
-    check_companies(&mut connection, &state, &identity, &infobase, &write.companies).await?;
-    if !store::claim_undo(&mut connection, id, identity.user_id, now).await? {
-        return Err(not_possible(
-            "Запись уже отменена.",
-            "The change was undone already.",
-        ));
-    }
-    drop(connection);
-    let writer = Writer {
-        state,
-        identity,
-        ip,
-        infobase: Arc::new(infobase),
-    };
-    finished(writer, async move |writer| put_back(writer, write).await)
-        .await
-        .map(Json)
-}
-
-async fn put_back(writer: Writer, write: Write) -> Result<Value, Problem> {
-    let state = &writer.state;
-    let mut connection = state.pool.acquire().await.store("acquire")?;
-    let published = declared(&mut connection, write.infobase_id, &write.entity).await;
-    drop(connection);
-    let end = match published {
-        Ok(published) => Box::pin(take_back(state, &writer.infobase, &published, &write)).await,
-        Err(problem) => Err(NotUndone::Unsent(problem)),
-    };
-    let (how, answer) = match end {
-        Ok(how) => (
-            Some(how),
-            Ok(json!({"write_id": write.id, "ref": write.reference, "entity": write.entity, "undone": how})),
-        ),
-        Err(NotUndone::Unsent(problem)) => (None, Err(problem)),
-        Err(NotUndone::Failed(failure)) => (None, Err(failure.into())),
-        Err(NotUndone::Unknown) => {
-            let unknown = Failure::OutcomeUnknown(write.entity.clone(), write.reference, write.id);
-            (Some("unknown"), Err(unknown.into()))
-        }
-    };
-    let mut transaction = state.pool.begin().await.store("begin")?;
-    store::note_undone(&mut transaction, write.id, how).await?;
-    let caller = Caller {
-        identity: &writer.identity,
-        ip: writer.ip,
-    };
-    let result = if answer.is_ok() {
-        Outcome::Success
-    } else {
-        Outcome::Failure
-    };
-    let details =
-        json!({"write_id": write.id, "infobase_id": write.infobase_id, "ref": write.reference, "how": how});
-    let target = format!("entity:{}", write.entity);
-    let action = ("documents.undone", result);
-    audit_as(&mut transaction, state, &caller, action, target, details).await?;
-    nudge(&mut transaction, &writer).await?;
-    transaction.commit().await.store("commit")?;
-    state.queued.notify_one();
-    answer
 }

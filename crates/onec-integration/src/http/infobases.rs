@@ -143,7 +143,16 @@ pub(crate) async fn add(
     ip: ClientIp,
     Json(new): Json<InfobaseSettings>,
 ) -> Result<(StatusCode, Json<InfobaseView>), Problem> {
-    new.violations().finish()?;
+    let mut violations = new.violations();
+    violations.check(
+        new.kind == Kind::Odata,
+        "/kind",
+        Text::new(
+            "База, которая сама передаёт данные (CommerceML), входит по своему имени и паролю: создайте её запросом POST /api/1c/commerceml/exchanges, он вернёт адрес и пароль для 1С.",
+            "A base that pushes its data (CommerceML) has a login of its own: create it by POST /api/1c/commerceml/exchanges, which returns the address and the password for 1C.",
+        ),
+    );
+    violations.finish()?;
     let id = ids::new_id();
     let mut infobase = Infobase::new(id, String::new(), new.kind);
     new.apply(&mut infobase, state.connections.vault())

@@ -16,6 +16,7 @@ pub(crate) mod services;
 pub(crate) mod soap;
 pub(crate) mod sync;
 pub(crate) mod sync_events;
+pub(crate) mod writes;
 
 use common::Locale;
 use common::auth::Identity;

@@ -1,7 +1,7 @@
 //! Atom: the form that 1C answers in when it is not asked for JSON, and the only one of its changes.
 //!
 //! Properties become the JSON object that 1C would have sent, with all values as strings, so that
-//! [`Row`] reads both forms.
+//! [`Row`] reads both forms; [`Forms`](super::Forms) makes numbers and truth values of them.
 
 use quick_xml::events::{BytesStart, Event};
 use tokio::io::AsyncBufRead;
@@ -19,12 +19,17 @@ const DEEPEST: usize = 16;
 pub(crate) struct Properties(String);
 
 impl Properties {
+    /// Of an object's JSON.
+    pub(super) fn of_json(json: String) -> Self {
+        Self(json)
+    }
+
     /// The object as a row.
     pub(crate) fn row(&self) -> Result<Row<'_>, DataError> {
         Row::parse(self.0.as_bytes())
     }
 
-    /// The object as JSON, all of whose values are strings, nulls, objects and arrays.
+    /// The object as JSON. As it was read, all of its values are strings, nulls, objects and arrays.
     pub(crate) fn as_json(&self) -> &str {
         &self.0
     }

@@ -41,12 +41,20 @@ impl Point {
     }
 }
 
-impl Client {
+/// Why no node of a plan can be called ours.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum NoNode {
+    /// There is none, or none with the code given.
+    Missing,
+    /// There are several; their codes.
+    Several(Vec<String>),
+}
+
+impl Node {
     /// The nodes of a plan that are other bases: this one's own has no code or says that it is.
-    pub(crate) async fn nodes(&self, plan: &str) -> Result<Vec<Node>, OdataError> {
-        let body = self.rows(&Query::set(plan), Patience::Job).await?;
+    pub(crate) fn read(body: &[u8]) -> Result<Vec<Self>, DataError> {
         let mut nodes = Vec::new();
-        for row in Collection::parse(&body)?.value {
+        for row in Collection::parse(body)?.value {
             let is_other =
                 row.boolean("ThisNode")? != Some(true) && row.boolean("DeletionMark")? != Some(true);
             if let (true, Some(code)) = (is_other, row.text("Code")?) {
@@ -54,7 +62,7 @@ impl Client {
                     .guid("Ref_Key")
                     .ok_or_else(|| DataError::Missing("Ref_Key".to_owned()))?;
                 let received = row.decimal("ReceivedNo")?.unwrap_or_default();
-                nodes.push(Node {
+                nodes.push(Self {
                     reference,
                     code,
                     received: received.try_into().unwrap_or(0),
@@ -62,6 +70,34 @@ impl Client {
             }
         }
         Ok(nodes)
+    }
+
+    /// The node at which changes for the mirror are registered: the one of the code given; without
+    /// one, the only one there is. Guessing among several would acknowledge, and so erase, changes
+    /// that 1C keeps for somebody else.
+    pub(crate) fn ours(nodes: Vec<Self>, code: Option<&str>) -> Result<Self, NoNode> {
+        let mut fitting: Vec<Self> = nodes
+            .into_iter()
+            .filter(|node| code.is_none_or(|code| node.code == code.trim()))
+            .collect();
+        match (fitting.pop(), fitting.is_empty()) {
+            (None, _) => Err(NoNode::Missing),
+            (Some(node), true) => Ok(node),
+            (Some(last), false) => {
+                fitting.push(last);
+                Err(NoNode::Several(
+                    fitting.into_iter().map(|node| node.code).collect(),
+                ))
+            }
+        }
+    }
+}
+
+impl Client {
+    /// The nodes of a plan that are other bases.
+    pub(crate) async fn nodes(&self, plan: &str) -> Result<Vec<Node>, OdataError> {
+        let body = self.rows(&Query::set(plan), Patience::Job).await?;
+        Ok(Node::read(&body)?)
     }
 
     /// The changes of the next message.
@@ -97,5 +133,44 @@ impl Client {
             encode(&format!("'{uri}'")),
             point.message()
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nodes(rows: &str) -> Vec<Node> {
+        Node::read(format!("{{\"value\":[{rows}]}}").as_bytes()).unwrap()
+    }
+
+    fn row(code: &str, more: &str) -> String {
+        format!("{{\"Ref_Key\":\"{}\",\"Code\":\"{code}\"{more}}}", Uuid::max())
+    }
+
+    #[test]
+    fn the_base_itself_and_deleted_nodes_are_not_counted() {
+        let rows = [
+            row("ЦБ", ",\"ThisNode\":true"),
+            row("   ", ""),
+            row("СТАРЫЙ", ",\"DeletionMark\":true"),
+            row("ИИ  ", ",\"ThisNode\":false,\"ReceivedNo\":\"7\""),
+        ];
+        let node = Node::ours(nodes(&rows.join(",")), None).unwrap();
+        assert_eq!((node.code.as_str(), node.received), ("ИИ", 7));
+    }
+
+    #[test]
+    fn among_several_nodes_nobody_guesses() {
+        // Bases that do not say which node is their own.
+        let two = nodes(&[row("ЦБ", ""), row("ИИ", "")].join(","));
+        let several = NoNode::Several(vec!["ЦБ".to_owned(), "ИИ".to_owned()]);
+        assert_eq!(Node::ours(two.clone(), None), Err(several));
+        assert_eq!(Node::ours(two.clone(), Some("ИИ ")).unwrap().code, "ИИ");
+        assert_eq!(Node::ours(two, Some("НЕТ")), Err(NoNode::Missing));
+        assert_eq!(Node::ours(Vec::new(), None), Err(NoNode::Missing));
+        // One code twice, which 1C permits when uniqueness is not checked.
+        let twins = nodes(&[row("ИИ", ""), row("ИИ", "")].join(","));
+        assert!(matches!(Node::ours(twins, Some("ИИ")), Err(NoNode::Several(_))));
     }
 }

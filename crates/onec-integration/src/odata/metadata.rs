@@ -1,32 +1,46 @@
 //! What of the metadata profiles look at: which entity sets there are and what properties they have.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use super::Forms;
 
 /// The sets that were asked for and are published, with their properties.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Metadata(HashMap<String, HashSet<String>>);
+pub(crate) struct Metadata {
+    sets: HashMap<String, HashSet<String>>,
+    forms: Arc<Forms>,
+}
 
 impl Metadata {
-    /// Of published sets and their properties.
-    pub(crate) fn new(sets: HashMap<String, HashSet<String>>) -> Self {
-        Self(sets)
+    /// Of published sets and their properties, and of what values those have.
+    pub(crate) fn new(sets: HashMap<String, HashSet<String>>, forms: Forms) -> Self {
+        Self {
+            sets,
+            forms: Arc::new(forms),
+        }
+    }
+
+    /// What values the properties have in JSON.
+    pub(crate) fn forms(&self) -> Arc<Forms> {
+        self.forms.clone()
     }
 
     /// True when the set is published.
     pub(crate) fn has_set(&self, set: &str) -> bool {
-        self.0.contains_key(set)
+        self.sets.contains_key(set)
     }
 
     /// True when the set is published and has the property.
     pub(crate) fn has_property(&self, set: &str, property: &str) -> bool {
-        self.0
+        self.sets
             .get(set)
             .is_some_and(|properties| properties.contains(property))
     }
 
     /// True when nothing that was asked for is published.
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.sets.is_empty()
     }
 }
 
@@ -57,7 +71,7 @@ mod tests {
                 let properties = declared.properties.into_iter().map(|property| property.name);
                 (declared.name.to_string(), properties.collect())
             });
-        let metadata = Metadata::new(sets.collect());
+        let metadata = Metadata::new(sets.collect(), Forms::default());
         assert!(metadata.has_property("Catalog_Склады", "Description"));
         assert!(!metadata.has_property("Catalog_Склады", "Code"));
         assert!(!metadata.has_set("Catalog_Прочее"));

@@ -9,6 +9,7 @@ mod error;
 pub(crate) mod expression;
 mod feed;
 mod filter;
+mod forms;
 #[expect(dead_code, reason = "complete, for drafts and actions; reading uses a part")]
 mod functions;
 #[cfg_attr(
@@ -25,11 +26,12 @@ pub(crate) mod write;
 pub(crate) mod xml;
 
 pub(crate) use atom::Properties;
-pub(crate) use changes::Point;
+pub(crate) use changes::{NoNode, Node, Point};
 pub(crate) use client::{CALLS, Client, Credentials, Patience};
 pub(crate) use error::{DataError, OdataError};
 pub(crate) use feed::{Change, Feed};
 pub(crate) use filter::Filter;
+pub(crate) use forms::Forms;
 pub(crate) use functions::VirtualTable;
 pub(crate) use key::Key;
 pub(crate) use literal::Literal;

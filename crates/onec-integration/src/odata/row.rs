@@ -195,6 +195,11 @@ impl<'a> Row<'a> {
 
     /// The object as JSON text, without what minimalmetadata adds.
     pub(crate) fn json(&self) -> String {
+        self.json_with(|_, _| None)
+    }
+
+    /// The same with other values, as JSON text, for the properties that `change` gives one for.
+    pub(super) fn json_with(&self, change: impl Fn(&str, &str) -> Option<String>) -> String {
         let size = self
             .0
             .iter()
@@ -205,7 +210,10 @@ impl<'a> Row<'a> {
             // A string always serialises.
             json.push_str(&serde_json::to_string(name).unwrap_or_default());
             json.push(':');
-            json.push_str(value.get());
+            match change(name, value.get()) {
+                Some(other) => json.push_str(&other),
+                None => json.push_str(value.get()),
+            }
         }
         json.push_str(if json.is_empty() { "{}" } else { "}" });
         json

@@ -53,29 +53,6 @@ impl Client {
             .await
     }
 
-    /// Replaces an object: all properties must be given.
-    #[expect(dead_code, reason = "complete; drafts change what they name")]
-    pub(crate) async fn replace(
-        &self,
-        set: &str,
-        key: &Key,
-        object: &serde_json::Value,
-        version: Option<&str>,
-    ) -> Result<Bytes, WriteError> {
-        let address = encode(&format!("{set}{key}"));
-        self.write(Method::PUT, set, address, Some(object), version).await
-    }
-
-    /// Deletes an object for good, without looking at references to it. People mean
-    /// `{"DeletionMark": true}` by [`Client::update`].
-    #[expect(dead_code, reason = "complete; nothing of ours deletes for good")]
-    pub(crate) async fn delete(&self, set: &str, key: &Key, version: Option<&str>) -> Result<(), WriteError> {
-        let address = encode(&format!("{set}{key}"));
-        self.write(Method::DELETE, set, address, None, version)
-            .await
-            .map(drop)
-    }
-
     /// Posts a document.
     pub(crate) async fn post_document(
         &self,

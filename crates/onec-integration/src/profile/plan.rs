@@ -1,11 +1,12 @@
 //! A profile as it applies to one infobase: only what the infobase publishes is left.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::{
     CatalogProfile, Chart, Direction, DocumentProfile, Names, PartProfile, Profile, RegisterProfile,
 };
-use crate::odata::{DataError, Metadata, Row};
+use crate::odata::{DataError, Forms, Metadata, Row};
 use chrono::NaiveDateTime;
 use rust_decimal::Decimal;
 use uuid::Uuid;
@@ -383,6 +384,8 @@ pub(crate) struct Plan {
     pub(crate) registers: Vec<RegisterPlan>,
     /// Kinds of analytics by the set that they refer to.
     pub(crate) analytics: HashMap<String, Analytics>,
+    /// What values properties have in JSON.
+    pub(crate) forms: Arc<Forms>,
 }
 
 /// What a value of an account's analytics (субконто) refers to.
@@ -439,6 +442,7 @@ impl Plan {
                 .collect(),
             ledger: LedgerPlan::resolve(metadata, profile),
             analytics,
+            forms: metadata.forms(),
         }
     }
 

@@ -8,7 +8,7 @@
 mod decode;
 mod encode;
 mod enterprise_data;
-mod envelope;
+pub(crate) mod envelope;
 #[cfg(test)]
 mod fixtures;
 mod kind;
@@ -19,8 +19,8 @@ mod shape;
 mod text;
 #[cfg(test)]
 mod trials;
-mod wsdl;
-mod xml;
+pub(crate) mod wsdl;
+pub(crate) mod xml;
 
 pub(crate) use enterprise_data::{Exchange, ExchangeError, Peer, Progress, wait};
 pub use service::ServiceName;

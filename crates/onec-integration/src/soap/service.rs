@@ -213,6 +213,14 @@ impl Services {
         }
     }
 
+    /// The same names, with nothing known about them.
+    pub(crate) fn anew(&self) -> Self {
+        Self {
+            names: self.names.clone(),
+            known: Mutex::default(),
+        }
+    }
+
     /// The services that an infobase publishes among those looked for.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::catalogue::{Catalogue, Property, Type};
-use crate::odata::Metadata;
+use crate::odata::{Forms, Metadata};
 
 /// Properties that are written at a time.
 const PACK: usize = 10_000;
@@ -276,7 +276,7 @@ async fn insert_functions(
     Ok(())
 }
 
-/// The sets of those named that are published, with their properties.
+/// The sets of those named that are published, with their properties and what values those have.
 pub(crate) async fn metadata(
     connection: &mut PgConnection,
     infobase: Uuid,
@@ -291,14 +291,35 @@ pub(crate) async fn metadata(
         infobase,
         &wanted,
     )
-    .fetch_all(connection)
+    .fetch_all(&mut *connection)
     .await
     .store("metadata_wanted")?;
     let mut sets: HashMap<String, HashSet<String>> = HashMap::new();
     for row in rows {
         sets.entry(row.set).or_default().extend(row.property);
     }
-    Ok(Metadata::new(sets))
+    let declared = sqlx::query!(
+        "select type_name, name, edm_type from onec.metadata_properties
+         where infobase_id = $1
+           and edm_type not in ('Edm.String', 'Edm.Guid', 'Edm.DateTime', 'Edm.Int64')
+           and type_name in (
+               select unnest($2::text[])
+               union
+               -- The rows of their tabular parts.
+               select regexp_replace(edm_type, '^Collection\\((?:StandardODATA\\.)?(.+)\\)$', '\\1')
+               from onec.metadata_properties
+               where infobase_id = $1 and type_name = any($2) and edm_type like 'Collection(%')",
+        infobase,
+        &wanted,
+    )
+    .fetch_all(connection)
+    .await
+    .store("metadata_forms")?;
+    let mut forms = Forms::default();
+    for row in declared {
+        forms.declare(&row.type_name, &row.name, &row.edm_type);
+    }
+    Ok(Metadata::new(sets, forms))
 }
 
 /// A set or type in a list.

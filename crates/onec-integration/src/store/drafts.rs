@@ -90,10 +90,10 @@ pub(crate) async fn remove_old(connection: &mut PgConnection, now: DateTime<Utc>
     .execute(&mut *connection)
     .await
     .store("drafts_remove_old")?;
-    // Whoever carried them out has ended on the way.
+    // Whoever carried them out has ended on the way, and nobody asked what came of it.
     sqlx::query!(
         r#"update onec.drafts set state = 'failed', result = '{"code": "onec.outcome_unknown"}'
-           where state = 'writing' and claimed_at + interval '15 minutes' < $1"#,
+           where state = 'writing' and claimed_at + interval '1 day' < $1"#,
         now
     )
     .execute(connection)
@@ -118,6 +118,54 @@ pub(crate) async fn claim(
     .await
     .store("draft_claim")?;
     Ok(claimed.rows_affected() > 0)
+}
+
+/// Marks a draft that is being carried out as still at work.
+pub(crate) async fn stay(
+    connection: &mut PgConnection,
+    id: Uuid,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update onec.drafts set claimed_at = $2 where id = $1 and state = 'writing'",
+        id,
+        now
+    )
+    .execute(connection)
+    .await
+    .store("draft_stay")?;
+    Ok(())
+}
+
+/// Takes over a draft that was last marked before `silent_since`; false when it is at work or has ended.
+pub(crate) async fn take_over(
+    connection: &mut PgConnection,
+    id: Uuid,
+    now: DateTime<Utc>,
+    silent_since: DateTime<Utc>,
+) -> Result<bool, StoreError> {
+    let taken = sqlx::query!(
+        "update onec.drafts set claimed_at = $2 where id = $1 and state = 'writing' and claimed_at < $3",
+        id,
+        now,
+        silent_since,
+    )
+    .execute(connection)
+    .await
+    .store("draft_take_over")?;
+    Ok(taken.rows_affected() > 0)
+}
+
+/// Locks a draft that is being carried out; false when it has ended.
+pub(crate) async fn hold(connection: &mut PgConnection, id: Uuid) -> Result<bool, StoreError> {
+    let held = sqlx::query_scalar!(
+        "select id from onec.drafts where id = $1 and state = 'writing' for update",
+        id
+    )
+    .fetch_optional(connection)
+    .await
+    .store("draft_hold")?;
+    Ok(held.is_some())
 }
 
 /// Gives a draft back: nothing was sent.

@@ -20,7 +20,7 @@ const FIRST: u32 = 1000;
 /// The smallest page, before its objects are read one by one.
 const SMALLEST: u32 = 20;
 const LARGEST: u32 = 20_000;
-/// Versions in a page: they are short.
+/// Versions in the first page, and at most: they are short.
 const VERSIONS_PAGE: u32 = 5000;
 
 /// Makes objects of the mirror.
@@ -215,21 +215,27 @@ pub(super) async fn read_changed(run: &Run, plan: &CatalogPlan) -> Result<(), Sy
     let mut all: Vec<Uuid> = Vec::new();
     let mut skip = 0;
     let mut added = Added::default();
+    let mut size = PageSize::new(VERSIONS_PAGE, SMALLEST, VERSIONS_PAGE);
     loop {
+        let top = size.get();
         let query = Query::set(&plan.set)
             .select(["Ref_Key", "DataVersion"])
             .orderby(plan.orderby.clone())
-            .top(VERSIONS_PAGE)
+            .top(top)
             .skip(skip);
-        let body = client.rows(&query, Patience::Job).await?;
+        let body = match client.rows(&query, Patience::Job).await {
+            Err(error) if objects::may_be_the_objects(&error) && size.failed() => continue,
+            answer => answer?,
+        };
         let mut refs = Vec::new();
         let mut versions = Vec::new();
         for row in Collection::parse(&body)?.value {
             refs.push(reference(&row)?);
             versions.push(row.text("DataVersion")?.unwrap_or_default());
         }
-        drop(body);
         let read = refs.len();
+        size.answered(read, body.len());
+        drop(body);
         skip += read as u64;
         added.pages += 1;
         let mut connection = run.acquire().await?;
@@ -239,7 +245,7 @@ pub(super) async fn read_changed(run: &Run, plan: &CatalogPlan) -> Result<(), Sy
         for pack in changed.chunks(objects::PACK) {
             added.rows += read_pack(run, &taker, pack).await?;
         }
-        if read < VERSIONS_PAGE as usize {
+        if read < top as usize {
             break;
         }
     }

@@ -17,7 +17,7 @@ use super::ledger::{self, EntryTaker};
 use super::objects::{Taken, Taker};
 use super::{Run, SyncError};
 use crate::infobase::InfobaseError;
-use crate::odata::{Change, DataError, OdataError, Point, Properties, Row};
+use crate::odata::{Change, DataError, NoNode, Node, OdataError, Point, Properties, Row};
 use crate::store::documents as store;
 use crate::store::jobs::Added;
 use crate::store::ledger::{EntryRow, Replaced};
@@ -45,19 +45,16 @@ pub(super) async fn find(run: &Run) -> Result<Option<Point>, SyncError> {
         .nodes(plan)
         .await
         .map_err(|error| match error {
-            OdataError::NotPublished(_) | OdataError::NotOdata => InfobaseError::NoExchangePlan,
+            OdataError::NotPublished(_) => InfobaseError::NoExchangePlan,
             error => error.into(),
         })?;
-    let mut nodes = nodes
-        .into_iter()
-        .filter(|node| run.exchange.node.as_ref().is_none_or(|code| node.code == *code));
-    match (nodes.next(), nodes.next()) {
-        (Some(node), None) => Ok(Some(Point {
+    match Node::ours(nodes, run.exchange.node.as_deref()) {
+        Ok(node) => Ok(Some(Point {
             plan: plan.clone(),
             node,
         })),
-        (None, _) => Err(InfobaseError::NoExchangeNode.into()),
-        (Some(_), Some(_)) => Err(InfobaseError::SeveralExchangeNodes.into()),
+        Err(NoNode::Missing) => Err(InfobaseError::NoExchangeNode.into()),
+        Err(NoNode::Several(_)) => Err(InfobaseError::SeveralExchangeNodes.into()),
     }
 }
 
@@ -203,6 +200,8 @@ impl<'a> Batch<'a> {
                     self.ignored += 1;
                     return;
                 };
+                // A changed object is kept as an object of a page is.
+                let properties = self.run.plan.forms.typed(&set, properties);
                 self.bytes += properties.as_json().len();
                 let reference = properties.row().ok().and_then(|row| row.guid("Ref_Key"));
                 match reference {

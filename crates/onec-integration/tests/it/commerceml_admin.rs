@@ -40,6 +40,26 @@ async fn exchanges_are_made_shown_and_removed() {
         .post("/commerceml/exchanges", &json!({"name": "x", "password": "y"}))
         .await
         .assert_problem(422, "request.validation_failed");
+    // Without a login a base would be of no use: the other endpoint gives one.
+    let other = json!({"name": "Сайт", "kind": "commerceml"});
+    for (client, words) in [
+        (
+            admin.with_language("ru"),
+            "создайте её запросом POST /api/1c/commerceml/exchanges",
+        ),
+        (
+            admin.with_language("en"),
+            "create it by POST /api/1c/commerceml/exchanges",
+        ),
+    ] {
+        let refused = client.post("/infobases", &other).await;
+        let problem = refused.assert_problem(422, "request.validation_failed");
+        assert_eq!(problem["errors"][0]["pointer"], "/kind", "{problem}");
+        let detail = problem["errors"][0]["detail"].as_str().unwrap();
+        assert!(detail.contains(words), "{problem}");
+    }
+    let bases: Value = admin.get("/infobases").await.json();
+    assert_eq!(bases["items"], json!([]));
     let reader = service.client(&[Permission::OnecRead, Permission::OnecSync]);
     for path in [
         "/commerceml/exchanges".to_owned(),

@@ -13,18 +13,18 @@ use uuid::Uuid;
 use crate::setup::{Service, demo, set_faults};
 use crate::tls::Authority;
 
-fn settings(address: &str) -> Value {
+pub(crate) fn settings(address: &str) -> Value {
     json!({"name": "База", "base_url": address, "username": "odata", "password": "odata-demo"})
 }
 
-async fn check(admin: &Client, settings: &Value) -> Value {
+pub(crate) async fn check(admin: &Client, settings: &Value) -> Value {
     let answer = admin.post("/infobases/check", settings).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
     assert!(!answer.text().contains("odata-demo"), "{}", answer.text());
     answer.json()
 }
 
-fn codes(report: &Value) -> Vec<&str> {
+pub(crate) fn codes(report: &Value) -> Vec<&str> {
     let findings = report["findings"].as_array().unwrap();
     findings
         .iter()
@@ -32,7 +32,7 @@ fn codes(report: &Value) -> Vec<&str> {
         .collect()
 }
 
-fn finding<'a>(report: &'a Value, code: &str) -> &'a Value {
+pub(crate) fn finding<'a>(report: &'a Value, code: &str) -> &'a Value {
     let findings = report["findings"].as_array().unwrap();
     let found = findings.iter().find(|finding| finding["code"] == code);
     assert!(found.is_some(), "no {code} in {report:#}");

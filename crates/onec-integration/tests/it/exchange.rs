@@ -396,4 +396,17 @@ async fn a_base_at_work_is_followed_by_what_it_registers() {
     // A mirror that is made anew comes to the same.
     let anew = Service::synchronised_with(&demo).await;
     assert_eq!(contents(&service.pool).await, contents(&anew.pool).await);
+    // Object by object, as a page of JSON has them.
+    let kept = payloads(&service).await;
+    assert!(kept.len() > 1000, "{}", kept.len());
+    for (ours, theirs) in kept.iter().zip(payloads(&anew).await) {
+        assert_eq!(*ours, theirs);
+    }
+}
+
+async fn payloads(service: &Service) -> Vec<(String, Uuid, Value)> {
+    sqlx::query_as("select object_set, ref, payload from onec.objects order by object_set, ref")
+        .fetch_all(&service.pool)
+        .await
+        .unwrap()
 }

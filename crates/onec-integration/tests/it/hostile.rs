@@ -6,6 +6,9 @@ const EDMX: &[u8] = include_bytes!("../fixtures/metadata.xml");
 const ATOM: &[u8] = include_bytes!("../fixtures/feed.atom.xml");
 const JSON: &[u8] = include_bytes!("../fixtures/collection.json");
 
+const SOAP: &[u8] = br#"<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body><m:PingResponse xmlns:m="urn:x"><m:return>1</m:return></m:PingResponse></s:Body></s:Envelope>"#;
+const COMMERCEML: &[u8] = "<КоммерческаяИнформация ВерсияСхемы=\"2.07\"><Каталог><Ид>к</Ид><Товары><Товар><Ид>т</Ид><Наименование>Стол</Наименование></Товар></Товары></Каталог></КоммерческаяИнформация>".as_bytes();
+
 /// A reader of documents; the amount read.
 type Reader = fn(&[u8]) -> Option<usize>;
 
@@ -74,16 +77,23 @@ fn fixtures_are_read() {
     assert_eq!(fuzzing::edmx(EDMX), Some(10));
     assert_eq!(fuzzing::atom(ATOM), Some(8));
     assert_eq!(fuzzing::json(JSON), Some(12));
-    assert!(fuzzing::filter("not (a eq 'b' or c/any(d: d/e gt 1))").is_some());
+    assert_eq!(fuzzing::soap(SOAP), Some(1));
+    assert_eq!(fuzzing::commerceml(COMMERCEML), Some(2));
+    assert_eq!(
+        fuzzing::filter("not (a eq 'b' or c/any(d: d/e gt 1))"),
+        Some(true)
+    );
 }
 
 #[test]
 fn broken_documents_make_no_reader_panic() {
     let mut numbers = Numbers(0x9E37_79B9_7F4A_7C15);
-    let readers: [(Reader, &[u8]); 3] = [
+    let readers: [(Reader, &[u8]); 5] = [
         (fuzzing::edmx, EDMX),
         (fuzzing::atom, ATOM),
         (fuzzing::json, JSON),
+        (fuzzing::soap, SOAP),
+        (fuzzing::commerceml, COMMERCEML),
     ];
     for (read, document) in readers {
         let mut refused = 0;
@@ -119,6 +129,8 @@ fn documents_that_would_grow_are_refused() {
     for document in [laughs.as_str(), external, &deep, &objects] {
         assert_eq!(fuzzing::edmx(document.as_bytes()), None);
         assert_eq!(fuzzing::atom(document.as_bytes()), None);
+        assert_eq!(fuzzing::soap(document.as_bytes()), None);
+        assert_eq!(fuzzing::commerceml(document.as_bytes()), None);
     }
     assert_eq!(fuzzing::json(arrays.as_bytes()), None);
     // A value that nobody asked for is passed over without recursion, and is no list of rows.

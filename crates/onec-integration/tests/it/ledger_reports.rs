@@ -6,7 +6,7 @@ use onec_demo::truth::{self, By, Scope};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
-use crate::reports::{decimal, rows};
+use crate::reports::{company, decimal, rows, whole};
 use crate::setup::{Service, base, day, demo};
 
 const PERIOD: &str = "from=2025-02-10&to=2025-03-20";
@@ -36,12 +36,9 @@ async fn accounts_are_true() {
     let service = Service::synchronised_with(&demo).await;
     let client = service.admin();
     let base = base();
-    let get =
-        async |path: String| -> Value { client.get(&format!("/reports/{path}&limit=1000")).await.json() };
-    let companies: Value = client.get("/companies").await.json();
-    let company = &companies["items"][1];
-    let (name, id) = (company["name"].as_str().unwrap(), company["id"].as_str().unwrap());
-    let one = Scope::organization(&base, name).unwrap();
+    let get = async |path: String| whole(&client, &path).await;
+    let (name, id) = company(&client, 1).await;
+    let one = Scope::organization(&base, &name).unwrap();
     let (from, to) = (day("2025-02-10"), day("2025-03-20"));
     for (scope, company) in [(Scope::ALL, String::new()), (one, format!("&company={id}"))] {
         for account in ["62", "60", "68.02", "41", "51"] {
@@ -144,8 +141,7 @@ async fn goods_and_profit_are_true() {
     let service = Service::synchronised_with(&demo).await;
     let client = service.admin();
     let base = base();
-    let get =
-        async |path: String| -> Value { client.get(&format!("/reports/{path}&limit=1000")).await.json() };
+    let get = async |path: String| whole(&client, &path).await;
     let (from, to) = (day("2025-02-10"), day("2025-03-20"));
 
     let report = get(format!("stock_turnover?{PERIOD}")).await;

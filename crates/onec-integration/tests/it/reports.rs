@@ -1,5 +1,6 @@
 //! Reports against what documents of the demo company say.
 
+use common::testing::Client;
 use onec_demo::truth::{self, By, Scope};
 use rust_decimal::Decimal;
 use serde_json::{Map, Value};
@@ -52,18 +53,28 @@ pub(crate) fn assert_same(report: &Value, truth: &truth::Report, keys: &[&str]) 
 }
 
 /// Reports at a date, from the copy and from 1C itself.
+/// All rows of a report; `path` has a query.
+pub(crate) async fn whole(client: &Client, path: &str) -> Value {
+    client.get(&format!("/reports/{path}&limit=1000")).await.json()
+}
+
+/// Name and id of a company, by its place in the list.
+pub(crate) async fn company(client: &Client, at: usize) -> (String, String) {
+    let companies: Value = client.get("/companies").await.json();
+    let company = &companies["items"][at];
+    let text = |field: &str| company[field].as_str().unwrap().to_owned();
+    (text("name"), text("id"))
+}
+
 #[tokio::test]
 async fn balances_are_true_in_the_mirror_and_live() {
     let demo = demo().await;
     let service = Service::synchronised_with(&demo).await;
     let client = service.admin();
     let base = base();
-    let get =
-        async |path: String| -> Value { client.get(&format!("/reports/{path}&limit=1000")).await.json() };
-    let companies: Value = client.get("/companies").await.json();
-    let company = &companies["items"][0];
-    let (name, id) = (company["name"].as_str().unwrap(), company["id"].as_str().unwrap());
-    let one = Scope::organization(&base, name).unwrap();
+    let get = async |path: String| whole(&client, &path).await;
+    let (name, id) = company(&client, 0).await;
+    let one = Scope::organization(&base, &name).unwrap();
 
     for (date, scope, company) in [
         ("2025-03-31", Scope::ALL, String::new()),
@@ -124,12 +135,9 @@ async fn turnovers_are_true() {
     let service = Service::synchronised_with(&demo).await;
     let client = service.admin();
     let base = base();
-    let get =
-        async |path: String| -> Value { client.get(&format!("/reports/{path}&limit=1000")).await.json() };
-    let companies: Value = client.get("/companies").await.json();
-    let company = &companies["items"][2];
-    let (name, id) = (company["name"].as_str().unwrap(), company["id"].as_str().unwrap());
-    let one = Scope::organization(&base, name).unwrap();
+    let get = async |path: String| whole(&client, &path).await;
+    let (name, id) = company(&client, 2).await;
+    let one = Scope::organization(&base, &name).unwrap();
 
     for (from, to, scope, company) in [
         ("2025-01-01", "2025-03-31", Scope::ALL, String::new()),
@@ -194,8 +202,7 @@ async fn documents_and_statements_are_true() {
     let service = Service::synchronised_with(&demo).await;
     let client = service.admin();
     let base = base();
-    let get =
-        async |path: String| -> Value { client.get(&format!("/reports/{path}&limit=1000")).await.json() };
+    let get = async |path: String| whole(&client, &path).await;
 
     let keys = ["type", "number", "counterparty", "amount", "posted"];
     let report = get("documents?unposted=true".to_owned()).await;

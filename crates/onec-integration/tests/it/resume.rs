@@ -36,7 +36,7 @@ pub(crate) async fn contents(pool: &PgPool) -> Vec<(String, i64, Decimal)> {
 }
 
 /// What the base itself says that it has, under names of ours.
-fn expected_rows(table: &str) -> i64 {
+pub(crate) fn expected_rows(table: &str) -> i64 {
     let demo = base().summary();
     let sets = |matches: &dyn Fn(&str) -> bool| -> usize {
         demo.sets

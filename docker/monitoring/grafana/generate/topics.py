@@ -75,6 +75,25 @@ def _onec() -> Dashboard:
               Query(f"sum by (entity) (rate(onec_sync_rows_total{RATE}))", "{{entity}}"), stacked=True),
         bars("Rows of a day", "Rows written within a day, by entity.", "short",
              Query("sort_desc(sum by (entity) (increase(onec_sync_rows_total[1d])))", "{{entity}}")),
+        stat("Objects that could not be read", "Within a day. The copy keeps what it had of them.", "short",
+             Query("sum(increase(onec_sync_dead_objects_total[1d]))"), steps=NONE_IS_GOOD, width=6, decimals=0),
+        stat("Changes passed over", "Within a day: registered by the exchange plan, but of objects that are not copied.",
+             "short", Query("sum(increase(onec_sync_changes_ignored_total[1d]))"), width=6, decimals=0),
+        graph("Trouble with objects", "Within an hour.", "short",
+              Query("sum(increase(onec_sync_dead_objects_total[1h]))", "could not be read"),
+              Query("sum(increase(onec_sync_changes_ignored_total[1h]))", "passed over")),
+    )
+    board.row(
+        "Bases that push (CommerceML)",
+        graph("Files", "Imported within an hour, by outcome.", "short",
+              Query("sum by (outcome) (increase(onec_exchange_imports_total[1h]))", "{{outcome}}")),
+        graph("Objects in files", "Within an hour, by kind.", "short",
+              Query("sum by (kind) (increase(onec_exchange_rows_total[1h]))", "{{kind}}"), stacked=True),
+        graph("Logins", "Within an hour, by outcome; limited: too many wrong passwords from one address.", "short",
+              Query("sum by (outcome) (increase(onec_exchange_logins_total[1h]))", "{{outcome}}")),
+        stat("Files that failed", "Within a day.", "short",
+             Query('sum(increase(onec_exchange_imports_total{outcome="failed"}[1d]))'), steps=NONE_IS_GOOD,
+             width=12, decimals=0),
     )
     board.row(
         "Calls of 1C",
