@@ -369,6 +369,7 @@ pub(crate) struct SaleMove {
     pub(crate) mark: Mark,
     pub(crate) organization: u8,
     pub(crate) counterparty: u32,
+    pub(crate) contract: u32,
     pub(crate) item: u32,
     pub(crate) manager: u8,
     pub(crate) warehouse: u8,

@@ -33,6 +33,7 @@ pub(crate) fn grown(seed: u64, until: &str) -> Arc<Base> {
         seed,
         scale: 1,
         until: day(until),
+        ..Options::default()
     }))
 }
 
