@@ -23,6 +23,7 @@ mod reports;
 mod resume;
 mod sales_totals;
 mod services;
+mod shapes;
 mod setup;
 mod sync;
 mod tls;
