@@ -103,10 +103,13 @@ impl Writer<'_> {
         sum: i64,
     ) {
         let organization = self.organization;
+        let known = self.base.contracts.get(contract as usize);
         let row = Settlement {
             mark: Mark::UNSET,
             receipt,
             organization,
+            term: known.map_or(0, |known| known.term),
+            arisen: self.base.head(deal).map_or(self.period, |head| head.date),
             counterparty,
             contract,
             deal,

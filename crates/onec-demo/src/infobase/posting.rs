@@ -90,6 +90,7 @@ impl Infobase {
         } else {
             self.lay_out_operation(&mut scratch, it)?;
         }
+        self.date_settlements(&mut scratch);
         for main in self.registers() {
             let flat = &SCHEMA.sets[SCHEMA.sets[main].parts[0].set];
             let count = crate::schema::position((flat.count)(&scratch));
@@ -105,6 +106,23 @@ impl Infobase {
         }
         self.mark_posted(set, document, true);
         Ok(())
+    }
+
+    /// The scratch base knows neither contracts nor other documents.
+    fn date_settlements(&self, scratch: &mut Base) {
+        let customers = scratch.customers.rows.iter_mut();
+        for row in customers.chain(&mut scratch.suppliers.rows) {
+            let known = self.base.contracts.get(row.contract as usize);
+            row.term = known.map_or(0, |known| known.term);
+            let deal = self
+                .set_of(row.deal.kind)
+                .map(|set| self.moment(set, row.deal.index));
+            if let Some(date) = deal.and_then(|date| Stamp::try_from(date).ok())
+                && date > 0
+            {
+                row.arisen = date;
+            }
+        }
     }
 
     /// Takes a document's movements away and marks it as not posted.

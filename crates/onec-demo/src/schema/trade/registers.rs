@@ -65,17 +65,9 @@ fn is_receipt(one: &Settlement) -> bool {
     one.receipt != is_advance(one)
 }
 
-/// When a movement's debt came about: the date of its document, or of the movement.
-fn arisen(base: &Base, one: &Settlement) -> Stamp {
-    base.head(one.deal).map_or(one.mark.period, |head| head.date)
-}
-
-fn planned(base: &Base, one: &Settlement) -> Stamp {
-    let term = base
-        .contracts
-        .get(one.contract as usize)
-        .map_or(0, |contract| u32::from(contract.term));
-    arisen(base, one) / DAY * DAY + term * DAY
+/// The day by which a debt is to be paid.
+fn planned(one: &Settlement) -> Stamp {
+    one.arisen / DAY * DAY + u32::from(one.term) * DAY
 }
 
 fn settlements<const C: usize>(sets: &mut Vec<EntitySet>, name: &str) {
@@ -87,8 +79,8 @@ fn settlements<const C: usize>(sets: &mut Vec<EntitySet>, name: &str) {
         },
         "Валюта_Key": Edm::Key(Kind::Currency) => |_, _| Value::key(Kind::Currency, 0_u32),
         "РасчетныйДокумент": Edm::Composite => |base, row| Value::Composite(settlement::<C>(base, row).deal),
-        "ДатаВозникновения": Edm::Date => |base, row| Value::date(arisen(base, settlement::<C>(base, row))),
-        "ДатаПлановогоПогашения": Edm::Date => |base, row| Value::date(planned(base, settlement::<C>(base, row))),
+        "ДатаВозникновения": Edm::Date => |base, row| Value::date(settlement::<C>(base, row).arisen),
+        "ДатаПлановогоПогашения": Edm::Date => |base, row| Value::date(planned(settlement::<C>(base, row))),
         "Долг": Edm::Double => |base, row| Value::money(debt::<C>(base, row)),
         "ДолгУпр": Edm::Double => |base, row| Value::money(debt::<C>(base, row)),
         "ДолгРегл": Edm::Double => |base, row| Value::money(debt::<C>(base, row)),
