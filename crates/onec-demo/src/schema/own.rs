@@ -9,15 +9,12 @@ use crate::model::TRADES;
 /// Adds the sets.
 pub(super) fn add(sets: &mut Vec<EntitySet>) {
     sets.push(catalogs::organizations());
+    let customers = sets.len();
     catalogs::counterparties(sets);
-    for set in sets
-        .iter_mut()
-        .filter(|set| set.shape == super::Shape::Object(Kind::Counterparty))
-    {
-        // There are no contracts.
-        set.columns
-            .retain(|column| column.edm != Edm::Key(Kind::Contract));
-    }
+    // There are no contracts.
+    sets[customers]
+        .columns
+        .retain(|column| column.edm != Edm::Key(Kind::Contract));
     sets.push(catalogs::items());
     sets.push(catalogs::units());
     sets.push(catalogs::warehouses());

@@ -2,10 +2,13 @@
 
 use std::sync::{Arc, LazyLock};
 
+use axum::body::Body;
+use axum::extract::Request;
 use common::testing::{Client, TestServer};
 use onec_demo::truth::{self, By, Scope};
 use onec_demo::{Base, Configuration, Options, ServerOptions};
 use serde_json::{Value, json};
+use tower::ServiceExt;
 use uuid::Uuid;
 
 use crate::reports::{assert_same, decimal, rows};
@@ -53,7 +56,8 @@ pub(crate) async fn demo(configuration: Configuration) -> TestServer {
 /// All balances and turnovers of a synchronised service are those that documents tell.
 async fn assert_true(service: &Service, base: &Base) {
     let client = service.admin();
-    let get = async |path: String| -> Value { client.get(&format!("/reports/{path}&limit=1000")).await.json() };
+    let get =
+        async |path: String| -> Value { client.get(&format!("/reports/{path}&limit=1000")).await.json() };
     let companies = service.companies().await;
     let (id, name) = &companies[0];
     let one = Scope::organization(base, name).unwrap();
@@ -78,7 +82,14 @@ async fn assert_true(service: &Service, base: &Base) {
     }
     let (from, to) = (day("2025-02-01"), day(LAST));
     let period = format!("from=2025-02-01&to={LAST}");
-    let sales = ["key", "quantity", "revenue", "revenue_without_vat", "gross_profit", "documents"];
+    let sales = [
+        "key",
+        "quantity",
+        "revenue",
+        "revenue_without_vat",
+        "gross_profit",
+        "documents",
+    ];
     for (group, by) in [
         ("manager", By::Manager),
         ("counterparty", By::Counterparty),
@@ -112,7 +123,10 @@ async fn assert_statement(service: &Service, base: &Base) {
     // One with an advance, too: it is no debt below zero.
     let ahead = listed.iter().find(|row| !decimal(&row["advance"]).is_zero());
     for row in listed.first().into_iter().chain(ahead) {
-        let (id, name) = (row["counterparty_id"].as_str().unwrap(), row["counterparty"].as_str().unwrap());
+        let (id, name) = (
+            row["counterparty_id"].as_str().unwrap(),
+            row["counterparty"].as_str().unwrap(),
+        );
         let path = format!("/reports/statement?counterparty={id}&from=2024-11-01&to={LAST}&limit=1000");
         let report: Value = service.admin().get(&path).await.json();
         let truth = truth::statement(base, Scope::ALL, name, from, to);
@@ -195,8 +209,9 @@ async fn changes_are_seen_in_a_small_firm() {
 /// Stages of payment: the earliest is paid first, and only stages that are over are overdue.
 #[tokio::test]
 async fn a_debt_is_due_in_stages() {
-    let demo = demo(Configuration::Trade).await;
     let base = base(Configuration::Trade);
+    let router = onec_demo::router(base.clone(), ServerOptions::writable());
+    let demo = TestServer::serve(router.clone()).await;
     let service = Service::synchronised_with(&demo).await;
     let overdue = async || -> Value {
         let path = format!("/reports/receivables?date={LAST}&limit=1000");
@@ -227,22 +242,22 @@ async fn a_debt_is_due_in_stages() {
         "Document_РеализацияТоваровУслуг".as_bytes(),
         percent_encoding::NON_ALPHANUMERIC,
     );
-    let url = format!("{}/demo/odata/standard.odata/{set}(guid'{sale}')?$format=json", demo.url());
-    let answer = reqwest::Client::new()
-        .patch(url)
-        .basic_auth("odata", Some("odata-demo"))
-        .header("content-type", "application/json")
-        .body(stages.to_string())
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(answer.status(), 200, "{}", answer.text().await.unwrap());
+    let request = Request::patch(format!(
+        "/demo/odata/standard.odata/{set}(guid'{sale}')?$format=json"
+    ))
+    .header("authorization", "Basic b2RhdGE6b2RhdGEtZGVtbw==")
+    .header("content-type", "application/json")
+    .body(Body::from(stages.to_string()))
+    .unwrap();
+    assert_eq!(router.oneshot(request).await.unwrap().status(), 200);
     let job = service.run_job(&json!({"mode": "reconcile"})).await;
     assert_eq!(job["state"], "succeeded", "{job}");
     let after = overdue().await;
     assert_eq!(after["totals"]["debt"], before["totals"]["debt"]);
     let moved = |column: &str| decimal(&after["totals"][column]) - decimal(&before["totals"][column]);
-    let contract_due = truth::receivables(&base, Scope::ALL, day(LAST)).total("overdue").to_owned();
+    let contract_due = truth::receivables(&base, Scope::ALL, day(LAST))
+        .total("overdue")
+        .to_owned();
     assert_eq!(before["totals"]["overdue"], contract_due.as_str());
     // Half of the debt is not due before summer.
     assert_eq!(moved("overdue"), part + part - debt, "{after:#}");
@@ -280,7 +295,11 @@ async fn the_doctor_knows_the_configuration_and_what_is_missing() {
     let trade = demo(Configuration::Trade).await;
     let report = check(&service, &trade).await;
     let missing = finding(&report, "notions_missing");
-    assert_eq!(missing["measured"]["sets"], json!(["Document_ЗаказКлиента"]), "{report:#}");
+    assert_eq!(
+        missing["measured"]["sets"],
+        json!(["Document_ЗаказКлиента"]),
+        "{report:#}"
+    );
 }
 
 /// What needs a ledger is refused in words, not answered with nothing.
@@ -289,7 +308,12 @@ async fn reports_of_a_ledger_and_of_taxes_are_refused() {
     for configuration in [Configuration::Trade, Configuration::SmallFirm] {
         let demo = demo(configuration).await;
         let service = Service::synchronised_with(&demo).await;
-        for report in ["trial_balance", "taxes", "postings?number=1", "account_card?account=62"] {
+        for report in [
+            "trial_balance",
+            "taxes",
+            "postings?number=1",
+            "account_card?account=62",
+        ] {
             let answer = service.admin().get(&format!("/reports/{report}")).await;
             answer.assert_problem(422, "onec.report_not_available");
         }
@@ -302,7 +326,11 @@ async fn a_configuration_of_ones_own_is_read_without_a_profile() {
     let demo = demo(Configuration::Own).await;
     let service = Service::start(Some(&demo.url())).await;
     let report = check(&service, &demo).await;
-    assert_ne!(finding(&report, "configuration_unknown"), &Value::Null, "{report:#}");
+    assert_ne!(
+        finding(&report, "configuration_unknown"),
+        &Value::Null,
+        "{report:#}"
+    );
     let job = service.job_end().await;
     assert_eq!(job["state"], "failed", "{job}");
     assert_eq!(job["error"], "onec.unknown_configuration", "{job}");
@@ -317,7 +345,10 @@ async fn a_configuration_of_ones_own_is_read_without_a_profile() {
     assert_eq!(page.status, 200, "{}", page.text());
     eventually("reports say why there are none", async || {
         let answer = client.get("/reports/stock").await;
-        answer.text().contains("\"onec.unknown_configuration\"").then_some(())
+        answer
+            .text()
+            .contains("\"onec.unknown_configuration\"")
+            .then_some(())
     })
     .await;
 }
