@@ -5,6 +5,8 @@ use uuid::Uuid;
 
 use crate::calendar::{self, Stamp};
 use crate::company;
+use crate::company::catalogs::STORES;
+use crate::configuration::Configuration;
 use crate::ids::{self, Kind, Ref};
 use crate::model::{
     BankAccount, Book, CashMove, Contract, Counterparty, Entry, Head, Item, Line, Operation, OperationLine,
@@ -19,16 +21,19 @@ pub struct Options {
     pub seed: u64,
     /// How many times more documents than the ordinary company (about eleven thousand in two years) has. At least 1.
     pub scale: u32,
+    /// What clients see it as.
+    pub configuration: Configuration,
     /// The first day that is not generated. Everything before it is the same whatever this day is.
     pub until: NaiveDate,
 }
 
 impl Default for Options {
-    /// Seed 1, scale 1, up to yesterday in Moscow.
+    /// Seed 1, scale 1, as «Бухгалтерия», up to yesterday in Moscow.
     fn default() -> Self {
         Self {
             seed: 1,
             scale: 1,
+            configuration: Configuration::default(),
             until: calendar::today(),
         }
     }
@@ -48,6 +53,7 @@ pub struct Summary {
 /// A generated infobase.
 pub struct Base {
     pub(crate) seed: u64,
+    pub(crate) configuration: Configuration,
     pub(crate) organizations: Vec<Organization>,
     pub(crate) counterparties: Vec<Counterparty>,
     pub(crate) contracts: Vec<Contract>,
@@ -64,6 +70,8 @@ pub struct Base {
     pub(crate) suppliers: Register<Settlement>,
     pub(crate) stock: Register<StockMove>,
     pub(crate) cash: Register<CashMove>,
+    /// The same apart, of bank accounts and of cash desks; empty in configurations that keep them together.
+    pub(crate) money: [Register<CashMove>; 2],
     pub(crate) sales: Register<SaleMove>,
     pub(crate) prices: Vec<Price>,
     pub(crate) rates: Vec<Rate>,
@@ -76,9 +84,10 @@ impl Base {
     }
 
     /// An empty base.
-    pub(crate) fn empty(seed: u64) -> Self {
+    pub(crate) fn empty(seed: u64, configuration: Configuration) -> Self {
         Self {
             seed,
+            configuration,
             organizations: Vec::new(),
             counterparties: Vec::new(),
             contracts: Vec::new(),
@@ -94,6 +103,7 @@ impl Base {
             suppliers: Register::default(),
             stock: Register::default(),
             cash: Register::default(),
+            money: Default::default(),
             sales: Register::default(),
             prices: Vec::new(),
             rates: Vec::new(),
@@ -123,6 +133,9 @@ impl Base {
             Kind::Analytics => crate::chart::SUBCONTO.len(),
             Kind::TaxPayment => 1,
             Kind::ExchangeNode => crate::schema::catalogs::NODES.len(),
+            Kind::Partner => self.counterparties.len(),
+            Kind::SettlementKey => self.contracts.len(),
+            Kind::ItemKey => self.items.len() * STORES.len(),
             Kind::Sale | Kind::Purchase | Kind::Invoice => {
                 trade_book(kind).map_or(0, |book| self.trades[book].documents.len())
             }
@@ -155,6 +168,24 @@ impl Base {
         }
     }
 
+    /// The key of an item in a warehouse.
+    pub(crate) fn key_of_item(item: u32, warehouse: u8) -> Ref {
+        let stores = crate::schema::position(STORES.len());
+        let key = item
+            .checked_mul(stores)
+            .and_then(|first| first.checked_add(u32::from(warehouse)));
+        key.map_or(Ref::NONE, |key| Ref::new(Kind::ItemKey, key))
+    }
+
+    /// The item and the warehouse that a key stands for.
+    pub(crate) fn item_key(key: u32) -> (Ref, Ref) {
+        let stores = crate::schema::position(STORES.len());
+        (
+            Ref::new(Kind::Item, key / stores),
+            Ref::new(Kind::Warehouse, key % stores),
+        )
+    }
+
     /// When a document is dated.
     pub(crate) fn date_of(&self, document: Ref) -> Stamp {
         self.head(document).map_or(0, |head| head.date)
@@ -178,15 +209,21 @@ impl Base {
                 .organizations
                 .get(at)
                 .map_or_else(String::new, |found| found.name.to_owned()),
-            Kind::Counterparty => self
+            Kind::Counterparty | Kind::Partner => self
                 .counterparties
                 .get(at)
                 .map_or_else(String::new, |found| found.name.clone()),
-            Kind::Contract => self.contracts.get(at).map_or_else(String::new, Contract::title),
+            Kind::Contract | Kind::SettlementKey => {
+                self.contracts.get(at).map_or_else(String::new, Contract::title)
+            }
             Kind::Item => self
                 .items
                 .get(at)
                 .map_or_else(String::new, |found| found.name.clone()),
+            Kind::ItemKey => {
+                let (item, warehouse) = Self::item_key(reference.index);
+                format!("{}; {}", self.presentation(item), self.presentation(warehouse))
+            }
             Kind::Unit => company::goods::UNITS
                 .get(at)
                 .map_or_else(String::new, |found| found.1.to_owned()),
@@ -251,7 +288,7 @@ impl BankAccount {
 impl Base {
     /// How much of everything there is.
     pub fn summary(&self) -> Summary {
-        let public = crate::schema::SCHEMA.sets.iter().filter(|set| set.is_public());
+        let public = crate::schema::SCHEMA.published(self.configuration);
         let sets = public.map(|set| (set.name.clone(), (set.count)(self))).collect();
         let documents = ids::OBJECTS
             .into_iter()

@@ -34,10 +34,16 @@ pub(crate) enum Kind {
     TaxPayment,
     /// A node of the exchange plan.
     ExchangeNode,
+    /// A counterparty as configurations of trade know it besides.
+    Partner,
+    /// A key of analytics of settlements: one for each contract.
+    SettlementKey,
+    /// A key of analytics of goods: one for each item in each warehouse.
+    ItemKey,
 }
 
 /// Kinds that have an entity set of their own.
-pub(crate) const OBJECTS: [Kind; 21] = [
+pub(crate) const OBJECTS: [Kind; 24] = [
     Kind::Organization,
     Kind::Counterparty,
     Kind::Contract,
@@ -59,10 +65,14 @@ pub(crate) const OBJECTS: [Kind; 21] = [
     Kind::CashOut,
     Kind::Operation,
     Kind::ExchangeNode,
+    Kind::Partner,
+    Kind::SettlementKey,
+    Kind::ItemKey,
 ];
 
 impl Kind {
-    /// Name of the entity set; for the enumeration, its name.
+    /// Name of the entity set in «Бухгалтерия»; for the enumeration, its name. Of other configurations,
+    /// [`Configuration::set_name`](crate::Configuration) knows.
     pub(crate) const fn set_name(self) -> &'static str {
         match self {
             Self::Nothing => "Undefined",
@@ -88,6 +98,9 @@ impl Kind {
             Self::Operation => "Document_ОперацияБух",
             Self::TaxPayment => "ВидыПлатежейВГосБюджет",
             Self::ExchangeNode => "ExchangePlan_ИИАссистент",
+            Self::Partner => "Catalog_Партнеры",
+            Self::SettlementKey => "Catalog_КлючиАналитикиУчетаПоПартнерам",
+            Self::ItemKey => "Catalog_КлючиАналитикиУчетаНоменклатуры",
         }
     }
 
@@ -104,11 +117,6 @@ impl Kind {
             Self::Operation => "Операция",
             _ => "",
         }
-    }
-
-    /// The kind behind an entity set's name.
-    pub(crate) fn by_set_name(name: &str) -> Option<Self> {
-        OBJECTS.into_iter().find(|kind| kind.set_name() == name)
     }
 }
 

@@ -8,6 +8,7 @@ mod calendar;
 mod chart;
 pub mod commerceml;
 mod company;
+mod configuration;
 mod faults;
 mod hs;
 mod ids;
@@ -23,6 +24,7 @@ mod wire;
 
 pub use base::{Base, Options, Summary};
 pub use company::requisites::is_valid_inn;
+pub use configuration::Configuration;
 pub use faults::Faults;
 pub use server::{BASE_PATH, ServerOptions, router, serve};
 pub use sessions::ReuseSessions;

@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use chrono::{Datelike, NaiveDate};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use onec_demo::truth::{self, By, Report, Scope};
-use onec_demo::{BASE_PATH, Base, Faults, Options, ReuseSessions, ServerOptions};
+use onec_demo::{BASE_PATH, Base, Configuration, Faults, Options, ReuseSessions, ServerOptions};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -55,6 +55,9 @@ struct Company {
     /// How many times more documents than the ordinary company has.
     #[arg(long, default_value_t = 1)]
     scale: u32,
+    /// The configuration of 1C that the base is seen as.
+    #[arg(long, env = "ONEC_DEMO_CONFIGURATION", default_value = "accounting")]
+    configuration: Configuration,
     /// First day that is not generated; today in Moscow by default.
     #[arg(long)]
     until: Option<NaiveDate>,
@@ -66,6 +69,7 @@ impl Company {
         Options {
             seed: self.seed,
             scale: self.scale,
+            configuration: self.configuration,
             until: self.until.unwrap_or(default.until),
         }
     }

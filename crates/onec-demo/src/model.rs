@@ -338,6 +338,10 @@ pub(crate) struct Settlement {
     pub(crate) mark: Mark,
     pub(crate) receipt: bool,
     pub(crate) organization: u8,
+    /// Days to pay, by the contract.
+    pub(crate) term: u8,
+    /// When what is settled came about: the date of the deal.
+    pub(crate) arisen: Stamp,
     pub(crate) counterparty: u32,
     pub(crate) contract: u32,
     pub(crate) deal: Ref,
@@ -369,6 +373,7 @@ pub(crate) struct SaleMove {
     pub(crate) mark: Mark,
     pub(crate) organization: u8,
     pub(crate) counterparty: u32,
+    pub(crate) contract: u32,
     pub(crate) item: u32,
     pub(crate) manager: u8,
     pub(crate) warehouse: u8,

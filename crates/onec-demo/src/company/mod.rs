@@ -37,7 +37,7 @@ enum Task {
 /// Generates a base.
 pub(crate) fn generate(options: &Options) -> Base {
     let scale = options.scale.max(1);
-    let mut base = Base::empty(options.seed);
+    let mut base = Base::empty(options.seed, options.configuration);
     let mut rng = Rng::new(options.seed);
     catalogs::fill(&mut base, &mut rng, scale);
     let mut state = State::new(base, rng, scale);

@@ -3,6 +3,7 @@
 use crate::base::Base;
 use crate::calendar::Stamp;
 use crate::chart as c;
+use crate::configuration::Configuration;
 use crate::ids::{Kind, Ref};
 use crate::model::{CashMove, Entry, Mark, OperationKind, Purpose, SaleMove, Settlement, Side, StockMove};
 
@@ -102,10 +103,13 @@ impl Writer<'_> {
         sum: i64,
     ) {
         let organization = self.organization;
+        let known = self.base.contracts.get(contract as usize);
         let row = Settlement {
             mark: Mark::UNSET,
             receipt,
             organization,
+            term: known.map_or(0, |known| known.term),
+            arisen: self.base.head(deal).map_or(self.period, |head| head.date),
             counterparty,
             contract,
             deal,
@@ -120,14 +124,18 @@ impl Writer<'_> {
     }
 
     fn cash(&mut self, receipt: bool, place: Ref, sum: i64) {
-        let row = CashMove {
+        let row = || CashMove {
             mark: Mark::UNSET,
             receipt,
             organization: self.organization,
             place,
             sum,
         };
-        self.base.cash.push(self.period, self.recorder, row);
+        self.base.cash.push(self.period, self.recorder, row());
+        if self.base.configuration == Configuration::Trade {
+            let apart = usize::from(place.kind == Kind::CashDesk);
+            self.base.money[apart].push(self.period, self.recorder, row());
+        }
     }
 }
 
@@ -179,6 +187,7 @@ pub(crate) fn sale_as(base: &mut Base, index: u32, recorder: Ref, manager: u8, o
             mark: Mark::UNSET,
             organization: head.organization,
             counterparty,
+            contract,
             item,
             manager,
             warehouse,

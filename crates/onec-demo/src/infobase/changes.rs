@@ -30,7 +30,9 @@ pub(crate) fn simulate(infobase: &mut Infobase, documents: usize) -> Result<Done
             3 => PAYMENTS[0],
             _ => TRADES[2],
         };
-        let Some(set) = SCHEMA.of(kind) else { continue };
+        let Some(set) = infobase.set_of(kind) else {
+            continue;
+        };
         let rows: Vec<Row> = infobase.rows(set).iter().rev().take(200).collect();
         let posted: Vec<Row> = rows
             .into_iter()
@@ -88,7 +90,7 @@ impl Infobase {
         ];
         let values = self.copy(set, row).into_iter().enumerate();
         let values = values
-            .filter(|(at, _)| !skipped.contains(&SCHEMA.sets[set].columns[*at].name))
+            .filter(|(at, _)| !skipped.contains(&SCHEMA.sets[set].columns[*at].meaning))
             .collect();
         let mut parts = Vec::new();
         for (part, found) in SCHEMA.sets[set].parts.iter().enumerate() {
@@ -97,7 +99,7 @@ impl Infobase {
                 let cells = self.copy(found.set, line).into_iter().enumerate();
                 let own = ["Ref_Key", "LineNumber", "Себестоимость", "Сделка"];
                 cells
-                    .filter(|(at, _)| !own.contains(&SCHEMA.sets[found.set].columns[*at].name))
+                    .filter(|(at, _)| !own.contains(&SCHEMA.sets[found.set].columns[*at].meaning))
                     .collect()
             });
             parts.push((part, copied.collect()));

@@ -122,7 +122,7 @@ static SIDES: LazyLock<Vec<[Option<usize>; 2]>> = LazyLock::new(|| {
         return Vec::new();
     };
     let entries = SCHEMA
-        .position(&records_of(&halves.name))
+        .position(halves.configuration, &records_of(&halves.name))
         .map(|at| &SCHEMA.sets[at]);
     let place = |name: &str| entries.and_then(|set| set.column(name));
     halves
@@ -159,6 +159,26 @@ impl Infobase {
             exchange: Exchange::default(),
             rules: Rules::default(),
         }
+    }
+
+    /// Position of a set by name, hidden ones included.
+    pub(crate) fn position(&self, name: &str) -> Option<usize> {
+        SCHEMA.position(self.base.configuration, name)
+    }
+
+    /// The set objects of a kind are in.
+    pub(crate) fn set_of(&self, kind: Kind) -> Option<usize> {
+        SCHEMA.of(self.base.configuration, kind)
+    }
+
+    /// Name of the set objects of a kind are in; for an enumeration, its name.
+    pub(crate) fn set_name(&self, kind: Kind) -> &'static str {
+        self.base.configuration.set_name(kind)
+    }
+
+    /// The kind behind an entity set's name, with or without `StandardODATA.` before it.
+    pub(crate) fn kind_named(&self, name: &str) -> Option<Kind> {
+        self.base.configuration.kind_named(name)
     }
 
     fn of(&self, set: usize) -> Option<&Written> {
@@ -198,7 +218,7 @@ impl Infobase {
 
     /// Whether there is such an object.
     pub(crate) fn exists(&self, reference: Ref) -> bool {
-        let Some(set) = SCHEMA.of(reference.kind) else {
+        let Some(set) = self.set_of(reference.kind) else {
             return false;
         };
         self.has(set, reference.index)
@@ -249,10 +269,10 @@ impl Infobase {
         }
     }
 
-    /// The value of a property by its name; null if there is none.
+    /// The value of a property by what «Бухгалтерия» calls it; null if there is none.
     pub(crate) fn named(&self, set: usize, row: Row, name: &str) -> Value<'_> {
         SCHEMA.sets[set]
-            .column(name)
+            .meant(name)
             .map_or(Value::Null, |column| self.value(set, row, column))
     }
 
@@ -353,7 +373,7 @@ impl Infobase {
 
     /// As [`Self::lines`], for a part that was found in the schema.
     pub(crate) fn part(&self, owner: &EntitySet, part: &Part, row: Row) -> Rows {
-        let at = SCHEMA.position(&owner.name);
+        let at = self.position(&owner.name);
         let number = owner.parts.iter().position(|known| known.name == part.name);
         match (at, number) {
             (Some(at), Some(number)) => self.lines(at, number, row),
@@ -422,7 +442,7 @@ impl Infobase {
 
     /// How an object is shown to people.
     pub(crate) fn presentation(&self, reference: Ref) -> String {
-        let Some(set) = SCHEMA.of(reference.kind) else {
+        let Some(set) = self.set_of(reference.kind) else {
             return self.base.presentation(reference);
         };
         if self.cells(set, reference.index).is_none() {

@@ -6,7 +6,6 @@ use std::collections::HashMap;
 use super::{Infobase, scaled};
 use crate::base::Base;
 use crate::calendar::{self, Stamp};
-use crate::chart;
 use crate::company::postings;
 use crate::ids::{Kind, Ref};
 use crate::model::{
@@ -15,7 +14,7 @@ use crate::model::{
 };
 use crate::odata::error::Refusal;
 use crate::schema::documents::line_kind;
-use crate::schema::{Row, SCHEMA, Shape, Value};
+use crate::schema::{HIDDEN, Register, Row, SCHEMA, Shape, Value};
 
 /// A document and the set it is in.
 #[derive(Clone, Copy)]
@@ -23,6 +22,11 @@ struct Document {
     set: usize,
     reference: Ref,
 }
+
+/// Registers that posting looks into, as «Бухгалтерия» calls them.
+const CUSTOMERS: &str = "AccumulationRegister_РасчетыСПокупателями";
+const SUPPLIERS: &str = "AccumulationRegister_РасчетыСПоставщиками";
+const STOCK: &str = "AccumulationRegister_ТоварыНаСкладах";
 
 fn missing(field: &str) -> Refusal {
     Refusal::internal(format!("Поле \"{field}\" не заполнено. Документ не проведен!"))
@@ -47,17 +51,25 @@ fn small(reference: Ref, field: &str) -> Result<u8, Refusal> {
     })
 }
 
-/// The sets of record sets of all registers documents write into.
-fn registers() -> impl Iterator<Item = usize> {
-    let sets = SCHEMA.sets.iter().enumerate();
-    sets.filter(|(_, set)| set.shape == Shape::RecordSets)
-        .map(|(at, _)| at)
-}
-
 impl Infobase {
+    /// The sets of record sets of all registers documents write into, those too that clients do not see.
+    fn registers(&self) -> impl Iterator<Item = usize> + use<> {
+        let configuration = self.base.configuration;
+        let sets = SCHEMA.sets.iter().enumerate();
+        sets.filter(move |(_, set)| set.configuration == configuration && set.shape == Shape::RecordSets)
+            .map(|(at, _)| at)
+    }
+
+    /// A register that posting looks into. Configurations that have none of that shape keep it out of sight.
+    fn register(&self, name: &str) -> Option<&'static Register> {
+        let hidden = || self.position(&format!("{name}{HIDDEN}"));
+        let at = hidden().or_else(|| self.position(name))?;
+        SCHEMA.sets[at].register.as_ref()
+    }
+
     /// Posts a document: its movements take the place of those it may have had.
     pub(crate) fn post(&mut self, document: Ref) -> Result<(), Refusal> {
-        let set = SCHEMA.of(document.kind).ok_or_else(Refusal::method_not_found)?;
+        let set = self.set_of(document.kind).ok_or_else(Refusal::method_not_found)?;
         let (set, row) = (set, document.index);
         self.open_period(set, row)?;
         if self.flag(set, row, "DeletionMark") {
@@ -66,7 +78,7 @@ impl Infobase {
             ));
         }
         self.remove_movements(document);
-        let mut scratch = Base::empty(self.base.seed);
+        let mut scratch = Base::empty(self.base.seed, self.base.configuration);
         let it = Document {
             set,
             reference: document,
@@ -78,7 +90,8 @@ impl Infobase {
         } else {
             self.lay_out_operation(&mut scratch, it)?;
         }
-        for main in registers() {
+        self.date_settlements(&mut scratch);
+        for main in self.registers() {
             let flat = &SCHEMA.sets[SCHEMA.sets[main].parts[0].set];
             let count = crate::schema::position((flat.count)(&scratch));
             let records = (0..count)
@@ -95,9 +108,26 @@ impl Infobase {
         Ok(())
     }
 
+    /// The scratch base knows neither contracts nor other documents.
+    fn date_settlements(&self, scratch: &mut Base) {
+        let customers = scratch.customers.rows.iter_mut();
+        for row in customers.chain(&mut scratch.suppliers.rows) {
+            let known = self.base.contracts.get(row.contract as usize);
+            row.term = known.map_or(0, |known| known.term);
+            let deal = self
+                .set_of(row.deal.kind)
+                .map(|set| self.moment(set, row.deal.index));
+            if let Some(date) = deal.and_then(|date| Stamp::try_from(date).ok())
+                && date > 0
+            {
+                row.arisen = date;
+            }
+        }
+    }
+
     /// Takes a document's movements away and marks it as not posted.
     pub(crate) fn unpost(&mut self, document: Ref) -> Result<(), Refusal> {
-        let set = SCHEMA.of(document.kind).ok_or_else(Refusal::method_not_found)?;
+        let set = self.set_of(document.kind).ok_or_else(Refusal::method_not_found)?;
         self.open_period(set, document.index)?;
         self.remove_movements(document);
         self.mark_posted(set, document, false);
@@ -106,7 +136,7 @@ impl Infobase {
 
     /// Takes a document's movements away.
     pub(super) fn remove_movements(&mut self, document: Ref) {
-        for main in registers() {
+        for main in self.registers() {
             self.replace_records(main, document, Vec::new());
         }
     }
@@ -146,8 +176,12 @@ impl Infobase {
         if contract.is_none() {
             return Err(missing("Договор"));
         }
-        let warehouse = small(self.reference_at(it, "Склад_Key"), "Склад")?;
         let lines_set = SCHEMA.sets[it.set].parts[0].set;
+        // An invoice may be without goods; it moves none anyway.
+        if SCHEMA.sets[lines_set].meant("Номенклатура_Key").is_none() {
+            return Ok(());
+        }
+        let warehouse = small(self.reference_at(it, "Склад_Key"), "Склад")?;
         let rows: Vec<Row> = self.lines(it.set, 0, row).iter().collect();
         if rows.is_empty() {
             return Err(Refusal::internal(
@@ -210,10 +244,7 @@ impl Infobase {
         for line in &scratch.trades[0].lines {
             cells.entry(line.item).or_default();
         }
-        let register = SCHEMA.position("AccumulationRegister_ТоварыНаСкладах");
-        let register = register
-            .and_then(|at| SCHEMA.sets[at].register.as_ref())
-            .ok_or_else(Refusal::method_not_found)?;
+        let register = self.register(STOCK).ok_or_else(Refusal::method_not_found)?;
         let set = &SCHEMA.sets[register.records];
         let place = |name: &str| set.column(name).unwrap_or(0);
         let (item_at, store_at, owner_at) = (
@@ -265,7 +296,7 @@ impl Infobase {
 
     /// Writes what goods cost into the lines of their document.
     fn keep_costs(&mut self, scratch: &Base, set: usize, rows: &[Row]) {
-        let Some(column) = SCHEMA.sets[set].column("Себестоимость") else {
+        let Some(column) = SCHEMA.sets[set].meant("Себестоимость") else {
             return;
         };
         for (row, line) in rows.iter().zip(&scratch.trades[0].lines) {
@@ -280,15 +311,8 @@ impl Infobase {
 
     /// Advances under a contract that are left up to a moment, oldest first, no more than `sum` in all.
     fn advances(&self, customers: bool, contract: Ref, until: Stamp, mut sum: i64) -> Vec<(Ref, i64)> {
-        let name = if customers {
-            "AccumulationRegister_РасчетыСПокупателями"
-        } else {
-            "AccumulationRegister_РасчетыСПоставщиками"
-        };
-        let register = SCHEMA
-            .position(name)
-            .and_then(|at| SCHEMA.sets[at].register.as_ref());
-        let Some(register) = register else {
+        let name = if customers { CUSTOMERS } else { SUPPLIERS };
+        let Some(register) = self.register(name) else {
             return Vec::new();
         };
         let set = &SCHEMA.sets[register.records];
@@ -352,15 +376,9 @@ impl Infobase {
             Value::Text(text) => text.into_owned(),
             _ => String::new(),
         };
-        let purpose = match (operation.as_str(), u8::try_from(account.index).unwrap_or(u8::MAX)) {
-            ("ОплатаПокупателя", _) => Purpose::Customer,
-            ("ОплатаПоставщику", _) => Purpose::Supplier,
-            ("ПеречислениеНалога", account) => Purpose::Tax(account),
-            (_, chart::WAGES) => Purpose::Salary,
-            (_, chart::TRADE) => Purpose::Rent,
-            (_, chart::OTHER) => Purpose::Fee,
-            _ => return Err(missing("Счет учета расчетов")),
-        };
+        let account = u8::try_from(account.index).unwrap_or(u8::MAX);
+        let purpose = crate::schema::payments::purpose(self.base.configuration, &operation, account)
+            .ok_or_else(|| missing("Счет учета расчетов"))?;
         let settles = matches!(purpose, Purpose::Customer | Purpose::Supplier);
         if settles && payee.kind != Kind::Counterparty {
             return Err(missing("Контрагент"));
@@ -405,7 +423,8 @@ impl Infobase {
     fn lay_out_operation(&self, scratch: &mut Base, it: Document) -> Result<(), Refusal> {
         let head = self.head_of(it)?;
         let row = it.reference.index;
-        let lines_set = SCHEMA.sets[it.set].parts[0].set;
+        let lines = SCHEMA.sets[it.set].parts.first();
+        let lines_set = lines.ok_or_else(Refusal::method_not_found)?.set;
         let rows: Vec<Row> = self.lines(it.set, 0, row).iter().collect();
         for line in &rows {
             let generated = self.base.operations.lines.get(*line as usize);

@@ -271,7 +271,9 @@ impl Infobase {
         } else {
             written.gone.remove(&home);
         }
-        self.exchange.register(Subject::Records(main, recorder));
+        if SCHEMA.sets[main].is_public() {
+            self.exchange.register(Subject::Records(main, recorder));
+        }
     }
 
     /// Where the record set of a recorder is, or was.
@@ -307,7 +309,7 @@ impl Infobase {
 
     /// Sets the numbers of messages of a node.
     pub(super) fn number_node(&mut self, row: Row, sent: i64, received: i64) {
-        let Some(set) = SCHEMA.of(Kind::ExchangeNode) else {
+        let Some(set) = self.set_of(Kind::ExchangeNode) else {
             return;
         };
         let mut cells = self.copy(set, row);

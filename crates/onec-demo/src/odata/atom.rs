@@ -58,7 +58,7 @@ fn field(out: &mut String, base: &Infobase, source: &Source, row: Row, at: usize
             out,
             base,
             &format!("{name}_Type"),
-            &Value::text(type_name(&value)),
+            &Value::text(type_name(base, &value)),
         );
     }
 }

@@ -75,11 +75,11 @@ fn node(infobase: &Infobase, request: &Request<'_>, point: &str) -> Result<Row, 
     let [segment] = segments.as_slice() else {
         return Err(wrong());
     };
-    let at = SCHEMA
+    let at = infobase
         .position(&segment.name)
         .filter(|_| !request.unpublished)
         .ok_or_else(|| Refusal::unknown_entity(&segment.name))?;
-    if segment.name != Kind::ExchangeNode.set_name() {
+    if segment.name != infobase.set_name(Kind::ExchangeNode) {
         return Err(wrong());
     }
     let key = segment.arguments.as_deref().ok_or_else(wrong)?;
@@ -91,7 +91,7 @@ fn feed(base: &Arc<Infobase>, root: &str, subjects: &[Subject]) -> String {
     let mut out = atom::feed(root);
     for subject in subjects {
         let place = match subject {
-            Subject::Object(found) => SCHEMA.of(found.kind).map(|set| (set, found.index)),
+            Subject::Object(found) => base.set_of(found.kind).map(|set| (set, found.index)),
             Subject::Record(set, row) => Some((*set, *row)),
             Subject::Records(set, recorder) => base.home(*set, *recorder).map(|row| (*set, row)),
         };

@@ -154,7 +154,7 @@ impl Path {
             let Some(object) = target(&value) else {
                 return Value::Null;
             };
-            let Some(set) = SCHEMA.of(object.kind) else {
+            let Some(set) = base.set_of(object.kind) else {
                 return Value::Null;
             };
             let at = set;
@@ -169,7 +169,7 @@ impl Path {
             };
         }
         if self.type_name {
-            Value::text(type_name(&value))
+            Value::text(type_name(base, &value))
         } else {
             value
         }
@@ -184,9 +184,9 @@ impl Expression {
             Self::Path(path) if path.type_name => false,
             Self::Path(path) => {
                 let edm = match path.steps.last() {
-                    Some(Step::Known(kind, column)) => {
-                        SCHEMA.of(*kind).map(|set| SCHEMA.sets[set].columns[*column].edm)
-                    }
+                    Some(Step::Known(kind, column)) => SCHEMA
+                        .of(source.configuration(), *kind)
+                        .map(|set| SCHEMA.sets[set].columns[*column].edm),
                     Some(Step::Named(_)) => None,
                     None if path.inner => None,
                     None => Some(source.field(path.first).1),

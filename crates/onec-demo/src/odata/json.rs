@@ -98,7 +98,7 @@ impl Members<'_> {
         let found = source.value(base, row, at);
         value(self.name(name), base, edm, &found);
         if edm == Edm::Composite {
-            let kind = type_name(&found);
+            let kind = type_name(base, &found);
             string(self.name(&format!("{name}_Type")), &kind);
         }
     }
@@ -212,7 +212,7 @@ impl Writer {
 /// Writes an expanded object, or null.
 fn object(out: &mut String, base: &Infobase, expanded: &Expanded, value: &Value<'_>) {
     let found = target(value).filter(|found| expanded.kind.is_none_or(|kind| kind == found.kind));
-    let found = found.and_then(|found| SCHEMA.of(found.kind).map(|set| (found, set)));
+    let found = found.and_then(|found| base.set_of(found.kind).map(|set| (found, set)));
     let Some((found, at)) = found else {
         return out.push_str("null");
     };

@@ -6,16 +6,17 @@ use quick_xml::escape::escape;
 
 use super::atom::row_type;
 use super::virtual_tables::{CORRESPONDENCE, Method, PERIODS, figures, is_side};
+use crate::configuration::Configuration;
 use crate::schema::{Column, Edm, EntitySet, Flavour, Register, SCHEMA, Shape};
 
 /// The service document; empty when nothing is published.
-pub(crate) fn service_xml(root: &str, published: bool) -> String {
+pub(crate) fn service_xml(configuration: Configuration, root: &str, published: bool) -> String {
     let mut out = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<service xmlns=\"http://www.w3.org/2007/app\" \
          xmlns:atom=\"http://www.w3.org/2005/Atom\" xml:base=\"{}\"><workspace><atom:title>Default</atom:title>",
         escape(root)
     );
-    for set in SCHEMA.sets.iter().filter(|set| published && set.is_public()) {
+    for set in SCHEMA.published(configuration).filter(|_| published) {
         let _ = write!(
             out,
             "<collection href=\"{0}\"><atom:title>{0}</atom:title></collection>",
@@ -27,23 +28,18 @@ pub(crate) fn service_xml(root: &str, published: bool) -> String {
 }
 
 /// The service document as JSON.
-pub(crate) fn service_json(root: &str, published: bool) -> String {
+pub(crate) fn service_json(configuration: Configuration, root: &str, published: bool) -> String {
     let sets: Vec<serde_json::Value> = SCHEMA
-        .sets
-        .iter()
-        .filter(|set| published && set.is_public())
+        .published(configuration)
+        .filter(|_| published)
         .map(|set| serde_json::json!({ "name": set.name, "url": set.name }))
         .collect();
     serde_json::json!({ "odata.metadata": format!("{root}$metadata"), "value": sets }).to_string()
 }
 
 /// The data model.
-pub(crate) fn edmx(published: bool, padding: usize) -> String {
-    let sets: Vec<&EntitySet> = SCHEMA
-        .sets
-        .iter()
-        .filter(|set| published && set.is_public())
-        .collect();
+pub(crate) fn edmx(configuration: Configuration, published: bool, padding: usize) -> String {
+    let sets: Vec<&EntitySet> = SCHEMA.published(configuration).filter(|_| published).collect();
     let mut out = String::from(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
          <edmx:Edmx xmlns:edmx=\"http://schemas.microsoft.com/ado/2007/06/edmx\" Version=\"1.0\">\
@@ -135,7 +131,9 @@ fn entity_type(out: &mut String, set: &EntitySet) {
 /// References of one kind: only they have associations.
 fn links(set: &EntitySet) -> impl Iterator<Item = (&'static str, &'static str)> {
     let of = |column: &Column| match column.edm {
-        Edm::Key(kind) => column.navigation().map(|name| (name, kind.set_name())),
+        Edm::Key(kind) => column
+            .navigation()
+            .map(|name| (name, set.configuration.set_name(kind))),
         _ => None,
     };
     set.columns.iter().filter_map(of).collect::<Vec<_>>().into_iter()
@@ -206,7 +204,7 @@ fn breakdown(out: &mut String) {
 }
 
 fn correspondence(out: &mut String, set: &EntitySet) {
-    let Some(entries) = SCHEMA.position(&format!("{}_RecordType", set.name)) else {
+    let Some(entries) = SCHEMA.position(set.configuration, &format!("{}_RecordType", set.name)) else {
         return;
     };
     let sides: Vec<Column> = SCHEMA.sets[entries]

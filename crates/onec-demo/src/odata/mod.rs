@@ -148,22 +148,25 @@ pub(crate) fn answer(base: &Arc<Infobase>, request: &Request<'_>) -> Result<Answ
         return Ok(match format {
             Format::Atom => whole(
                 "application/atomsvc+xml;charset=utf-8",
-                metadata::service_xml(&request.root, !request.unpublished),
+                metadata::service_xml(base.base.configuration, &request.root, !request.unpublished),
             ),
             Format::Json(level) => whole(
                 json_type(level),
-                metadata::service_json(&request.root, !request.unpublished),
+                metadata::service_json(base.base.configuration, &request.root, !request.unpublished),
             ),
         });
     };
     if first.name == "$metadata" {
-        return Ok(whole(XML, metadata::edmx(!request.unpublished, request.padding)));
+        return Ok(whole(
+            XML,
+            metadata::edmx(base.base.configuration, !request.unpublished, request.padding),
+        ));
     }
     if changes::FUNCTIONS.contains(&first.name.as_str()) {
         return Err(Refusal::http_method("GET"));
     }
     let options = Options::read(&pairs)?;
-    let at = SCHEMA
+    let at = base
         .position(&first.name)
         .filter(|at| !request.unpublished && SCHEMA.sets[*at].is_public())
         .ok_or_else(|| Refusal::unknown_entity(&first.name))?;
@@ -401,7 +404,7 @@ impl Session<'_> {
         }
         let column = set.navigation(name).ok_or_else(|| Refusal::segment(name))?;
         let value = self.base.value(at, row, column);
-        let found = target(&value).and_then(|found| SCHEMA.of(found.kind).map(|set| (found, set)));
+        let found = target(&value).and_then(|found| self.base.set_of(found.kind).map(|set| (found, set)));
         let Some((found, next)) = found else {
             return Err(Refusal::not_found(name));
         };

@@ -47,11 +47,6 @@ pub(crate) fn path(source: &Source, text: &str) -> Result<Path, Refusal> {
     bind(source, None, &names)
 }
 
-/// The kind meant by `Catalog_X` or `StandardODATA.Catalog_X`.
-fn kind_named(name: &str) -> Option<Kind> {
-    Kind::by_set_name(name.strip_prefix("StandardODATA.").unwrap_or(name))
-}
-
 /// Finds the properties behind the names of a path. `inner` is the set of a lambda's variable.
 fn bind(source: &Source, inner: Option<usize>, names: &[&str]) -> Result<Path, Refusal> {
     let inner_source = inner.map(Source::Set);
@@ -86,7 +81,7 @@ fn bind(source: &Source, inner: Option<usize>, names: &[&str]) -> Result<Path, R
         let mut name = *name;
         rest = tail;
         if edm == Edm::Composite
-            && let Some(named) = kind_named(name)
+            && let Some(named) = source.configuration().kind_named(name)
         {
             kind = Some(named);
             let Some((next, tail)) = rest.split_first() else {
@@ -104,7 +99,7 @@ fn bind(source: &Source, inner: Option<usize>, names: &[&str]) -> Result<Path, R
             };
         };
         let set: &EntitySet = SCHEMA
-            .of(kind)
+            .of(source.configuration(), kind)
             .map(|at| &SCHEMA.sets[at])
             .ok_or_else(|| Refusal::segment(name))?;
         let column = if rest.is_empty() {
@@ -271,7 +266,10 @@ impl Parser<'_> {
             else {
                 return Err(Refusal::parse(FILTER));
             };
-            let kind = kind_named(&type_name).ok_or_else(|| Refusal::unknown_entity(&type_name))?;
+            let kind = self
+                .base
+                .kind_named(&type_name)
+                .ok_or_else(|| Refusal::unknown_entity(&type_name))?;
             return Ok(if name == "isof" {
                 Expression::IsOf(Box::new(inner), kind)
             } else {
@@ -388,6 +386,7 @@ mod tests {
         ];
         let fields = names.map(|(name, edm)| (name.to_owned(), edm)).to_vec();
         Source::Table(std::sync::Arc::new(crate::odata::source::Table {
+            configuration: crate::Configuration::Accounting,
             name: String::new(),
             fields,
             rows: vec![cells],
@@ -396,7 +395,10 @@ mod tests {
 
     fn holds(text: &str) -> Result<bool, i32> {
         let (base, source) = (
-            Infobase::new(std::sync::Arc::new(crate::base::Base::empty(1))),
+            Infobase::new(std::sync::Arc::new(crate::base::Base::empty(
+                1,
+                crate::Configuration::Accounting,
+            ))),
             table(),
         );
         let parsed = filter(&base, &source, text).map_err(|refusal| refusal.code)?;

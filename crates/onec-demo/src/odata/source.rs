@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use crate::configuration::Configuration;
 use crate::ids::{Kind, Ref};
 use crate::infobase::{Infobase, Rows};
 use crate::schema::{Edm, Row, SCHEMA, Value};
 
 /// Rows made for one answer.
 pub(crate) struct Table {
+    pub(crate) configuration: Configuration,
     /// Name of the complex type.
     pub(crate) name: String,
     pub(crate) fields: Vec<(String, Edm)>,
@@ -23,6 +25,14 @@ pub(crate) enum Source {
 }
 
 impl Source {
+    /// The configuration it is of.
+    pub(crate) fn configuration(&self) -> Configuration {
+        match self {
+            Self::Set(set) => SCHEMA.sets[*set].configuration,
+            Self::Table(table) => table.configuration,
+        }
+    }
+
     /// Number of properties.
     pub(crate) fn width(&self) -> usize {
         match self {
@@ -102,9 +112,9 @@ pub(crate) fn target(value: &Value<'_>) -> Option<Ref> {
 }
 
 /// What `X_Type` says about a composite value.
-pub(crate) fn type_name(value: &Value<'_>) -> String {
+pub(crate) fn type_name(base: &Infobase, value: &Value<'_>) -> String {
     match value {
-        Value::Composite(found) | Value::Key(found) => format!("StandardODATA.{}", found.kind.set_name()),
+        Value::Composite(found) | Value::Key(found) => format!("StandardODATA.{}", base.set_name(found.kind)),
         _ => "StandardODATA.Undefined".to_owned(),
     }
 }

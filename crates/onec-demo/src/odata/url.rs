@@ -221,7 +221,7 @@ fn recorder(
     let Some(Token::Text(name)) = type_name else {
         return Err(Refusal::key_part("Recorder_Type"));
     };
-    let kind = Kind::by_set_name(name.strip_prefix("StandardODATA.").unwrap_or(name));
+    let kind = base.kind_named(name);
     Ok(kind.and_then(|kind| base.resolve(kind, guid)))
 }
 
@@ -250,7 +250,7 @@ fn information<'t>(
 
 /// The canonical key of a row, brackets and all.
 pub(crate) fn key_of(base: &Infobase, set: &EntitySet, row: Row) -> String {
-    let own = SCHEMA.position(&set.name);
+    let own = base.position(&set.name);
     let value = |name: &str| {
         set.column(name).map(|column| {
             (
@@ -275,7 +275,7 @@ pub(crate) fn key_of(base: &Infobase, set: &EntitySet, row: Row) -> String {
 fn key_literal<'a>(base: &Infobase, name: &str, value: &dyn Fn(&str) -> Option<(Edm, Value<'a>)>) -> String {
     if let Some(composite) = name.strip_suffix("_Type") {
         return value(composite).map_or_else(String::new, |(_, found)| {
-            format!("'{}'", super::source::type_name(&found))
+            format!("'{}'", super::source::type_name(base, &found))
         });
     }
     match value(name) {

@@ -179,7 +179,7 @@ fn add(
         && let Some((first, tail)) = rest.split_first()
     {
         typed = Some(*first);
-        kind = Kind::by_set_name(first.strip_prefix("StandardODATA.").unwrap_or(first));
+        kind = source.configuration().kind_named(first);
         if kind.is_none() {
             return Err(Refusal::segment(first));
         }
@@ -229,7 +229,7 @@ fn add(
         return Ok(());
     }
     let set = kind
-        .and_then(|kind| SCHEMA.of(kind))
+        .and_then(|kind| SCHEMA.of(source.configuration(), kind))
         .ok_or_else(|| Refusal::segment(name))?;
     add(&Source::Set(set), rest, &below, true, &mut list[at].children)
 }

@@ -68,7 +68,7 @@ pub(crate) fn change(
             ..Outcome::bare(200)
         });
     }
-    let at = SCHEMA
+    let at = infobase
         .position(&first.name)
         .filter(|at| !request.unpublished && SCHEMA.sets[*at].is_public())
         .ok_or_else(|| Refusal::unknown_entity(&first.name))?;
@@ -408,7 +408,9 @@ fn bound(infobase: &mut Infobase, link: &str) -> Result<Ref, Refusal> {
     let last = link.rsplit('/').next().unwrap_or(link);
     let wrong = || Refusal::bad_value("odata.bind", link);
     let (name, rest) = last.split_once("(guid'").ok_or_else(wrong)?;
-    let kind = Kind::by_set_name(name).ok_or_else(|| Refusal::unknown_entity(name))?;
+    let kind = infobase
+        .kind_named(name)
+        .ok_or_else(|| Refusal::unknown_entity(name))?;
     let key = guid(rest.trim_end_matches("')"))?;
     Ok(infobase.refer(kind, key))
 }
@@ -430,10 +432,10 @@ fn composite(
         .and_then(Json::as_str)
         .unwrap_or("");
     let kind = kind.strip_prefix("StandardODATA.").unwrap_or(kind);
-    if text == TAX_KIND && kind == Kind::TaxPayment.set_name() {
+    if text == TAX_KIND && kind == infobase.set_name(Kind::TaxPayment) {
         return Ok(Some(Ref::new(Kind::TaxPayment, 0)));
     }
-    match Kind::by_set_name(kind) {
+    match infobase.kind_named(kind) {
         Some(kind) => {
             let key = guid(text)?;
             Ok(Some(infobase.refer(kind, key)))

@@ -6,12 +6,14 @@ use crate::chart::{ACCOUNTS, SUBCONTO};
 use crate::company::catalogs::{CURRENCIES, FIRST_ITEM};
 use crate::company::goods::UNITS;
 use crate::company::names::MANAGERS;
+use crate::configuration::Configuration;
 use crate::ids::{Kind, Ref};
 use crate::model::{Counterparty, Item, Role};
 
 /// A set of objects of one kind.
-fn object(kind: Kind, columns: Vec<Column>, count: fn(&Base) -> usize) -> EntitySet {
+pub(super) fn object(kind: Kind, columns: Vec<Column>, count: fn(&Base) -> usize) -> EntitySet {
     EntitySet {
+        configuration: Configuration::default(),
         name: kind.set_name().to_owned(),
         shape: Shape::Object(kind),
         columns,
@@ -29,7 +31,7 @@ macro_rules! catalog {
     ($kind:expr, $mark:expr, $code:expr, $name:expr, $own:expr) => {{
         let mut list = columns![
             "Ref_Key": Edm::Own => |_, row| Value::key($kind, row),
-            "DataVersion": Edm::Text => |_, row| version($kind, row),
+            "DataVersion": Edm::Text => |_, row| crate::schema::version($kind, row),
             "DeletionMark": Edm::Bool => $mark,
             "Code": Edm::Text => $code,
             "Description": Edm::Text => $name,
@@ -39,11 +41,12 @@ macro_rules! catalog {
             "Predefined": Edm::Bool => |_, _| Value::Bool(false),
             "PredefinedDataName": Edm::Text => |_, _| Value::str(""),
         ]);
-        object($kind, list, |base| base.count($kind))
+        $crate::schema::catalogs::object($kind, list, |base| base.count($kind))
     }};
 }
+pub(super) use catalog;
 
-const UNMARKED: Getter = |_, _| Value::Bool(false);
+pub(super) const UNMARKED: Getter = |_, _| Value::Bool(false);
 
 /// Adds the sets.
 pub(crate) fn add(sets: &mut Vec<EntitySet>) {
@@ -65,7 +68,7 @@ pub(crate) fn add(sets: &mut Vec<EntitySet>) {
 /// Nodes of the exchange plan: this base, then who is told of its changes.
 pub(crate) const NODES: [(&str, &str); 2] = [("ЦБ", "Центральная база"), ("ИИ", "ИИ-ассистент")];
 
-fn nodes() -> EntitySet {
+pub(super) fn nodes() -> EntitySet {
     let columns = columns![
         "Ref_Key": Edm::Own => |_, row| Value::key(Kind::ExchangeNode, row),
         "DataVersion": Edm::Text => |_, row| version(Kind::ExchangeNode, row),
@@ -82,7 +85,7 @@ fn nodes() -> EntitySet {
     object(Kind::ExchangeNode, columns, |_| NODES.len())
 }
 
-fn organizations() -> EntitySet {
+pub(super) fn organizations() -> EntitySet {
     catalog!(
         Kind::Organization,
         UNMARKED,
@@ -100,7 +103,7 @@ fn organizations() -> EntitySet {
 }
 
 /// A property a folder does not have.
-fn unless_folder<'a>(one: &'a Counterparty, value: Value<'a>) -> Value<'a> {
+pub(super) fn unless_folder<'a>(one: &'a Counterparty, value: Value<'a>) -> Value<'a> {
     if one.role == Role::Folder {
         Value::Null
     } else {
@@ -115,15 +118,15 @@ fn main_contract(one: &Counterparty) -> Ref {
 }
 
 /// Contacts of a counterparty that are filled in: kind and text.
-const CONTACTS: [&str; 3] = ["Адрес", "Телефон", "АдресЭлектроннойПочты"];
+pub(super) const CONTACTS: [&str; 3] = ["Адрес", "Телефон", "АдресЭлектроннойПочты"];
 
 /// Contacts are three rows for each counterparty; those without contacts show none of them.
-fn contact(base: &Base, row: Row) -> &str {
+pub(super) fn contact(base: &Base, row: Row) -> &str {
     let one = &base.counterparties[(row / 3) as usize];
     [&one.address, &one.phone, &one.email][(row % 3) as usize]
 }
 
-fn counterparties(sets: &mut Vec<EntitySet>) {
+pub(super) fn counterparties(sets: &mut Vec<EntitySet>) {
     let owner = sets.len();
     let mut set = catalog!(
         Kind::Counterparty,
@@ -167,6 +170,7 @@ fn counterparties(sets: &mut Vec<EntitySet>) {
     });
     sets.push(set);
     sets.push(EntitySet {
+        configuration: Configuration::default(),
         name: "Catalog_Контрагенты_КонтактнаяИнформация".to_owned(),
         shape: Shape::Rows(owner),
         columns: columns![
@@ -184,7 +188,7 @@ fn counterparties(sets: &mut Vec<EntitySet>) {
     });
 }
 
-fn contracts() -> EntitySet {
+pub(super) fn contracts() -> EntitySet {
     catalog!(
         Kind::Contract,
         UNMARKED,
@@ -209,11 +213,11 @@ fn contracts() -> EntitySet {
 }
 
 /// A property a group of goods does not have.
-fn unless_group<'a>(row: Row, value: Value<'a>) -> Value<'a> {
+pub(super) fn unless_group<'a>(row: Row, value: Value<'a>) -> Value<'a> {
     if row < FIRST_ITEM { Value::Null } else { value }
 }
 
-fn items() -> EntitySet {
+pub(super) fn items() -> EntitySet {
     fn item(base: &Base, row: Row) -> &Item {
         &base.items[row as usize]
     }
@@ -236,7 +240,7 @@ fn items() -> EntitySet {
     )
 }
 
-fn units() -> EntitySet {
+pub(super) fn units() -> EntitySet {
     catalog!(
         Kind::Unit,
         UNMARKED,
@@ -246,7 +250,7 @@ fn units() -> EntitySet {
     )
 }
 
-fn warehouses() -> EntitySet {
+pub(super) fn warehouses() -> EntitySet {
     catalog!(
         Kind::Warehouse,
         UNMARKED,
@@ -260,7 +264,7 @@ fn warehouses() -> EntitySet {
     )
 }
 
-fn users() -> EntitySet {
+pub(super) fn users() -> EntitySet {
     let mut set = catalog!(
         Kind::User,
         UNMARKED,
@@ -273,7 +277,7 @@ fn users() -> EntitySet {
     set
 }
 
-fn bank_accounts() -> EntitySet {
+pub(super) fn bank_accounts() -> EntitySet {
     catalog!(
         Kind::BankAccount,
         UNMARKED,
@@ -289,7 +293,7 @@ fn bank_accounts() -> EntitySet {
     )
 }
 
-fn cash_desks() -> EntitySet {
+pub(super) fn cash_desks() -> EntitySet {
     catalog!(
         Kind::CashDesk,
         UNMARKED,
@@ -303,7 +307,7 @@ fn cash_desks() -> EntitySet {
     )
 }
 
-fn currencies() -> EntitySet {
+pub(super) fn currencies() -> EntitySet {
     catalog!(
         Kind::Currency,
         UNMARKED,
@@ -342,6 +346,7 @@ fn accounts(sets: &mut Vec<EntitySet>) {
     });
     sets.push(set);
     sets.push(EntitySet {
+        configuration: Configuration::default(),
         name: "ChartOfAccounts_Хозрасчетный_ВидыСубконто".to_owned(),
         shape: Shape::Rows(owner),
         columns: columns![

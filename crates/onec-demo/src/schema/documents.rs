@@ -1,7 +1,8 @@
 //! Documents and their tabular parts.
 
-use super::{Column, Edm, EntitySet, Part, Row, Shape, Value, columns, position, version};
+use super::{Column, Edm, EntitySet, Part, Row, Shape, Value, columns, payments, position};
 use crate::base::Base;
+use crate::configuration::Configuration;
 use crate::ids::{Kind, Ref};
 use crate::model::{NO_CONTRACT, OperationKind, PAYMENTS, Payment, PaymentLine, Purpose, TRADES, Trade};
 
@@ -10,7 +11,7 @@ macro_rules! head_columns {
     ($kind:expr, |$base:ident, $row:ident| $head:expr) => {
         columns![
             "Ref_Key": Edm::Own => |_, row| Value::key($kind, row),
-            "DataVersion": Edm::Text => |_, row| version($kind, row),
+            "DataVersion": Edm::Text => |_, row| crate::schema::version($kind, row),
             "DeletionMark": Edm::Bool => |$base, $row| Value::Bool($head.deleted),
             "Number": Edm::Text => |$base, $row| Value::text($base.number(&$head)),
             "Date": Edm::Date => |$base, $row| Value::date($head.date),
@@ -19,13 +20,14 @@ macro_rules! head_columns {
                 Value::key(Kind::Organization, $head.organization)
             },
             "Ответственный_Key": Edm::Key(Kind::User) => |$base, $row| Value::key(Kind::User, $head.user),
-            "Комментарий": Edm::Text => |$base, $row| Value::str(comment(&$head)),
+            "Комментарий": Edm::Text => |$base, $row| Value::str($crate::schema::documents::comment(&$head)),
         ]
     };
 }
+pub(super) use head_columns;
 
 /// Few documents carry a remark.
-fn comment(head: &crate::model::Head) -> &'static str {
+pub(super) fn comment(head: &crate::model::Head) -> &'static str {
     match (head.posted, head.number % 41) {
         (false, _) => "Черновик, уточнить",
         (true, 0) => "Доставка до 18:00",
@@ -34,7 +36,7 @@ fn comment(head: &crate::model::Head) -> &'static str {
     }
 }
 
-fn set(
+pub(super) fn set(
     kind: Kind,
     columns: Vec<Column>,
     count: fn(&Base) -> usize,
@@ -45,6 +47,7 @@ fn set(
         .position(|column| column.name == "Date")
         .map(|at| (at, date));
     EntitySet {
+        configuration: Configuration::default(),
         name: kind.set_name().to_owned(),
         shape: Shape::Object(kind),
         columns,
@@ -57,8 +60,15 @@ fn set(
     }
 }
 
-fn rows(owner: usize, kind: Kind, part: &str, columns: Vec<Column>, count: fn(&Base) -> usize) -> EntitySet {
+pub(super) fn rows(
+    owner: usize,
+    kind: Kind,
+    part: &str,
+    columns: Vec<Column>,
+    count: fn(&Base) -> usize,
+) -> EntitySet {
     EntitySet {
+        configuration: Configuration::default(),
         name: format!("{}_{part}", kind.set_name()),
         shape: Shape::Rows(owner),
         columns,
@@ -83,7 +93,7 @@ pub(crate) fn add(sets: &mut Vec<EntitySet>) {
     operations(sets);
 }
 
-fn trade<const B: usize>(base: &Base, row: Row) -> &Trade {
+pub(super) fn trade<const B: usize>(base: &Base, row: Row) -> &Trade {
     &base.trades[B].documents[row as usize]
 }
 
@@ -121,7 +131,7 @@ fn trades<const B: usize>(sets: &mut Vec<EntitySet>) {
     }));
 }
 
-fn lines<const B: usize>() -> Vec<Column> {
+pub(super) fn lines<const B: usize>() -> Vec<Column> {
     let mut list = columns![
         "Ref_Key": Edm::Own => |base, row| Value::key(TRADES[B], base.trades[B].lines[row as usize].document),
         "LineNumber": Edm::Int64 => |base, row| {
@@ -145,22 +155,12 @@ fn lines<const B: usize>() -> Vec<Column> {
     list
 }
 
-fn payment<const B: usize>(base: &Base, row: Row) -> &Payment {
+pub(super) fn payment<const B: usize>(base: &Base, row: Row) -> &Payment {
     &base.payments[B].documents[row as usize]
 }
 
-/// Kind of operation of a bank or cash document.
-fn operation_name(purpose: Purpose) -> &'static str {
-    match purpose {
-        Purpose::Customer => "ОплатаПокупателя",
-        Purpose::Supplier => "ОплатаПоставщику",
-        Purpose::Tax(_) => "ПеречислениеНалога",
-        Purpose::Salary | Purpose::Rent | Purpose::Fee => "ПрочееСписание",
-    }
-}
-
 /// What the payment order says.
-fn purpose_text(base: &Base, document: &Payment) -> String {
+pub(super) fn purpose_text(base: &Base, document: &Payment) -> String {
     let contract = base
         .contracts
         .get(document.contract as usize)
@@ -180,7 +180,7 @@ fn purpose_text(base: &Base, document: &Payment) -> String {
     }
 }
 
-fn contract_ref(contract: u32) -> Ref {
+pub(super) fn contract_ref(contract: u32) -> Ref {
     if contract == NO_CONTRACT {
         Ref::NONE
     } else {
@@ -192,7 +192,7 @@ fn payments<const B: usize>(sets: &mut Vec<EntitySet>) {
     let owner = sets.len();
     let mut columns = head_columns!(PAYMENTS[B], |base, row| payment::<B>(base, row).head);
     columns.extend(columns![
-        "ВидОперации": Edm::Text => |base, row| Value::str(operation_name(payment::<B>(base, row).purpose)),
+        "ВидОперации": Edm::Text => |base, row| Value::str(payments::name(base.configuration, payment::<B>(base, row).purpose)),
         "Контрагент": Edm::Composite => |base, row| Value::Composite(payment::<B>(base, row).payee),
         "ДоговорКонтрагента_Key": Edm::Key(Kind::Contract) => |base, row| {
             Value::Key(contract_ref(payment::<B>(base, row).contract))
@@ -235,7 +235,7 @@ fn payments<const B: usize>(sets: &mut Vec<EntitySet>) {
 }
 
 /// The account a payment is booked against.
-fn counter_account(document: &Payment) -> Ref {
+pub(super) fn counter_account(document: &Payment) -> Ref {
     use crate::chart;
     let account = match document.purpose {
         Purpose::Customer => chart::CUSTOMERS,

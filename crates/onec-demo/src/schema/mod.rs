@@ -2,7 +2,11 @@
 
 pub(crate) mod catalogs;
 pub(crate) mod documents;
+mod own;
+pub(crate) mod payments;
 pub(crate) mod registers;
+mod small_firm;
+pub(super) mod trade;
 mod value;
 
 use std::collections::HashMap;
@@ -13,6 +17,7 @@ pub(crate) use value::{Value, folded};
 
 use crate::base::Base;
 use crate::calendar::Stamp;
+use crate::configuration::Configuration;
 use crate::ids::Kind;
 
 /// Position of a row in its set.
@@ -60,6 +65,8 @@ pub(crate) type Order = (usize, fn(&Base, Row) -> Stamp);
 #[derive(Clone)]
 pub(crate) struct Column {
     pub(crate) name: &'static str,
+    /// What the property is called in «Бухгалтерия», where that differs: the code that posts knows those names.
+    pub(crate) meaning: &'static str,
     pub(crate) edm: Edm,
     pub(crate) get: Getter,
 }
@@ -100,6 +107,8 @@ pub(crate) enum Shape {
 
 /// An entity set.
 pub(crate) struct EntitySet {
+    /// The configuration that has it.
+    pub(crate) configuration: Configuration,
     pub(crate) name: String,
     pub(crate) shape: Shape,
     pub(crate) columns: Vec<Column>,
@@ -120,6 +129,11 @@ impl EntitySet {
         self.columns.iter().position(|column| column.name == name)
     }
 
+    /// Position of the property that means what «Бухгалтерия» calls `name`.
+    pub(crate) fn meant(&self, name: &str) -> Option<usize> {
+        self.columns.iter().position(|column| column.meaning == name)
+    }
+
     /// Position of the reference a navigation property follows.
     pub(crate) fn navigation(&self, name: &str) -> Option<usize> {
         self.columns
@@ -134,7 +148,7 @@ impl EntitySet {
 
     /// Whether clients can see the set.
     pub(crate) fn is_public(&self) -> bool {
-        self.shape != Shape::Halves
+        !self.name.contains(HIDDEN)
     }
 }
 
@@ -167,44 +181,95 @@ pub(crate) struct Register {
     pub(crate) adds: fn(&Base, Row) -> bool,
 }
 
-/// The whole configuration.
+/// Marks the names of sets that clients do not see.
+pub(crate) const HIDDEN: char = '#';
+
+/// The sets of all configurations.
 pub(crate) struct Schema {
     pub(crate) sets: Vec<EntitySet>,
-    by_name: HashMap<String, usize>,
+    by_name: HashMap<(Configuration, String), usize>,
 }
 
 impl Schema {
     fn build() -> Self {
         let mut sets = Vec::new();
-        catalogs::add(&mut sets);
-        documents::add(&mut sets);
-        registers::add(&mut sets);
+        for configuration in Configuration::ALL {
+            let first = sets.len();
+            match configuration {
+                Configuration::Accounting => {
+                    catalogs::add(&mut sets);
+                    documents::add(&mut sets);
+                    registers::add(&mut sets);
+                }
+                Configuration::Trade => trade::add(&mut sets),
+                Configuration::SmallFirm => small_firm::add(&mut sets),
+                Configuration::Own => own::add(&mut sets),
+            }
+            adopt(&mut sets, first, configuration);
+        }
         let by_name = sets
             .iter()
             .enumerate()
-            .map(|(at, set)| (set.name.clone(), at))
+            .map(|(at, set)| ((set.configuration, set.name.clone()), at))
             .collect();
         Self { sets, by_name }
     }
 
-    /// Position of a set by name, hidden ones included.
-    pub(crate) fn position(&self, name: &str) -> Option<usize> {
-        self.by_name.get(name).copied()
+    /// Position of a set of a configuration by name, hidden ones included.
+    pub(crate) fn position(&self, configuration: Configuration, name: &str) -> Option<usize> {
+        self.by_name.get(&(configuration, name.to_owned())).copied()
     }
 
     /// The set objects of a kind are in.
-    pub(crate) fn of(&self, kind: Kind) -> Option<usize> {
-        self.position(kind.set_name())
+    pub(crate) fn of(&self, configuration: Configuration, kind: Kind) -> Option<usize> {
+        self.position(configuration, configuration.set_name(kind))
+    }
+
+    /// The sets of a configuration that clients see.
+    pub(crate) fn published(&self, configuration: Configuration) -> impl Iterator<Item = &EntitySet> {
+        let sets = self.sets.iter();
+        sets.filter(move |set| set.configuration == configuration && set.is_public())
     }
 }
 
-/// The configuration; it does not depend on the data.
+/// Makes the sets from `first` on those of a configuration: objects and their tabular parts get its names.
+fn adopt(sets: &mut [EntitySet], first: usize, configuration: Configuration) {
+    for at in first..sets.len() {
+        let kind = match sets[at].shape {
+            Shape::Object(kind) => Some(kind),
+            Shape::Rows(owner) => match sets[owner].shape {
+                Shape::Object(kind) => Some(kind),
+                _ => None,
+            },
+            _ => None,
+        };
+        let set = &mut sets[at];
+        set.configuration = configuration;
+        if let Some(kind) = kind
+            && let Some(part) = set.name.strip_prefix(kind.set_name())
+        {
+            set.name = format!("{}{part}", configuration.set_name(kind));
+        }
+    }
+}
+
+/// All configurations; they do not depend on the data.
 pub(crate) static SCHEMA: LazyLock<Schema> = LazyLock::new(Schema::build);
+
+/// The last of the names of a property is what it means.
+pub(crate) fn meaning(names: &[&'static str]) -> &'static str {
+    names.last().copied().unwrap_or_default()
+}
 
 /// Builds a list of columns.
 macro_rules! columns {
-    ($($name:literal : $edm:expr => $get:expr),* $(,)?) => {
-        vec![$($crate::schema::Column { name: $name, edm: $edm, get: $get }),*]
+    ($($name:literal $(as $meaning:literal)? : $edm:expr => $get:expr),* $(,)?) => {
+        vec![$($crate::schema::Column {
+            name: $name,
+            meaning: $crate::schema::meaning(&[$name $(, $meaning)?]),
+            edm: $edm,
+            get: $get,
+        }),*]
     };
 }
 pub(crate) use columns;

@@ -1,22 +1,38 @@
 //! Registers: sets by recorder, flat records, and the sides of ledger entries virtual tables are summed from.
 
-use super::{Column, Edm, EntitySet, Flavour, Getter, Part, Register, Resource, Row, Shape, Value, columns};
+use super::{
+    Column, Edm, EntitySet, Flavour, Getter, HIDDEN, Part, Register, Resource, Row, Shape, Value, columns,
+};
 use crate::base::Base;
 use crate::calendar::Stamp;
 use crate::chart::ACCOUNTS;
+use crate::configuration::Configuration;
 use crate::ids::{Kind, Ref};
-use crate::model::{self, Entry, Movement, Settlement, Side};
+use crate::model::{self, Entry, Settlement, Side};
 
 /// Adds the sets.
 pub(crate) fn add(sets: &mut Vec<EntitySet>) {
     settlements::<0>(sets, "AccumulationRegister_РасчетыСПокупателями");
     settlements::<1>(sets, "AccumulationRegister_РасчетыСПоставщиками");
-    stock(sets);
+    stock(sets, "AccumulationRegister_ТоварыНаСкладах");
     cash(sets);
     sales(sets);
     ledger(sets);
     sets.push(prices(sets.len()));
     sets.push(rates(sets.len()));
+}
+
+/// Adds the registers that posting looks into, out of clients' sight.
+pub(super) fn hidden(sets: &mut Vec<EntitySet>) {
+    settlements::<0>(
+        sets,
+        &format!("AccumulationRegister_РасчетыСПокупателями{HIDDEN}"),
+    );
+    settlements::<1>(
+        sets,
+        &format!("AccumulationRegister_РасчетыСПоставщиками{HIDDEN}"),
+    );
+    stock(sets, &format!("AccumulationRegister_ТоварыНаСкладах{HIDDEN}"));
 }
 
 /// Recorder, period, line and activity; the expression finds the mark.
@@ -38,8 +54,9 @@ macro_rules! with_recorders {
         let name: &str = $name;
         let columns: Vec<Column> = $columns;
         let order = columns.iter().position(|column| column.name == "Period");
-        let period: fn(&Base, Row) -> Stamp = |$base, row| $rows.rows[row as usize].mark().period;
+        let period: fn(&Base, Row) -> $crate::calendar::Stamp = |$base, row| $crate::model::Movement::mark(&$rows.rows[row as usize]).period;
         $sets.push(EntitySet {
+        configuration: $crate::configuration::Configuration::default(),
             name: name.to_owned(),
             shape: Shape::RecordSets,
             columns: columns!["Recorder": Edm::Composite => |$base, row| Value::Composite($rows.sets[row as usize].0)],
@@ -53,11 +70,12 @@ macro_rules! with_recorders {
             order: None,
             recorder: Some(|$base, recorder| {
                 let found = $rows.find(recorder, $base.date_of(recorder));
-                found.map_or(0..0, |at| super::position(at)..super::position(at + 1))
+                found.map_or(0..0, |at| crate::schema::position(at)..crate::schema::position(at + 1))
             }),
             register: Some($register),
         });
         $sets.push(EntitySet {
+        configuration: $crate::configuration::Configuration::default(),
             name: format!("{name}_RecordType"),
             shape: Shape::Records,
             columns,
@@ -71,15 +89,17 @@ macro_rules! with_recorders {
     }};
 }
 
-fn settlement_rows<const C: usize>(base: &Base) -> &model::Register<Settlement> {
+pub(super) use {mark_columns, with_recorders};
+
+pub(super) fn settlement_rows<const C: usize>(base: &Base) -> &model::Register<Settlement> {
     if C == 0 { &base.customers } else { &base.suppliers }
 }
 
-fn record_type(receipt: bool) -> Value<'static> {
+pub(super) fn record_type(receipt: bool) -> Value<'static> {
     Value::str(if receipt { "Receipt" } else { "Expense" })
 }
 
-fn settlements<const C: usize>(sets: &mut Vec<EntitySet>, name: &str) {
+pub(super) fn settlements<const C: usize>(sets: &mut Vec<EntitySet>, name: &str) {
     fn record<const C: usize>(base: &Base, row: Row) -> &Settlement {
         &settlement_rows::<C>(base).rows[row as usize]
     }
@@ -117,7 +137,7 @@ fn settlements<const C: usize>(sets: &mut Vec<EntitySet>, name: &str) {
     with_recorders!(sets, name, register, columns, |base| settlement_rows::<C>(base));
 }
 
-fn stock(sets: &mut Vec<EntitySet>) {
+pub(super) fn stock(sets: &mut Vec<EntitySet>, name: &str) {
     let mut columns = mark_columns!(|base, row| base.stock.rows[row as usize]);
     columns.extend(columns![
         "RecordType": Edm::Text => |base, row| record_type(base.stock.rows[row as usize].receipt),
@@ -147,13 +167,7 @@ fn stock(sets: &mut Vec<EntitySet>) {
         ],
         adds: |base, row| base.stock.rows[row as usize].receipt,
     };
-    with_recorders!(
-        sets,
-        "AccumulationRegister_ТоварыНаСкладах",
-        register,
-        columns,
-        |base| base.stock
-    );
+    with_recorders!(sets, name, register, columns, |base| base.stock);
 }
 
 fn cash(sets: &mut Vec<EntitySet>) {
@@ -357,6 +371,7 @@ fn halves() -> EntitySet {
         },
     ];
     EntitySet {
+        configuration: Configuration::default(),
         name: HALVES.to_owned(),
         shape: Shape::Halves,
         columns: own,
@@ -370,7 +385,7 @@ fn halves() -> EntitySet {
 }
 
 /// An independent information register kept in order of period.
-fn information(
+pub(super) fn information(
     name: &str,
     columns: Vec<Column>,
     key: &'static [&'static str],
@@ -379,6 +394,7 @@ fn information(
     register: Register,
 ) -> EntitySet {
     EntitySet {
+        configuration: Configuration::default(),
         name: name.to_owned(),
         shape: Shape::Records,
         columns,
@@ -391,7 +407,7 @@ fn information(
     }
 }
 
-fn prices(own: usize) -> EntitySet {
+pub(super) fn prices(own: usize) -> EntitySet {
     let period: fn(&Base, Row) -> Stamp = |base, row| base.prices[row as usize].period;
     let columns = columns![
         "Period": Edm::Date => |base, row| Value::date(base.prices[row as usize].period),
@@ -410,7 +426,7 @@ fn prices(own: usize) -> EntitySet {
     )
 }
 
-fn rates(own: usize) -> EntitySet {
+pub(super) fn rates(own: usize) -> EntitySet {
     let period: fn(&Base, Row) -> Stamp = |base, row| base.rates[row as usize].period;
     let rate: Getter =
         |base, row| Value::Number(rust_decimal::Decimal::new(base.rates[row as usize].rate, 4));
@@ -432,7 +448,7 @@ fn rates(own: usize) -> EntitySet {
     )
 }
 
-fn slices(own: usize, dimension: &'static str) -> Register {
+pub(super) fn slices(own: usize, dimension: &'static str) -> Register {
     let adds: fn(&Base, Row) -> bool = |_, _| true;
     Register {
         flavour: Flavour::Slices,

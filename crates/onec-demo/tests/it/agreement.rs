@@ -406,6 +406,7 @@ fn a_larger_scale_gives_more_documents() {
         seed: 1,
         scale: 1,
         until,
+        ..Options::default()
     })
     .summary()
     .documents;
@@ -413,6 +414,7 @@ fn a_larger_scale_gives_more_documents() {
         seed: 1,
         scale: 10,
         until,
+        ..Options::default()
     })
     .summary()
     .documents;
@@ -424,7 +426,12 @@ async fn other_companies_agree_as_well() {
     let until = day("2025-09-01");
     let date = day("2025-08-31");
     for (seed, scale) in [(2, 1), (77, 1), (3, 12)] {
-        let base = std::sync::Arc::new(Base::generate(&Options { seed, scale, until }));
+        let base = std::sync::Arc::new(Base::generate(&Options {
+            seed,
+            scale,
+            until,
+            ..Options::default()
+        }));
         let client = Client::over(std::sync::Arc::clone(&base));
         let now = "Balance(Period=datetime'2025-09-01T00:00:00')";
         let total = async |register: &str, resource: &str| {

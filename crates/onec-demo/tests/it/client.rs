@@ -7,7 +7,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, Response};
 use base64::Engine as _;
 use chrono::NaiveDate;
-use onec_demo::{Base, Options, ServerOptions, router};
+use onec_demo::{Base, Configuration, Options, ServerOptions, router};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use rust_decimal::Decimal;
 use serde_json::Value;
@@ -29,10 +29,16 @@ pub(crate) fn day(text: &str) -> NaiveDate {
 }
 
 pub(crate) fn grown(seed: u64, until: &str) -> Arc<Base> {
+    seen_as(Configuration::default(), seed, until)
+}
+
+/// The same company as a configuration shows it.
+pub(crate) fn seen_as(configuration: Configuration, seed: u64, until: &str) -> Arc<Base> {
     Arc::new(Base::generate(&Options {
         seed,
         scale: 1,
         until: day(until),
+        configuration,
     }))
 }
 
@@ -92,6 +98,13 @@ impl Client {
     pub(crate) fn over(base: Arc<Base>) -> Self {
         Self {
             router: router(base, ServerOptions::default()),
+        }
+    }
+
+    /// A server over a base whose user may change data.
+    pub(crate) fn writable_over(base: Arc<Base>) -> Self {
+        Self {
+            router: router(base, ServerOptions::writable()),
         }
     }
 

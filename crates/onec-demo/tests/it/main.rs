@@ -7,6 +7,7 @@
 
 mod agreement;
 mod client;
+mod configurations;
 mod exchange;
 mod faults;
 mod posting;

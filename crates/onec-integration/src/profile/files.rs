@@ -135,11 +135,13 @@ fn check(profile: &Profile) -> Result<(), String> {
     }
     let mut numbers = HashSet::new();
     for (name, register) in &profile.registers {
-        if !profile.accounts.contains_key(&register.account) {
-            return Err(format!(
-                "registers.{name}: the account `{}` is not among [accounts]",
-                register.account
-            ));
+        let accounts = std::iter::once(&register.account).chain(&register.other);
+        for account in accounts {
+            if !profile.accounts.contains_key(account) {
+                return Err(format!(
+                    "registers.{name}: the account `{account}` is not among [accounts]"
+                ));
+            }
         }
         if register.number < 1 || !numbers.insert(register.number) {
             return Err(format!(

@@ -69,6 +69,9 @@ impl Names {
 struct CatalogProfile {
     set: Names,
     fields: HashMap<String, Names>,
+    /// Kinds of contract under which we pay: of them `supplier_term_days` counts.
+    #[serde(default)]
+    supplier_kinds: Vec<String>,
     part: Option<PartProfile>,
 }
 
@@ -90,6 +93,8 @@ struct DocumentProfile {
     #[serde(default)]
     row_fields: HashMap<String, Names>,
     allocations: Option<PartProfile>,
+    /// When the document is to be paid, in stages.
+    schedule: Option<PartProfile>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -113,6 +118,8 @@ struct RegisterProfile {
     /// The flat records of the register, `…_RecordType`.
     set: Names,
     account: String,
+    /// The account on the other side, for a register of turnovers that stands for both.
+    other: Option<String>,
     receipt: Direction,
     fields: HashMap<String, Names>,
 }
@@ -123,6 +130,16 @@ struct RegisterProfile {
 pub(crate) enum Direction {
     Debit,
     Credit,
+}
+
+/// Tabular parts with stages of payment: the documents' sets, the parts, and in them the properties with the day and
+/// the sum, side by side.
+#[derive(Debug, Default)]
+pub(crate) struct Schedules<'a> {
+    pub(crate) sets: Vec<&'a str>,
+    pub(crate) parts: Vec<&'a str>,
+    pub(crate) dates: Vec<&'a str>,
+    pub(crate) amounts: Vec<&'a str>,
 }
 
 /// What people call a thing.
@@ -220,6 +237,22 @@ impl Profile {
             notions.push((LEDGER, vec![&ledger.set]));
         }
         notions
+    }
+
+    /// Where the stages of payment of documents stand, as 1C writes them.
+    pub(crate) fn schedules(&self) -> Schedules<'_> {
+        let mut schedules = Schedules::default();
+        for document in self.documents.values() {
+            let Some(part) = &document.schedule else { continue };
+            let field = |name: &str| part.fields.get(name).map_or("", Names::first);
+            for set in document.set.iter() {
+                schedules.sets.push(set);
+                schedules.parts.push(&part.name);
+                schedules.dates.push(field("date"));
+                schedules.amounts.push(field("amount"));
+            }
+        }
+        schedules
     }
 
     /// What the figures of these accounts come from: the ledger, or registers of accumulation.

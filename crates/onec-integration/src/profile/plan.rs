@@ -147,6 +147,8 @@ pub(crate) struct CatalogPlan {
     pub(crate) fields: Fields,
     pub(crate) part: Option<PartPlan>,
     pub(crate) orderby: Vec<String>,
+    /// Kinds of contract under which we pay.
+    pub(crate) supplier_kinds: Vec<String>,
 }
 
 impl CatalogPlan {
@@ -167,6 +169,7 @@ impl CatalogPlan {
             fields,
             part,
             orderby,
+            supplier_kinds: profile.supplier_kinds.clone(),
         })
     }
 }
@@ -266,6 +269,8 @@ pub(crate) struct RegisterPlan {
     pub(crate) set: String,
     /// Code of the account that the movements are written to.
     pub(crate) account: String,
+    /// Code of the account on the other side, if movements have two.
+    pub(crate) other: Option<String>,
     pub(crate) receipt: Direction,
     pub(crate) fields: Fields,
     pub(crate) select: Vec<String>,
@@ -292,6 +297,7 @@ impl RegisterPlan {
             number: profile.number,
             set: set.to_owned(),
             account: profile.account.clone(),
+            other: profile.other.clone(),
             receipt: profile.receipt,
             fields,
             select,
@@ -473,7 +479,10 @@ impl Plan {
 
     /// The accounts that registers write to; 1C has none of them.
     pub(crate) fn accounts(&self) -> Vec<Account> {
-        let written = |code: &&String| self.registers.iter().any(|register| register.account == **code);
+        let written = |code: &&String| {
+            let mut registers = self.registers.iter();
+            registers.any(|register| register.account == **code || register.other.as_ref() == Some(*code))
+        };
         self.profile
             .accounts
             .keys()

@@ -36,8 +36,9 @@ pub(super) async fn run(
 }
 
 /// Debts by counterparty. A debt is the balance of a settlement document that the other side has
-/// to pay; a balance the other way is an advance. A debt is overdue when its document's date and
-/// the days of the contract are over.
+/// to pay; a balance the other way is an advance. A debt is due by the stages of payment of its
+/// document, the earliest paid first, and where there are none by the document's date and the days
+/// of the contract. It is overdue when that day is over.
 pub(super) async fn settlements(
     connection: &mut PgConnection,
     scope: &Scope,
@@ -45,15 +46,43 @@ pub(super) async fn settlements(
     locale: Locale,
     side: &Side<'_>,
 ) -> Result<Table, StoreError> {
+    let schedules = scope.profile.schedules();
     let found = sqlx::query!(
-        r#"with parts as (
-               select b.counterparty, b.amount * $7 as amount,
+        r#"with open as materialized (
+               select row_number() over () as n, b.counterparty, b.document, b.amount * $7 as amount,
                       case when b.amount * $7 > 0
                            then d.date::date + coalesce(c.term_days, 0) end as due
                from onec.balances($1, $2, $3, $4, $5) b
                left join onec.documents d on d.infobase_id = $1 and d.ref = b.document
                left join onec.contracts c on c.infobase_id = $1 and c.ref = coalesce(b.contract, d.contract)
                where b.amount <> 0 and ($6::uuid[] is null or b.counterparty = any($6))
+           ), stages as (
+               select o.n, o.counterparty, o.amount as debt, s.due, s.amount,
+                      coalesce(sum(s.amount) over later, 0) as later,
+                      row_number() over (partition by o.n order by s.due, s.line) = 1 as is_first
+               from unnest($11::text[], $12::text[], $13::text[], $14::text[]) as schedule(set, part, day, amount)
+               join onec.objects object on object.infobase_id = $1 and object.object_set = schedule.set
+               join open o on o.document = object.ref and o.amount > 0
+               cross join lateral (
+                   -- An empty date is the first day of the calendar.
+                   select line,
+                          case when stage ->> schedule.day ~ '^\d{4}-\d\d-\d\d' and stage ->> schedule.day > '0002'
+                               then left(stage ->> schedule.day, 10)::date end as due,
+                          case when stage ->> schedule.amount ~ '^\d+(\.\d+)?$'
+                               then (stage ->> schedule.amount)::numeric end as amount
+                   from jsonb_array_elements(case when jsonb_typeof(object.payload -> schedule.part) = 'array'
+                                                  then object.payload -> schedule.part else '[]' end)
+                        with ordinality as stages(stage, line)
+               ) s
+               where s.amount > 0 and s.due is not null
+               window later as (partition by o.n order by s.due desc, s.line desc
+                                rows between unbounded preceding and 1 preceding)
+           ), parts as (
+               select counterparty, amount, due from open o
+               where not exists (select 1 from stages s where s.n = o.n)
+               union all
+               select counterparty, least(debt - later, case when is_first then debt else amount end), due
+               from stages where debt > later
            ), sums as (
                select counterparty,
                       sum(greatest(amount, 0)) as debt,
@@ -86,6 +115,10 @@ pub(super) async fn settlements(
         scope.date(),
         scope.query.overdue.unwrap_or(false),
         scope.limit(),
+        &schedules.sets as &[&str],
+        &schedules.parts as &[&str],
+        &schedules.dates as &[&str],
+        &schedules.amounts as &[&str],
     )
     .fetch_all(connection)
     .await

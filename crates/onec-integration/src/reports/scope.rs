@@ -111,7 +111,7 @@ impl Scope {
         };
         let mut filter = Map::new();
         let companies = companies(connection, identity, &infobase, query.company, &mut filter).await?;
-        let as_of = infobase.as_of.ok_or(Error::NotSynchronised)?;
+        let as_of = infobase.as_of.ok_or_else(|| never_synchronised(&infobase))?;
         let profile = infobase
             .profile
             .as_deref()
@@ -334,6 +334,15 @@ async fn company_infobase(
     .fetch_optional(connection)
     .await
     .store("company_infobase")
+}
+
+/// Why there are no figures yet: they are on their way, or no profile knows where they would be.
+fn never_synchronised(infobase: &Infobase) -> Error {
+    let unknown = InfobaseError::UnknownConfiguration;
+    if infobase.error_code.as_deref() == Some(unknown.code()) {
+        return Error::Infobase(unknown);
+    }
+    Error::NotSynchronised
 }
 
 /// The references of the companies that the caller may see and asks for.

@@ -19,7 +19,9 @@ pub(super) const HEADINGS: [Heading; 5] = [
 ];
 
 /// The report: turnovers of the settlement accounts of both sides of the trade by document, in
-/// order of date. Offsets of advances move nothing between us and the counterparty.
+/// order of date. Offsets of advances move nothing between us and the counterparty: in the ledger
+/// both sides of an entry are settlements; in registers, what a document writes to the one side it
+/// writes to the other as well.
 pub(super) async fn run(
     connection: &mut PgConnection,
     scope: &Scope,
@@ -58,8 +60,9 @@ pub(super) async fn run(
                  and not (coalesce(e.debit_account = any(s.refs), false)
                           and e.debit_counterparty is not distinct from e.credit_counterparty)
            )
-           select recorder as "recorder!", min(period) as "period!", sum(debit) as "debit!",
-                  sum(credit) as "credit!", d.entity as "entity?", d.number as "number?", d.date as "date?"
+           select recorder as "recorder!", min(period) as "period!",
+                  case when $7 then sum(debit) else greatest(sum(debit) - sum(credit), 0) end as "debit!",
+                  case when $7 then sum(credit) else greatest(sum(credit) - sum(debit), 0) end as "credit!", d.entity as "entity?", d.number as "number?", d.date as "date?"
            from entries
            left join onec.documents d on d.infobase_id = $1 and d.ref = entries.recorder
            group by recorder, d.entity, d.number, d.date
@@ -70,6 +73,7 @@ pub(super) async fn run(
         scope.until(),
         counterparties,
         scope.companies.as_deref(),
+        scope.profile.has_ledger(),
     )
     .fetch_all(connection)
     .await

@@ -281,8 +281,16 @@ pub(super) fn reference(row: &Row<'_>) -> Result<Uuid, DataError> {
 fn parse_row(plan: &CatalogPlan, table: Table, row: &Row<'_>) -> Result<CatalogRow, DataError> {
     let fields = &plan.fields;
     let name = fields.text(row, "name")?;
+    // A contract may have a term for either side, and its kind says which of them counts.
+    let is_supplier =
+        fields.has("supplier_term_days") && plan.supplier_kinds.contains(&fields.text(row, "kind")?);
+    let term = if is_supplier {
+        "supplier_term_days"
+    } else {
+        "term_days"
+    };
     // A contract without a flag for the term has it when the number of days is set.
-    let term_days = fields.integer(row, "term_days")?.unwrap_or(0);
+    let term_days = fields.integer(row, term)?.unwrap_or(0);
     let has_term = !fields.has("has_term") || fields.boolean(row, "has_term")?;
     let kind = match table {
         Table::BankAccounts => "bank_account".to_owned(),

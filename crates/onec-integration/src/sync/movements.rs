@@ -2,7 +2,8 @@
 //!
 //! A configuration of trade keeps balances in registers instead of a ledger. A receipt (приход) is
 //! an entry on the side of the account that the profile names, an expense (расход) one on the other.
-//! A register of turnovers knows no expenses.
+//! A register of turnovers knows no expenses; it may stand for both sides of an entry, and then the goods are on the
+//! credit side.
 
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -19,8 +20,11 @@ pub(super) fn parse(plan: &Plan, register: &RegisterPlan, row: &Row<'_>) -> Resu
     let fields = &register.fields;
     let line = row.integer("LineNumber")?.ok_or_else(|| missing("LineNumber"))?;
     let recorder = row.guid("Recorder").or_else(|| row.guid("Recorder_Key"));
-    let amount = fields.decimal(row, "amount")?.unwrap_or_default();
+    let mut amount = fields.decimal(row, "amount")?.unwrap_or_default();
     let less = fields.decimal(row, "less")?.unwrap_or_default();
+    // A movement of nothing but what was paid ahead is on the other side, not a debt below zero.
+    let is_advance = amount.is_zero() && !less.is_zero();
+    amount = if is_advance { less } else { amount - less };
     let quantity = fields.decimal(row, "quantity")?;
     let mut entry = EntryRow {
         recorder: recorder.ok_or_else(|| missing("Recorder"))?,
@@ -28,7 +32,7 @@ pub(super) fn parse(plan: &Plan, register: &RegisterPlan, row: &Row<'_>) -> Resu
         recorder_type: row.target("Recorder").unwrap_or_default(),
         period: row.moment("Period")?.ok_or_else(|| missing("Period"))?,
         company: fields.guid(row, "company"),
-        amount: amount - less,
+        amount,
         keys: ["settlement_key", "item_key"]
             .iter()
             .filter_map(|key| fields.guid(row, key))
@@ -36,8 +40,9 @@ pub(super) fn parse(plan: &Plan, register: &RegisterPlan, row: &Row<'_>) -> Resu
         ..EntryRow::default()
     };
     let is_expense = row.text("RecordType")?.as_deref() == Some("Expense");
-    let is_debit = (register.receipt == Direction::Debit) != is_expense;
+    let is_debit = (register.receipt == Direction::Debit) != (is_expense != is_advance);
     let account = plan.account(&register.account);
+    let other = register.other.as_deref().map(|code| plan.account(code));
     let (counterparty, contract, document, item, warehouse, place) = (
         fields.guid(row, "counterparty"),
         fields.guid(row, "contract"),
@@ -46,8 +51,12 @@ pub(super) fn parse(plan: &Plan, register: &RegisterPlan, row: &Row<'_>) -> Resu
         fields.guid(row, "warehouse"),
         fields.guid(row, "place"),
     );
-    if is_debit {
-        entry.debit_account = Some(account);
+    (entry.debit_account, entry.credit_account) = if is_debit {
+        (Some(account), other)
+    } else {
+        (other, Some(account))
+    };
+    if entry.credit_account.is_none() {
         entry.debit_counterparty = counterparty;
         entry.debit_contract = contract;
         entry.debit_document = document;
@@ -56,7 +65,6 @@ pub(super) fn parse(plan: &Plan, register: &RegisterPlan, row: &Row<'_>) -> Resu
         entry.debit_place = place;
         entry.debit_quantity = quantity;
     } else {
-        entry.credit_account = Some(account);
         entry.credit_counterparty = counterparty;
         entry.credit_contract = contract;
         entry.credit_document = document;
@@ -94,7 +102,7 @@ pub(super) async fn resolve(
 
 fn apply(row: &mut EntryRow, meaning: &Meaning) {
     row.company = row.company.or(meaning.company);
-    let (counterparty, contract, item, warehouse) = if row.debit_account.is_some() {
+    let (counterparty, contract, item, warehouse) = if row.credit_account.is_none() {
         (
             &mut row.debit_counterparty,
             &mut row.debit_contract,

@@ -29,6 +29,7 @@ mod resume;
 mod sales_totals;
 mod services;
 mod setup;
+mod shapes;
 mod sync;
 mod tls;
 mod totals;

@@ -18,7 +18,7 @@ pub(crate) fn correspondence(
     options: &Options,
     hidden: Option<u32>,
 ) -> Result<Table, Refusal> {
-    let at = SCHEMA
+    let at = base
         .position(&format!("{set_name}_RecordType"))
         .ok_or_else(Refusal::method_not_found)?;
     let source = Source::Set(at);
@@ -78,6 +78,7 @@ pub(crate) fn correspondence(
     };
     let rows = groups.list.iter().map(row).collect();
     Ok(Table {
+        configuration: base.base.configuration,
         name: format!("{set_name}_DrCrTurnover"),
         fields,
         rows,

@@ -61,8 +61,11 @@ pub(crate) enum Key {
 
 pub(crate) const WIDEST: usize = 16;
 
-/// Sums of one resource: before the period, in it received and spent.
-pub(crate) type Sums = [[i64; 3]; 4];
+/// The most resources that a register has.
+const RESOURCES: usize = 6;
+
+/// Sums of each resource: before the period, in it received and spent.
+pub(crate) type Sums = [[i64; 3]; RESOURCES];
 
 /// Groups of rows, in order of first appearance.
 pub(crate) struct Groups {
@@ -84,7 +87,7 @@ impl Groups {
         let next = self.list.len();
         let at = *self.index.entry(key).or_insert(next);
         if at == next {
-            self.list.push((key, [[0; 3]; 4]));
+            self.list.push((key, [[0; 3]; RESOURCES]));
         }
         &mut self.list[at].1
     }

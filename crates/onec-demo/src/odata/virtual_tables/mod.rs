@@ -19,7 +19,7 @@ use super::source::Source;
 use super::url;
 use crate::ids::Ref;
 use crate::infobase::Infobase;
-use crate::schema::{Flavour, Register, Row, SCHEMA};
+use crate::schema::{Flavour, Register, Row};
 use arguments::Arguments;
 use correspondence::correspondence;
 use sums::summed;
@@ -142,7 +142,7 @@ fn records(
     set_name: &str,
     arguments: &Arguments,
 ) -> Result<(Source, Option<Vec<Row>>), Refusal> {
-    let set = SCHEMA
+    let set = base
         .position(&format!("{set_name}_RecordType"))
         .ok_or_else(Refusal::method_not_found)?;
     let source = Source::Set(set);

@@ -68,6 +68,7 @@ pub(crate) fn summed(
     };
     let (fields, rows) = (summing.fields(), summing.rows(&groups));
     Ok(Table {
+        configuration: base.base.configuration,
         name: format!("{set_name}_{suffix}"),
         fields,
         rows,
