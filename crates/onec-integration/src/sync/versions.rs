@@ -112,6 +112,7 @@ fn slices<'a>(
         order: &["Date", "Number"],
         first: FIRST,
         since,
+        is_first: false,
     }
 }
 
