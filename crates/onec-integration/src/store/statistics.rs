@@ -3,7 +3,7 @@
 use common::db::{StoreError, StoreResult};
 use sqlx::PgConnection;
 
-/// Has those tables analysed that have grown to twice what the planner knows of them. During a first
+/// Has those tables analysed that have grown to four times what the planner knows of them. During a first
 /// load autovacuum comes too late: the checks of foreign keys, whose plans were made for empty
 /// tables, would go through all documents for every line.
 pub(crate) async fn refresh(connection: &mut PgConnection) -> Result<(), StoreError> {
