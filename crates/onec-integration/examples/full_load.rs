@@ -53,7 +53,8 @@ async fn pass(State(proxy): State<Proxy>, request: Request) -> Response {
         .http
         .request(parts.method.clone(), format!("{}{address}", proxy.target));
     for (name, value) in &parts.headers {
-        if name != http::header::HOST && name != http::header::CONTENT_LENGTH {
+        // The host stays that of the proxy: the addresses of nodes of exchange plans are made of it.
+        if name != http::header::CONTENT_LENGTH {
             onward = onward.header(name, value);
         }
     }
