@@ -145,7 +145,7 @@ pub(crate) async fn any(
 }
 
 /// Adds documents of which the mirror should have none yet. One that was moved in time while others
-/// were read is there all the same: then they are written by [`write`].
+/// were read is there all the same: then they are written by [`write()`].
 pub(crate) async fn add(
     connection: &mut PgConnection,
     infobase: Uuid,
