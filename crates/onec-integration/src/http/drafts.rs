@@ -195,7 +195,10 @@ pub(crate) async fn get(
     if draft.state == "writing" {
         // That 1C cannot be asked now is no reason to show nothing.
         if let Err(problem) = find_out(&state, &identity, ip, &draft, &plan).await {
-            tracing::warn!(labels.code = problem.code(), "what came of a draft is not known yet");
+            tracing::warn!(
+                labels.code = problem.code(),
+                "what came of a draft is not known yet"
+            );
         }
         let mut connection = state.pool.acquire().await.store("acquire")?;
         (draft, plan) = load(&mut connection, &identity, id).await?;
