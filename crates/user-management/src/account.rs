@@ -87,6 +87,13 @@ impl AccountKey {
         Self(Sha256::digest(normalise(text)).into())
     }
 
+    /// The key of something that belongs to it. No text that somebody types leads to the same: none
+    /// has a byte 255.
+    pub(crate) fn part(self, name: &str, of: &[u8]) -> Self {
+        let digest = Sha256::new().chain_update([0xff]).chain_update(self.0);
+        Self(digest.chain_update(name).chain_update([0xff]).chain_update(of).finalize().into())
+    }
+
     /// The 32 bytes.
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.0

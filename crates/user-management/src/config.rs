@@ -6,6 +6,7 @@ use common::config::{Auth, Database, Reader, Redis};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::account::Email;
+use crate::cookies::CookieSettings;
 use crate::password::Policy;
 
 /// What user-management is told from outside.
@@ -17,6 +18,7 @@ pub struct Config {
     pub(crate) tokens: TokenSettings,
     pub(crate) passwords: PasswordSettings,
     pub(crate) throttle: ThrottleSettings,
+    pub(crate) cookies: CookieSettings,
     /// `REGISTRATION`: `open` or `closed`; open in development, closed elsewhere.
     pub(crate) registration_open: bool,
     pub(crate) administrator: Option<Administrator>,
@@ -34,6 +36,10 @@ pub(crate) struct TokenSettings {
     pub(crate) refresh_idle_ttl: Duration,
     /// `REFRESH_TTL` (30d): a session ends after so long, however busy it is.
     pub(crate) refresh_ttl: Duration,
+    /// `WEB_SESSION_IDLE_TTL` (30m): the same for a browser, which keeps its token as a cookie.
+    pub(crate) web_idle_ttl: Duration,
+    /// `WEB_SESSION_TTL` (12h).
+    pub(crate) web_ttl: Duration,
     /// `REFRESH_GRACE` (10s): a token that has just been replaced still gives its replacement.
     pub(crate) refresh_grace: Duration,
     /// `KEY_ROTATION` (30d): how long a key signs.
@@ -85,6 +91,7 @@ impl Config {
         let tokens = TokenSettings::read(reader);
         let passwords = PasswordSettings::read(reader);
         let throttle = ThrottleSettings::read(reader);
+        let cookies = CookieSettings::read(reader);
         let registration = if reader.environment().is_strict() {
             "closed"
         } else {
@@ -102,6 +109,7 @@ impl Config {
             tokens: tokens?,
             passwords: passwords?,
             throttle: throttle?,
+            cookies: cookies?,
             registration_open: registration? == "open",
             administrator: administrator?,
         })
@@ -114,6 +122,8 @@ impl TokenSettings {
         let access_ttl = reader.duration("ACCESS_TOKEN_TTL", minutes(15));
         let refresh_idle_ttl = reader.duration("REFRESH_IDLE_TTL", days(7));
         let refresh_ttl = reader.duration("REFRESH_TTL", days(30));
+        let web_idle_ttl = reader.duration("WEB_SESSION_IDLE_TTL", minutes(30));
+        let web_ttl = reader.duration("WEB_SESSION_TTL", minutes(12 * 60));
         let refresh_grace = reader.duration("REFRESH_GRACE", Duration::from_secs(10));
         let key_rotation = reader.duration("KEY_ROTATION", days(30));
         within(
@@ -131,6 +141,14 @@ impl TokenSettings {
             days(365),
         );
         within(reader, "REFRESH_TTL", refresh_ttl, minutes(1), days(365));
+        within(
+            reader,
+            "WEB_SESSION_IDLE_TTL",
+            web_idle_ttl,
+            minutes(1),
+            days(365),
+        );
+        within(reader, "WEB_SESSION_TTL", web_ttl, minutes(1), days(365));
         within(reader, "REFRESH_GRACE", refresh_grace, Duration::ZERO, minutes(1));
         within(reader, "KEY_ROTATION", key_rotation, minutes(60), days(365));
         Some(Self {
@@ -138,6 +156,8 @@ impl TokenSettings {
             access_ttl: access_ttl?,
             refresh_idle_ttl: refresh_idle_ttl?,
             refresh_ttl: refresh_ttl?,
+            web_idle_ttl: web_idle_ttl?,
+            web_ttl: web_ttl?,
             refresh_grace: refresh_grace?,
             key_rotation: key_rotation?,
         })

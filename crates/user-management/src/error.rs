@@ -4,7 +4,9 @@ use ::http::StatusCode;
 use common::Text;
 use common::db::StoreError;
 use common::http::Problem;
+use secrecy::ExposeSecret;
 
+use crate::challenges::Challenge;
 use crate::password::HashError;
 
 /// A request that cannot be fulfilled.
@@ -13,6 +15,12 @@ pub(crate) enum Error {
     /// Unknown account, wrong password or locked account: nobody learns which.
     #[error("the e-mail address or the password is wrong")]
     InvalidCredentials,
+    /// The first factor was right; the account asks for a second one.
+    #[error("a second factor is due")]
+    SecondFactorRequired(Box<Challenge>),
+    /// The last proof of who the caller is is too old, or lacks the second factor.
+    #[error("the caller has to prove again who they are")]
+    StepUpRequired,
     /// The client's address has failed too often.
     #[error("too many failed logins from one address")]
     TooManyFailures {
@@ -62,6 +70,30 @@ impl From<Error> for Problem {
                     "The e-mail address or the password is wrong",
                 ),
             ),
+            Error::SecondFactorRequired(challenge) => {
+                let methods: Vec<&str> = challenge.methods.iter().map(|m| m.as_str()).collect();
+                Self::new(
+                    StatusCode::UNAUTHORIZED,
+                    "auth.second_factor_required",
+                    Text::new("Нужен второй фактор", "A second factor is required"),
+                )
+                .detail(Text::new(
+                    "Пароль верный. Подтвердите вход вторым способом.",
+                    "The password is right. Confirm the login by a second factor.",
+                ))
+                .extension("challenge", challenge.token.expose_secret())
+                .extension("methods", methods)
+            }
+            Error::StepUpRequired => Self::new(
+                StatusCode::UNAUTHORIZED,
+                "auth.step_up_required",
+                Text::new("Подтвердите, что это вы", "Confirm that it is you"),
+            )
+            .detail(Text::new(
+                "Для этого действия нужно снова ввести пароль или второй фактор.",
+                "This needs the password or the second factor once more.",
+            ))
+            .challenge(r#"Bearer error="insufficient_user_authentication", max_age=600"#),
             Error::TooManyFailures { retry_after } => Self::new(
                 StatusCode::TOO_MANY_REQUESTS,
                 "auth.too_many_failures",

@@ -6,16 +6,19 @@
 //!
 //! Reading order: [`Config`], `router` (every route and what it takes), `http` (handlers), then the
 //! rules: `account` (e-mail and name), `password` (policy and hashing), `throttle` (guessing),
-//! `keys` (signing keys), `tokens`, `sessions` (opening, refreshing, ending),
+//! `login` (factors one after another, `challenges` between them), `cookies`, `keys` (signing keys), `tokens`, `sessions` (opening, refreshing, ending),
 //! `roles`, `record` (events); `store` holds the SQL and `jobs` what runs beside requests.
 
 mod account;
 mod bootstrap;
+mod challenges;
 mod config;
+mod cookies;
 mod error;
 mod http;
 mod jobs;
 mod keys;
+mod login;
 mod metrics;
 mod password;
 mod record;

@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use crate::account::{AccountKey, User};
 use crate::http::Client;
+use crate::login::Proof;
 use crate::start::DEFINITION;
 use crate::store::SCHEMA;
 
@@ -23,16 +24,19 @@ pub(crate) enum LoginFailure {
     UnknownAccount,
     WrongPassword,
     Locked,
+    /// Too many failures without a success between.
+    Blocked,
 }
 
 impl LoginFailure {
-    pub(crate) const ALL: [Self; 3] = [Self::UnknownAccount, Self::WrongPassword, Self::Locked];
+    pub(crate) const ALL: [Self; 4] = [Self::UnknownAccount, Self::WrongPassword, Self::Locked, Self::Blocked];
 
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::UnknownAccount => "unknown_account",
             Self::WrongPassword => "wrong_password",
             Self::Locked => "locked",
+            Self::Blocked => "blocked",
         }
     }
 }
@@ -43,8 +47,12 @@ pub(crate) async fn login_succeeded(
     client: &Client,
     user: &User,
     account: AccountKey,
+    proof: &Proof,
 ) -> Result<(), StoreError> {
-    let fact = Fact::of(LOGIN_SUCCEEDED, Outcome::Success, user, account);
+    let fact = Fact {
+        methods: proof.amr(),
+        ..Fact::of(LOGIN_SUCCEEDED, Outcome::Success, user, account)
+    };
     fact.append(connection, clock, client).await
 }
 
@@ -64,6 +72,7 @@ pub(crate) async fn login_failed(
         actor: None,
         account: Some(account),
         reason: Some(failure.as_str()),
+        methods: Vec::new(),
     };
     fact.append(connection, clock, client).await
 }
@@ -92,6 +101,7 @@ pub(crate) async fn logged_out(
         actor: Some(identity.into()),
         account: None,
         reason: None,
+        methods: Vec::new(),
     };
     fact.append(connection, clock, client).await
 }
@@ -119,6 +129,8 @@ struct Fact {
     actor: Option<Actor>,
     account: Option<AccountKey>,
     reason: Option<&'static str>,
+    /// By what a login succeeded (RFC 8176).
+    methods: Vec<String>,
 }
 
 impl Fact {
@@ -133,6 +145,7 @@ impl Fact {
             }),
             account: Some(account),
             reason: None,
+            methods: Vec::new(),
         }
     }
 
@@ -157,7 +170,11 @@ impl Fact {
             action: self.kind,
             outcome: self.outcome,
             user: self.user,
-            details: json!({ "reason": self.reason, "user_agent": client.user_agent }),
+            details: json!({
+                "reason": self.reason,
+                "methods": self.methods,
+                "user_agent": client.user_agent,
+            }),
         };
         change.append(connection, clock, self.actor, Some(client)).await
     }

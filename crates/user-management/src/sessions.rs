@@ -19,6 +19,7 @@ use uuid::Uuid;
 use crate::account::{AccountKey, User};
 use crate::error::Error;
 use crate::http::Client;
+use crate::login::Proof;
 use crate::record;
 use crate::store;
 use crate::tokens::{Lifetimes, Presented, Tokens};
@@ -35,6 +36,63 @@ pub(crate) struct Session {
     pub(crate) expires_at: DateTime<Utc>,
     pub(crate) access_expires_at: DateTime<Utc>,
     pub(crate) ended_at: Option<DateTime<Utc>>,
+    /// How the user proved who they are (RFC 8176), and when last.
+    pub(crate) amr: Vec<String>,
+    pub(crate) auth_time: DateTime<Utc>,
+    /// The OAuth client that it was opened for; `None` for our own API and web page.
+    pub(crate) client_id: Option<String>,
+    /// What it may be used for; `None` for everything that the user may do.
+    pub(crate) scope: Option<Vec<String>>,
+    pub(crate) kind: Kind,
+}
+
+/// Who keeps the refresh token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A program.
+    Bearer,
+    /// A browser, as a cookie that no script can read.
+    Cookie,
+}
+
+impl Kind {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Bearer => "bearer",
+            Self::Cookie => "cookie",
+        }
+    }
+
+    /// The kind of a stored name.
+    pub(crate) fn from_name(name: &str) -> Self {
+        if name == "cookie" { Self::Cookie } else { Self::Bearer }
+    }
+}
+
+/// What a session is opened for.
+#[derive(Debug, Clone)]
+pub(crate) struct Grant {
+    /// The OAuth client; `None` for our own API and web page.
+    pub(crate) client_id: Option<String>,
+    /// `None` for everything that the user may do.
+    pub(crate) scope: Option<Vec<String>>,
+    pub(crate) kind: Kind,
+}
+
+impl Grant {
+    /// For our own API or web page.
+    pub(crate) fn own(kind: Kind) -> Self {
+        Self {
+            client_id: None,
+            scope: None,
+            kind,
+        }
+    }
+
+    /// True when a refresh token of the session may be used by whoever has this grant.
+    fn covers(&self, session: &Session) -> bool {
+        self.client_id == session.client_id && self.kind == session.kind
+    }
 }
 
 /// Why a session ended before its time.
@@ -79,7 +137,8 @@ enum Use {
 }
 
 impl Session {
-    fn open(user_id: Uuid, lifetimes: Lifetimes, now: DateTime<Utc>) -> Self {
+    fn open(user_id: Uuid, proof: &Proof, grant: Grant, lifetimes: Lifetimes, now: DateTime<Utc>) -> Self {
+        let (_, whole) = lifetimes.of(grant.kind);
         let mut session = Self {
             id: ids::new_id(),
             user_id,
@@ -87,9 +146,14 @@ impl Session {
             generation: 0,
             rotated_at: now,
             refresh_expires_at: now,
-            expires_at: now + lifetimes.refresh,
+            expires_at: now + whole,
             access_expires_at: now,
             ended_at: None,
+            amr: proof.amr(),
+            auth_time: proof.at,
+            client_id: grant.client_id,
+            scope: grant.scope,
+            kind: grant.kind,
         };
         session.rotate(lifetimes, now);
         session
@@ -111,7 +175,7 @@ impl Session {
     fn rotate(&mut self, lifetimes: Lifetimes, now: DateTime<Utc>) {
         self.generation += 1;
         self.rotated_at = now;
-        self.refresh_expires_at = self.expires_at.min(now + lifetimes.refresh_idle);
+        self.refresh_expires_at = self.expires_at.min(now + lifetimes.of(self.kind).0);
         self.note_access(lifetimes, now);
     }
 
@@ -123,6 +187,7 @@ impl Session {
 
 /// What a login or a refresh gives.
 pub(crate) struct Issued {
+    pub(crate) session: Uuid,
     pub(crate) access_token: String,
     pub(crate) access_expires_in: i64,
     pub(crate) refresh_token: SecretString,
@@ -132,7 +197,8 @@ pub(crate) struct Issued {
 
 fn issue(tokens: &Tokens, session: &Session, user: User, now: DateTime<Utc>) -> Result<Issued, Error> {
     Ok(Issued {
-        access_token: tokens.access(&user, session.id, now)?,
+        session: session.id,
+        access_token: tokens.access(&user, session, now)?,
         access_expires_in: tokens.lifetimes().access.num_seconds(),
         refresh_token: tokens.refresh(session),
         refresh_expires_in: (session.refresh_expires_at - now).num_seconds(),
@@ -145,10 +211,12 @@ pub(crate) async fn open(
     connection: &mut PgConnection,
     tokens: &Tokens,
     user: User,
+    proof: &Proof,
     client: &Client,
+    grant: Grant,
     now: DateTime<Utc>,
 ) -> Result<Issued, Error> {
-    let session = Session::open(user.id, tokens.lifetimes(), now);
+    let session = Session::open(user.id, proof, grant, tokens.lifetimes(), now);
     store::sessions::insert(
         connection,
         &session,
@@ -169,11 +237,13 @@ pub(crate) enum Refreshed {
     Invalid,
 }
 
-/// Uses a refresh token. The transaction is to be committed whatever the result.
+/// Uses a refresh token, which has to be one that was given out under `grant` (its scope does not
+/// matter). The transaction is to be committed whatever the result.
 pub(crate) async fn refresh(
     connection: &mut PgConnection,
     tokens: &Tokens,
     token: &str,
+    grant: &Grant,
     client: &Client,
     clock: &Clock,
 ) -> Result<Refreshed, Error> {
@@ -186,7 +256,7 @@ pub(crate) async fn refresh(
     let Some(session) = store::sessions::find(connection, presented.session).await? else {
         return Ok(Refreshed::Invalid);
     };
-    if !tokens.made(&presented, &session) {
+    if !tokens.made(&presented, &session) || !grant.covers(&session) {
         return Ok(Refreshed::Invalid);
     }
     let Some(user) = store::users::find_steady(connection, session.user_id).await? else {
@@ -207,7 +277,7 @@ pub(crate) async fn refresh(
         Use::Active => session.rotate(lifetimes, now),
         Use::JustReplaced => session.note_access(lifetimes, now),
     }
-    store::sessions::update(connection, &session).await?;
+    store::sessions::update(connection, &session, now, &client.ip.to_string()).await?;
     let issued = issue(tokens, &session, user, now)?;
     Ok(Refreshed::Issued(Box::new(issued)))
 }
@@ -291,12 +361,15 @@ impl Revoker {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::login::Method;
     use chrono::Duration;
 
     const LIFETIMES: Lifetimes = Lifetimes {
         access: Duration::minutes(15),
         refresh_idle: Duration::days(7),
         refresh: Duration::days(30),
+        web_idle: Duration::minutes(30),
+        web: Duration::hours(12),
         grace: Duration::seconds(10),
     };
 
@@ -304,9 +377,14 @@ mod tests {
         DateTime::UNIX_EPOCH + Duration::seconds(seconds)
     }
 
+    fn opened(kind: Kind) -> Session {
+        let proof = Proof::by(Method::Pwd, at(0));
+        Session::open(ids::new_id(), &proof, Grant::own(kind), LIFETIMES, at(0))
+    }
+
     #[test]
     fn the_token_before_the_active_one_has_a_grace_time_and_older_ones_none() {
-        let mut session = Session::open(ids::new_id(), LIFETIMES, at(0));
+        let mut session = opened(Kind::Bearer);
         assert_eq!(session.judge(1, LIFETIMES, at(0)), Use::Active);
         session.rotate(LIFETIMES, at(100));
         assert_eq!(session.judge(2, LIFETIMES, at(100)), Use::Active);
@@ -326,7 +404,7 @@ mod tests {
     #[test]
     fn a_session_ends_for_want_of_use_and_in_the_end_anyway() {
         let day = 86_400;
-        let mut session = Session::open(ids::new_id(), LIFETIMES, at(0));
+        let mut session = opened(Kind::Bearer);
         assert_eq!(session.judge(1, LIFETIMES, at(7 * day - 1)), Use::Active);
         assert_eq!(session.judge(1, LIFETIMES, at(7 * day)), Use::Over);
         for _ in 0..5 {
@@ -336,5 +414,9 @@ mod tests {
         assert_eq!(session.rotated_at, at(30 * day));
         assert_eq!(session.refresh_expires_at, at(30 * day), "never past the end");
         assert_eq!(session.judge(6, LIFETIMES, at(30 * day)), Use::Over);
+        let browser = opened(Kind::Cookie);
+        assert_eq!(browser.judge(1, LIFETIMES, at(30 * 60 - 1)), Use::Active);
+        assert_eq!(browser.judge(1, LIFETIMES, at(30 * 60)), Use::Over);
+        assert_eq!(browser.expires_at, at(day / 2));
     }
 }

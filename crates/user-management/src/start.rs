@@ -11,6 +11,7 @@ use common::sealing::Sealer;
 use common::service::{App, Check, Context, Definition};
 
 use crate::config::Config;
+use crate::cookies::Cookies;
 use crate::jobs;
 use crate::keys::{self, KeyRing, Schedule};
 use crate::password::Passwords;
@@ -65,6 +66,7 @@ pub async fn prepare(
     let stored = keys::maintain(&db, &sealer, &schedule, clock.now()).await?;
     let ring = KeyRing::new(&stored, &sealer)?;
     let tokens = Tokens::new(&config.tokens, &config.auth, ring.clone())?;
+    let cookies = Cookies::new(&config.cookies, &config.tokens.secret)?;
     let passwords = Passwords::new(&config.passwords)?;
     bootstrap::first_administrator(&db, &passwords, config.administrator.as_ref(), &clock).await?;
 
@@ -111,6 +113,7 @@ pub async fn prepare(
         clock,
         passwords,
         tokens,
+        cookies,
         revoker,
         address_limit: AddressLimit::new(redis, &config.throttle),
         registration_open: config.registration_open,

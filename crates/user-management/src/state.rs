@@ -3,6 +3,7 @@
 use common::clock::Clock;
 use sqlx::PgPool;
 
+use crate::cookies::Cookies;
 use crate::password::Passwords;
 use crate::sessions::Revoker;
 use crate::throttle::AddressLimit;
@@ -15,6 +16,7 @@ pub struct AppState {
     pub(crate) clock: Clock,
     pub(crate) passwords: Passwords,
     pub(crate) tokens: Tokens,
+    pub(crate) cookies: Cookies,
     pub(crate) revoker: Revoker,
     pub(crate) address_limit: AddressLimit,
     pub(crate) registration_open: bool,

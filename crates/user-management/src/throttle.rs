@@ -7,11 +7,13 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use common::cache::Redis;
 use common::telemetry::Chain;
 
 use crate::config::ThrottleSettings;
 use crate::metrics;
+use crate::record::LoginFailure;
 
 /// Failures that lock an account.
 const LOCK_AFTER: i32 = 5;
@@ -21,6 +23,32 @@ const FIRST_LOCK: Duration = Duration::from_secs(30);
 const LONGEST_LOCK: Duration = Duration::from_secs(15 * 60);
 /// Failures older than this are forgotten.
 pub(crate) const FORGET_FAILURES_AFTER: chrono::Duration = chrono::Duration::hours(12);
+
+/// Failures without a success between, after which a password alone opens nothing any more until
+/// it is set anew (SP 800-63B-4, section 3.2.2).
+const MOST_CONSECUTIVE: i32 = 100;
+/// They are remembered so long after the last of them.
+pub(crate) const REMEMBER_CONSECUTIVE_FOR: chrono::Duration = chrono::Duration::days(30);
+
+/// Failures of an account, of a device that is known for it, or of its second factor.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Failures {
+    pub(crate) consecutive: i32,
+    pub(crate) locked_until: Option<DateTime<Utc>>,
+}
+
+impl Failures {
+    /// Why a further attempt is refused, whatever it says.
+    pub(crate) fn refusal(self, now: DateTime<Utc>) -> Option<LoginFailure> {
+        if self.consecutive >= MOST_CONSECUTIVE {
+            Some(LoginFailure::Blocked)
+        } else if self.locked_until.is_some_and(|until| until > now) {
+            Some(LoginFailure::Locked)
+        } else {
+            None
+        }
+    }
+}
 
 /// How long an account is locked after that many failures in a row.
 pub(crate) fn lock_after(failures: i32) -> Option<chrono::Duration> {

@@ -7,7 +7,7 @@ use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Duration, Utc};
-use common::auth::Claims;
+use common::auth::{Claims, PermissionSet};
 use common::sealing;
 use common::{config, ids};
 use jsonwebtoken::{Algorithm, Header};
@@ -17,7 +17,7 @@ use uuid::Uuid;
 use crate::account::User;
 use crate::config::TokenSettings;
 use crate::keys::KeyRing;
-use crate::sessions::Session;
+use crate::sessions::{Kind, Session};
 
 /// Makes tokens. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -38,7 +38,20 @@ pub(crate) struct Lifetimes {
     pub(crate) access: Duration,
     pub(crate) refresh_idle: Duration,
     pub(crate) refresh: Duration,
+    pub(crate) web_idle: Duration,
+    pub(crate) web: Duration,
     pub(crate) grace: Duration,
+}
+
+impl Lifetimes {
+    /// How long a session lives without use, and altogether: a browser is left open on a desk, a
+    /// program is not.
+    pub(crate) fn of(self, kind: Kind) -> (Duration, Duration) {
+        match kind {
+            Kind::Bearer => (self.refresh_idle, self.refresh),
+            Kind::Cookie => (self.web_idle, self.web),
+        }
+    }
 }
 
 /// A refresh token as somebody presented it: well formed, not yet known to be ours.
@@ -73,6 +86,8 @@ impl Tokens {
                 access: lifetime(settings.access_ttl),
                 refresh_idle: lifetime(settings.refresh_idle_ttl),
                 refresh: lifetime(settings.refresh_ttl),
+                web_idle: lifetime(settings.web_idle_ttl),
+                web: lifetime(settings.web_ttl),
                 grace: lifetime(settings.refresh_grace),
             },
         })))
@@ -86,11 +101,12 @@ impl Tokens {
         self.0.lifetimes
     }
 
-    /// An access token: `typ` `at+jwt` (RFC 9068), EdDSA.
+    /// An access token: `typ` `at+jwt` (RFC 9068), EdDSA. It grants what the user may do, or of
+    /// that what the session's scope names.
     pub(crate) fn access(
         &self,
         user: &User,
-        session: Uuid,
+        session: &Session,
         now: DateTime<Utc>,
     ) -> Result<String, jsonwebtoken::errors::Error> {
         let inner = &self.0;
@@ -101,14 +117,18 @@ impl Tokens {
         let claims = Claims {
             iss: inner.issuer.clone(),
             sub: user.id,
-            sid: session,
+            sid: session.id,
             aud: inner.audience.clone(),
             exp: (now + inner.lifetimes.access).timestamp(),
             iat: now.timestamp(),
             jti: ids::new_id(),
             role: user.role.clone(),
-            perms: user.permissions,
+            perms: narrowed(user.permissions, session.scope.as_deref()),
             companies: user.companies.clone(),
+            amr: session.amr.clone(),
+            auth_time: session.auth_time.timestamp(),
+            client_id: session.client_id.clone(),
+            scope: session.scope.as_ref().map(|names| names.join(" ")),
         };
         jsonwebtoken::encode(&header, &claims, &key.signing)
     }
@@ -146,6 +166,14 @@ impl Presented {
             mac: mac.try_into().ok()?,
         })
     }
+}
+
+/// What of `permissions` a scope leaves: those that it names. Other names, such as `openid`, grant
+/// nothing here.
+fn narrowed(permissions: PermissionSet, scope: Option<&[String]>) -> PermissionSet {
+    scope.map_or(permissions, |names| {
+        permissions.intersection(PermissionSet::from_names(names.iter().map(String::as_str)))
+    })
 }
 
 /// Parts of fixed length first, so that no two messages run into each other.

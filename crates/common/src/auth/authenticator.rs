@@ -138,6 +138,9 @@ impl Authenticator {
             role: claims.role,
             permissions: claims.perms,
             companies: claims.companies,
+            authenticated_at: DateTime::from_timestamp(claims.auth_time, 0).unwrap_or_default(),
+            methods: claims.amr,
+            client_id: claims.client_id,
             expires_at: DateTime::from_timestamp(claims.exp, 0).unwrap_or(now),
             token: SecretString::from(token),
         })

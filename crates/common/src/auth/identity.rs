@@ -35,6 +35,19 @@ pub struct Claims {
     pub perms: PermissionSet,
     /// Companies whose data the user may see.
     pub companies: Companies,
+    /// How the user proved who they are (RFC 8176), such as `pwd` and `otp`; empty for machines.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub amr: Vec<String>,
+    /// When the user last did so, seconds since 1970; 0 when nobody did.
+    #[serde(default)]
+    pub auth_time: i64,
+    /// The OAuth client that the token was issued to; absent for our own API and web page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<String>,
+    /// What it was issued for, names separated by spaces (RFC 9068, section 2.2.3). `perms` has been
+    /// narrowed to it already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
 }
 
 /// A set of companies (organisations of 1C, by our id), or all of them.
@@ -100,6 +113,12 @@ pub struct Identity {
     pub permissions: PermissionSet,
     /// Companies whose data the user may see.
     pub companies: Companies,
+    /// When the user last proved who they are; 1970 when the token does not tell.
+    pub authenticated_at: DateTime<Utc>,
+    /// How (RFC 8176), such as `pwd` and `otp`.
+    pub methods: Vec<String>,
+    /// The OAuth client that the token was issued to; `None` for our own API and web page.
+    pub client_id: Option<String>,
     /// When the token ends.
     pub expires_at: DateTime<Utc>,
     /// The token itself, to call other services on behalf of the user.

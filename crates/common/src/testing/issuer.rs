@@ -144,6 +144,10 @@ impl Issuer {
             role: grant.role.clone(),
             perms: grant.permissions,
             companies: grant.companies.clone(),
+            amr: vec!["pwd".to_owned()],
+            auth_time: now,
+            client_id: None,
+            scope: None,
         })
     }
 

@@ -110,6 +110,10 @@ async fn forged_expired_and_revoked_tokens_are_refused() {
         role: "admin".to_owned(),
         perms: PermissionSet::all(),
         companies: Companies::All,
+        amr: Vec::new(),
+        auth_time: now,
+        client_id: None,
+        scope: None,
     };
     let (iss, aud) = (config::Auth::ISSUER, config::Auth::AUDIENCE);
     let good = issuer.sign_claims(&claims(now + 60, aud, iss));

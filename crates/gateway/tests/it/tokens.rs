@@ -35,6 +35,10 @@ fn claims(exp: i64) -> Claims {
         role: "admin".to_owned(),
         perms: PermissionSet::all(),
         companies: Companies::All,
+        amr: Vec::new(),
+        auth_time: now,
+        client_id: None,
+        scope: None,
     }
 }
 

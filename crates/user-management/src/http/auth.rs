@@ -1,14 +1,14 @@
 //! `/auth`: registering, logging in and out, and refreshing.
 
-use ::http::header::CACHE_CONTROL;
-use ::http::{HeaderName, StatusCode};
+use ::http::header::{CACHE_CONTROL, SET_COOKIE};
+use ::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, Request, State};
 use common::Text;
 use common::auth::{Companies, Identity};
 use common::db::{StoreError, StoreResult};
 use common::http::{Json, Problem, Violations};
-use common::{ids, telemetry};
+use common::ids;
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -18,17 +18,18 @@ use super::Client;
 use super::users::UserResponse;
 use crate::account::{AccountKey, Email, PersonName};
 use crate::error::Error;
-use crate::password::Verdict;
-use crate::record::{self, LoginFailure};
+use crate::login::{self, Step};
+use crate::record;
 use crate::roles::NEWCOMER;
-use crate::sessions::{self, EndReason, Issued, Refreshed};
+use crate::sessions::{self, EndReason, Grant, Issued, Kind, Refreshed};
 use crate::store::users::{EMAIL_KEY, NewUser};
-use crate::throttle::{FORGET_FAILURES_AFTER, lock_after};
 use crate::tokens::Presented;
 use crate::{AppState, metrics, store};
 
 /// Tokens must not stay in a cache (RFC 6749, section 5.1).
-const NO_STORE: [(HeaderName, &str); 1] = [(CACHE_CONTROL, "no-store")];
+fn no_store() -> HeaderMap {
+    HeaderMap::from_iter([(CACHE_CONTROL, HeaderValue::from_static("no-store"))])
+}
 
 /// A secret, which is not repeated in the answer when it is no text.
 fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretString, D::Error> {
@@ -149,112 +150,26 @@ impl From<Issued> for TokensResponse {
 }
 
 /// An answer that carries tokens.
-type TokensAnswer = ([(HeaderName, &'static str); 1], Json<TokensResponse>);
+type TokensAnswer = (HeaderMap, Json<TokensResponse>);
 
-/// Logs in. Unknown account, wrong password and locked account take the same way through the
-/// same statements and get the same answer.
+/// Logs in by e-mail address and password.
 pub(crate) async fn login(
     State(state): State<AppState>,
     client: Client,
+    headers: HeaderMap,
     Json(body): Json<Login>,
 ) -> Result<TokensAnswer, Problem> {
-    if let Some(retry_after) = state.address_limit.wait(client.ip).await {
-        metrics::login("address_limited");
-        return Err(Error::TooManyFailures { retry_after }.into());
-    }
-    let account = AccountKey::of(&body.email);
-    let credentials = match body.email.parse::<Email>() {
-        Ok(email) => {
-            let mut connection = state.db.acquire().await.store("acquire")?;
-            store::users::credentials(&mut connection, &email).await?
+    let device = state.cookies.device(&headers, state.clock.now());
+    match login::by_password(&state, &client, device.as_ref(), &body.email, &body.password).await? {
+        Step::SecondFactor(challenge) => Err(Error::SecondFactorRequired(Box::new(challenge)).into()),
+        Step::Done { user, proof } => {
+            let account = AccountKey::of(user.email.as_str());
+            let issued = login::open(&state, user, proof, &client, Grant::own(Kind::Bearer)).await?;
+            let known = state.cookies.know_device(device.as_ref(), account, state.clock.now());
+            let mut headers = no_store();
+            headers.insert(SET_COOKIE, known.map_err(Problem::internal)?);
+            Ok((headers, Json(issued.into())))
         }
-        Err(_) => None,
-    };
-    let stored = credentials.as_ref().map(|(_, hash)| hash.clone());
-    let verdict = state.passwords.verify(&body.password, stored).await;
-    let verdict = verdict.map_err(|error| {
-        metrics::login("overloaded");
-        Error::from(error)
-    })?;
-    let user = credentials.as_ref().map(|(id, _)| *id);
-    match attempt(&state, &client, account, user, verdict).await? {
-        Ok(issued) => {
-            metrics::login("success");
-            if let (Some((id, outdated)), Verdict::Right { outdated: true }) = (credentials, verdict) {
-                rehash(&state, id, &outdated, &body.password).await;
-            }
-            Ok((NO_STORE, Json((*issued).into())))
-        }
-        Err(failure) => {
-            metrics::login(failure.as_str());
-            state.address_limit.count(client.ip).await;
-            Err(Error::InvalidCredentials.into())
-        }
-    }
-}
-
-/// Records the attempt and opens the session, all in one transaction. The lock is looked at under
-/// the row's lock after the password was compared: of many guesses sent at once, those beyond the
-/// allowed number count as wrong even when one is right.
-async fn attempt(
-    state: &AppState,
-    client: &Client,
-    account: AccountKey,
-    user: Option<Uuid>,
-    verdict: Verdict,
-) -> Result<Result<Box<Issued>, LoginFailure>, Error> {
-    let now = state.clock.now();
-    let mut transaction = state.db.begin().await.store("begin")?;
-    let locked_until = store::login_failures::locked_until(&mut transaction, account, now).await?;
-    // During a lock the verdict is not looked at, so that the time tells nothing of it either.
-    let result = if locked_until.is_some_and(|until| until > now) {
-        Err(LoginFailure::Locked)
-    } else {
-        match (user, verdict) {
-            (Some(id), Verdict::Right { .. }) => store::users::find_steady(&mut transaction, id)
-                .await?
-                .ok_or(LoginFailure::UnknownAccount),
-            (Some(_), Verdict::Wrong) => Err(LoginFailure::WrongPassword),
-            (None, _) => Err(LoginFailure::UnknownAccount),
-        }
-    };
-    let result = match result {
-        Ok(found) => {
-            store::login_failures::clear(&mut transaction, account).await?;
-            record::login_succeeded(&mut transaction, &state.clock, client, &found, account).await?;
-            let issued = sessions::open(&mut transaction, &state.tokens, found, client, now).await?;
-            Ok(Box::new(issued))
-        }
-        Err(failure) => {
-            // A lock that guesses could prolong would keep the owner out for good.
-            if failure != LoginFailure::Locked {
-                let forget_before = now - FORGET_FAILURES_AFTER;
-                let failures =
-                    store::login_failures::count(&mut transaction, account, now, forget_before).await?;
-                if let Some(lock) = lock_after(failures) {
-                    store::login_failures::lock(&mut transaction, account, now + lock).await?;
-                }
-            }
-            record::login_failed(&mut transaction, &state.clock, client, user, account, failure).await?;
-            Err(failure)
-        }
-    };
-    transaction.commit().await.store("commit")?;
-    Ok(result)
-}
-
-/// Replaces a hash that is cheaper than configured now. A failure only means that it stays until
-/// the next login.
-async fn rehash(state: &AppState, id: Uuid, outdated: &str, password: &SecretString) {
-    let replaced: Result<(), Error> = async {
-        let hash = state.passwords.hash(password).await?;
-        let mut connection = state.db.acquire().await.store("acquire")?;
-        store::users::replace_hash(&mut connection, id, outdated, &hash).await?;
-        Ok(())
-    }
-    .await;
-    if let Err(error) = replaced {
-        tracing::warn!(error = %telemetry::Chain(&error), "an outdated password hash stays for now");
     }
 }
 
@@ -272,12 +187,13 @@ pub(crate) async fn refresh(
 ) -> Result<TokensAnswer, Problem> {
     let mut transaction = state.db.begin().await.store("begin")?;
     let token = body.refresh_token.expose_secret();
-    let refreshed = sessions::refresh(&mut transaction, &state.tokens, token, &client, &state.clock).await?;
+    let grant = Grant::own(Kind::Bearer);
+    let refreshed = sessions::refresh(&mut transaction, &state.tokens, token, &grant, &client, &state.clock).await?;
     transaction.commit().await.store("commit")?;
     match refreshed {
         Refreshed::Issued(issued) => {
             metrics::refresh("success");
-            Ok((NO_STORE, Json((*issued).into())))
+            Ok((no_store(), Json((*issued).into())))
         }
         Refreshed::Reused(ended) => {
             metrics::refresh("reused");

@@ -12,13 +12,13 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::Client;
-use crate::AppState;
 use crate::account::{PersonName, User, folded};
 use crate::error::Error;
 use crate::record::Audited;
 use crate::roles::{ADMINISTRATOR, may_change, parse_companies};
 use crate::sessions::EndReason;
 use crate::store::{self, Turn};
+use crate::{AppState, login};
 
 /// An account as it is shown.
 #[derive(Debug, Serialize)]
@@ -162,6 +162,7 @@ pub(crate) async fn set_role(
     Json(body): Json<SetRole>,
 ) -> Result<Json<UserResponse>, Problem> {
     let mut transaction = state.db.begin().await.store("begin")?;
+    login::require_fresh(&mut transaction, &state, &identity).await?;
     store::take_turn(&mut transaction, Turn::Roles).await?;
     let roles = store::roles::list(&mut transaction).await?;
     let mut violations = Violations::new();

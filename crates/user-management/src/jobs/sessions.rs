@@ -8,7 +8,7 @@ use common::telemetry::Chain;
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
-use crate::throttle::FORGET_FAILURES_AFTER;
+use crate::throttle::REMEMBER_CONSECUTIVE_FOR;
 use crate::{metrics, store};
 
 const PAUSE: Duration = Duration::from_secs(60);
@@ -31,7 +31,8 @@ async fn tidy(db: &PgPool, clock: &Clock) -> Result<(), StoreError> {
     let now = clock.now();
     let mut connection = db.acquire().await.store("acquire")?;
     store::sessions::delete_before(&mut connection, now - KEEP_ENDED).await?;
-    store::login_failures::delete_before(&mut connection, now - FORGET_FAILURES_AFTER).await?;
+    store::login_failures::delete_before(&mut connection, now - REMEMBER_CONSECUTIVE_FOR).await?;
+    store::challenges::delete_expired(&mut connection, now).await?;
     metrics::sessions_active(store::sessions::count_active(&mut connection, now).await?);
     Ok(())
 }

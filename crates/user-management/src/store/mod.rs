@@ -1,7 +1,9 @@
 //! The schema `identity`: plain functions over a connection, one file for each table.
 
+pub(crate) mod challenges;
 pub(crate) mod login_failures;
 pub(crate) mod roles;
+pub(crate) mod second_factors;
 pub(crate) mod sessions;
 pub(crate) mod signing_keys;
 pub(crate) mod users;

@@ -5,7 +5,7 @@ use common::db::{StoreError, StoreResult};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::sessions::{EndReason, Ended, Session};
+use crate::sessions::{EndReason, Ended, Kind, Session};
 
 /// Opens a session.
 pub(crate) async fn insert(
@@ -17,8 +17,9 @@ pub(crate) async fn insert(
     sqlx::query!(
         "insert into identity.sessions
              (id, user_id, refresh_seed, generation, rotated_at, refresh_expires_at, expires_at,
-              access_expires_at, created_at, ip, user_agent)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $5, $9, $10)",
+              access_expires_at, created_at, ip, user_agent,
+              amr, auth_time, client_id, scope, kind, last_seen_at, last_ip)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $5, $9, $10, $11, $12, $13, $14, $15, $5, $9)",
         session.id,
         session.user_id,
         session.refresh_seed,
@@ -28,7 +29,12 @@ pub(crate) async fn insert(
         session.expires_at,
         session.access_expires_at,
         ip,
-        user_agent
+        user_agent,
+        &session.amr,
+        session.auth_time,
+        session.client_id.as_deref(),
+        session.scope.as_deref(),
+        session.kind.as_str()
     )
     .execute(connection)
     .await
@@ -38,16 +44,31 @@ pub(crate) async fn insert(
 
 /// The session.
 pub(crate) async fn find(connection: &mut PgConnection, id: Uuid) -> Result<Option<Session>, StoreError> {
-    sqlx::query_as!(
-        Session,
+    let row = sqlx::query!(
         "select id, user_id, refresh_seed, generation, rotated_at, refresh_expires_at, expires_at,
-                access_expires_at, ended_at
+                access_expires_at, ended_at, amr, auth_time, client_id, scope, kind
          from identity.sessions where id = $1",
         id
     )
     .fetch_optional(connection)
     .await
-    .store("sessions_find")
+    .store("sessions_find")?;
+    Ok(row.map(|row| Session {
+        id: row.id,
+        user_id: row.user_id,
+        refresh_seed: row.refresh_seed,
+        generation: row.generation,
+        rotated_at: row.rotated_at,
+        refresh_expires_at: row.refresh_expires_at,
+        expires_at: row.expires_at,
+        access_expires_at: row.access_expires_at,
+        ended_at: row.ended_at,
+        amr: row.amr,
+        auth_time: row.auth_time,
+        client_id: row.client_id,
+        scope: row.scope,
+        kind: Kind::from_name(&row.kind),
+    }))
 }
 
 /// The session, which nobody else changes until the transaction ends.
@@ -65,17 +86,27 @@ pub(crate) async fn find_locked(
     find(connection, id).await
 }
 
-/// Writes what a refresh changes.
-pub(crate) async fn update(connection: &mut PgConnection, session: &Session) -> Result<(), StoreError> {
+/// Writes what a refresh, or another proof of who the user is, changes.
+pub(crate) async fn update(
+    connection: &mut PgConnection,
+    session: &Session,
+    now: DateTime<Utc>,
+    ip: &str,
+) -> Result<(), StoreError> {
     sqlx::query!(
         "update identity.sessions
-         set generation = $2, rotated_at = $3, refresh_expires_at = $4, access_expires_at = $5
+         set generation = $2, rotated_at = $3, refresh_expires_at = $4, access_expires_at = $5,
+             amr = $6, auth_time = $7, last_seen_at = $8, last_ip = $9
          where id = $1",
         session.id,
         session.generation,
         session.rotated_at,
         session.refresh_expires_at,
-        session.access_expires_at
+        session.access_expires_at,
+        &session.amr,
+        session.auth_time,
+        now,
+        ip
     )
     .execute(connection)
     .await
