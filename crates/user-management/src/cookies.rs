@@ -69,12 +69,15 @@ struct Inner {
 pub(crate) enum SameSite {
     /// From none.
     Strict,
+    /// From those that lead here by a link or a redirect.
+    Lax,
 }
 
 impl SameSite {
     fn as_str(self) -> &'static str {
         match self {
             Self::Strict => "Strict",
+            Self::Lax => "Lax",
         }
     }
 }

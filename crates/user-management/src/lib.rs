@@ -11,6 +11,7 @@
 
 mod account;
 mod bootstrap;
+mod browser;
 mod challenges;
 mod config;
 mod cookies;
@@ -20,6 +21,8 @@ mod jobs;
 mod keys;
 mod login;
 mod metrics;
+mod oauth;
+mod pages;
 mod password;
 mod record;
 mod roles;

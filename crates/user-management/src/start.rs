@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::cookies::Cookies;
 use crate::jobs;
 use crate::keys::{self, KeyRing, Schedule};
+use crate::oauth::Provider;
 use crate::password::Passwords;
 use crate::sessions::Revoker;
 use crate::throttle::AddressLimit;
@@ -63,7 +64,7 @@ pub async fn prepare(
         chrono::Duration::from_std(config.tokens.key_rotation)?,
         chrono::Duration::from_std(config.tokens.access_ttl)?,
     );
-    let stored = keys::maintain(&db, &sealer, &schedule, clock.now()).await?;
+    let stored = keys::maintain(&db, &sealer, &schedule, false, clock.now()).await?;
     let ring = KeyRing::new(&stored, &sealer)?;
     let tokens = Tokens::new(&config.tokens, &config.auth, ring.clone())?;
     let cookies = Cookies::new(&config.cookies, &config.tokens.secret)?;
@@ -85,18 +86,17 @@ pub async fn prepare(
         "publish_revocations",
         jobs::revocations::run(revoker.clone(), shutdown.clone()),
     );
+    let keeper = jobs::signing_keys::Keeper {
+        db: db.clone(),
+        sealer,
+        schedule,
+        ring,
+        clock: clock.clone(),
+    };
+    let provider = Provider::new(config.provider, &config.tokens.secret, keeper.clone())?;
     context.spawn(
         "signing_keys",
-        jobs::signing_keys::run(
-            jobs::signing_keys::Keeper {
-                db: db.clone(),
-                sealer,
-                schedule,
-                ring,
-                clock: clock.clone(),
-            },
-            shutdown.clone(),
-        ),
+        jobs::signing_keys::run(keeper, shutdown.clone()),
     );
     context.spawn(
         "sessions",
@@ -117,6 +117,7 @@ pub async fn prepare(
         revoker,
         address_limit: AddressLimit::new(redis, &config.throttle),
         registration_open: config.registration_open,
+        provider,
     };
     Ok((state, authenticator, checks))
 }

@@ -4,6 +4,7 @@ use common::clock::Clock;
 use sqlx::PgPool;
 
 use crate::cookies::Cookies;
+use crate::oauth::Provider;
 use crate::password::Passwords;
 use crate::sessions::Revoker;
 use crate::throttle::AddressLimit;
@@ -20,4 +21,5 @@ pub struct AppState {
     pub(crate) revoker: Revoker,
     pub(crate) address_limit: AddressLimit,
     pub(crate) registration_open: bool,
+    pub(crate) provider: Provider,
 }

@@ -1,7 +1,11 @@
 //! The schema `identity`: plain functions over a connection, one file for each table.
 
+pub(crate) mod authorization_codes;
 pub(crate) mod challenges;
+pub(crate) mod consents;
 pub(crate) mod login_failures;
+pub(crate) mod oauth_clients;
+pub(crate) mod oauth_sessions;
 pub(crate) mod roles;
 pub(crate) mod second_factors;
 pub(crate) mod sessions;
