@@ -91,7 +91,14 @@ impl AccountKey {
     /// has a byte 255.
     pub(crate) fn part(self, name: &str, of: &[u8]) -> Self {
         let digest = Sha256::new().chain_update([0xff]).chain_update(self.0);
-        Self(digest.chain_update(name).chain_update([0xff]).chain_update(of).finalize().into())
+        Self(
+            digest
+                .chain_update(name)
+                .chain_update([0xff])
+                .chain_update(of)
+                .finalize()
+                .into(),
+        )
     }
 
     /// The 32 bytes.

@@ -39,7 +39,8 @@ pub(crate) async fn person(state: &AppState, headers: &HeaderMap) -> Result<Opti
     let now = state.clock.now();
     let mut connection = state.db.acquire().await.store("acquire")?;
     let session = store::sessions::find(&mut connection, id).await?;
-    let Some(session) = session.filter(|session| session.kind == Kind::Cookie && session.is_alive(now)) else {
+    let Some(session) = session.filter(|session| session.kind == Kind::Cookie && session.is_alive(now))
+    else {
         return Ok(None);
     };
     let Some(user) = store::users::find(&mut connection, session.user_id).await? else {
@@ -74,7 +75,9 @@ pub(crate) async fn log_in(
             if let Some(before) = before {
                 log_out(state, before.session.id).await?;
             }
-            login::open(state, user, proof, client, Grant::own(Kind::Cookie)).await?.session
+            login::open(state, user, proof, client, Grant::own(Kind::Cookie))
+                .await?
+                .session
         }
     };
     let known = state.cookies.know_device(device, account, state.clock.now());
@@ -89,7 +92,8 @@ pub(crate) async fn log_in(
 pub(crate) async fn log_out(state: &AppState, session: Uuid) -> Result<(), Error> {
     let mut connection = state.db.acquire().await.store("acquire")?;
     let now = state.clock.now();
-    let ended = store::oauth_sessions::end_with_bound(&mut connection, session, EndReason::Logout, now).await?;
+    let ended =
+        store::oauth_sessions::end_with_bound(&mut connection, session, EndReason::Logout, now).await?;
     drop(connection);
     state.revoker.revoke(&ended).await;
     Ok(())
@@ -171,5 +175,7 @@ impl FormKey {
 const NONCE_BYTES: usize = 16;
 
 fn is_nonce(text: &str) -> bool {
-    URL_SAFE_NO_PAD.decode(text).is_ok_and(|bytes| bytes.len() == NONCE_BYTES)
+    URL_SAFE_NO_PAD
+        .decode(text)
+        .is_ok_and(|bytes| bytes.len() == NONCE_BYTES)
 }

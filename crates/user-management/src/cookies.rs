@@ -18,8 +18,11 @@ use common::config::Reader;
 use common::sealing;
 use secrecy::SecretString;
 use url::Url;
+use uuid::Uuid;
 
 use crate::account::AccountKey;
+use crate::error::Error;
+use crate::tokens::Presented;
 
 /// What cookies depend on.
 #[derive(Debug, Clone)]
@@ -34,7 +37,10 @@ impl CookieSettings {
     pub(crate) fn read(reader: &mut Reader) -> Option<Self> {
         let strict = reader.environment().is_strict();
         let given = reader.optional::<Url>("PUBLIC_URL")?;
-        if given.as_ref().is_some_and(|url| !matches!(url.scheme(), "http" | "https") || url.host().is_none()) {
+        if given
+            .as_ref()
+            .is_some_and(|url| !matches!(url.scheme(), "http" | "https") || url.host().is_none())
+        {
             reader.invalid("PUBLIC_URL", "is no http or https address");
             return None;
         }
@@ -62,6 +68,7 @@ pub(crate) struct Cookies(Arc<Inner>);
 struct Inner {
     secure: bool,
     device_key: hmac::Key,
+    csrf_key: hmac::Key,
 }
 
 /// From which other pages a browser sends a cookie along.
@@ -91,6 +98,7 @@ impl Cookies {
         Ok(Self(Arc::new(Inner {
             secure: settings.secure,
             device_key: key("user-management device cookies")?,
+            csrf_key: key("user-management CSRF tokens")?,
         })))
     }
 
@@ -109,7 +117,8 @@ impl Cookies {
         };
         let same_site = same_site.as_str();
         let max_age = max_age.map_or(String::new(), |age| format!("; Max-Age={}", age.num_seconds()));
-        let cookie = format!("{prefix}{name}={value}; Path=/; HttpOnly{secure}; SameSite={same_site}{max_age}");
+        let cookie =
+            format!("{prefix}{name}={value}; Path=/; HttpOnly{secure}; SameSite={same_site}{max_age}");
         Ok(cookie.parse()?)
     }
 
@@ -125,6 +134,43 @@ impl Cookies {
             .filter(|(key, _)| key.strip_prefix(prefix) == Some(name))
             .map(|(_, value)| value);
         values.next().filter(|_| values.next().is_none())
+    }
+
+    /// The refresh token that the browser keeps.
+    pub(crate) fn refresh_token<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
+        self.get(headers, REFRESH)
+    }
+
+    /// A `Set-Cookie` header with a refresh token.
+    pub(crate) fn keep_refresh_token(&self, token: &str, seconds: i64) -> Result<HeaderValue, BoxError> {
+        self.set(REFRESH, token, SameSite::Strict, Some(Duration::seconds(seconds)))
+    }
+
+    /// A `Set-Cookie` header that makes the browser forget it.
+    pub(crate) fn forget_refresh_token(&self) -> Result<HeaderValue, BoxError> {
+        self.set(REFRESH, "", SameSite::Strict, Some(Duration::zero()))
+    }
+
+    /// What a page shows beside the cookie to prove that it could read our answers: it is bound to
+    /// the session (OWASP, "Cross-Site Request Forgery Prevention", HMAC based tokens).
+    pub(crate) fn csrf_token(&self, session: Uuid) -> String {
+        URL_SAFE_NO_PAD.encode(hmac::sign(&self.0.csrf_key, session.as_bytes()))
+    }
+
+    /// Refuses a request with a refresh token as a cookie that another page may have caused.
+    pub(crate) fn require_own_page(&self, headers: &HeaderMap, refresh_token: &str) -> Result<(), Error> {
+        let session = Presented::parse(refresh_token).map(|presented| presented.session);
+        let shown = headers.get(X_CSRF_TOKEN).and_then(|value| value.to_str().ok());
+        let shown = shown.and_then(|text| URL_SAFE_NO_PAD.decode(text).ok());
+        let (Some(session), Some(shown)) = (session, shown) else {
+            return Err(Error::CrossSite);
+        };
+        let bound = hmac::verify(&self.0.csrf_key, session.as_bytes(), &shown);
+        if bound.is_ok() && is_same_origin(headers) {
+            Ok(())
+        } else {
+            Err(Error::CrossSite)
+        }
     }
 
     /// The cookie of a browser in which somebody has logged in to an account before.
@@ -161,6 +207,22 @@ impl Cookies {
         let value = URL_SAFE_NO_PAD.encode(bytes);
         self.set(DEVICE, &value, SameSite::Strict, Some(DEVICE_IS_KNOWN_FOR))
     }
+}
+
+/// The header with the token of [`Cookies::csrf_token`].
+const X_CSRF_TOKEN: &str = "x-csrf-token";
+const REFRESH: &str = "refresh";
+
+/// True when the browser says that the page is of the same origin as what it asks. Old browsers
+/// tell the page's origin only, whose host is then that of the request.
+pub(crate) fn is_same_origin(headers: &HeaderMap) -> bool {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    if let Some(site) = text("sec-fetch-site") {
+        return site == "same-origin";
+    }
+    let origin = text("origin").and_then(|origin| origin.split_once("://"));
+    let host = text("x-forwarded-host").or_else(|| text("host"));
+    matches!((origin, host), (Some((_, origin)), Some(host)) if origin.eq_ignore_ascii_case(host))
 }
 
 const DEVICE: &str = "device";
@@ -224,12 +286,19 @@ mod tests {
         assert!(!device.is_of(AccountKey::of("boris@example.com")));
         assert!(cookies.device(&headers, now + Duration::days(180)).is_none());
 
-        let again = cookies.know_device(Some(&device), account, now + Duration::days(1)).unwrap();
+        let again = cookies
+            .know_device(Some(&device), account, now + Duration::days(1))
+            .unwrap();
         let again = cookies.device(&sent_back(&again), now).unwrap();
         assert_eq!(again.key(account), device.key(account));
-        let other = cookies.know_device(Some(&device), AccountKey::of("x"), now).unwrap();
+        let other = cookies
+            .know_device(Some(&device), AccountKey::of("x"), now)
+            .unwrap();
         let other = cookies.device(&sent_back(&other), now).unwrap();
-        assert_ne!(other.nonce, device.nonce, "accounts of one browser are not linked");
+        assert_ne!(
+            other.nonce, device.nonce,
+            "accounts of one browser are not linked"
+        );
     }
 
     #[test]

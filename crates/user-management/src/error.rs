@@ -3,11 +3,11 @@
 use ::http::StatusCode;
 use common::Text;
 use common::db::StoreError;
-use common::http::Problem;
-use secrecy::ExposeSecret;
+use common::http::{FieldError, Problem};
 
-use crate::challenges::Challenge;
+use crate::login::Due;
 use crate::password::HashError;
+use crate::webauthn::Refused;
 
 /// A request that cannot be fulfilled.
 #[derive(Debug, thiserror::Error)]
@@ -17,7 +17,46 @@ pub(crate) enum Error {
     InvalidCredentials,
     /// The first factor was right; the account asks for a second one.
     #[error("a second factor is due")]
-    SecondFactorRequired(Box<Challenge>),
+    SecondFactorRequired,
+    /// The challenge is unknown, too old, or was tried too often.
+    #[error("the challenge is not valid")]
+    ChallengeInvalid,
+    /// The second factor is wrong, or locked for a while: nobody learns which.
+    #[error("the second factor is wrong")]
+    SecondFactorWrong,
+    /// A request for step-up lacks something.
+    #[error("not all was shown that a step-up needs")]
+    StepUpIncomplete(Due),
+    /// The session of the token has ended.
+    #[error("the session has ended")]
+    SessionEnded,
+    /// The user has no such session.
+    #[error("there is no such session")]
+    SessionNotFound,
+    /// An application for codes counts already.
+    #[error("there is an authenticator application already")]
+    TotpExists,
+    /// The account has no such second factor.
+    #[error("there is no such second factor")]
+    SecondFactorNotFound,
+    /// A passkey cannot be added.
+    #[error("the passkey cannot be added")]
+    PasskeyRefused(#[source] Refused),
+    /// The passkey belongs to an account already.
+    #[error("the passkey is registered")]
+    PasskeyExists,
+    /// The account has as many passkeys as it may have.
+    #[error("there are too many passkeys")]
+    TooManyPasskeys,
+    /// No host name is known that passkeys could be bound to.
+    #[error("PUBLIC_URL has no host name")]
+    PasskeysUnavailable,
+    /// A secret at rest does not open, or could not be sealed.
+    #[error("a stored secret could not be sealed or opened")]
+    Sealing,
+    /// A request with a cookie that does not come from our own page.
+    #[error("the request does not come from our own page")]
+    CrossSite,
     /// The last proof of who the caller is is too old, or lacks the second factor.
     #[error("the caller has to prove again who they are")]
     StepUpRequired,
@@ -48,6 +87,24 @@ pub(crate) enum Error {
     /// The caller lacks what they would give or take.
     #[error("the caller has not all the rights in question")]
     BeyondOwnRights,
+    /// There is no such OAuth client.
+    #[error("there is no such OAuth client")]
+    OAuthClientNotFound,
+    /// The id of an OAuth client is taken.
+    #[error("there is an OAuth client of that id")]
+    OAuthClientExists,
+    /// The OAuth client has no secret that could be replaced.
+    #[error("the OAuth client has no secret")]
+    OAuthClientPublic,
+    /// Programs may not register themselves.
+    #[error("the registration of OAuth clients is closed")]
+    ClientRegistrationClosed,
+    /// Too many programs have registered themselves and not been used.
+    #[error("too many OAuth clients have registered themselves")]
+    TooManyClients,
+    /// A header of an answer could not be made.
+    #[error("a header could not be made")]
+    Header(#[source] common::BoxError),
     /// A password could not be hashed.
     #[error(transparent)]
     Hash(#[from] HashError),
@@ -70,20 +127,103 @@ impl From<Error> for Problem {
                     "The e-mail address or the password is wrong",
                 ),
             ),
-            Error::SecondFactorRequired(challenge) => {
-                let methods: Vec<&str> = challenge.methods.iter().map(|m| m.as_str()).collect();
-                Self::new(
-                    StatusCode::UNAUTHORIZED,
-                    "auth.second_factor_required",
-                    Text::new("Нужен второй фактор", "A second factor is required"),
-                )
-                .detail(Text::new(
-                    "Пароль верный. Подтвердите вход вторым способом.",
-                    "The password is right. Confirm the login by a second factor.",
-                ))
-                .extension("challenge", challenge.token.expose_secret())
-                .extension("methods", methods)
+            Error::SecondFactorRequired => Self::new(
+                StatusCode::UNAUTHORIZED,
+                "auth.second_factor_required",
+                Text::new("Нужен второй фактор", "A second factor is required"),
+            )
+            .detail(Text::new(
+                "Пароль верный. Подтвердите вход вторым способом.",
+                "The password is right. Confirm the login by a second factor.",
+            )),
+            Error::ChallengeInvalid => Self::new(
+                StatusCode::UNAUTHORIZED,
+                "auth.challenge_invalid",
+                Text::new("Вход нужно начать заново", "Begin the login anew"),
+            )
+            .detail(Text::new(
+                "Прошло больше пяти минут, или слишком много неудачных попыток.",
+                "More than five minutes have passed, or there were too many failed attempts.",
+            )),
+            Error::SecondFactorWrong => Self::new(
+                StatusCode::UNAUTHORIZED,
+                "auth.second_factor_wrong",
+                Text::new("Второй фактор не подошёл", "The second factor is wrong"),
+            ),
+            Error::StepUpIncomplete(due) => {
+                let mut violations = Vec::new();
+                let mut missing = |pointer: &str, detail| {
+                    violations.push(FieldError {
+                        pointer: pointer.to_owned(),
+                        detail,
+                    });
+                };
+                if due.password {
+                    missing("/password", Text::new("Нужен пароль.", "The password is needed."));
+                }
+                if due.second_factor {
+                    missing(
+                        "/code",
+                        Text::new("Нужен второй фактор.", "A second factor is needed."),
+                    );
+                }
+                Self::validation(violations)
             }
+            Error::SessionEnded => Self::new(
+                StatusCode::UNAUTHORIZED,
+                "auth.session_revoked",
+                Text::new("Сеанс завершён", "The session has ended"),
+            ),
+            Error::TotpExists => Self::new(
+                StatusCode::CONFLICT,
+                "users.totp_exists",
+                Text::new("Приложение уже подключено", "There is an application already"),
+            )
+            .detail(Text::new(
+                "Сначала отключите прежнее приложение с кодами.",
+                "Remove the former authenticator application first.",
+            )),
+            Error::SecondFactorNotFound | Error::SessionNotFound => Self::not_found(),
+            Error::PasskeyRefused(refused) => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "users.passkey_refused",
+                Text::new("Ключ доступа не подошёл", "The passkey is refused"),
+            )
+            .detail(Text::new(
+                "Устройство ответило не так, как нужно. Попробуйте ещё раз или другое устройство.",
+                "The device did not answer as it should. Try again, or another device.",
+            ))
+            .source(refused),
+            Error::PasskeyExists => Self::new(
+                StatusCode::CONFLICT,
+                "users.passkey_exists",
+                Text::new("Ключ доступа уже подключён", "The passkey is registered already"),
+            ),
+            Error::TooManyPasskeys => Self::new(
+                StatusCode::CONFLICT,
+                "users.too_many_passkeys",
+                Text::new("Слишком много ключей доступа", "Too many passkeys"),
+            )
+            .detail(Text::new("Удалите один из прежних.", "Remove one of the former.")),
+            Error::PasskeysUnavailable => Self::new(
+                StatusCode::CONFLICT,
+                "auth.passkeys_unavailable",
+                Text::new("Ключи доступа не настроены", "Passkeys are not set up"),
+            )
+            .detail(Text::new(
+                "Администратору нужно задать PUBLIC_URL с именем узла.",
+                "The administrator has to set PUBLIC_URL with a host name.",
+            )),
+            error @ Error::Sealing => Self::internal(error),
+            Error::CrossSite => Self::new(
+                StatusCode::FORBIDDEN,
+                "auth.csrf_refused",
+                Text::new("Запрос не с нашей страницы", "Not from our own page"),
+            )
+            .detail(Text::new(
+                "Запрос с cookie должен прийти с нашей страницы и с заголовком X-CSRF-Token.",
+                "A request with a cookie must come from our own page, with the header X-CSRF-Token.",
+            )),
             Error::StepUpRequired => Self::new(
                 StatusCode::UNAUTHORIZED,
                 "auth.step_up_required",
@@ -152,6 +292,36 @@ impl From<Error> for Problem {
                 "Нельзя выдать или отнять права и компании, которых нет у вас самих.",
                 "Rights and companies that you lack yourself can be neither given nor taken.",
             )),
+            Error::OAuthClientNotFound => Self::not_found(),
+            Error::OAuthClientExists => Self::new(
+                StatusCode::CONFLICT,
+                "oauth.client_exists",
+                Text::new("Такой идентификатор уже есть", "The client id is taken"),
+            ),
+            Error::OAuthClientPublic => Self::new(
+                StatusCode::CONFLICT,
+                "oauth.client_has_no_secret",
+                Text::new("У программы нет секрета", "The client has no secret"),
+            ),
+            Error::ClientRegistrationClosed => Self::new(
+                StatusCode::FORBIDDEN,
+                "oauth.registration_closed",
+                Text::new(
+                    "Регистрация программ закрыта",
+                    "The registration of clients is closed",
+                ),
+            )
+            .detail(Text::new(
+                "Программу регистрирует администратор.",
+                "An administrator registers clients.",
+            )),
+            Error::TooManyClients => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "oauth.too_many_clients",
+                Text::new("Слишком много новых программ", "Too many new clients"),
+            )
+            .retry_after(3600),
+            Error::Header(error) => Self::internal(error),
             Error::Hash(HashError::Overloaded) => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "auth.overloaded",

@@ -6,7 +6,8 @@
 //!
 //! Reading order: [`Config`], `router` (every route and what it takes), `http` (handlers), then the
 //! rules: `account` (e-mail and name), `password` (policy and hashing), `throttle` (guessing),
-//! `login` (factors one after another, `challenges` between them), `cookies`, `keys` (signing keys), `tokens`, `sessions` (opening, refreshing, ending),
+//! `login` (factors one after another, `challenges` between them), `second_factors` (with `totp`,
+//! `recovery` and `webauthn`), `cookies`, `keys` (signing keys), `tokens`, `sessions` (opening, refreshing, ending),
 //! `roles`, `record` (events); `store` holds the SQL and `jobs` what runs beside requests.
 
 mod account;
@@ -25,14 +26,18 @@ mod oauth;
 mod pages;
 mod password;
 mod record;
+mod recovery;
 mod roles;
 mod router;
+mod second_factors;
 mod sessions;
 mod start;
 mod state;
 mod store;
 mod throttle;
 mod tokens;
+mod totp;
+mod webauthn;
 
 pub use config::Config;
 pub use router::routes;

@@ -17,6 +17,7 @@ use crate::http::Client;
 use crate::login::Proof;
 use crate::start::DEFINITION;
 use crate::store::SCHEMA;
+use crate::webauthn::Refused;
 
 /// Why a login failed, for events and metrics; the client is never told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,10 +27,24 @@ pub(crate) enum LoginFailure {
     Locked,
     /// Too many failures without a success between.
     Blocked,
+    /// The password was right, the code of the second factor was not.
+    WrongCode,
+    /// A passkey that is not the account's, or a signature that does not fit.
+    WrongPasskey,
+    /// The counter of a passkey went back: it has been copied.
+    PasskeyCopied,
 }
 
 impl LoginFailure {
-    pub(crate) const ALL: [Self; 4] = [Self::UnknownAccount, Self::WrongPassword, Self::Locked, Self::Blocked];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::UnknownAccount,
+        Self::WrongPassword,
+        Self::Locked,
+        Self::Blocked,
+        Self::WrongCode,
+        Self::WrongPasskey,
+        Self::PasskeyCopied,
+    ];
 
     pub(crate) fn as_str(self) -> &'static str {
         match self {
@@ -37,6 +52,22 @@ impl LoginFailure {
             Self::WrongPassword => "wrong_password",
             Self::Locked => "locked",
             Self::Blocked => "blocked",
+            Self::WrongCode => "wrong_code",
+            Self::WrongPasskey => "wrong_passkey",
+            Self::PasskeyCopied => "passkey_copied",
+        }
+    }
+}
+
+impl From<Refused> for LoginFailure {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::CounterWentBack => Self::PasskeyCopied,
+            Refused::Malformed(_)
+            | Refused::Foreign(_)
+            | Refused::UserNotVerified
+            | Refused::UnsupportedKey
+            | Refused::WrongSignature => Self::WrongPasskey,
         }
     }
 }
@@ -61,7 +92,7 @@ pub(crate) async fn login_failed(
     clock: &Clock,
     client: &Client,
     user: Option<Uuid>,
-    account: AccountKey,
+    account: impl Into<Option<AccountKey>>,
     failure: LoginFailure,
 ) -> Result<(), StoreError> {
     let fact = Fact {
@@ -70,7 +101,7 @@ pub(crate) async fn login_failed(
         user,
         // Whoever failed to log in is not known to be that user.
         actor: None,
-        account: Some(account),
+        account: account.into(),
         reason: Some(failure.as_str()),
         methods: Vec::new(),
     };

@@ -4,7 +4,7 @@ use common::auth::Permission;
 use common::http::routes::{Access, Routes};
 
 use crate::AppState;
-use crate::http::{auth, jwks, roles, users};
+use crate::http::{auth, jwks, login, oauth, passkeys, roles, second_factors, sessions, users};
 
 /// The route table.
 #[must_use]
@@ -13,7 +13,7 @@ pub fn routes() -> Routes<AppState> {
     let admin = Access::Permission(Permission::UsersAdmin);
     Routes::new()
         .post("/auth/register", Access::Public, auth::register)
-        .post("/auth/login", Access::Public, auth::login)
+        .post("/auth/login", Access::Public, login::login)
         .post("/auth/refresh", Access::Public, auth::refresh)
         .post("/auth/logout", Access::Authenticated, auth::logout)
         .get("/.well-known/jwks.json", Access::Public, jwks::get)
@@ -24,4 +24,114 @@ pub fn routes() -> Routes<AppState> {
         .get("/users/{id}", Access::Authenticated, users::get)
         .put("/users/{id}/role", admin, users::set_role)
         .get("/roles", read, roles::list)
+        .post("/auth/login/second-factor", Access::Public, login::second_factor)
+        .post("/auth/passkeys/options", Access::Public, login::passkey_options)
+        .post("/auth/passkeys/login", Access::Public, login::passkey_login)
+        .post(
+            "/auth/step-up/options",
+            Access::Authenticated,
+            login::step_up_options,
+        )
+        .post("/auth/step-up", Access::Authenticated, login::step_up)
+        .get(
+            "/users/me/second-factors",
+            Access::Authenticated,
+            second_factors::list,
+        )
+        .post(
+            "/users/me/totp",
+            Access::Authenticated,
+            second_factors::begin_totp,
+        )
+        .post(
+            "/users/me/totp/confirm",
+            Access::Authenticated,
+            second_factors::confirm_totp,
+        )
+        .delete(
+            "/users/me/totp",
+            Access::Authenticated,
+            second_factors::remove_totp,
+        )
+        .post(
+            "/users/me/recovery-codes",
+            Access::Authenticated,
+            second_factors::renew_recovery_codes,
+        )
+        .delete("/users/{id}/second-factors", admin, second_factors::reset)
+        .post(
+            "/users/me/passkeys/options",
+            Access::Authenticated,
+            passkeys::options,
+        )
+        .post("/users/me/passkeys", Access::Authenticated, passkeys::add)
+        .patch("/users/me/passkeys/{id}", Access::Authenticated, passkeys::rename)
+        .delete("/users/me/passkeys/{id}", Access::Authenticated, passkeys::remove)
+        .get("/users/me/sessions", Access::Authenticated, sessions::own)
+        .delete("/users/me/sessions", Access::Authenticated, sessions::end_others)
+        .delete(
+            "/users/me/sessions/{id}",
+            Access::Authenticated,
+            sessions::end_own,
+        )
+        .get("/users/{id}/sessions", admin, sessions::of_user)
+        .delete("/users/{id}/sessions", admin, sessions::end_all_of_user)
+        .delete("/users/{id}/sessions/{session}", admin, sessions::end_of_user)
+        .get(
+            "/.well-known/openid-configuration",
+            Access::Public,
+            oauth::discovery::metadata,
+        )
+        .get(
+            "/.well-known/oauth-authorization-server",
+            Access::Public,
+            oauth::discovery::metadata,
+        )
+        .get(
+            "/.well-known/oauth-protected-resource",
+            Access::Public,
+            oauth::discovery::protected_resource,
+        )
+        .get("/oauth2/jwks", Access::Public, jwks::get)
+        // What a person sees answers without a token: the browser has a cookie.
+        .get("/oauth2/authorize", Access::Public, oauth::authorize::get)
+        .post("/oauth2/authorize", Access::Public, oauth::authorize::post)
+        .post("/oauth2/login", Access::Public, oauth::login::password)
+        .post(
+            "/oauth2/second-factor",
+            Access::Public,
+            oauth::login::second_factor,
+        )
+        .post("/oauth2/consent", Access::Public, oauth::consent::post)
+        .get("/oauth2/logout", Access::Public, oauth::logout::get)
+        .post("/oauth2/logout", Access::Public, oauth::logout::post)
+        .post("/oauth2/logout-confirm", Access::Public, oauth::logout::confirmed)
+        // A program shows its own credentials; userinfo answers a wrong token as OAuth has it.
+        .post("/oauth2/token", Access::Public, oauth::token::post)
+        .get("/oauth2/userinfo", Access::Public, oauth::userinfo::get)
+        .post("/oauth2/userinfo", Access::Public, oauth::userinfo::get)
+        .post("/oauth2/introspect", Access::Public, oauth::introspect::post)
+        .post("/oauth2/revoke", Access::Public, oauth::revoke::post)
+        // Open only where CLIENT_REGISTRATION says so.
+        .post("/oauth2/register", Access::Public, oauth::register::post)
+        .get("/oauth2/clients", admin, oauth::clients::list)
+        .post("/oauth2/clients", admin, oauth::clients::create)
+        .get("/oauth2/clients/{id}", admin, oauth::clients::get)
+        .put("/oauth2/clients/{id}", admin, oauth::clients::replace)
+        .delete("/oauth2/clients/{id}", admin, oauth::clients::delete)
+        .post(
+            "/oauth2/clients/{id}/secret",
+            admin,
+            oauth::clients::replace_secret,
+        )
+        .get(
+            "/users/me/applications",
+            Access::Authenticated,
+            oauth::applications::list,
+        )
+        .delete(
+            "/users/me/applications/{id}",
+            Access::Authenticated,
+            oauth::applications::delete,
+        )
 }

@@ -65,7 +65,11 @@ impl Kind {
 
     /// The kind of a stored name.
     pub(crate) fn from_name(name: &str) -> Self {
-        if name == "cookie" { Self::Cookie } else { Self::Bearer }
+        if name == "cookie" {
+            Self::Cookie
+        } else {
+            Self::Bearer
+        }
     }
 }
 
@@ -108,6 +112,9 @@ pub(crate) enum EndReason {
     CodeReused,
     /// The OAuth client does not exist any more, or has another secret after a theft.
     ClientRemoved,
+    /// By the user or an administrator, from the list of sessions.
+    Revoked,
+    SecondFactorsReset,
 }
 
 impl EndReason {
@@ -120,6 +127,8 @@ impl EndReason {
             Self::TokenRevoked => "token_revoked",
             Self::CodeReused => "code_reused",
             Self::ClientRemoved => "client_removed",
+            Self::Revoked => "revoked",
+            Self::SecondFactorsReset => "second_factors_reset",
         }
     }
 }
@@ -202,6 +211,7 @@ impl Session {
 /// What a login or a refresh gives.
 pub(crate) struct Issued {
     pub(crate) session: Uuid,
+    pub(crate) kind: Kind,
     pub(crate) access_token: String,
     pub(crate) access_expires_in: i64,
     pub(crate) refresh_token: SecretString,
@@ -212,6 +222,7 @@ pub(crate) struct Issued {
 fn issue(tokens: &Tokens, session: &Session, user: User, now: DateTime<Utc>) -> Result<Issued, Error> {
     Ok(Issued {
         session: session.id,
+        kind: session.kind,
         access_token: tokens.access(&user, session, now)?,
         access_expires_in: tokens.lifetimes().access.num_seconds(),
         refresh_token: tokens.refresh(session),
@@ -239,6 +250,45 @@ pub(crate) async fn open(
     )
     .await?;
     issue(tokens, &session, user, now)
+}
+
+/// An access token alone.
+pub(crate) struct Access {
+    pub(crate) token: String,
+    pub(crate) expires_in: i64,
+}
+
+/// Notes for a session of the user that they have proved again who they are; what they proved as a
+/// first factor when it was opened stays. The access token that it returns tells of it.
+pub(crate) async fn prove(
+    connection: &mut PgConnection,
+    tokens: &Tokens,
+    session: Uuid,
+    user: Uuid,
+    proof: &Proof,
+    client: &Client,
+    now: DateTime<Utc>,
+) -> Result<Access, Error> {
+    // The user before the session, as everywhere.
+    let user = store::users::find_steady(connection, user).await?;
+    let user = user.ok_or(Error::UserNotFound)?;
+    let session = store::sessions::find_locked(connection, session).await?;
+    let session = session.filter(|session| session.user_id == user.id && session.ended_at.is_none());
+    let mut session = session.ok_or(Error::SessionEnded)?;
+    let mut whole = Proof::from_names(&session.amr, now);
+    whole.methods.retain(|method| !method.is_second_factor());
+    session.amr = proof
+        .methods
+        .iter()
+        .fold(whole, |whole, method| whole.and(*method, now))
+        .amr();
+    session.auth_time = proof.at;
+    session.note_access(tokens.lifetimes(), now);
+    store::sessions::update(connection, &session, now, &client.ip.to_string()).await?;
+    Ok(Access {
+        token: tokens.access(&user, &session, now)?,
+        expires_in: tokens.lifetimes().access.num_seconds(),
+    })
 }
 
 /// How the use of a refresh token ended.

@@ -16,6 +16,7 @@ use crate::jobs;
 use crate::keys::{self, KeyRing, Schedule};
 use crate::oauth::Provider;
 use crate::password::Passwords;
+use crate::second_factors::SecondFactors;
 use crate::sessions::Revoker;
 use crate::throttle::AddressLimit;
 use crate::tokens::Tokens;
@@ -68,6 +69,7 @@ pub async fn prepare(
     let ring = KeyRing::new(&stored, &sealer)?;
     let tokens = Tokens::new(&config.tokens, &config.auth, ring.clone())?;
     let cookies = Cookies::new(&config.cookies, &config.tokens.secret)?;
+    let second_factors = SecondFactors::new(&config.tokens.secret, config.cookies.public_url.as_ref())?;
     let passwords = Passwords::new(&config.passwords)?;
     bootstrap::first_administrator(&db, &passwords, config.administrator.as_ref(), &clock).await?;
 
@@ -94,10 +96,7 @@ pub async fn prepare(
         clock: clock.clone(),
     };
     let provider = Provider::new(config.provider, &config.tokens.secret, keeper.clone())?;
-    context.spawn(
-        "signing_keys",
-        jobs::signing_keys::run(keeper, shutdown.clone()),
-    );
+    context.spawn("signing_keys", jobs::signing_keys::run(keeper, shutdown.clone()));
     context.spawn(
         "sessions",
         jobs::sessions::run(db.clone(), clock.clone(), shutdown.clone()),
@@ -114,6 +113,7 @@ pub async fn prepare(
         passwords,
         tokens,
         cookies,
+        second_factors,
         revoker,
         address_limit: AddressLimit::new(redis, &config.throttle),
         registration_open: config.registration_open,

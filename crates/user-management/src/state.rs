@@ -6,6 +6,7 @@ use sqlx::PgPool;
 use crate::cookies::Cookies;
 use crate::oauth::Provider;
 use crate::password::Passwords;
+use crate::second_factors::SecondFactors;
 use crate::sessions::Revoker;
 use crate::throttle::AddressLimit;
 use crate::tokens::Tokens;
@@ -18,6 +19,7 @@ pub struct AppState {
     pub(crate) passwords: Passwords,
     pub(crate) tokens: Tokens,
     pub(crate) cookies: Cookies,
+    pub(crate) second_factors: SecondFactors,
     pub(crate) revoker: Revoker,
     pub(crate) address_limit: AddressLimit,
     pub(crate) registration_open: bool,

@@ -264,7 +264,10 @@ impl IntoResponse for Problem {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(CONTENT_LANGUAGE, HeaderValue::from_static(locale.tag()));
         if self.0.status == StatusCode::UNAUTHORIZED {
-            headers.insert(http::header::WWW_AUTHENTICATE, HeaderValue::from_static(self.0.challenge));
+            headers.insert(
+                http::header::WWW_AUTHENTICATE,
+                HeaderValue::from_static(self.0.challenge),
+            );
         }
         if let Some(seconds) = self.0.retry_after_seconds {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));

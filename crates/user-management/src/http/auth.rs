@@ -1,40 +1,28 @@
-//! `/auth`: registering, logging in and out, and refreshing.
+//! `/auth`: registering, refreshing and logging out.
 
-use ::http::header::{CACHE_CONTROL, SET_COOKIE};
-use ::http::{HeaderMap, HeaderValue, StatusCode};
+use ::http::header::SET_COOKIE;
+use ::http::{HeaderMap, StatusCode};
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, Request, State};
-use common::Text;
 use common::auth::{Companies, Identity};
 use common::db::{StoreError, StoreResult};
 use common::http::{Json, Problem, Violations};
-use common::ids;
+use common::{Text, ids};
 use secrecy::{ExposeSecret, SecretString};
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::Client;
-use super::users::UserResponse;
+use super::login::{TokensAnswer, tokens_answer};
+use super::users::{UserResponse, violation};
+use super::{Client, optional_secret, secret};
 use crate::account::{AccountKey, Email, PersonName};
 use crate::error::Error;
-use crate::login::{self, Step};
-use crate::record;
 use crate::roles::NEWCOMER;
-use crate::sessions::{self, EndReason, Grant, Issued, Kind, Refreshed};
+use crate::sessions::{self, EndReason, Grant, Kind, Refreshed};
 use crate::store::users::{EMAIL_KEY, NewUser};
 use crate::tokens::Presented;
-use crate::{AppState, metrics, store};
-
-/// Tokens must not stay in a cache (RFC 6749, section 5.1).
-fn no_store() -> HeaderMap {
-    HeaderMap::from_iter([(CACHE_CONTROL, HeaderValue::from_static("no-store"))])
-}
-
-/// A secret, which is not repeated in the answer when it is no text.
-fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretString, D::Error> {
-    SecretString::deserialize(deserializer).map_err(|_| D::Error::custom("invalid type: expected a string"))
-}
+use crate::{AppState, metrics, record, store};
 
 #[derive(Deserialize)]
 pub(crate) struct Register {
@@ -119,81 +107,40 @@ fn check(state: &AppState, body: &Register) -> Result<(Email, PersonName), Probl
     }
 }
 
-#[derive(Deserialize)]
-pub(crate) struct Login {
-    email: String,
-    #[serde(deserialize_with = "secret")]
-    password: SecretString,
-}
-
-#[derive(Serialize)]
-pub(crate) struct TokensResponse {
-    access_token: String,
-    token_type: &'static str,
-    expires_in: i64,
-    refresh_token: String,
-    refresh_expires_in: i64,
-    user: UserResponse,
-}
-
-impl From<Issued> for TokensResponse {
-    fn from(issued: Issued) -> Self {
-        Self {
-            access_token: issued.access_token,
-            token_type: "Bearer",
-            expires_in: issued.access_expires_in,
-            refresh_token: issued.refresh_token.expose_secret().to_owned(),
-            refresh_expires_in: issued.refresh_expires_in,
-            user: issued.user.into(),
-        }
-    }
-}
-
-/// An answer that carries tokens.
-type TokensAnswer = (HeaderMap, Json<TokensResponse>);
-
-/// Logs in by e-mail address and password.
-pub(crate) async fn login(
-    State(state): State<AppState>,
-    client: Client,
-    headers: HeaderMap,
-    Json(body): Json<Login>,
-) -> Result<TokensAnswer, Problem> {
-    let device = state.cookies.device(&headers, state.clock.now());
-    match login::by_password(&state, &client, device.as_ref(), &body.email, &body.password).await? {
-        Step::SecondFactor(challenge) => Err(Error::SecondFactorRequired(Box::new(challenge)).into()),
-        Step::Done { user, proof } => {
-            let account = AccountKey::of(user.email.as_str());
-            let issued = login::open(&state, user, proof, &client, Grant::own(Kind::Bearer)).await?;
-            let known = state.cookies.know_device(device.as_ref(), account, state.clock.now());
-            let mut headers = no_store();
-            headers.insert(SET_COOKIE, known.map_err(Problem::internal)?);
-            Ok((headers, Json(issued.into())))
-        }
-    }
-}
-
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 pub(crate) struct Refresh {
-    #[serde(deserialize_with = "secret")]
-    refresh_token: SecretString,
+    #[serde(default, deserialize_with = "optional_secret")]
+    refresh_token: Option<SecretString>,
 }
 
-/// New tokens for a refresh token, which is replaced.
+/// New tokens for a refresh token, which is replaced. A program sends it in the body, a browser as
+/// the cookie that it was given.
 pub(crate) async fn refresh(
     State(state): State<AppState>,
     client: Client,
-    Json(body): Json<Refresh>,
+    request: Request,
 ) -> Result<TokensAnswer, Problem> {
+    let headers = request.headers().clone();
+    let body: Refresh = optional_body(request).await?;
+    let (token, kind) = match (&body.refresh_token, state.cookies.refresh_token(&headers)) {
+        (Some(token), _) => (token.expose_secret(), Kind::Bearer),
+        (None, Some(token)) => (token, Kind::Cookie),
+        (None, None) => {
+            let detail = Text::new("Передайте токен обновления.", "Send a refresh token.");
+            return Err(violation("/refresh_token", detail));
+        }
+    };
+    if kind == Kind::Cookie {
+        state.cookies.require_own_page(&headers, token)?;
+    }
     let mut transaction = state.db.begin().await.store("begin")?;
-    let token = body.refresh_token.expose_secret();
-    let grant = Grant::own(Kind::Bearer);
-    let refreshed = sessions::refresh(&mut transaction, &state.tokens, token, &grant, &client, &state.clock).await?;
+    let (tokens, grant) = (&state.tokens, Grant::own(kind));
+    let refreshed = sessions::refresh(&mut transaction, tokens, token, &grant, &client, &state.clock).await?;
     transaction.commit().await.store("commit")?;
     match refreshed {
         Refreshed::Issued(issued) => {
             metrics::refresh("success");
-            Ok((no_store(), Json((*issued).into())))
+            tokens_answer(&state, *issued)
         }
         Refreshed::Reused(ended) => {
             metrics::refresh("reused");
@@ -207,23 +154,28 @@ pub(crate) async fn refresh(
     }
 }
 
-#[derive(Default, Deserialize)]
-pub(crate) struct Logout {
-    refresh_token: Option<SecretString>,
-}
-
 /// Ends the session of the access token, and that of the refresh token when it is another one of
-/// the same user. The body may be absent.
+/// the same user. The body may be absent. A browser's cookie is taken back.
 pub(crate) async fn logout(
     State(state): State<AppState>,
     identity: Identity,
     client: Client,
     request: Request,
-) -> Result<StatusCode, Problem> {
-    let body = optional_body(request).await?;
+) -> Result<(StatusCode, HeaderMap), Problem> {
+    let cookie = state.cookies.refresh_token(request.headers()).map(str::to_owned);
+    let mut headers = HeaderMap::new();
+    if let Some(token) = &cookie {
+        state.cookies.require_own_page(request.headers(), token)?;
+        headers.insert(
+            SET_COOKIE,
+            state.cookies.forget_refresh_token().map_err(Problem::internal)?,
+        );
+    }
+    let body: Refresh = optional_body(request).await?;
+    let token = body.refresh_token.or_else(|| cookie.map(SecretString::from));
     let mut sessions = vec![identity.session_id];
     let mut transaction = state.db.begin().await.store("begin")?;
-    if let Some(other) = other_session(&state, &mut transaction, &identity, &body).await? {
+    if let Some(other) = other_session(&state, &mut transaction, &identity, token.as_ref()).await? {
         sessions.push(other);
     }
     let mut ended = Vec::new();
@@ -238,10 +190,10 @@ pub(crate) async fn logout(
     }
     transaction.commit().await.store("commit")?;
     state.revoker.revoke(&ended).await;
-    Ok(StatusCode::NO_CONTENT)
+    Ok((StatusCode::NO_CONTENT, headers))
 }
 
-async fn optional_body(request: Request) -> Result<Logout, Problem> {
+async fn optional_body<T: Default + DeserializeOwned>(request: Request) -> Result<T, Problem> {
     let (parts, body) = request.into_parts();
     let bytes = Bytes::from_request(Request::new(body), &())
         .await
@@ -253,7 +205,7 @@ async fn optional_body(request: Request) -> Result<Logout, Problem> {
             .source(rejection)
         })?;
     if bytes.is_empty() {
-        return Ok(Logout::default());
+        return Ok(T::default());
     }
     let Json(body) = Json::from_request(Request::from_parts(parts, Body::from(bytes)), &()).await?;
     Ok(body)
@@ -263,9 +215,8 @@ async fn other_session(
     state: &AppState,
     connection: &mut sqlx::PgConnection,
     identity: &Identity,
-    body: &Logout,
+    token: Option<&SecretString>,
 ) -> Result<Option<Uuid>, StoreError> {
-    let token = body.refresh_token.as_ref();
     let Some(presented) = token.and_then(|token| Presented::parse(token.expose_secret())) else {
         return Ok(None);
     };

@@ -3,7 +3,26 @@
 pub(crate) mod auth;
 mod client;
 pub(crate) mod jwks;
+pub(crate) mod login;
+pub(crate) mod oauth;
+pub(crate) mod passkeys;
 pub(crate) mod roles;
+pub(crate) mod second_factors;
+pub(crate) mod sessions;
 pub(crate) mod users;
 
+use secrecy::SecretString;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+
 pub(crate) use client::Client;
+
+/// A secret, which is not repeated in the answer when it is no text.
+fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretString, D::Error> {
+    SecretString::deserialize(deserializer).map_err(|_| D::Error::custom("invalid type: expected a string"))
+}
+
+/// The same where it may be absent.
+fn optional_secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SecretString>, D::Error> {
+    Option::deserialize(deserializer).map_err(|_| D::Error::custom("invalid type: expected a string"))
+}

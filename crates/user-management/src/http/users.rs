@@ -229,7 +229,7 @@ pub(crate) async fn set_role(
     Ok(Json(user.into()))
 }
 
-fn violation(pointer: &str, detail: Text) -> Problem {
+pub(super) fn violation(pointer: &str, detail: Text) -> Problem {
     Problem::validation(vec![common::http::FieldError {
         pointer: pointer.to_owned(),
         detail,

@@ -336,7 +336,10 @@ fn id_token_signer(keys: &StoredKeys, sealer: &Sealer) -> Result<Option<Arc<rsa:
 }
 
 fn assemble(keys: &StoredKeys, sealer: &Sealer) -> Result<Current, KeyError> {
-    let active = keys.access_tokens.iter().find(|key| key.state == KeyState::Active);
+    let active = keys
+        .access_tokens
+        .iter()
+        .find(|key| key.state == KeyState::Active);
     let active = active.ok_or(Unspecified)?;
     let mut published: Vec<serde_json::Value> = keys
         .access_tokens
@@ -352,7 +355,11 @@ fn assemble(keys: &StoredKeys, sealer: &Sealer) -> Result<Current, KeyError> {
             })
         })
         .collect();
-    published.extend(keys.id_tokens.iter().filter_map(|key| rsa::jwk(&key.kid, &key.public_key)));
+    published.extend(
+        keys.id_tokens
+            .iter()
+            .filter_map(|key| rsa::jwk(&key.kid, &key.public_key)),
+    );
     let published = json!({ "keys": published });
     Ok(Current {
         kid: active.kid.clone(),

@@ -1,15 +1,19 @@
 //! Logging in: first factor, second factor, session. Nothing of HTTP but the client's address.
 
 mod proof;
+mod second_factor;
+mod step_up;
 
+use chrono::{DateTime, Utc};
 use common::db::StoreResult;
 use common::telemetry::Chain;
-use common::auth::Identity;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 pub(crate) use proof::{Method, Proof};
+pub(crate) use second_factor::{by_passkey, by_second_factor};
+pub(crate) use step_up::{Due, Shown, begin as begin_step_up, require_fresh, step_up};
 
 use crate::account::{AccountKey, Email, User};
 use crate::challenges::{Challenge, Purpose};
@@ -135,11 +139,11 @@ impl Attempt {
 }
 
 /// Counts a failure in the row that is held, and locks when there are too many.
-async fn count(
+pub(crate) async fn count(
     connection: &mut PgConnection,
     key: AccountKey,
     failure: LoginFailure,
-    now: chrono::DateTime<chrono::Utc>,
+    now: DateTime<Utc>,
 ) -> Result<(), Error> {
     // A lock that guesses could prolong would keep the owner out for good.
     if matches!(failure, LoginFailure::Locked | LoginFailure::Blocked) {
@@ -184,7 +188,14 @@ pub(crate) async fn after_first_factor(
         return Ok(Step::Done { user, proof });
     }
     let now = state.clock.now();
-    let challenge = challenges::begin(&mut connection, Purpose::SecondFactor, Some(user.id), &proof, methods, now);
+    let challenge = challenges::begin(
+        &mut connection,
+        Purpose::SecondFactor,
+        Some(user.id),
+        &proof,
+        methods,
+        now,
+    );
     let challenge = challenge.await?;
     tracing::debug!(client.address = %client.ip, "a second factor is due");
     Ok(Step::SecondFactor(challenge))
@@ -214,20 +225,4 @@ pub(crate) async fn open(
         metrics::login("success");
     }
     Ok(issued)
-}
-
-/// Refuses a caller whose last proof is older than ten minutes, or lacks the second factor that the
-/// account has. To be called by whatever would let a thief of a token make themselves at home.
-pub(crate) async fn require_fresh(
-    connection: &mut PgConnection,
-    state: &AppState,
-    identity: &Identity,
-) -> Result<(), Error> {
-    let methods = store::second_factors::methods(connection, identity.user_id).await?;
-    let proof = Proof::from_names(&identity.methods, identity.authenticated_at);
-    if proof::is_fresh(&proof, !methods.is_empty(), state.clock.now()) {
-        Ok(())
-    } else {
-        Err(Error::StepUpRequired)
-    }
 }

@@ -31,7 +31,13 @@ impl Method {
 
     /// The method of a stored name.
     pub(crate) fn from_name(name: &str) -> Option<Self> {
-        let all = [Self::Pwd, Self::Otp, Self::Recovery, Self::Passkey, Self::Federated];
+        let all = [
+            Self::Pwd,
+            Self::Otp,
+            Self::Recovery,
+            Self::Passkey,
+            Self::Federated,
+        ];
         all.into_iter().find(|method| method.as_str() == name)
     }
 
@@ -84,7 +90,10 @@ impl Proof {
 
     /// The names for a token.
     pub(crate) fn amr(&self) -> Vec<String> {
-        self.methods.iter().map(|method| method.as_str().to_owned()).collect()
+        self.methods
+            .iter()
+            .map(|method| method.as_str().to_owned())
+            .collect()
     }
 }
 

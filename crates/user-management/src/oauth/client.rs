@@ -131,7 +131,10 @@ impl OAuthClient {
 
 /// A new secret of 256 bits.
 pub(crate) fn new_secret() -> SecretString {
-    SecretString::from(format!("cs_{}", URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>())))
+    SecretString::from(format!(
+        "cs_{}",
+        URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>())
+    ))
 }
 
 /// The form in which a secret is stored: it has 256 bits of randomness and needs no slow hash.
@@ -166,7 +169,9 @@ impl Credentials {
         };
         let (client_id, secret) = basic(authorization).ok_or(OAuthError::InvalidClient { basic: true })?;
         if secret_of_body.is_some() || of_body.is_some_and(|other| other != client_id) {
-            return Err(OAuthError::InvalidRequest("two ways of client authentication at once"));
+            return Err(OAuthError::InvalidRequest(
+                "two ways of client authentication at once",
+            ));
         }
         Ok(Self {
             client_id,
@@ -273,6 +278,10 @@ mod tests {
             basic: false,
         };
         assert!(client.check(&shown(None), DateTime::UNIX_EPOCH).is_ok());
-        assert!(client.check(&shown(Some(new_secret())), DateTime::UNIX_EPOCH).is_err());
+        assert!(
+            client
+                .check(&shown(Some(new_secret())), DateTime::UNIX_EPOCH)
+                .is_err()
+        );
     }
 }

@@ -55,7 +55,10 @@ mod tests {
         let challenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
         let verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
         assert!(verifies(verifier, challenge));
-        assert!(!verifies(challenge, challenge), "the challenge itself opens nothing");
+        assert!(
+            !verifies(challenge, challenge),
+            "the challenge itself opens nothing"
+        );
         assert!(!verifies("", challenge));
         assert_ne!(new(), new());
     }

@@ -79,16 +79,17 @@ impl OAuthError {
                 let text = "the access token was not issued for openid";
                 (S::FORBIDDEN, "oauth.insufficient_scope", text.to_owned())
             }
-            Self::InvalidRedirectUri(text) => {
-                (S::BAD_REQUEST, "oauth.invalid_redirect_uri", text.clone())
-            }
+            Self::InvalidRedirectUri(text) => (S::BAD_REQUEST, "oauth.invalid_redirect_uri", text.clone()),
             Self::InvalidClientMetadata(text) => {
                 (S::BAD_REQUEST, "oauth.invalid_client_metadata", text.clone())
             }
             Self::Other(problem) => {
                 let (status, code) = (problem.status(), problem.code());
                 let body = problem.to_json(Locale::En, None);
-                let text = body["detail"].as_str().or(body["title"].as_str()).unwrap_or_default();
+                let text = body["detail"]
+                    .as_str()
+                    .or(body["title"].as_str())
+                    .unwrap_or_default();
                 (status, code, text.to_owned())
             }
         }
@@ -111,7 +112,9 @@ impl IntoResponse for OAuthError {
         let challenge = self.challenge();
         let error = match (code.strip_prefix("oauth."), status) {
             (Some(error), _) => error,
-            (None, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) => "temporarily_unavailable",
+            (None, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) => {
+                "temporarily_unavailable"
+            }
             (None, status) if status.is_server_error() => "server_error",
             (None, _) => "invalid_request",
         };

@@ -83,11 +83,17 @@ impl ClientMetadata {
         let auth_method = match self.token_endpoint_auth_method.as_deref() {
             None => AuthMethod::Basic,
             Some(name) => AuthMethod::from_name(name).unwrap_or_else(|| {
-                wrong.push(one_of("/token_endpoint_auth_method", &AuthMethod::ALL.map(AuthMethod::as_str)));
+                wrong.push(one_of(
+                    "/token_endpoint_auth_method",
+                    &AuthMethod::ALL.map(AuthMethod::as_str),
+                ));
                 AuthMethod::Basic
             }),
         };
-        let name = self.client_name.map(|name| name.trim().to_owned()).unwrap_or_default();
+        let name = self
+            .client_name
+            .map(|name| name.trim().to_owned())
+            .unwrap_or_default();
         let name = if name.is_empty() { id.clone() } else { name };
         if name.chars().count() > MAX_NAME_CHARS || name.chars().any(char::is_control) {
             wrong.push((
@@ -132,14 +138,17 @@ impl ClientMetadata {
         let id_token_alg = match self.id_token_signed_response_alg.as_deref() {
             None => IdTokenAlg::Rs256,
             Some(name) => IdTokenAlg::from_name(name).unwrap_or_else(|| {
-                wrong.push(one_of("/id_token_signed_response_alg", &IdTokenAlg::ALL.map(IdTokenAlg::as_str)));
+                wrong.push(one_of(
+                    "/id_token_signed_response_alg",
+                    &IdTokenAlg::ALL.map(IdTokenAlg::as_str),
+                ));
                 IdTokenAlg::Rs256
             }),
         };
         let scopes = match (self.scope.as_deref().map(scope::names), registrar) {
-            (None, Registrar::Administrator) => {
-                ["openid", "profile", "email", "groups"].map(str::to_owned).to_vec()
-            }
+            (None, Registrar::Administrator) => ["openid", "profile", "email", "groups"]
+                .map(str::to_owned)
+                .to_vec(),
             (Some(scopes), Registrar::Administrator) => {
                 if let Some(unknown) = scopes.iter().find(|name| !scope::is_known(name)) {
                     wrong.push((
@@ -182,13 +191,18 @@ impl ClientMetadata {
 fn for_stranger(asked: Option<Vec<String>>) -> Vec<String> {
     let may = |name: &str| {
         scope::OF_IDENTITY.contains(&name)
-            || Permission::from_name(name).is_some_and(|permission| scope::FOR_STRANGERS.contains(&permission))
+            || Permission::from_name(name)
+                .is_some_and(|permission| scope::FOR_STRANGERS.contains(&permission))
     };
     match asked {
         Some(names) => names.into_iter().filter(|name| may(name)).collect(),
         None => {
             let permissions = scope::FOR_STRANGERS.iter().map(|permission| permission.as_str());
-            scope::OF_IDENTITY.into_iter().chain(permissions).map(str::to_owned).collect()
+            scope::OF_IDENTITY
+                .into_iter()
+                .chain(permissions)
+                .map(str::to_owned)
+                .collect()
         }
     }
 }
@@ -198,7 +212,13 @@ fn is_client_id(id: &str) -> bool {
     (3..=64).contains(&id.len()) && id.bytes().all(fine)
 }
 
-fn check_addresses(wrong: &mut Vec<(String, Text)>, pointer: &str, uris: &[String], public: bool, plain: bool) {
+fn check_addresses(
+    wrong: &mut Vec<(String, Text)>,
+    pointer: &str,
+    uris: &[String],
+    public: bool,
+    plain: bool,
+) {
     if uris.len() > MAX_ADDRESSES {
         wrong.push((
             pointer.to_owned(),
@@ -217,7 +237,10 @@ fn check_addresses(wrong: &mut Vec<(String, Text)>, pointer: &str, uris: &[Strin
 
 fn one_of(pointer: &str, words: &[&str]) -> (String, Text) {
     let words = words.join(", ");
-    let text = Text::new(format!("Возможно только: {words}."), format!("Only possible: {words}."));
+    let text = Text::new(
+        format!("Возможно только: {words}."),
+        format!("Only possible: {words}."),
+    );
     (pointer.to_owned(), text)
 }
 
@@ -270,12 +293,16 @@ mod tests {
                 "/scope",
             ]
         );
-        assert_eq!(check(json!({}), Registrar::Program).unwrap_err(), ["/redirect_uris"]);
+        assert_eq!(
+            check(json!({}), Registrar::Program).unwrap_err(),
+            ["/redirect_uris"]
+        );
     }
 
     #[test]
     fn an_administrator_need_not_say_much() {
-        let body = json!({ "client_id": "grafana", "redirect_uris": ["https://g.example.ru/login/generic_oauth"] });
+        let body =
+            json!({ "client_id": "grafana", "redirect_uris": ["https://g.example.ru/login/generic_oauth"] });
         let client = check(body, Registrar::Administrator).unwrap();
         assert_eq!((client.id.as_str(), client.name.as_str()), ("grafana", "grafana"));
         assert_eq!(client.auth_method, AuthMethod::Basic);

@@ -15,7 +15,9 @@ impl Params {
     /// The value; one that is empty counts as absent (RFC 6749, section 3.1).
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         let found = self.0.iter().find(|(key, _)| key == name);
-        found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
+        found
+            .map(|(_, value)| value.as_str())
+            .filter(|value| !value.is_empty())
     }
 
     /// A parameter that comes twice, which none may (RFC 6749, section 3.1), but `resource`
@@ -38,7 +40,9 @@ impl Params {
 
     /// As a query.
     pub(crate) fn encode(&self) -> String {
-        form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.0).finish()
+        form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(&self.0)
+            .finish()
     }
 }
 

@@ -7,7 +7,15 @@ use url::{Host, Url};
 
 /// Schemes that run something or show something of ours instead of calling a program.
 const DANGEROUS: [&str; 9] = [
-    "javascript", "data", "vbscript", "file", "blob", "about", "filesystem", "view-source", "ws",
+    "javascript",
+    "data",
+    "vbscript",
+    "file",
+    "blob",
+    "about",
+    "filesystem",
+    "view-source",
+    "ws",
 ];
 
 /// Checks an address that a client wants to register. A plain http address elsewhere than on the
@@ -18,16 +26,25 @@ const DANGEROUS: [&str; 9] = [
 pub(crate) fn check(uri: &str, public: bool, plain: bool) -> Result<(), Text> {
     let wrong = |ru: &'static str, en: &'static str| Err(Text::new(ru, en));
     if uri.len() > 2000 || !uri.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return wrong("Адрес длиннее 2000 символов или содержит недопустимые.", "The address is too long or has characters that none may have.");
+        return wrong(
+            "Адрес длиннее 2000 символов или содержит недопустимые.",
+            "The address is too long or has characters that none may have.",
+        );
     }
     let Ok(url) = Url::parse(uri) else {
         return wrong("Это не полный адрес.", "This is not an absolute address.");
     };
     if uri.contains('#') {
-        return wrong("В адресе не может быть части после «#».", "The address must have no fragment.");
+        return wrong(
+            "В адресе не может быть части после «#».",
+            "The address must have no fragment.",
+        );
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return wrong("В адресе не может быть логина и пароля.", "The address must not hold a login.");
+        return wrong(
+            "В адресе не может быть логина и пароля.",
+            "The address must not hold a login.",
+        );
     }
     match url.scheme() {
         "https" => Ok(()),
@@ -36,7 +53,9 @@ pub(crate) fn check(uri: &str, public: bool, plain: bool) -> Result<(), Text> {
             "Без TLS (http) можно вернуться только на этот же компьютер: localhost, 127.0.0.1 или [::1].",
             "Without TLS (http) only the user's own machine may be named: localhost, 127.0.0.1 or [::1].",
         ),
-        scheme if DANGEROUS.contains(&scheme) => wrong("Такая схема адреса не разрешена.", "This scheme is not allowed."),
+        scheme if DANGEROUS.contains(&scheme) => {
+            wrong("Такая схема адреса не разрешена.", "This scheme is not allowed.")
+        }
         _ if public => Ok(()),
         _ => wrong(
             "Собственная схема адреса возможна только у программы без секрета.",
@@ -49,7 +68,9 @@ pub(crate) fn check(uri: &str, public: bool, plain: bool) -> Result<(), Text> {
 /// loopback address, which a program on the user's machine cannot know beforehand (RFC 8252,
 /// section 7.3).
 pub(crate) fn is_registered(uri: &str, registered: &[String]) -> bool {
-    registered.iter().any(|known| known == uri || differs_in_loopback_port(uri, known))
+    registered
+        .iter()
+        .any(|known| known == uri || differs_in_loopback_port(uri, known))
 }
 
 fn differs_in_loopback_port(uri: &str, known: &str) -> bool {
@@ -97,7 +118,9 @@ pub(crate) fn form_target(uri: &str) -> Option<String> {
 
 /// An address with more parameters in its query.
 pub(crate) fn with_query(uri: &str, pairs: &[(&str, &str)]) -> String {
-    let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+    let query = url::form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(pairs)
+        .finish();
     if query.is_empty() {
         return uri.to_owned();
     }
@@ -191,9 +214,18 @@ mod tests {
 
     #[test]
     fn parameters_are_added_to_what_is_there() {
-        assert_eq!(with_query("https://a/cb", &[("code", "x y")]), "https://a/cb?code=x+y");
-        assert_eq!(with_query("https://a/cb?t=1", &[("code", "x")]), "https://a/cb?t=1&code=x");
-        assert_eq!(with_query("https://a/cb?", &[("code", "x")]), "https://a/cb?code=x");
+        assert_eq!(
+            with_query("https://a/cb", &[("code", "x y")]),
+            "https://a/cb?code=x+y"
+        );
+        assert_eq!(
+            with_query("https://a/cb?t=1", &[("code", "x")]),
+            "https://a/cb?t=1&code=x"
+        );
+        assert_eq!(
+            with_query("https://a/cb?", &[("code", "x")]),
+            "https://a/cb?code=x"
+        );
         assert_eq!(form_target("https://a:8443/cb").unwrap(), "https://a:8443");
         assert_eq!(form_target("cursor://x/cb").unwrap(), "cursor:");
     }

@@ -146,7 +146,12 @@ impl AuthorizeRequest {
         }
         match params.get("response_type") {
             Some("code") => {}
-            Some(_) => return Err(("unsupported_response_type", "only response_type=code is supported")),
+            Some(_) => {
+                return Err((
+                    "unsupported_response_type",
+                    "only response_type=code is supported",
+                ));
+            }
             None => return Err(("invalid_request", "response_type is missing")),
         }
         if params.get("response_mode").is_some_and(|mode| mode != "query") {
@@ -155,12 +160,16 @@ impl AuthorizeRequest {
         let code_challenge = match (params.get("code_challenge"), params.get("code_challenge_method")) {
             (Some(challenge), Some("S256")) if is_digest(challenge) => challenge.to_owned(),
             (None, _) => return Err(("invalid_request", "PKCE is required: code_challenge is missing")),
-            (_, Some("S256")) => return Err(("invalid_request", "code_challenge is not a SHA-256 in base64url")),
+            (_, Some("S256")) => {
+                return Err(("invalid_request", "code_challenge is not a SHA-256 in base64url"));
+            }
             _ => return Err(("invalid_request", "code_challenge_method must be S256")),
         };
-        let too_long = ["state", "nonce", "login_hint"]
-            .into_iter()
-            .any(|name| params.get(name).is_some_and(|value| value.len() > MAX_VALUE_BYTES));
+        let too_long = ["state", "nonce", "login_hint"].into_iter().any(|name| {
+            params
+                .get(name)
+                .is_some_and(|value| value.len() > MAX_VALUE_BYTES)
+        });
         if too_long {
             return Err(("invalid_request", "a parameter is too long"));
         }
@@ -195,7 +204,11 @@ impl Prompt {
     fn read(text: Option<&str>) -> Result<Self, (&'static str, &'static str)> {
         let mut prompt = Self::default();
         let mut words = 0;
-        for word in text.unwrap_or_default().split(' ').filter(|word| !word.is_empty()) {
+        for word in text
+            .unwrap_or_default()
+            .split(' ')
+            .filter(|word| !word.is_empty())
+        {
             words += 1;
             match word {
                 "none" => prompt.none = true,
@@ -293,7 +306,11 @@ mod tests {
         let good = Params::parse(GOOD.as_bytes());
         for (name, value, error) in [
             ("response_type", Some("token"), "unsupported_response_type"),
-            ("response_type", Some("code id_token"), "unsupported_response_type"),
+            (
+                "response_type",
+                Some("code id_token"),
+                "unsupported_response_type",
+            ),
             ("response_type", None, "invalid_request"),
             ("response_mode", Some("fragment"), "invalid_request"),
             ("code_challenge", None, "invalid_request"),
@@ -317,7 +334,10 @@ mod tests {
             format!("{GOOD}&redirect_uri=https://evil.example"),
             format!("{GOOD}&client_id=other"),
         ] {
-            assert!(matches!(read(&Params::parse(query.as_bytes())), Err(Refusal::Told(_))), "{query}");
+            assert!(
+                matches!(read(&Params::parse(query.as_bytes())), Err(Refusal::Told(_))),
+                "{query}"
+            );
         }
         let twice = format!("{GOOD}&scope=chat");
         assert!(matches!(
@@ -338,9 +358,16 @@ mod tests {
         let after = after_login(&again);
         assert_eq!(after.get("prompt"), Some("consent"));
         assert!(read(&after).unwrap().accepts_proof_of(now, now));
-        assert_eq!(after_login(&good.with("prompt", Some("login"))).get("prompt"), None);
+        assert_eq!(
+            after_login(&good.with("prompt", Some("login"))).get("prompt"),
+            None
+        );
         let at_once = after_login(&good.with("max_age", Some("0")));
-        assert!(read(&at_once).unwrap().accepts_proof_of(now - Duration::seconds(1), now));
+        assert!(
+            read(&at_once)
+                .unwrap()
+                .accepts_proof_of(now - Duration::seconds(1), now)
+        );
     }
 
     #[test]

@@ -39,13 +39,17 @@ pub(crate) fn names(scope: &str) -> Vec<String> {
 pub(crate) fn requested(scope: Option<&str>, allowed: &[String]) -> Vec<String> {
     match scope {
         None => allowed.to_vec(),
-        Some(scope) => names(scope).into_iter().filter(|name| allowed.contains(name)).collect(),
+        Some(scope) => names(scope)
+            .into_iter()
+            .filter(|name| allowed.contains(name))
+            .collect(),
     }
 }
 
 /// What of it somebody with these permissions can give.
 pub(crate) fn grantable(scopes: &[String], permissions: PermissionSet) -> Vec<String> {
-    let has = |name: &String| Permission::from_name(name).is_none_or(|permission| permissions.contains(permission));
+    let has =
+        |name: &String| Permission::from_name(name).is_none_or(|permission| permissions.contains(permission));
     scopes.iter().filter(|name| has(name)).cloned().collect()
 }
 
@@ -71,9 +75,15 @@ pub(crate) fn meaning(name: &str) -> Option<Text> {
 
 fn of_permission(permission: Permission) -> Text {
     match permission {
-        Permission::Chat => Text::new("задавать вопросы помощнику от вашего имени", "ask the assistant on your behalf"),
+        Permission::Chat => Text::new(
+            "задавать вопросы помощнику от вашего имени",
+            "ask the assistant on your behalf",
+        ),
         Permission::Generate => Text::new("составлять тексты и документы", "generate texts and documents"),
-        Permission::OnecRead => Text::new("читать данные 1С ваших компаний", "read the 1C data of your companies"),
+        Permission::OnecRead => Text::new(
+            "читать данные 1С ваших компаний",
+            "read the 1C data of your companies",
+        ),
         Permission::OnecWrite => Text::new("изменять данные в 1С", "change data in 1C"),
         Permission::OnecServices => Text::new("вызывать сервисы 1С", "call services of 1C"),
         Permission::OnecSync => Text::new("запускать синхронизацию с 1С", "start synchronisations with 1C"),
@@ -81,7 +91,10 @@ fn of_permission(permission: Permission) -> Text {
         Permission::DashboardsRead => Text::new("смотреть панели", "see dashboards"),
         other => {
             let name = other.as_str();
-            Text::new(format!("пользоваться вашим правом «{name}»"), format!("use your permission `{name}`"))
+            Text::new(
+                format!("пользоваться вашим правом «{name}»"),
+                format!("use your permission `{name}`"),
+            )
         }
     }
 }

@@ -142,10 +142,17 @@ mod tests {
         );
         let own = [("OIDC_ISSUER", "https://id.example.ru/")];
         assert_eq!(issuer(&own, None).unwrap(), "https://id.example.ru");
-        for wrong in ["https://id.example.ru/?a=1", "ftp://id.example.ru", "mailto:a@b.c"] {
+        for wrong in [
+            "https://id.example.ru/?a=1",
+            "ftp://id.example.ru",
+            "mailto:a@b.c",
+        ] {
             assert_eq!(issuer(&[("OIDC_ISSUER", wrong)], None), None, "{wrong}");
         }
-        let plain = [("ENVIRONMENT", "production"), ("OIDC_ISSUER", "http://id.example.ru")];
+        let plain = [
+            ("ENVIRONMENT", "production"),
+            ("OIDC_ISSUER", "http://id.example.ru"),
+        ];
         assert_eq!(issuer(&plain, None), None);
     }
 }

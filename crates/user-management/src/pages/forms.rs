@@ -109,10 +109,17 @@ impl Consent<'_> {
             .collect();
         meanings.dedup();
         if meanings.is_empty() {
-            meanings.push(format!("<li>{}</li>\n", say("узнать, что это вы", "learn that it is you")));
+            meanings.push(format!(
+                "<li>{}</li>\n",
+                say("узнать, что это вы", "learn that it is you")
+            ));
         }
         let who = match self.locale {
-            Locale::Ru => format!("Вы вошли как {} ({}).", Escaped(&self.user.name), Escaped(self.user.email.as_str())),
+            Locale::Ru => format!(
+                "Вы вошли как {} ({}).",
+                Escaped(&self.user.name),
+                Escaped(self.user.email.as_str())
+            ),
             Locale::En => format!(
                 "You are logged in as {} ({}).",
                 Escaped(&self.user.name),
@@ -167,6 +174,9 @@ pub(crate) fn message(locale: Locale, title: &str, text: &str, number: Option<&s
 
 fn failure(locale: Locale, failure: Option<&Text>) -> String {
     failure.map_or_else(String::new, |text| {
-        format!("<p class=\"bad\" role=\"alert\">{}</p>\n", Escaped(text.get(locale)))
+        format!(
+            "<p class=\"bad\" role=\"alert\">{}</p>\n",
+            Escaped(text.get(locale))
+        )
     })
 }

@@ -27,7 +27,10 @@ impl fmt::Display for Escaped<'_> {
 
 /// A hidden field of a form.
 pub(super) fn hidden(name: &str, value: &str) -> String {
-    format!("<input type=\"hidden\" name=\"{name}\" value=\"{}\">\n", Escaped(value))
+    format!(
+        "<input type=\"hidden\" name=\"{name}\" value=\"{}\">\n",
+        Escaped(value)
+    )
 }
 
 #[cfg(test)]
@@ -37,6 +40,9 @@ mod tests {
     #[test]
     fn nothing_gets_out_of_an_element_or_an_attribute() {
         let text = Escaped("Рога & Копыта <b onclick=\"x\"> 'y'").to_string();
-        assert_eq!(text, "Рога &amp; Копыта &lt;b onclick=&quot;x&quot;&gt; &#39;y&#39;");
+        assert_eq!(
+            text,
+            "Рога &amp; Копыта &lt;b onclick=&quot;x&quot;&gt; &#39;y&#39;"
+        );
     }
 }

@@ -4,8 +4,8 @@
 //! Whatever comes from a request or the database goes through [`Escaped`]. The content security
 //! policy allows our one style, by its hash, and forms that end here or at the program that asked.
 
-mod html;
 mod forms;
+mod html;
 
 use std::sync::LazyLock;
 
@@ -148,7 +148,8 @@ impl IntoResponse for Failure {
         let told = self.0.to_json(locale, None);
         let text = |name: &str| told[name].as_str().unwrap_or_default().to_owned();
         let number = context.map(|context| context.request_id);
-        let page = message(locale, &text("title"), &text("detail"), number.as_deref()).status(self.0.status());
+        let page =
+            message(locale, &text("title"), &text("detail"), number.as_deref()).status(self.0.status());
         // Logs the cause, and tells when it is worth trying again.
         let mut response = self.0.into_response();
         response.headers_mut().remove(WWW_AUTHENTICATE);
@@ -168,12 +169,19 @@ mod tests {
 
     #[test]
     fn the_policy_allows_our_style_and_the_forms_of_the_page_only() {
-        let page = message(Locale::Ru, "Заголовок", "<b>текст</b>", Some("id")).form_target(Some("https://a".to_owned()));
+        let page = message(Locale::Ru, "Заголовок", "<b>текст</b>", Some("id"))
+            .form_target(Some("https://a".to_owned()));
         let policy = page.policy();
-        assert!(policy.contains("default-src 'none'; style-src 'sha256-"), "{policy}");
+        assert!(
+            policy.contains("default-src 'none'; style-src 'sha256-"),
+            "{policy}"
+        );
         assert!(policy.contains("form-action 'self' https://a;"), "{policy}");
         let html = page.html();
-        assert!(html.contains("&lt;b&gt;текст&lt;/b&gt;") && !html.contains("<b>"), "{html}");
+        assert!(
+            html.contains("&lt;b&gt;текст&lt;/b&gt;") && !html.contains("<b>"),
+            "{html}"
+        );
         assert!(html.contains(&format!("<style>{STYLE}</style>")));
         assert!(!html.contains("<script") && !html.contains("style="));
     }

@@ -6,10 +6,13 @@ pub(crate) mod consents;
 pub(crate) mod login_failures;
 pub(crate) mod oauth_clients;
 pub(crate) mod oauth_sessions;
+pub(crate) mod passkeys;
+pub(crate) mod recovery_codes;
 pub(crate) mod roles;
 pub(crate) mod second_factors;
 pub(crate) mod sessions;
 pub(crate) mod signing_keys;
+pub(crate) mod totp;
 pub(crate) mod users;
 
 use common::db::{Schema, StoreError, StoreResult};

@@ -85,10 +85,7 @@ pub(crate) async fn insert(
 }
 
 /// The client.
-pub(crate) async fn find(
-    connection: &mut PgConnection,
-    id: &str,
-) -> Result<Option<OAuthClient>, StoreError> {
+pub(crate) async fn find(connection: &mut PgConnection, id: &str) -> Result<Option<OAuthClient>, StoreError> {
     // PostgreSQL has no zero character in texts, so that no id has one.
     if id.contains('\0') {
         return Ok(None);
@@ -190,9 +187,10 @@ pub(crate) async fn touch(
 ) -> Result<(), StoreError> {
     sqlx::query!(
         "update identity.oauth_clients set last_used_at = $2
-         where id = $1 and (last_used_at is null or last_used_at < $2 - interval '1 hour')",
+         where id = $1 and (last_used_at is null or last_used_at < $3)",
         id,
-        now
+        now,
+        now - chrono::Duration::hours(1)
     )
     .execute(connection)
     .await

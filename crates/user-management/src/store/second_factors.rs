@@ -30,3 +30,28 @@ pub(crate) async fn methods(connection: &mut PgConnection, user: Uuid) -> Result
     }
     Ok(methods)
 }
+
+/// Removes all second factors of an account and its recovery codes.
+pub(crate) async fn delete_all(connection: &mut PgConnection, user: Uuid) -> Result<(), StoreError> {
+    sqlx::query!("delete from identity.totp where user_id = $1", user)
+        .execute(&mut *connection)
+        .await
+        .store("second_factors_delete_totp")?;
+    sqlx::query!("delete from identity.passkeys where user_id = $1", user)
+        .execute(&mut *connection)
+        .await
+        .store("second_factors_delete_passkeys")?;
+    delete_recovery_codes(connection, user).await
+}
+
+/// Removes the recovery codes of an account.
+pub(crate) async fn delete_recovery_codes(
+    connection: &mut PgConnection,
+    user: Uuid,
+) -> Result<(), StoreError> {
+    sqlx::query!("delete from identity.recovery_codes where user_id = $1", user)
+        .execute(connection)
+        .await
+        .store("second_factors_delete_recovery_codes")?;
+    Ok(())
+}

@@ -232,3 +232,67 @@ pub(crate) async fn delete_before(
         .store("sessions_delete_before")?;
     Ok(())
 }
+
+/// A session that can be refreshed, as it is shown.
+pub(crate) struct Listed {
+    pub(crate) id: Uuid,
+    pub(crate) kind: String,
+    pub(crate) client_id: Option<String>,
+    pub(crate) user_agent: Option<String>,
+    pub(crate) ip: Option<String>,
+    pub(crate) created_at: DateTime<Utc>,
+    pub(crate) last_ip: Option<String>,
+    pub(crate) last_seen_at: Option<DateTime<Utc>>,
+    pub(crate) amr: Vec<String>,
+    pub(crate) auth_time: DateTime<Utc>,
+    pub(crate) refresh_expires_at: DateTime<Utc>,
+}
+
+/// Most sessions that are shown: somebody with more has a program that logs in each time.
+const MOST_LISTED: i64 = 200;
+
+/// The sessions of a user that can be refreshed, the one that was used last first.
+pub(crate) async fn list(
+    connection: &mut PgConnection,
+    user: Uuid,
+    now: DateTime<Utc>,
+) -> Result<Vec<Listed>, StoreError> {
+    sqlx::query_as!(
+        Listed,
+        "select id, kind, client_id, user_agent, ip, created_at, last_ip, last_seen_at, amr, auth_time,
+                refresh_expires_at
+         from identity.sessions
+         where user_id = $1 and ended_at is null and refresh_expires_at > $2
+         order by coalesce(last_seen_at, created_at) desc, id desc
+         limit $3",
+        user,
+        now,
+        MOST_LISTED
+    )
+    .fetch_all(connection)
+    .await
+    .store("sessions_list")
+}
+
+/// Ends all sessions of a user but one.
+pub(crate) async fn end_others(
+    connection: &mut PgConnection,
+    user: Uuid,
+    kept: Uuid,
+    reason: EndReason,
+    now: DateTime<Utc>,
+) -> Result<Vec<Ended>, StoreError> {
+    sqlx::query_as!(
+        Ended,
+        "update identity.sessions set ended_at = $3, end_reason = $4
+         where user_id = $1 and id <> $2 and ended_at is null
+         returning id, access_expires_at",
+        user,
+        kept,
+        now,
+        reason.as_str()
+    )
+    .fetch_all(connection)
+    .await
+    .store("sessions_end_others")
+}

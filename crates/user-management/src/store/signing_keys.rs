@@ -105,43 +105,37 @@ pub(crate) async fn promote(
     family: Family,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let retired = match family {
-        Family::AccessTokens => {
-            sqlx::query!(
+    let retired =
+        match family {
+            Family::AccessTokens => sqlx::query!(
                 "update identity.signing_keys set state = 'retired', retired_at = $1 where state = 'active'",
                 now
             )
             .execute(&mut *connection)
-            .await
-        }
-        Family::IdTokens => {
-            sqlx::query!(
+            .await,
+            Family::IdTokens => sqlx::query!(
                 "update identity.id_token_keys set state = 'retired', retired_at = $1 where state = 'active'",
                 now
             )
             .execute(&mut *connection)
-            .await
-        }
-    };
+            .await,
+        };
     retired.store("signing_keys_retire")?;
-    let activated = match family {
-        Family::AccessTokens => {
-            sqlx::query!(
+    let activated =
+        match family {
+            Family::AccessTokens => sqlx::query!(
                 "update identity.signing_keys set state = 'active', activated_at = $1 where state = 'next'",
                 now
             )
             .execute(connection)
-            .await
-        }
-        Family::IdTokens => {
-            sqlx::query!(
+            .await,
+            Family::IdTokens => sqlx::query!(
                 "update identity.id_token_keys set state = 'active', activated_at = $1 where state = 'next'",
                 now
             )
             .execute(connection)
-            .await
-        }
-    };
+            .await,
+        };
     activated.store("signing_keys_activate")?;
     Ok(())
 }

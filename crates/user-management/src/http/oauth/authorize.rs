@@ -84,7 +84,11 @@ async fn authorize(
             request: &params.encode(),
         };
         let target = asked.request.answer.form_target();
-        return Ok(page.page().form_target(target).cookie(form.set_cookie).into_response());
+        return Ok(page
+            .page()
+            .form_target(target)
+            .cookie(form.set_cookie)
+            .into_response());
     }
     asked.grant(state, client, person, scopes).await
 }
@@ -113,13 +117,15 @@ pub(super) async fn understand(
         );
         return Ok(Err(Box::new(told(text))));
     };
-    Ok(match AuthorizeRequest::read(params, &client, state.provider.issuer()) {
-        Ok(request) => Ok(Asked { client, request }),
-        Err(Refusal::Told(text)) => Err(Box::new(told(text))),
-        Err(Refusal::Sent(answer, error, description)) => {
-            Err(Box::new(redirect(&answer.with_error(error, description))))
-        }
-    })
+    Ok(
+        match AuthorizeRequest::read(params, &client, state.provider.issuer()) {
+            Ok(request) => Ok(Asked { client, request }),
+            Err(Refusal::Told(text)) => Err(Box::new(told(text))),
+            Err(Refusal::Sent(answer, error, description)) => {
+                Err(Box::new(redirect(&answer.with_error(error, description))))
+            }
+        },
+    )
 }
 
 fn told(text: Text) -> Response {
@@ -151,7 +157,11 @@ fn ask_to_log_in(
         failure: None,
     };
     let target = asked.request.answer.form_target();
-    Ok(page.page().form_target(target).cookie(form.set_cookie).into_response())
+    Ok(page
+        .page()
+        .form_target(target)
+        .cookie(form.set_cookie)
+        .into_response())
 }
 
 impl Asked {
@@ -162,7 +172,12 @@ impl Asked {
 
     /// True when the person has to be asked. A program on somebody's machine cannot be told from
     /// another that takes its address, so that nothing is remembered for it (RFC 8252, section 8.6).
-    async fn needs_consent(&self, state: &AppState, person: &Person, scopes: &[String]) -> Result<bool, Error> {
+    async fn needs_consent(
+        &self,
+        state: &AppState,
+        person: &Person,
+        scopes: &[String],
+    ) -> Result<bool, Error> {
         if self.request.prompt.consent {
             return Ok(true);
         }

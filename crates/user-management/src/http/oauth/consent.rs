@@ -30,9 +30,11 @@ pub(crate) async fn post(
     let person = browser::person(&state, &headers).await?;
     let key = FormKey::of(&state, &headers)?;
     let accepted = key.accepts(&state, person.as_ref(), form.get("form"));
-    let recent = person
-        .as_ref()
-        .filter(|person| asked.request.accepts_proof_of(person.session.auth_time, state.clock.now()));
+    let recent = person.as_ref().filter(|person| {
+        asked
+            .request
+            .accepts_proof_of(person.session.auth_time, state.clock.now())
+    });
     let (true, Some(person)) = (accepted, recent) else {
         // The page is outdated: whoever sits there is asked once more.
         return Ok(redirect(&format!("authorize?{}", params.encode())));

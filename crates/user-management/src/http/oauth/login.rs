@@ -80,11 +80,19 @@ impl Sent {
             request: &self.params.encode(),
             failure: Some(failure),
         };
-        let page = page.page().status(status).form_target(self.asked.request.answer.form_target());
+        let page = page
+            .page()
+            .status(status)
+            .form_target(self.asked.request.answer.form_target());
         page.cookie(self.key.set_cookie.clone()).into_response()
     }
 
-    fn ask_second_factor(&self, challenge: &SecretString, status: StatusCode, failure: Option<Text>) -> Response {
+    fn ask_second_factor(
+        &self,
+        challenge: &SecretString,
+        status: StatusCode,
+        failure: Option<Text>,
+    ) -> Response {
         let page = pages::SecondFactor {
             locale: request::locale(&self.params, pages::locale()),
             challenge: challenge.expose_secret(),
@@ -92,16 +100,29 @@ impl Sent {
             request: &self.params.encode(),
             failure,
         };
-        let page = page.page().status(status).form_target(self.asked.request.answer.form_target());
+        let page = page
+            .page()
+            .status(status)
+            .form_target(self.asked.request.answer.form_target());
         page.into_response()
     }
 
     /// Logs the browser in and goes on with the request.
     async fn go_on(&self, user: User, proof: Proof) -> Result<Response, Failure> {
         let device = self.state.cookies.device(&self.headers, self.state.clock.now());
-        let cookies = browser::log_in(&self.state, user, proof, &self.client, device.as_ref(), &self.headers);
+        let cookies = browser::log_in(
+            &self.state,
+            user,
+            proof,
+            &self.client,
+            device.as_ref(),
+            &self.headers,
+        );
         let cookies = cookies.await?;
-        let mut response = redirect(&format!("authorize?{}", request::after_login(&self.params).encode()));
+        let mut response = redirect(&format!(
+            "authorize?{}",
+            request::after_login(&self.params).encode()
+        ));
         for value in cookies.get_all(SET_COOKIE) {
             response.headers_mut().append(SET_COOKIE, value.clone());
         }
@@ -125,9 +146,14 @@ pub(crate) async fn password(
     let device = sent.state.cookies.device(&sent.headers, sent.state.clock.now());
     match login::by_password(&sent.state, &sent.client, device.as_ref(), email, &password).await {
         Ok(Step::Done { user, proof }) => sent.go_on(user, proof).await,
-        Ok(Step::SecondFactor(challenge)) => Ok(sent.ask_second_factor(&challenge.token, StatusCode::OK, None)),
+        Ok(Step::SecondFactor(challenge)) => {
+            Ok(sent.ask_second_factor(&challenge.token, StatusCode::OK, None))
+        }
         Err(Error::InvalidCredentials) => {
-            let text = Text::new("Неверная почта или пароль.", "The e-mail address or the password is wrong.");
+            let text = Text::new(
+                "Неверная почта или пароль.",
+                "The e-mail address or the password is wrong.",
+            );
             Ok(sent.ask_password(StatusCode::UNAUTHORIZED, text))
         }
         Err(Error::TooManyFailures { retry_after }) => {
@@ -136,7 +162,9 @@ pub(crate) async fn password(
                 "Too many failed attempts from this address. Try again later.",
             );
             let mut response = sent.ask_password(StatusCode::TOO_MANY_REQUESTS, text);
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(retry_after));
+            response
+                .headers_mut()
+                .insert(RETRY_AFTER, HeaderValue::from(retry_after));
             Ok(response)
         }
         Err(error) => Err(Problem::from(error).into()),

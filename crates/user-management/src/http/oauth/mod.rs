@@ -42,8 +42,14 @@ impl<S: Send + Sync> FromRequest<S> for Form {
     type Rejection = OAuthError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, OAuthError> {
-        let kind = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let kind = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default().trim();
+        let kind = request
+            .headers()
+            .get(CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok());
+        let kind = kind
+            .and_then(|kind| kind.split(';').next())
+            .unwrap_or_default()
+            .trim();
         if !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
             return Err(OAuthError::InvalidRequest(
                 "the body must be application/x-www-form-urlencoded",
@@ -88,7 +94,10 @@ fn from_own_page(headers: &HeaderMap) -> Result<(), Problem> {
         Some(_) => Err(Problem::new(
             StatusCode::FORBIDDEN,
             "oauth.foreign_form",
-            Text::new("Форма отправлена с чужой страницы", "The form came from another site"),
+            Text::new(
+                "Форма отправлена с чужой страницы",
+                "The form came from another site",
+            ),
         )),
     }
 }
