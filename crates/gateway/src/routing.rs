@@ -150,13 +150,16 @@ const fn health(outside: &'static str, service: Service) -> Route {
 }
 
 /// The route table. The longest match counts; a test holds the order.
-pub static TABLE: [Route; 21] = [
+pub static TABLE: [Route; 24] = [
     route(
         "/api/1c/commerceml/exchanges/*",
         "/api/1c/commerceml/exchanges",
         "/commerceml/exchanges",
         Service::OnecIntegration,
     ),
+    sign_in("/api/users/auth/login/second-factor", "/auth/login/second-factor"),
+    sign_in("/api/users/auth/passkeys/options", "/auth/passkeys/options"),
+    sign_in("/api/users/auth/passkeys/login", "/auth/passkeys/login"),
     sign_in("/api/users/auth/register", "/auth/register"),
     sign_in("/api/users/auth/refresh", "/auth/refresh"),
     Route {

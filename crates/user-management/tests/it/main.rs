@@ -3,13 +3,20 @@
 
 mod address_limit;
 mod administrator;
+mod authenticator;
+mod cookies;
 mod harness;
 mod keys;
+mod lockout;
 mod login;
 mod logout;
 mod outage;
+mod passkeys;
 mod refresh;
 mod register;
 mod role_change;
 mod routes;
+mod sessions;
+mod step_up;
+mod totp;
 mod users;
