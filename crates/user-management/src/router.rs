@@ -4,7 +4,9 @@ use common::auth::Permission;
 use common::http::routes::{Access, Routes};
 
 use crate::AppState;
-use crate::http::{auth, jwks, login, oauth, passkeys, roles, second_factors, sessions, users};
+use crate::http::{
+    auth, jwks, login, login_failures, oauth, passkeys, roles, second_factors, sessions, users,
+};
 
 /// The route table.
 #[must_use]
@@ -77,6 +79,7 @@ pub fn routes() -> Routes<AppState> {
         .get("/users/{id}/sessions", admin, sessions::of_user)
         .delete("/users/{id}/sessions", admin, sessions::end_all_of_user)
         .delete("/users/{id}/sessions/{session}", admin, sessions::end_of_user)
+        .post("/users/{id}/unlock", admin, login_failures::unlock)
         .get(
             "/.well-known/openid-configuration",
             Access::Public,

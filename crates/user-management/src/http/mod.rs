@@ -4,6 +4,7 @@ pub(crate) mod auth;
 mod client;
 pub(crate) mod jwks;
 pub(crate) mod login;
+pub(crate) mod login_failures;
 pub(crate) mod oauth;
 pub(crate) mod passkeys;
 pub(crate) mod roles;
