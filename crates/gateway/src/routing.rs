@@ -151,15 +151,15 @@ const fn health(outside: &'static str, service: Service) -> Route {
 
 /// The route table. The longest match counts; a test holds the order.
 pub static TABLE: [Route; 24] = [
+    sign_in("/api/users/auth/login/second-factor", "/auth/login/second-factor"),
+    sign_in("/api/users/auth/passkeys/options", "/auth/passkeys/options"),
+    sign_in("/api/users/auth/passkeys/login", "/auth/passkeys/login"),
     route(
         "/api/1c/commerceml/exchanges/*",
         "/api/1c/commerceml/exchanges",
         "/commerceml/exchanges",
         Service::OnecIntegration,
     ),
-    sign_in("/api/users/auth/login/second-factor", "/auth/login/second-factor"),
-    sign_in("/api/users/auth/passkeys/options", "/auth/passkeys/options"),
-    sign_in("/api/users/auth/passkeys/login", "/auth/passkeys/login"),
     sign_in("/api/users/auth/register", "/auth/register"),
     sign_in("/api/users/auth/refresh", "/auth/refresh"),
     Route {
@@ -451,6 +451,9 @@ mod tests {
         assert_eq!(
             public,
             [
+                "/api/users/auth/login/second-factor",
+                "/api/users/auth/passkeys/options",
+                "/api/users/auth/passkeys/login",
                 "/api/users/auth/register",
                 "/api/users/auth/refresh",
                 "/api/users/.well-known/*",
