@@ -20,7 +20,8 @@ fn cookie(answer: &Response, name: &str) -> String {
     let found = cookies
         .iter()
         .find(|cookie| cookie.starts_with(&format!("{name}=")));
-    (*found.unwrap_or_else(|| panic!("{cookies:?}"))).to_owned()
+    assert!(found.is_some(), "{cookies:?}");
+    (*found.unwrap()).to_owned()
 }
 
 fn pair(cookie: &str) -> String {
