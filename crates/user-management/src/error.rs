@@ -40,6 +40,27 @@ pub(crate) enum Error {
     /// The caller lacks what they would give or take.
     #[error("the caller has not all the rights in question")]
     BeyondOwnRights,
+    /// There is no role of that name.
+    #[error("there is no such role")]
+    RoleNotFound,
+    /// The role comes with the release.
+    #[error("the role is built in")]
+    RoleBuiltIn,
+    /// There is a role of that name.
+    #[error("the name of the role is taken")]
+    RoleNameTaken,
+    /// Somebody has the role, or is to get it.
+    #[error("the role is in use")]
+    RoleInUse {
+        /// How many accounts have it.
+        holders: i64,
+    },
+    /// There are as many roles as one page shows.
+    #[error("there are too many roles")]
+    TooManyRoles,
+    /// What is to be changed is not the version that the client has seen.
+    #[error("the version has changed")]
+    VersionMismatch,
     /// A password could not be hashed.
     #[error(transparent)]
     Hash(#[from] HashError),
@@ -119,6 +140,49 @@ impl From<Error> for Problem {
             .detail(Text::new(
                 "Нельзя выдать или отнять права и компании, которых нет у вас самих.",
                 "Rights and companies that you lack yourself can be neither given nor taken.",
+            )),
+            Error::RoleNotFound => Self::not_found(),
+            Error::RoleBuiltIn => Self::new(
+                StatusCode::CONFLICT,
+                "roles.built_in",
+                Text::new("Встроенная роль", "The role is built in"),
+            )
+            .detail(Text::new(
+                "Встроенные роли не меняются; создайте свою роль с нужными правами.",
+                "Built-in roles do not change; make a role of your own with the permissions you need.",
+            )),
+            Error::RoleNameTaken => Self::new(
+                StatusCode::CONFLICT,
+                "roles.name_taken",
+                Text::new("Имя роли занято", "The name of the role is taken"),
+            ),
+            Error::RoleInUse { holders } => Self::new(
+                StatusCode::CONFLICT,
+                "roles.in_use",
+                Text::new("Роль используется", "The role is in use"),
+            )
+            .detail(Text::new(
+                format!("Сначала дайте другую роль тем, у кого она есть (учётных записей: {holders}), и отзовите приглашения с ней."),
+                format!("First give another role to those who have it (accounts: {holders}), and withdraw invitations to it."),
+            ))
+            .extension("holders", holders),
+            Error::TooManyRoles => Self::new(
+                StatusCode::CONFLICT,
+                "roles.too_many",
+                Text::new("Слишком много ролей", "Too many roles"),
+            )
+            .detail(Text::new(
+                "Удалите роли, которыми никто не пользуется.",
+                "Delete roles that nobody uses.",
+            )),
+            Error::VersionMismatch => Self::new(
+                StatusCode::PRECONDITION_FAILED,
+                "request.version_mismatch",
+                Text::new("Данные уже изменились", "The data has changed meanwhile"),
+            )
+            .detail(Text::new(
+                "Прочитайте данные заново и повторите изменение с новым ETag в If-Match.",
+                "Read the data again and repeat the change with the new ETag in If-Match.",
             )),
             Error::Hash(HashError::Overloaded) => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,

@@ -7,7 +7,7 @@
 //! Reading order: [`Config`], `router` (every route and what it takes), `http` (handlers), then the
 //! rules: `account` (e-mail and name), `password` (policy and hashing), `throttle` (guessing),
 //! `keys` (signing keys), `tokens`, `sessions` (opening, refreshing, ending),
-//! `roles`, `record` (events); `store` holds the SQL and `jobs` what runs beside requests.
+//! `rights` and `roles`, `record` (events); `store` holds the SQL and `jobs` what runs beside requests.
 
 mod account;
 mod bootstrap;
@@ -19,6 +19,7 @@ mod keys;
 mod metrics;
 mod password;
 mod record;
+mod rights;
 mod roles;
 mod router;
 mod sessions;

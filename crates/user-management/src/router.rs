@@ -4,7 +4,7 @@ use common::auth::Permission;
 use common::http::routes::{Access, Routes};
 
 use crate::AppState;
-use crate::http::{auth, jwks, roles, users};
+use crate::http::{auth, jwks, rights, roles, users};
 
 /// The route table.
 #[must_use]
@@ -22,6 +22,13 @@ pub fn routes() -> Routes<AppState> {
         .get("/users", read, users::list)
         // Oneself, or anybody with `users:read`; decided in the handler, since it depends on the id.
         .get("/users/{id}", Access::Authenticated, users::get)
-        .put("/users/{id}/role", admin, users::set_role)
+        .put("/users/{id}/role", admin, rights::set_role)
+        // As `/users/{id}`.
+        .get("/users/{id}/permissions", Access::Authenticated, rights::explain)
+        .get("/permissions", read, roles::permissions)
         .get("/roles", read, roles::list)
+        .post("/roles", admin, roles::create)
+        .get("/roles/{name}", read, roles::get)
+        .put("/roles/{name}", admin, roles::replace)
+        .delete("/roles/{name}", admin, roles::delete)
 }

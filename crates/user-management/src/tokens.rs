@@ -109,6 +109,8 @@ impl Tokens {
             role: user.role.clone(),
             perms: user.permissions,
             companies: user.companies.clone(),
+            infobases: user.infobases.clone(),
+            pv: user.rights_version,
         };
         jsonwebtoken::encode(&header, &claims, &key.signing)
     }

@@ -2,7 +2,9 @@
 
 pub(crate) mod auth;
 mod client;
+mod etag;
 pub(crate) mod jwks;
+pub(crate) mod rights;
 pub(crate) mod roles;
 pub(crate) mod users;
 

@@ -1,6 +1,7 @@
 //! The schema `identity`: plain functions over a connection, one file for each table.
 
 pub(crate) mod login_failures;
+pub(crate) mod rights;
 pub(crate) mod roles;
 pub(crate) mod sessions;
 pub(crate) mod signing_keys;

@@ -11,5 +11,6 @@ mod outage;
 mod refresh;
 mod register;
 mod role_change;
+mod roles;
 mod routes;
 mod users;
