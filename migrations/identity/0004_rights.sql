@@ -9,6 +9,8 @@ alter table identity.roles
 alter table identity.users
     -- A program has no password: it comes with a key.
     add column kind              text not null default 'person' check (kind in ('person', 'service')),
+    -- When the account of a program was given up; its keys stay for as long as their tokens live.
+    add column removed_at        timestamptz,
     -- Counts changes of the account, for If-Match.
     add column version           bigint not null default 1,
     -- Counts changes of what the account may do. Tokens carry it; older ones are refused.

@@ -61,6 +61,24 @@ pub(crate) enum Error {
     /// What is to be changed is not the version that the client has seen.
     #[error("the version has changed")]
     VersionMismatch,
+    /// The API key opens nothing.
+    #[error("the API key is not valid")]
+    ApiKeyInvalid,
+    /// The API key was one of ours.
+    #[error("the API key has expired")]
+    ApiKeyExpired,
+    /// The key does not exist, or the caller may not know.
+    #[error("there is no such API key")]
+    KeyNotFound,
+    /// The account has as many keys as it may have.
+    #[error("the account has too many API keys")]
+    TooManyKeys,
+    /// The key has expired, has been rotated, or is not a secret of ours.
+    #[error("the API key cannot be rotated")]
+    KeyNotRotatable,
+    /// A key was used for what takes a person.
+    #[error("an API key must not do this")]
+    NotByKey,
     /// A password could not be hashed.
     #[error(transparent)]
     Hash(#[from] HashError),
@@ -174,6 +192,45 @@ impl From<Error> for Problem {
             .detail(Text::new(
                 "Удалите роли, которыми никто не пользуется.",
                 "Delete roles that nobody uses.",
+            )),
+            Error::ApiKeyInvalid => Self::new(
+                StatusCode::UNAUTHORIZED,
+                "auth.api_key_invalid",
+                Text::new("Недействительный ключ API", "Invalid API key"),
+            ),
+            Error::ApiKeyExpired => Self::new(
+                StatusCode::UNAUTHORIZED,
+                "auth.api_key_expired",
+                Text::new("Срок действия ключа API истёк", "The API key has expired"),
+            )
+            .detail(Text::new("Создайте новый ключ.", "Make a new key.")),
+            Error::KeyNotFound => Self::not_found(),
+            Error::TooManyKeys => Self::new(
+                StatusCode::CONFLICT,
+                "api_keys.too_many",
+                Text::new("Слишком много ключей API", "Too many API keys"),
+            )
+            .detail(Text::new(
+                "Отзовите ключи, которыми никто не пользуется.",
+                "Revoke keys that nobody uses.",
+            )),
+            Error::KeyNotRotatable => Self::new(
+                StatusCode::CONFLICT,
+                "api_keys.not_rotatable",
+                Text::new("Ключ нельзя заменить", "The key cannot be rotated"),
+            )
+            .detail(Text::new(
+                "Ключ истёк или уже заменён. Создайте новый.",
+                "The key has expired or has been rotated already. Make a new one.",
+            )),
+            Error::NotByKey => Self::new(
+                StatusCode::FORBIDDEN,
+                "auth.not_by_key",
+                Text::new("Не по ключу API", "Not by an API key"),
+            )
+            .detail(Text::new(
+                "Ключи создаёт человек, который вошёл сам.",
+                "Keys are made by a person who has logged in.",
             )),
             Error::VersionMismatch => Self::new(
                 StatusCode::PRECONDITION_FAILED,

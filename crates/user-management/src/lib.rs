@@ -10,6 +10,7 @@
 //! `rights` and `roles`, `record` (events); `store` holds the SQL and `jobs` what runs beside requests.
 
 mod account;
+mod api_keys;
 mod bootstrap;
 mod config;
 mod error;

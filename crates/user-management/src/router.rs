@@ -4,7 +4,7 @@ use common::auth::Permission;
 use common::http::routes::{Access, Routes};
 
 use crate::AppState;
-use crate::http::{auth, jwks, rights, roles, users};
+use crate::http::{api_keys, auth, jwks, rights, roles, users};
 
 /// The route table.
 #[must_use]
@@ -31,4 +31,10 @@ pub fn routes() -> Routes<AppState> {
         .get("/roles/{name}", read, roles::get)
         .put("/roles/{name}", admin, roles::replace)
         .delete("/roles/{name}", admin, roles::delete)
+        // One's own keys; those of others by `users:admin`, decided in the handlers.
+        .post("/api-keys", Access::Authenticated, api_keys::create)
+        .get("/api-keys", Access::Authenticated, api_keys::list)
+        .delete("/api-keys/{id}", Access::Authenticated, api_keys::revoke)
+        .post("/api-keys/{id}/rotate", Access::Authenticated, api_keys::rotate)
+        .post("/auth/api-keys/token", Access::Public, api_keys::exchange)
 }

@@ -17,6 +17,7 @@ use uuid::Uuid;
 use crate::account::User;
 use crate::config::TokenSettings;
 use crate::keys::KeyRing;
+use crate::rights::Rights;
 use crate::sessions::Session;
 
 /// Makes tokens. Cheap to clone.
@@ -93,6 +94,16 @@ impl Tokens {
         session: Uuid,
         now: DateTime<Utc>,
     ) -> Result<String, jsonwebtoken::errors::Error> {
+        self.sign(user, session, now + self.0.lifetimes.access, now)
+    }
+
+    fn sign(
+        &self,
+        user: &User,
+        session: Uuid,
+        ends: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Result<String, jsonwebtoken::errors::Error> {
         let inner = &self.0;
         let key = inner.ring.current();
         let mut header = Header::new(Algorithm::EdDSA);
@@ -103,7 +114,7 @@ impl Tokens {
             sub: user.id,
             sid: session,
             aud: inner.audience.clone(),
-            exp: (now + inner.lifetimes.access).timestamp(),
+            exp: ends.timestamp(),
             iat: now.timestamp(),
             jti: ids::new_id(),
             role: user.role.clone(),
@@ -113,6 +124,24 @@ impl Tokens {
             pv: user.rights_version,
         };
         jsonwebtoken::encode(&header, &claims, &key.signing)
+    }
+
+    /// An access token for a key of the user, with these of the user's rights only.
+    pub(crate) fn of_key(
+        &self,
+        owner: &User,
+        rights: &Rights,
+        key: Uuid,
+        ends: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Result<String, jsonwebtoken::errors::Error> {
+        let limited = User {
+            permissions: rights.permissions,
+            companies: rights.reach.companies.clone(),
+            infobases: rights.reach.infobases.clone(),
+            ..owner.clone()
+        };
+        self.sign(&limited, key, ends, now)
     }
 
     /// The session's active refresh token. It is derived and not stored, so that it can be given

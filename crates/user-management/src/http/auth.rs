@@ -31,7 +31,7 @@ use crate::{AppState, metrics, store};
 const NO_STORE: [(HeaderName, &str); 1] = [(CACHE_CONTROL, "no-store")];
 
 /// A secret, which is not repeated in the answer when it is no text.
-fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretString, D::Error> {
+pub(super) fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretString, D::Error> {
     SecretString::deserialize(deserializer).map_err(|_| D::Error::custom("invalid type: expected a string"))
 }
 

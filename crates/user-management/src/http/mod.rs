@@ -1,5 +1,6 @@
 //! Handlers: what a request says, what is answered.
 
+pub(crate) mod api_keys;
 pub(crate) mod auth;
 mod client;
 mod etag;

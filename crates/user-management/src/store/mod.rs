@@ -1,5 +1,6 @@
 //! The schema `identity`: plain functions over a connection, one file for each table.
 
+pub(crate) mod api_keys;
 pub(crate) mod login_failures;
 pub(crate) mod rights;
 pub(crate) mod roles;

@@ -3,6 +3,7 @@
 
 mod address_limit;
 mod administrator;
+mod api_keys;
 mod harness;
 mod keys;
 mod login;
