@@ -161,7 +161,7 @@ const fn health(outside: &'static str, service: Service) -> Route {
 }
 
 /// The route table. The longest match counts; a test holds the order.
-pub static TABLE: [Route; 33] = [
+pub static TABLE: [Route; 36] = [
     public(
         "/.well-known/oauth-authorization-server/api/users",
         "/.well-known/oauth-authorization-server",
@@ -209,9 +209,21 @@ pub static TABLE: [Route; 33] = [
             Service::UserManagement,
         )
     },
+    route(
+        "/api/users/permissions",
+        "/api/users/permissions",
+        "/permissions",
+        Service::UserManagement,
+    ),
     sign_in("/api/users/auth/login", "/auth/login"),
     health("/api/analytics/health", Service::Analytics),
     health("/api/security/health", Service::Security),
+    route(
+        "/api/users/api-keys/*",
+        "/api/users/api-keys",
+        "/api-keys",
+        Service::UserManagement,
+    ),
     // 1C bases that push log in to the service itself, with Basic authentication.
     Route {
         access: Access::Public,
@@ -240,6 +252,12 @@ pub static TABLE: [Route; 33] = [
         label: "/api/users/oauth2/*",
         ..public("/api/users/oauth2", "/oauth2")
     },
+    route(
+        "/api/users/roles/*",
+        "/api/users/roles",
+        "/roles",
+        Service::UserManagement,
+    ),
     route(
         "/api/users/oauth/*",
         "/api/users/oauth",
@@ -408,6 +426,24 @@ mod tests {
             ),
             ("/api/users", "/api/users/*", UserManagement, "/users"),
             ("/api/users/me", "/api/users/*", UserManagement, "/users/me"),
+            (
+                "/api/users/roles/a",
+                "/api/users/roles/*",
+                UserManagement,
+                "/roles/a",
+            ),
+            (
+                "/api/users/api-keys",
+                "/api/users/api-keys/*",
+                UserManagement,
+                "/api-keys",
+            ),
+            (
+                "/api/users/permissions",
+                "/api/users/permissions",
+                UserManagement,
+                "/permissions",
+            ),
             (
                 "/api/users/auth/logout",
                 "/api/users/auth/*",

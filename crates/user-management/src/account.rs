@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
 use common::Text;
-use common::auth::{Companies, PermissionSet};
+use common::auth::{Companies, Infobases, PermissionSet};
 use sha2::{Digest, Sha256};
 use unicode_normalization::UnicodeNormalization;
 use uuid::Uuid;
@@ -169,7 +169,39 @@ pub(crate) struct User {
     pub(crate) role: String,
     pub(crate) permissions: PermissionSet,
     pub(crate) companies: Companies,
+    pub(crate) infobases: Infobases,
     pub(crate) created_at: DateTime<Utc>,
+    /// Counts changes of the account.
+    pub(crate) version: i64,
+    /// Counts changes of what the account may do; tokens carry it.
+    pub(crate) rights_version: i64,
+    pub(crate) kind: Kind,
+}
+
+/// Who has the account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Person,
+    /// A program; it has no password.
+    Service,
+}
+
+impl Kind {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Person => "person",
+            Self::Service => "service",
+        }
+    }
+
+    /// The kind of a stored name; the table allows these two.
+    pub(crate) fn from_name(name: &str) -> Self {
+        if name == Self::Service.as_str() {
+            Self::Service
+        } else {
+            Self::Person
+        }
+    }
 }
 
 /// Text as a search compares it: lower case, and ё as е, since both are typed for one another.

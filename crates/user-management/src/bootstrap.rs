@@ -12,6 +12,7 @@ use crate::account::PersonName;
 use crate::config::Administrator;
 use crate::password::Passwords;
 use crate::record::Audited;
+use crate::rights::Reach;
 use crate::roles::ADMINISTRATOR;
 use crate::sessions::EndReason;
 use crate::store::users::NewUser;
@@ -40,7 +41,7 @@ pub(crate) async fn first_administrator(
     let existing = store::users::credentials(&mut transaction, email).await?;
     let id = match existing {
         Some((id, _)) => {
-            store::users::set_role(&mut transaction, id, ADMINISTRATOR, &Companies::All, now).await?;
+            store::rights::assign(&mut transaction, id, ADMINISTRATOR, &Reach::ALL, now).await?;
             store::users::set_password(&mut transaction, id, &hash, now).await?;
             // Published by the reload of revocations that follows at start.
             store::sessions::end_all(&mut transaction, id, EndReason::PasswordReset, now).await?;

@@ -105,6 +105,45 @@ pub(crate) enum Error {
     /// A header of an answer could not be made.
     #[error("a header could not be made")]
     Header(#[source] common::BoxError),
+    /// There is no role of that name.
+    #[error("there is no such role")]
+    RoleNotFound,
+    /// The role comes with the release.
+    #[error("the role is built in")]
+    RoleBuiltIn,
+    /// There is a role of that name.
+    #[error("the name of the role is taken")]
+    RoleNameTaken,
+    /// Somebody has the role, or is to get it.
+    #[error("the role is in use")]
+    RoleInUse {
+        /// How many accounts have it.
+        holders: i64,
+    },
+    /// There are as many roles as one page shows.
+    #[error("there are too many roles")]
+    TooManyRoles,
+    /// What is to be changed is not the version that the client has seen.
+    #[error("the version has changed")]
+    VersionMismatch,
+    /// The API key opens nothing.
+    #[error("the API key is not valid")]
+    ApiKeyInvalid,
+    /// The API key was one of ours.
+    #[error("the API key has expired")]
+    ApiKeyExpired,
+    /// The key does not exist, or the caller may not know.
+    #[error("there is no such API key")]
+    KeyNotFound,
+    /// The account has as many keys as it may have.
+    #[error("the account has too many API keys")]
+    TooManyKeys,
+    /// The key has expired, has been rotated, or is not a secret of ours.
+    #[error("the API key cannot be rotated")]
+    KeyNotRotatable,
+    /// A key was used for what takes a person.
+    #[error("an API key must not do this")]
+    NotByKey,
     /// A password could not be hashed.
     #[error(transparent)]
     Hash(#[from] HashError),
@@ -322,6 +361,88 @@ impl From<Error> for Problem {
             )
             .retry_after(3600),
             Error::Header(error) => Self::internal(error),
+            Error::RoleNotFound => Self::not_found(),
+            Error::RoleBuiltIn => Self::new(
+                StatusCode::CONFLICT,
+                "roles.built_in",
+                Text::new("Встроенная роль", "The role is built in"),
+            )
+            .detail(Text::new(
+                "Встроенные роли не меняются; создайте свою роль с нужными правами.",
+                "Built-in roles do not change; make a role of your own with the permissions you need.",
+            )),
+            Error::RoleNameTaken => Self::new(
+                StatusCode::CONFLICT,
+                "roles.name_taken",
+                Text::new("Имя роли занято", "The name of the role is taken"),
+            ),
+            Error::RoleInUse { holders } => Self::new(
+                StatusCode::CONFLICT,
+                "roles.in_use",
+                Text::new("Роль используется", "The role is in use"),
+            )
+            .detail(Text::new(
+                format!("Сначала дайте другую роль тем, у кого она есть (учётных записей: {holders}), и отзовите приглашения с ней."),
+                format!("First give another role to those who have it (accounts: {holders}), and withdraw invitations to it."),
+            ))
+            .extension("holders", holders),
+            Error::TooManyRoles => Self::new(
+                StatusCode::CONFLICT,
+                "roles.too_many",
+                Text::new("Слишком много ролей", "Too many roles"),
+            )
+            .detail(Text::new(
+                "Удалите роли, которыми никто не пользуется.",
+                "Delete roles that nobody uses.",
+            )),
+            Error::ApiKeyInvalid => Self::new(
+                StatusCode::UNAUTHORIZED,
+                "auth.api_key_invalid",
+                Text::new("Недействительный ключ API", "Invalid API key"),
+            ),
+            Error::ApiKeyExpired => Self::new(
+                StatusCode::UNAUTHORIZED,
+                "auth.api_key_expired",
+                Text::new("Срок действия ключа API истёк", "The API key has expired"),
+            )
+            .detail(Text::new("Создайте новый ключ.", "Make a new key.")),
+            Error::KeyNotFound => Self::not_found(),
+            Error::TooManyKeys => Self::new(
+                StatusCode::CONFLICT,
+                "api_keys.too_many",
+                Text::new("Слишком много ключей API", "Too many API keys"),
+            )
+            .detail(Text::new(
+                "Отзовите ключи, которыми никто не пользуется.",
+                "Revoke keys that nobody uses.",
+            )),
+            Error::KeyNotRotatable => Self::new(
+                StatusCode::CONFLICT,
+                "api_keys.not_rotatable",
+                Text::new("Ключ нельзя заменить", "The key cannot be rotated"),
+            )
+            .detail(Text::new(
+                "Ключ истёк или уже заменён. Создайте новый.",
+                "The key has expired or has been rotated already. Make a new one.",
+            )),
+            Error::NotByKey => Self::new(
+                StatusCode::FORBIDDEN,
+                "auth.not_by_key",
+                Text::new("Не по ключу API", "Not by an API key"),
+            )
+            .detail(Text::new(
+                "Ключи создаёт человек, который вошёл сам.",
+                "Keys are made by a person who has logged in.",
+            )),
+            Error::VersionMismatch => Self::new(
+                StatusCode::PRECONDITION_FAILED,
+                "request.version_mismatch",
+                Text::new("Данные уже изменились", "The data has changed meanwhile"),
+            )
+            .detail(Text::new(
+                "Прочитайте данные заново и повторите изменение с новым ETag в If-Match.",
+                "Read the data again and repeat the change with the new ETag in If-Match.",
+            )),
             Error::Hash(HashError::Overloaded) => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "auth.overloaded",

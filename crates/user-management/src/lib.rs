@@ -8,9 +8,10 @@
 //! rules: `account` (e-mail and name), `password` (policy and hashing), `throttle` (guessing),
 //! `login` (factors one after another, `challenges` between them), `second_factors` (with `totp`,
 //! `recovery` and `webauthn`), `cookies`, `keys` (signing keys), `tokens`, `sessions` (opening, refreshing, ending),
-//! `roles`, `record` (events); `store` holds the SQL and `jobs` what runs beside requests.
+//! `rights` and `roles`, `record` (events); `store` holds the SQL and `jobs` what runs beside requests.
 
 mod account;
+mod api_keys;
 mod bootstrap;
 mod browser;
 mod challenges;
@@ -27,6 +28,7 @@ mod pages;
 mod password;
 mod record;
 mod recovery;
+mod rights;
 mod roles;
 mod router;
 mod second_factors;

@@ -231,6 +231,18 @@ impl Audited {
         client: Option<&Client>,
     ) -> Result<(), StoreError> {
         let target = self.user.map(target);
+        self.append_about(connection, clock, target, actor, client).await
+    }
+
+    /// The same about something that is not a user, such as `role:storekeeper`.
+    pub(crate) async fn append_about(
+        self,
+        connection: &mut PgConnection,
+        clock: &Clock,
+        target: Option<String>,
+        actor: Option<Actor>,
+        client: Option<&Client>,
+    ) -> Result<(), StoreError> {
         let data = AuditEvent {
             action: self.action.to_owned(),
             outcome: self.outcome,

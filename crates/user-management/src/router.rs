@@ -5,7 +5,7 @@ use common::http::routes::{Access, Routes};
 
 use crate::AppState;
 use crate::http::{
-    auth, jwks, login, login_failures, oauth, passkeys, roles, second_factors, sessions, users,
+    api_keys, auth, jwks, login, login_failures, oauth, passkeys, rights, roles, second_factors, sessions, users,
 };
 
 /// The route table.
@@ -24,7 +24,10 @@ pub fn routes() -> Routes<AppState> {
         .get("/users", read, users::list)
         // Oneself, or anybody with `users:read`; decided in the handler, since it depends on the id.
         .get("/users/{id}", Access::Authenticated, users::get)
-        .put("/users/{id}/role", admin, users::set_role)
+        .put("/users/{id}/role", admin, rights::set_role)
+        // As `/users/{id}`.
+        .get("/users/{id}/permissions", Access::Authenticated, rights::explain)
+        .get("/permissions", read, roles::permissions)
         .get("/roles", read, roles::list)
         .post("/auth/login/second-factor", Access::Public, login::second_factor)
         .post("/auth/passkeys/options", Access::Public, login::passkey_options)
@@ -137,4 +140,14 @@ pub fn routes() -> Routes<AppState> {
             Access::Authenticated,
             oauth::applications::delete,
         )
+        .post("/roles", admin, roles::create)
+        .get("/roles/{name}", read, roles::get)
+        .put("/roles/{name}", admin, roles::replace)
+        .delete("/roles/{name}", admin, roles::delete)
+        // One's own keys; those of others by `users:admin`, decided in the handlers.
+        .post("/api-keys", Access::Authenticated, api_keys::create)
+        .get("/api-keys", Access::Authenticated, api_keys::list)
+        .delete("/api-keys/{id}", Access::Authenticated, api_keys::revoke)
+        .post("/api-keys/{id}/rotate", Access::Authenticated, api_keys::rotate)
+        .post("/auth/api-keys/token", Access::Public, api_keys::exchange)
 }

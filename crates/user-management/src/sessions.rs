@@ -21,6 +21,7 @@ use crate::error::Error;
 use crate::http::Client;
 use crate::login::Proof;
 use crate::record;
+use crate::rights::{LONGEST_ACCESS, RightsChange};
 use crate::store;
 use crate::tokens::{Lifetimes, Presented, Tokens};
 use secrecy::SecretString;
@@ -387,6 +388,41 @@ impl Revoker {
         for session in pending {
             self.revocations.insert(session.id, session.access_expires_at);
         }
+        store::api_keys::mark_unpublished(&mut connection, since).await?;
+        for key in store::api_keys::unpublished(&mut connection, since, i64::MAX).await? {
+            self.revocations.insert(key.id, key.access_expires_at);
+        }
+        store::rights::mark_unpublished(&mut connection, since - LONGEST_ACCESS).await?;
+        for change in store::rights::unpublished(&mut connection, since - LONGEST_ACCESS, i64::MAX).await? {
+            self.revocations
+                .insert_rights(change.user, change.version, change.until());
+        }
+        Ok(())
+    }
+
+    /// Makes everybody refuse tokens of the users' former rights, once the transaction that changed
+    /// them is committed. A failure is only logged: [`Revoker::publish_pending`] tries again.
+    pub(crate) async fn outdate(&self, changes: &[RightsChange]) {
+        if let Err(error) = self.publish_rights(changes).await {
+            tracing::warn!(error = %Chain(error.as_ref()), "changed rights will be published later");
+        }
+    }
+
+    async fn publish_rights(&self, changes: &[RightsChange]) -> Result<(), BoxError> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        for change in changes {
+            self.revocations
+                .insert_rights(change.user, change.version, change.until());
+        }
+        for change in changes {
+            self.revocations
+                .publish_rights(&self.redis, change.user, change.version, change.until())
+                .await?;
+        }
+        let mut connection = self.db.acquire().await?;
+        store::rights::mark_published(&mut connection, changes).await?;
         Ok(())
     }
 
@@ -394,11 +430,15 @@ impl Revoker {
     pub(crate) async fn publish_pending(&self) -> Result<i64, BoxError> {
         let mut connection = self.db.acquire().await?;
         let since = self.clock.now();
-        let pending = store::sessions::unpublished(&mut connection, since, BATCH).await?;
+        let mut pending = store::sessions::unpublished(&mut connection, since, BATCH).await?;
+        let room = BATCH - i64::try_from(pending.len()).unwrap_or(BATCH);
+        pending.extend(store::api_keys::unpublished(&mut connection, since, room).await?);
+        let changes = store::rights::unpublished(&mut connection, since - LONGEST_ACCESS, BATCH).await?;
         drop(connection);
-        let count = i64::try_from(pending.len()).unwrap_or(BATCH);
+        let count = i64::try_from(pending.len().max(changes.len())).unwrap_or(BATCH);
         crate::metrics::revocations_pending(count);
         self.publish(&pending).await?;
+        self.publish_rights(&changes).await?;
         crate::metrics::revocations_pending(0);
         Ok(if count == BATCH { count } else { 0 })
     }
@@ -417,7 +457,9 @@ impl Revoker {
         }
         let ids: Vec<Uuid> = ended.iter().map(|session| session.id).collect();
         let mut connection = self.db.acquire().await?;
+        // Sessions and keys have no id in common.
         store::sessions::mark_published(&mut connection, &ids).await?;
+        store::api_keys::mark_published(&mut connection, &ids).await?;
         Ok(())
     }
 }

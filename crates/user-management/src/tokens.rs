@@ -17,6 +17,7 @@ use uuid::Uuid;
 use crate::account::User;
 use crate::config::TokenSettings;
 use crate::keys::KeyRing;
+use crate::rights::Rights;
 use crate::sessions::{Kind, Session};
 
 /// Makes tokens. Cheap to clone.
@@ -109,6 +110,16 @@ impl Tokens {
         session: &Session,
         now: DateTime<Utc>,
     ) -> Result<String, jsonwebtoken::errors::Error> {
+        self.sign(user, session, now + self.0.lifetimes.access, now)
+    }
+
+    fn sign(
+        &self,
+        user: &User,
+        session: Uuid,
+        ends: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Result<String, jsonwebtoken::errors::Error> {
         let inner = &self.0;
         let key = inner.ring.current();
         let mut header = Header::new(Algorithm::EdDSA);
@@ -119,7 +130,7 @@ impl Tokens {
             sub: user.id,
             sid: session.id,
             aud: inner.audience.clone(),
-            exp: (now + inner.lifetimes.access).timestamp(),
+            exp: ends.timestamp(),
             iat: now.timestamp(),
             jti: ids::new_id(),
             role: user.role.clone(),
@@ -129,8 +140,28 @@ impl Tokens {
             auth_time: session.auth_time.timestamp(),
             client_id: session.client_id.clone(),
             scope: session.scope.as_ref().map(|names| names.join(" ")),
+            infobases: user.infobases.clone(),
+            pv: user.rights_version,
         };
         jsonwebtoken::encode(&header, &claims, &key.signing)
+    }
+
+    /// An access token for a key of the user, with these of the user's rights only.
+    pub(crate) fn of_key(
+        &self,
+        owner: &User,
+        rights: &Rights,
+        key: Uuid,
+        ends: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Result<String, jsonwebtoken::errors::Error> {
+        let limited = User {
+            permissions: rights.permissions,
+            companies: rights.reach.companies.clone(),
+            infobases: rights.reach.infobases.clone(),
+            ..owner.clone()
+        };
+        self.sign(&limited, key, ends, now)
     }
 
     /// The session's active refresh token. It is derived and not stored, so that it can be given

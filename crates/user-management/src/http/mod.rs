@@ -1,12 +1,15 @@
 //! Handlers: what a request says, what is answered.
 
+pub(crate) mod api_keys;
 pub(crate) mod auth;
 mod client;
+mod etag;
 pub(crate) mod jwks;
 pub(crate) mod login;
 pub(crate) mod login_failures;
 pub(crate) mod oauth;
 pub(crate) mod passkeys;
+pub(crate) mod rights;
 pub(crate) mod roles;
 pub(crate) mod second_factors;
 pub(crate) mod sessions;

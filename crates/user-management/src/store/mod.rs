@@ -3,11 +3,13 @@
 pub(crate) mod authorization_codes;
 pub(crate) mod challenges;
 pub(crate) mod consents;
+pub(crate) mod api_keys;
 pub(crate) mod login_failures;
 pub(crate) mod oauth_clients;
 pub(crate) mod oauth_sessions;
 pub(crate) mod passkeys;
 pub(crate) mod recovery_codes;
+pub(crate) mod rights;
 pub(crate) mod roles;
 pub(crate) mod second_factors;
 pub(crate) mod sessions;

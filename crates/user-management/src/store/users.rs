@@ -1,12 +1,12 @@
 //! `identity.users`.
 
 use chrono::{DateTime, Utc};
-use common::auth::Companies;
+use common::auth::{Companies, Infobases};
 use common::db::{StoreError, StoreResult};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::account::{Email, PersonName, User, search_text};
+use crate::account::{Email, Kind, PersonName, User, search_text};
 use crate::roles::permissions_of;
 
 /// Name of the constraint that keeps addresses unique.
@@ -20,7 +20,12 @@ struct UserRow {
     permissions: Vec<String>,
     all_companies: bool,
     companies: Vec<Uuid>,
+    all_infobases: bool,
+    infobases: Vec<Uuid>,
     created_at: DateTime<Utc>,
+    version: i64,
+    rights_version: i64,
+    kind: String,
 }
 
 impl From<UserRow> for User {
@@ -31,12 +36,12 @@ impl From<UserRow> for User {
             name: row.name,
             role: row.role,
             permissions: permissions_of(&row.permissions),
-            companies: if row.all_companies {
-                Companies::All
-            } else {
-                Companies::Some(row.companies.into_iter().collect())
-            },
+            companies: Companies::from_row(row.all_companies, row.companies),
+            infobases: Infobases::from_row(row.all_infobases, row.infobases),
             created_at: row.created_at,
+            version: row.version,
+            rights_version: row.rights_version,
+            kind: Kind::from_name(&row.kind),
         }
     }
 }
@@ -88,14 +93,15 @@ pub(crate) async fn credentials(
     .fetch_optional(connection)
     .await
     .store("users_credentials")?;
-    Ok(row.map(|row| (row.id, row.password_hash)))
+    Ok(row.and_then(|row| Some((row.id, row.password_hash?))))
 }
 
 /// The account.
 pub(crate) async fn find(connection: &mut PgConnection, id: Uuid) -> Result<Option<User>, StoreError> {
     let row = sqlx::query_as!(
         UserRow,
-        "select u.id, u.email, u.name, u.role, r.permissions, u.all_companies, u.companies, u.created_at
+        "select u.id, u.email, u.name, u.role, r.permissions, u.all_companies, u.companies,
+                u.all_infobases, u.infobases, u.created_at, u.version, u.rights_version, u.kind
          from identity.users u join identity.roles r on r.name = u.role
          where u.id = $1",
         id
@@ -126,9 +132,10 @@ pub(crate) async fn list(
     let (name, id) = after.map(|(name, id)| (name.as_str(), *id)).unzip();
     let rows = sqlx::query_as!(
         UserRow,
-        "select u.id, u.email, u.name, u.role, r.permissions, u.all_companies, u.companies, u.created_at
+        "select u.id, u.email, u.name, u.role, r.permissions, u.all_companies, u.companies,
+                u.all_infobases, u.infobases, u.created_at, u.version, u.rights_version, u.kind
          from identity.users u join identity.roles r on r.name = u.role
-         where ($1::text is null or position($1 in u.search) > 0)
+         where u.kind = 'person' and ($1::text is null or position($1 in u.search) > 0)
            and ($2::text is null or (u.name, u.id) > ($2, $3))
          order by u.name, u.id
          limit $4",
@@ -151,7 +158,8 @@ pub(crate) async fn rename(
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     sqlx::query!(
-        "update identity.users set name = $2, search = $3, updated_at = $4 where id = $1",
+        "update identity.users set name = $2, search = $3, updated_at = $4, version = version + 1
+         where id = $1",
         user.id,
         name.as_str(),
         search_text(name.as_str(), &user.email),
@@ -160,31 +168,6 @@ pub(crate) async fn rename(
     .execute(connection)
     .await
     .store("users_rename")?;
-    Ok(())
-}
-
-/// Gives the account another role and other companies.
-pub(crate) async fn set_role(
-    connection: &mut PgConnection,
-    id: Uuid,
-    role: &str,
-    companies: &Companies,
-    now: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    let restriction = companies.restriction();
-    sqlx::query!(
-        "update identity.users
-         set role = $2, all_companies = $3, companies = $4, updated_at = $5
-         where id = $1",
-        id,
-        role,
-        restriction.is_none(),
-        &restriction.unwrap_or_default(),
-        now
-    )
-    .execute(connection)
-    .await
-    .store("users_set_role")?;
     Ok(())
 }
 
@@ -226,10 +209,10 @@ pub(crate) async fn replace_hash(
     Ok(())
 }
 
-/// How many accounts have the role.
+/// How many people have the role.
 pub(crate) async fn count_with_role(connection: &mut PgConnection, role: &str) -> Result<i64, StoreError> {
     sqlx::query_scalar!(
-        r#"select count(*) as "count!" from identity.users where role = $1"#,
+        r#"select count(*) as "count!" from identity.users where role = $1 and kind = 'person'"#,
         role
     )
     .fetch_one(connection)
