@@ -3,8 +3,9 @@
 use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
-use common::Text;
 use common::auth::{Companies, PermissionSet};
+use common::{Locale, Text};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use unicode_normalization::UnicodeNormalization;
 use uuid::Uuid;
@@ -160,6 +161,46 @@ impl PersonName {
     }
 }
 
+/// Whether an account can be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum UserState {
+    Active,
+    /// Nobody has shown yet that the address is theirs.
+    Unverified,
+    /// An administrator has shut it.
+    Disabled,
+}
+
+impl UserState {
+    /// The name in the database and in the API.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Unverified => "unverified",
+            Self::Disabled => "disabled",
+        }
+    }
+
+    /// The state of a stored name; one of a later version opens nothing.
+    pub(crate) fn from_stored(name: &str) -> Self {
+        match name {
+            "active" => Self::Active,
+            "unverified" => Self::Unverified,
+            _ => Self::Disabled,
+        }
+    }
+}
+
+/// The language of a stored tag.
+pub(crate) fn locale_of(tag: &str) -> Locale {
+    if tag == Locale::En.tag() {
+        Locale::En
+    } else {
+        Locale::Ru
+    }
+}
+
 /// An account with the rights of its role.
 #[derive(Debug, Clone)]
 pub(crate) struct User {
@@ -170,6 +211,23 @@ pub(crate) struct User {
     pub(crate) permissions: PermissionSet,
     pub(crate) companies: Companies,
     pub(crate) created_at: DateTime<Utc>,
+    pub(crate) state: UserState,
+    pub(crate) email_verified: bool,
+    /// The language of letters to them.
+    pub(crate) locale: Locale,
+    /// They may do nothing else before they have changed their password.
+    pub(crate) must_change_password: bool,
+}
+
+impl User {
+    /// What their tokens grant.
+    pub(crate) fn granted(&self) -> PermissionSet {
+        if self.must_change_password {
+            PermissionSet::EMPTY
+        } else {
+            self.permissions
+        }
+    }
 }
 
 /// Text as a search compares it: lower case, and ё as е, since both are typed for one another.

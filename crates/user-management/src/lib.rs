@@ -8,18 +8,22 @@
 //! rules: `account` (e-mail and name), `password` (policy and hashing), `throttle` (guessing),
 //! `login` (factors one after another, `challenges` between them), `second_factors` (with `totp`,
 //! `recovery` and `webauthn`), `cookies`, `keys` (signing keys), `tokens`, `sessions` (opening, refreshing, ending),
-//! `roles`, `record` (events); `store` holds the SQL and `jobs` what runs beside requests.
+//! `roles`, `links` (secrets in letters), `mail` (letters), `invites`, `record` (events); `store` holds the SQL and `jobs` what runs beside requests.
 
 mod account;
 mod bootstrap;
 mod challenges;
+mod command;
 mod config;
 mod cookies;
 mod error;
 mod http;
+mod invites;
 mod jobs;
 mod keys;
+mod links;
 mod login;
+mod mail;
 mod metrics;
 mod password;
 mod record;
@@ -36,6 +40,7 @@ mod tokens;
 mod totp;
 mod webauthn;
 
+pub use command::command;
 pub use config::Config;
 pub use router::routes;
 pub use start::{DEFINITION, prepare, start};

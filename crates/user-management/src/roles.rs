@@ -36,10 +36,17 @@ pub(crate) fn may_change(
     permissions: PermissionSet,
     companies: &Companies,
 ) -> bool {
-    let covers = |permissions, companies| {
-        caller.permissions.covers(permissions) && covers_companies(&caller.companies, companies)
-    };
-    covers(permissions, companies) && covers(target.permissions, &target.companies)
+    may_give(caller, permissions, companies) && may_give(caller, target.permissions, &target.companies)
+}
+
+/// True when the caller has all that somebody would be given.
+pub(crate) fn may_give(caller: &Identity, permissions: PermissionSet, companies: &Companies) -> bool {
+    caller.permissions.covers(permissions) && covers_companies(&caller.companies, companies)
+}
+
+/// True when the user has all that somebody would be given.
+pub(crate) fn covers(user: &User, permissions: PermissionSet, companies: &Companies) -> bool {
+    user.granted().covers(permissions) && covers_companies(&user.companies, companies)
 }
 
 fn covers_companies(own: &Companies, other: &Companies) -> bool {

@@ -4,7 +4,10 @@ use common::auth::Permission;
 use common::http::routes::{Access, Routes};
 
 use crate::AppState;
-use crate::http::{auth, jwks, login, passkeys, roles, second_factors, sessions, users};
+use crate::http::{
+    accounts, auth, import, invites, jwks, login, passkeys, passwords, registration, roles, second_factors,
+    sessions, users,
+};
 
 /// The route table.
 #[must_use]
@@ -12,13 +15,13 @@ pub fn routes() -> Routes<AppState> {
     let read = Access::Permission(Permission::UsersRead);
     let admin = Access::Permission(Permission::UsersAdmin);
     Routes::new()
-        .post("/auth/register", Access::Public, auth::register)
+        .post("/auth/register", Access::Public, registration::register)
         .post("/auth/login", Access::Public, login::login)
         .post("/auth/refresh", Access::Public, auth::refresh)
         .post("/auth/logout", Access::Authenticated, auth::logout)
         .get("/.well-known/jwks.json", Access::Public, jwks::get)
         .get("/users/me", Access::Authenticated, users::me)
-        .patch("/users/me", Access::Authenticated, users::update_me)
+        .patch("/users/me", Access::Authenticated, accounts::update_me)
         .get("/users", read, users::list)
         // Oneself, or anybody with `users:read`; decided in the handler, since it depends on the id.
         .get("/users/{id}", Access::Authenticated, users::get)
@@ -77,4 +80,21 @@ pub fn routes() -> Routes<AppState> {
         .get("/users/{id}/sessions", admin, sessions::of_user)
         .delete("/users/{id}/sessions", admin, sessions::end_all_of_user)
         .delete("/users/{id}/sessions/{session}", admin, sessions::end_of_user)
+        .post("/auth/verify-email", Access::Public, registration::verify_email)
+        .post("/auth/verify-email/resend", Access::Public, registration::resend)
+        .post("/auth/setup", Access::Public, registration::setup)
+        .post("/auth/password/forgot", Access::Public, passwords::forgot)
+        .post("/auth/password/reset", Access::Public, passwords::reset)
+        .post("/auth/invites/accept", Access::Public, invites::accept)
+        .post("/users/me/password", Access::Authenticated, passwords::change)
+        .post("/users/me/email", Access::Authenticated, accounts::change_email)
+        // Oneself, or anybody with `users:admin`; decided in the handler, since it depends on the id.
+        .patch("/users/{id}", Access::Authenticated, accounts::update_user)
+        .delete("/users/{id}", admin, accounts::delete)
+        .post("/users/{id}/deactivate", admin, accounts::deactivate)
+        .post("/users/{id}/reactivate", admin, accounts::reactivate)
+        .post("/users/import", admin, import::import)
+        .get("/invites", admin, invites::list)
+        .post("/invites", admin, invites::create)
+        .delete("/invites/{id}", admin, invites::delete)
 }

@@ -109,6 +109,10 @@ pub(crate) enum EndReason {
     /// By the user or an administrator, from the list of sessions.
     Revoked,
     SecondFactorsReset,
+    PasswordChanged,
+    /// An administrator has shut the account.
+    Deactivated,
+    Deleted,
 }
 
 impl EndReason {
@@ -120,6 +124,9 @@ impl EndReason {
             Self::PasswordReset => "password_reset",
             Self::Revoked => "revoked",
             Self::SecondFactorsReset => "second_factors_reset",
+            Self::PasswordChanged => "password_changed",
+            Self::Deactivated => "deactivated",
+            Self::Deleted => "deleted",
         }
     }
 }

@@ -1,9 +1,13 @@
 //! The schema `identity`: plain functions over a connection, one file for each table.
 
 pub(crate) mod challenges;
+pub(crate) mod invites;
+pub(crate) mod links;
 pub(crate) mod login_failures;
+pub(crate) mod mails;
 pub(crate) mod passkeys;
 pub(crate) mod recovery_codes;
+pub(crate) mod registrations;
 pub(crate) mod roles;
 pub(crate) mod second_factors;
 pub(crate) mod sessions;

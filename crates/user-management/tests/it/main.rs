@@ -1,6 +1,7 @@
 //! user-management through its real router, on a real PostgreSQL and a real Redis.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends by a panic")]
 
+mod accounts;
 mod address_limit;
 mod administrator;
 mod harness;
@@ -8,6 +9,7 @@ mod keys;
 mod login;
 mod logout;
 mod outage;
+mod post_office;
 mod refresh;
 mod register;
 mod role_change;
