@@ -150,7 +150,12 @@ const fn health(outside: &'static str, service: Service) -> Route {
 }
 
 /// The route table. The longest match counts; a test holds the order.
-pub static TABLE: [Route; 21] = [
+pub static TABLE: [Route; 28] = [
+    sign_in("/api/users/auth/verify-email/resend", "/auth/verify-email/resend"),
+    sign_in("/api/users/auth/password/forgot", "/auth/password/forgot"),
+    sign_in("/api/users/auth/password/reset", "/auth/password/reset"),
+    sign_in("/api/users/auth/invites/accept", "/auth/invites/accept"),
+    sign_in("/api/users/auth/verify-email", "/auth/verify-email"),
     route(
         "/api/1c/commerceml/exchanges/*",
         "/api/1c/commerceml/exchanges",
@@ -171,6 +176,7 @@ pub static TABLE: [Route; 21] = [
         )
     },
     sign_in("/api/users/auth/login", "/auth/login"),
+    sign_in("/api/users/auth/setup", "/auth/setup"),
     health("/api/analytics/health", Service::Analytics),
     health("/api/security/health", Service::Security),
     // 1C bases that push log in to the service itself, with Basic authentication.
@@ -184,6 +190,12 @@ pub static TABLE: [Route; 21] = [
             Service::OnecIntegration,
         )
     },
+    route(
+        "/api/users/invites/*",
+        "/api/users/invites",
+        "/invites",
+        Service::UserManagement,
+    ),
     // An infobase is examined for up to a minute.
     Route {
         patience: Patience::Model,
@@ -448,10 +460,16 @@ mod tests {
         assert_eq!(
             public,
             [
+                "/api/users/auth/verify-email/resend",
+                "/api/users/auth/password/forgot",
+                "/api/users/auth/password/reset",
+                "/api/users/auth/invites/accept",
+                "/api/users/auth/verify-email",
                 "/api/users/auth/register",
                 "/api/users/auth/refresh",
                 "/api/users/.well-known/*",
                 "/api/users/auth/login",
+                "/api/users/auth/setup",
                 "/api/analytics/health",
                 "/api/security/health",
                 "/api/1c/commerceml/*",
