@@ -78,10 +78,10 @@ fn checked(reader: &mut Reader, url: &SecretString, password: Option<SecretStrin
             .map(|(_, value)| value.into_owned())
     };
     let Some(mut url) = parsed.filter(|url| {
-        let how = match (url.scheme(), tls(url).as_deref()) {
-            ("smtps", _) | ("smtp", None | Some("required" | "opportunistic")) => true,
-            _ => false,
-        };
+        let how = matches!(
+            (url.scheme(), tls(url).as_deref()),
+            ("smtps", _) | ("smtp", None | Some("required" | "opportunistic"))
+        );
         how && url.has_host()
     }) else {
         reader.invalid(
