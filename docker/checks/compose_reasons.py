@@ -51,6 +51,7 @@ NOT_IN_COMPOSE: dict[str, str] = {
     "SECURITY_URL": WITHIN,
     "LISTEN_HOST": OF_IMAGE,
     "LOG_FORMAT": OF_IMAGE,
+    "MAIL_DIR": "containers send letters or none; files are for cargo dev",
     "CONFIG_FILE": "the images have no such file; in containers everything is a variable",
     "POSTGRES_PASSWORD": IS_A_FILE,
     "REDIS_PASSWORD": IS_A_FILE,

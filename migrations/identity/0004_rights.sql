@@ -1,4 +1,4 @@
--- Roles made here, versions of what administrators change, infobases, accounts and keys of programs.
+-- Roles made here, versions of what administrators change, infobases, keys of programs.
 
 alter table identity.roles
     -- Made by an administrator; the others come with a release.
@@ -7,10 +7,6 @@ alter table identity.roles
     add column created_at timestamptz not null default now();
 
 alter table identity.users
-    -- A program has no password: it comes with a key.
-    add column kind              text not null default 'person' check (kind in ('person', 'service')),
-    -- When the account of a program was given up; its keys stay for as long as their tokens live.
-    add column removed_at        timestamptz,
     -- Counts changes of the account, for If-Match.
     add column version           bigint not null default 1,
     -- Counts changes of what the account may do. Tokens carry it; older ones are refused.
@@ -19,20 +15,16 @@ alter table identity.users
     -- Whether Redis has been told of the last change.
     add column rights_published  boolean not null default true,
     add column all_infobases     boolean not null default true,
-    add column infobases         uuid[] not null default '{}',
-    alter column password_hash drop not null;
+    add column infobases         uuid[] not null default '{}';
 create index users_rights_to_publish on identity.users (rights_changed_at) where not rights_published;
-create index users_services_by_name on identity.users (name, id) where kind = 'service';
 
--- Keys of programs: a secret that we made and gave away, or the public half of a key of theirs.
+-- Keys of programs: a secret that we made and gave away.
 create table identity.api_keys (
     id                   uuid primary key,
     owner_id             uuid not null references identity.users (id) on delete cascade,
     name                 text not null,
     -- SHA-256 of the whole key, which has 256 bits of chance and so needs no slow hash.
-    secret_hash          bytea,
-    -- JWK (RFC 7517) that signs the assertions of RFC 7523.
-    public_key           jsonb,
+    secret_hash          bytea not null,
     -- What the key may be used for, at most what its owner may do at that moment.
     permissions          text[] not null,
     all_companies        boolean not null,
@@ -50,19 +42,8 @@ create table identity.api_keys (
     -- When the last access token made for the key ends.
     access_expires_at    timestamptz not null,
     -- Whether Redis has been told of the revocation.
-    revocation_published boolean not null default false,
-    constraint api_keys_one_kind check (num_nonnulls(secret_hash, public_key) = 1)
+    revocation_published boolean not null default false
 );
 create index api_keys_of_owner on identity.api_keys (owner_id, created_at, id);
 create index api_keys_to_publish on identity.api_keys (access_expires_at)
     where revoked_at is not null and not revocation_published;
-
--- Assertions that have been used: none is taken twice (RFC 7523, section 3).
-create table identity.used_assertions (
-    key_id     uuid not null references identity.api_keys (id) on delete cascade,
-    -- SHA-256 of the `jti`.
-    jti_hash   bytea not null,
-    expires_at timestamptz not null,
-    primary key (key_id, jti_hash)
-);
-create index used_assertions_by_end on identity.used_assertions (expires_at);

@@ -161,7 +161,7 @@ const fn health(outside: &'static str, service: Service) -> Route {
 }
 
 /// The route table. The longest match counts; a test holds the order.
-pub static TABLE: [Route; 36] = [
+pub static TABLE: [Route; 41] = [
     public(
         "/.well-known/oauth-authorization-server/api/users",
         "/.well-known/oauth-authorization-server",
@@ -182,6 +182,11 @@ pub static TABLE: [Route; 36] = [
     sign_in("/api/users/auth/passkeys/options", "/auth/passkeys/options"),
     sign_in("/api/users/oauth2/second-factor", "/oauth2/second-factor"),
     sign_in("/api/users/auth/passkeys/login", "/auth/passkeys/login"),
+    sign_in("/api/users/auth/verify-email/resend", "/auth/verify-email/resend"),
+    sign_in("/api/users/auth/password/forgot", "/auth/password/forgot"),
+    sign_in("/api/users/auth/password/reset", "/auth/password/reset"),
+    sign_in("/api/users/auth/invites/accept", "/auth/invites/accept"),
+    sign_in("/api/users/auth/verify-email", "/auth/verify-email"),
     route(
         "/api/1c/commerceml/exchanges/*",
         "/api/1c/commerceml/exchanges",
@@ -216,6 +221,7 @@ pub static TABLE: [Route; 36] = [
         Service::UserManagement,
     ),
     sign_in("/api/users/auth/login", "/auth/login"),
+    sign_in("/api/users/auth/setup", "/auth/setup"),
     health("/api/analytics/health", Service::Analytics),
     health("/api/security/health", Service::Security),
     route(
@@ -235,6 +241,12 @@ pub static TABLE: [Route; 36] = [
             Service::OnecIntegration,
         )
     },
+    route(
+        "/api/users/invites/*",
+        "/api/users/invites",
+        "/invites",
+        Service::UserManagement,
+    ),
     // An infobase is examined for up to a minute.
     Route {
         patience: Patience::Model,
@@ -562,11 +574,17 @@ mod tests {
                 "/api/users/oauth2/second-factor",
                 "/api/users/auth/passkeys/login",
                 "/api/users/oauth2/register",
+                "/api/users/auth/verify-email/resend",
+                "/api/users/auth/password/forgot",
+                "/api/users/auth/password/reset",
+                "/api/users/auth/invites/accept",
+                "/api/users/auth/verify-email",
                 "/api/users/auth/register",
                 "/api/users/oauth2/login",
                 "/api/users/auth/refresh",
                 "/api/users/.well-known/*",
                 "/api/users/auth/login",
+                "/api/users/auth/setup",
                 "/api/analytics/health",
                 "/api/security/health",
                 "/api/1c/commerceml/*",

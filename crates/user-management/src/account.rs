@@ -3,8 +3,9 @@
 use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
-use common::Text;
 use common::auth::{Companies, Infobases, PermissionSet};
+use common::{Locale, Text};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use unicode_normalization::UnicodeNormalization;
 use uuid::Uuid;
@@ -160,6 +161,46 @@ impl PersonName {
     }
 }
 
+/// Whether an account can be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum UserState {
+    Active,
+    /// Nobody has shown yet that the address is theirs.
+    Unverified,
+    /// An administrator has shut it.
+    Disabled,
+}
+
+impl UserState {
+    /// The name in the database and in the API.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Unverified => "unverified",
+            Self::Disabled => "disabled",
+        }
+    }
+
+    /// The state of a stored name; one of a later version opens nothing.
+    pub(crate) fn from_stored(name: &str) -> Self {
+        match name {
+            "active" => Self::Active,
+            "unverified" => Self::Unverified,
+            _ => Self::Disabled,
+        }
+    }
+}
+
+/// The language of a stored tag.
+pub(crate) fn locale_of(tag: &str) -> Locale {
+    if tag == Locale::En.tag() {
+        Locale::En
+    } else {
+        Locale::Ru
+    }
+}
+
 /// An account with the rights of its role.
 #[derive(Debug, Clone)]
 pub(crate) struct User {
@@ -175,31 +216,21 @@ pub(crate) struct User {
     pub(crate) version: i64,
     /// Counts changes of what the account may do; tokens carry it.
     pub(crate) rights_version: i64,
-    pub(crate) kind: Kind,
+    pub(crate) state: UserState,
+    pub(crate) email_verified: bool,
+    /// The language of letters to them.
+    pub(crate) locale: Locale,
+    /// They may do nothing else before they have changed their password.
+    pub(crate) must_change_password: bool,
 }
 
-/// Who has the account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Person,
-    /// A program; it has no password.
-    Service,
-}
-
-impl Kind {
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Person => "person",
-            Self::Service => "service",
-        }
-    }
-
-    /// The kind of a stored name; the table allows these two.
-    pub(crate) fn from_name(name: &str) -> Self {
-        if name == Self::Service.as_str() {
-            Self::Service
+impl User {
+    /// What their tokens grant.
+    pub(crate) fn granted(&self) -> PermissionSet {
+        if self.must_change_password {
+            PermissionSet::EMPTY
         } else {
-            Self::Person
+            self.permissions
         }
     }
 }

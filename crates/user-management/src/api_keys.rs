@@ -32,7 +32,7 @@ pub(crate) struct ApiKey {
     pub(crate) owner: Uuid,
     pub(crate) name: String,
     /// Absent when the program signs with a key of its own.
-    pub(crate) secret_hash: Option<Vec<u8>>,
+    pub(crate) secret_hash: Vec<u8>,
     /// What the key may be used for, at most what its owner may do at that moment.
     pub(crate) rights: Rights,
     pub(crate) created_at: DateTime<Utc>,
@@ -64,7 +64,7 @@ impl Presented {
 
     /// True when this is the key.
     pub(crate) fn is(&self, key: &ApiKey) -> bool {
-        let hash = key.secret_hash.as_deref().unwrap_or_default();
+        let hash = key.secret_hash.as_slice();
         self.id == key.id && verify_slices_are_equal(&self.hash, hash).is_ok()
     }
 }
@@ -101,7 +101,7 @@ mod tests {
             id,
             owner: ids::new_id(),
             name: "test".to_owned(),
-            secret_hash: Some(hash),
+            secret_hash: hash,
             rights: Rights {
                 permissions: PermissionSet::EMPTY,
                 reach: Reach::ALL,

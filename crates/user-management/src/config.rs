@@ -1,5 +1,6 @@
 //! Settings. The doc comment of a field names its variable and its default.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use common::config::{Auth, Database, Reader, Redis};
@@ -8,6 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::account::Email;
 use crate::cookies::CookieSettings;
 use crate::oauth::ProviderSettings;
+use crate::mail::MailSettings;
 use crate::password::Policy;
 
 /// What user-management is told from outside.
@@ -20,10 +22,24 @@ pub struct Config {
     pub(crate) passwords: PasswordSettings,
     pub(crate) throttle: ThrottleSettings,
     pub(crate) cookies: CookieSettings,
-    /// `REGISTRATION`: `open` or `closed`; open in development, closed elsewhere.
-    pub(crate) registration_open: bool,
+    pub(crate) registration: Registration,
     pub(crate) administrator: Option<Administrator>,
     pub(crate) provider: ProviderSettings,
+    /// `SETUP_TOKEN`, 20 characters at least outside development: opens `POST /auth/setup` while there
+    /// is no administrator. Without it one is made and written to the log.
+    pub(crate) setup_token: Option<SecretString>,
+    pub(crate) mail: MailSettings,
+}
+
+/// Who may have an account: `REGISTRATION`; `open` in development, `invite` elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Registration {
+    /// Everybody, of the least role.
+    Open,
+    /// Whom an administrator invites.
+    Invite,
+    /// Nobody: accounts are imported or come from another provider.
+    Closed,
 }
 
 /// Lifetimes, and the secret under which keys are kept.
@@ -53,6 +69,9 @@ pub(crate) struct TokenSettings {
 pub(crate) struct PasswordSettings {
     /// `PASSWORD_MIN_LENGTH` (15, as SP 800-63B-4 asks of a password that is the only factor).
     pub(crate) min_length: usize,
+    /// `PASSWORD_FILTER_FILE`: leaked passwords, a file that `user-management passwords build-filter`
+    /// made.
+    pub(crate) leaked: Option<PathBuf>,
     /// `PASSWORD_HASH_MEMORY_KIB` (19456).
     pub(crate) memory_kib: u32,
     /// `PASSWORD_HASH_ITERATIONS` (2).
@@ -85,6 +104,7 @@ pub(crate) struct Administrator {
 
 const DEVELOPMENT_SECRET: &str = "development-only-secret-of-user-management";
 const MIN_SECRET_LENGTH: usize = 32;
+const MIN_SETUP_TOKEN_LENGTH: usize = 20;
 
 impl Config {
     /// Reads all settings.
@@ -96,12 +116,18 @@ impl Config {
         let passwords = PasswordSettings::read(reader);
         let throttle = ThrottleSettings::read(reader);
         let cookies = CookieSettings::read(reader);
-        let registration = if reader.environment().is_strict() {
-            "closed"
+        let default = if reader.environment().is_strict() {
+            "invite"
         } else {
             "open"
         };
-        let registration = reader.one_of("REGISTRATION", &["open", "closed"], registration);
+        let registration = reader.one_of("REGISTRATION", &["open", "invite", "closed"], default);
+        let mail = MailSettings::read(reader);
+        let setup_token = reader.secret("SETUP_TOKEN");
+        if let Some(token) = &setup_token {
+            // What is wrong is recorded.
+            let _ = reader.refuse_weak("SETUP_TOKEN", token.expose_secret(), MIN_SETUP_TOKEN_LENGTH, "");
+        }
         let min_length = passwords
             .as_ref()
             .map_or(Policy::DEFAULT_MIN_LENGTH, |p| p.min_length);
@@ -116,9 +142,15 @@ impl Config {
             passwords: passwords?,
             throttle: throttle?,
             cookies: cookies?,
-            registration_open: registration? == "open",
+            registration: match registration? {
+                "open" => Registration::Open,
+                "invite" => Registration::Invite,
+                _ => Registration::Closed,
+            },
             administrator: administrator?,
             provider: provider?,
+            setup_token,
+            mail: mail?,
         })
     }
 }
@@ -175,6 +207,7 @@ impl PasswordSettings {
     fn read(reader: &mut Reader) -> Option<Self> {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let min_length = reader.parse("PASSWORD_MIN_LENGTH", Policy::DEFAULT_MIN_LENGTH);
+        let leaked = reader.optional("PASSWORD_FILTER_FILE");
         let memory_kib = reader.parse("PASSWORD_HASH_MEMORY_KIB", 19_456_u32);
         let iterations = reader.parse("PASSWORD_HASH_ITERATIONS", 2_u32);
         let parallelism = reader.parse("PASSWORD_HASH_PARALLELISM", 1_u32);
@@ -190,6 +223,7 @@ impl PasswordSettings {
         within(reader, "PASSWORD_HASH_QUEUE", queue, 0, 100_000);
         Some(Self {
             min_length: min_length?,
+            leaked: leaked?,
             memory_kib: memory_kib?,
             iterations: iterations?,
             parallelism: parallelism?,
@@ -303,7 +337,7 @@ mod tests {
     #[test]
     fn development_needs_no_settings_but_addresses() {
         let config = read(&[]).unwrap();
-        assert!(config.registration_open);
+        assert_eq!(config.registration, Registration::Open);
         assert_eq!(config.passwords.min_length, 15);
         assert_eq!(config.tokens.access_ttl, minutes(15));
         assert!(config.administrator.is_none());
@@ -327,7 +361,7 @@ mod tests {
             ("ADMIN_PASSWORD", "gentle otters sing at noon"),
         ])
         .unwrap();
-        assert!(!config.registration_open);
+        assert_eq!(config.registration, Registration::Invite);
         assert_eq!(config.administrator.unwrap().email.as_str(), "admin@example.com");
     }
 
@@ -358,6 +392,7 @@ mod tests {
             ("WEB_SESSION_TTL", "1s"),
             ("PUBLIC_URL", "ftp://example.com"),
             ("REGISTRATION", "maybe"),
+            ("EMAIL_VERIFICATION", "maybe"),
         ] {
             let errors = read(&[(name, value)]).unwrap_err();
             assert_eq!(errors.entries()[0].0, name);

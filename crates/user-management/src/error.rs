@@ -69,6 +69,27 @@ pub(crate) enum Error {
     /// Accounts are made by administrators only.
     #[error("registration is closed")]
     RegistrationClosed,
+    /// The secret of a letter is unknown, was used, or has ended.
+    #[error("the link is not valid")]
+    LinkInvalid,
+    /// No letters can be sent.
+    #[error("no mail server is configured")]
+    MailNotConfigured,
+    /// Too many letters were asked for from one address.
+    #[error("too many letters were asked for")]
+    TooManyMails,
+    /// The password that is to be replaced is another one.
+    #[error("the current password is wrong")]
+    CurrentPasswordWrong,
+    /// Nobody may be invited.
+    #[error("invites are switched off")]
+    InvitesClosed,
+    /// The state of the account does not allow it.
+    #[error("the account is in another state")]
+    WrongState,
+    /// There is no such invite.
+    #[error("there is no such invite")]
+    InviteNotFound,
     /// There is an account of that address.
     #[error("the e-mail address is taken")]
     EmailTaken,
@@ -292,6 +313,57 @@ impl From<Error> for Problem {
                 "Учётную запись создаёт администратор.",
                 "An administrator makes accounts.",
             )),
+            Error::LinkInvalid => Self::new(
+                StatusCode::BAD_REQUEST,
+                "auth.link_invalid",
+                Text::new("Ссылка не действует", "The link is not valid"),
+            )
+            .detail(Text::new(
+                "Ссылка уже использована, устарела или скопирована не полностью. Запросите новую.",
+                "The link was used, has ended, or was not copied whole. Ask for a new one.",
+            )),
+            Error::MailNotConfigured => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "auth.mail_not_configured",
+                Text::new("Отправка писем не настроена", "No letters can be sent"),
+            )
+            .detail(Text::new(
+                "Обратитесь к администратору: почтовый сервер не задан (SMTP_URL).",
+                "Ask your administrator: there is no mail server (SMTP_URL).",
+            )),
+            Error::TooManyMails => Self::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "auth.too_many_mails",
+                Text::new("Слишком много писем", "Too many letters"),
+            )
+            .detail(Text::new(
+                "С этого адреса запросили слишком много писем. Повторите через час.",
+                "Too many letters were asked for from this address. Try again in an hour.",
+            ))
+            .retry_after(3600),
+            Error::CurrentPasswordWrong => Self::new(
+                StatusCode::FORBIDDEN,
+                "auth.current_password_wrong",
+                Text::new("Неверный текущий пароль", "The current password is wrong"),
+            ),
+            Error::InvitesClosed => Self::new(
+                StatusCode::FORBIDDEN,
+                "users.invites_closed",
+                Text::new("Приглашения отключены", "Invites are switched off"),
+            )
+            .detail(Text::new(
+                "Настройка REGISTRATION=closed не допускает приглашений.",
+                "The setting REGISTRATION=closed allows no invites.",
+            )),
+            Error::WrongState => Self::new(
+                StatusCode::CONFLICT,
+                "users.wrong_state",
+                Text::new(
+                    "Учётная запись в другом состоянии",
+                    "The account is in another state",
+                ),
+            ),
+            Error::InviteNotFound => Self::not_found(),
             Error::EmailTaken => Self::new(
                 StatusCode::CONFLICT,
                 "users.email_taken",

@@ -8,20 +8,25 @@
 //! rules: `account` (e-mail and name), `password` (policy and hashing), `throttle` (guessing),
 //! `login` (factors one after another, `challenges` between them), `second_factors` (with `totp`,
 //! `recovery` and `webauthn`), `cookies`, `keys` (signing keys), `tokens`, `sessions` (opening, refreshing, ending),
-//! `rights` and `roles`, `record` (events); `store` holds the SQL and `jobs` what runs beside requests.
+//! `rights` and `roles`, `api_keys`, `links` (secrets in letters), `mail` (letters), `invites`, `record`
+//! (events); `store` holds the SQL and `jobs` what runs beside requests.
 
 mod account;
 mod api_keys;
 mod bootstrap;
 mod browser;
 mod challenges;
+mod command;
 mod config;
 mod cookies;
 mod error;
 mod http;
+mod invites;
 mod jobs;
 mod keys;
+mod links;
 mod login;
+mod mail;
 mod metrics;
 mod oauth;
 mod pages;
@@ -41,6 +46,7 @@ mod tokens;
 mod totp;
 mod webauthn;
 
+pub use command::command;
 pub use config::Config;
 pub use router::routes;
 pub use start::{DEFINITION, prepare, start};

@@ -11,6 +11,9 @@ const HASHES_SHED: &str = "password_hashes_shed_total";
 const THROTTLE_UNAVAILABLE: &str = "login_throttle_unavailable_total";
 const SESSIONS_ACTIVE: &str = "sessions_active";
 const REVOCATIONS_PENDING: &str = "session_revocations_pending";
+const MAILS: &str = "mails_total";
+const MAILS_WAITING: &str = "mails_waiting";
+const MAILS_OLDEST: &str = "mails_oldest_waiting_seconds";
 const KEY_AGE: &str = "signing_key_age_seconds";
 const OAUTH_TOKENS: &str = "oauth_token_requests_total";
 
@@ -42,6 +45,12 @@ pub(crate) fn describe() {
         for outcome in ["success", "refused"] {
             ::metrics::counter!(OAUTH_TOKENS, "grant" => grant, "outcome" => outcome).absolute(0);
         }
+    }
+    ::metrics::describe_counter!(MAILS, "Mails by outcome of an attempt to send them");
+    ::metrics::describe_gauge!(MAILS_WAITING, "Mails that wait to be sent");
+    ::metrics::describe_gauge!(MAILS_OLDEST, "How long the oldest mail has been waiting");
+    for outcome in ["sent", "dropped", "delayed", "failed"] {
+        ::metrics::counter!(MAILS, "outcome" => outcome).absolute(0);
     }
     let failures = LoginFailure::ALL.map(LoginFailure::as_str);
     for outcome in ["success", "address_limited", "overloaded"]
@@ -104,4 +113,15 @@ pub(crate) fn revocations_pending(count: i64) {
 #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
 pub(crate) fn signing_key_age(seconds: i64) {
     ::metrics::gauge!(KEY_AGE).set(seconds as f64);
+}
+
+/// A mail was sent, or not.
+pub(crate) fn mail(outcome: &'static str) {
+    ::metrics::counter!(MAILS, "outcome" => outcome).increment(1);
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
+pub(crate) fn mails_waiting(count: i64, oldest_seconds: i64) {
+    ::metrics::gauge!(MAILS_WAITING).set(count as f64);
+    ::metrics::gauge!(MAILS_OLDEST).set(oldest_seconds as f64);
 }

@@ -24,6 +24,14 @@ impl Reach {
         infobases: Selected::All,
     };
 
+    /// Some companies, and all infobases.
+    pub(crate) fn of_companies(companies: Companies) -> Self {
+        Self {
+            companies,
+            infobases: Selected::All,
+        }
+    }
+
     fn covers(&self, other: &Self) -> bool {
         self.companies.covers(&other.companies) && self.infobases.covers(&other.infobases)
     }
@@ -78,7 +86,7 @@ impl User {
         }
     }
 
-    /// All that the account may do.
+    /// All that the role and the assignment give, whatever has to be done first.
     pub(crate) fn rights(&self) -> Rights {
         Rights {
             permissions: self.permissions,
@@ -92,6 +100,11 @@ impl User {
 pub(crate) fn may_change(caller: &Identity, target: &User, asked: &Rights) -> bool {
     let own = Rights::from(caller);
     own.covers(asked) && own.covers(&target.rights())
+}
+
+/// True when the caller has all that somebody would be given.
+pub(crate) fn may_give(caller: &Identity, asked: &Rights) -> bool {
+    Rights::from(caller).covers(asked)
 }
 
 /// Rights of a user that have just changed.

@@ -5,7 +5,7 @@ use common::http::routes::{Access, Routes};
 
 use crate::AppState;
 use crate::http::{
-    api_keys, auth, jwks, login, login_failures, oauth, passkeys, rights, roles, second_factors, sessions, users,
+    accounts, api_keys, auth, import, invites, jwks, login, login_failures, oauth, passkeys, passwords, registration, rights, roles, second_factors, sessions, users,
 };
 
 /// The route table.
@@ -14,13 +14,13 @@ pub fn routes() -> Routes<AppState> {
     let read = Access::Permission(Permission::UsersRead);
     let admin = Access::Permission(Permission::UsersAdmin);
     Routes::for_own_logins()
-        .post("/auth/register", Access::Public, auth::register)
+        .post("/auth/register", Access::Public, registration::register)
         .post("/auth/login", Access::Public, login::login)
         .post("/auth/refresh", Access::Public, auth::refresh)
         .post("/auth/logout", Access::Authenticated, auth::logout)
         .get("/.well-known/jwks.json", Access::Public, jwks::get)
         .get("/users/me", Access::Authenticated, users::me)
-        .patch("/users/me", Access::Authenticated, users::update_me)
+        .patch("/users/me", Access::Authenticated, accounts::update_me)
         .get("/users", read, users::list)
         // Oneself, or anybody with `users:read`; decided in the handler, since it depends on the id.
         .get("/users/{id}", Access::Authenticated, users::get)
@@ -150,4 +150,21 @@ pub fn routes() -> Routes<AppState> {
         .delete("/api-keys/{id}", Access::Authenticated, api_keys::revoke)
         .post("/api-keys/{id}/rotate", Access::Authenticated, api_keys::rotate)
         .post("/auth/api-keys/token", Access::Public, api_keys::exchange)
+        .post("/auth/verify-email", Access::Public, registration::verify_email)
+        .post("/auth/verify-email/resend", Access::Public, registration::resend)
+        .post("/auth/setup", Access::Public, registration::setup)
+        .post("/auth/password/forgot", Access::Public, passwords::forgot)
+        .post("/auth/password/reset", Access::Public, passwords::reset)
+        .post("/auth/invites/accept", Access::Public, invites::accept)
+        .post("/users/me/password", Access::Authenticated, passwords::change)
+        .post("/users/me/email", Access::Authenticated, accounts::change_email)
+        // Oneself, or anybody with `users:admin`; decided in the handler, since it depends on the id.
+        .patch("/users/{id}", Access::Authenticated, accounts::update_user)
+        .delete("/users/{id}", admin, accounts::delete)
+        .post("/users/{id}/deactivate", admin, accounts::deactivate)
+        .post("/users/{id}/reactivate", admin, accounts::reactivate)
+        .post("/users/import", admin, import::import)
+        .get("/invites", admin, invites::list)
+        .post("/invites", admin, invites::create)
+        .delete("/invites/{id}", admin, invites::delete)
 }

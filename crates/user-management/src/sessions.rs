@@ -116,6 +116,10 @@ pub(crate) enum EndReason {
     /// By the user or an administrator, from the list of sessions.
     Revoked,
     SecondFactorsReset,
+    PasswordChanged,
+    /// An administrator has shut the account.
+    Deactivated,
+    Deleted,
 }
 
 impl EndReason {
@@ -130,6 +134,9 @@ impl EndReason {
             Self::ClientRemoved => "client_removed",
             Self::Revoked => "revoked",
             Self::SecondFactorsReset => "second_factors_reset",
+            Self::PasswordChanged => "password_changed",
+            Self::Deactivated => "deactivated",
+            Self::Deleted => "deleted",
         }
     }
 }

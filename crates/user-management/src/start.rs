@@ -15,6 +15,7 @@ use crate::cookies::Cookies;
 use crate::jobs;
 use crate::keys::{self, KeyRing, Schedule};
 use crate::oauth::Provider;
+use crate::mail::{Mailer, Post};
 use crate::password::Passwords;
 use crate::second_factors::SecondFactors;
 use crate::sessions::Revoker;
@@ -71,7 +72,29 @@ pub async fn prepare(
     let cookies = Cookies::new(&config.cookies, &config.tokens.secret)?;
     let second_factors = SecondFactors::new(&config.tokens.secret, config.cookies.public_url.as_ref())?;
     let passwords = Passwords::new(&config.passwords)?;
-    bootstrap::first_administrator(&db, &passwords, config.administrator.as_ref(), &clock).await?;
+    let base = config
+        .cookies
+        .public_url
+        .as_ref()
+        .map_or(config.auth.issuer.as_str(), url::Url::as_str);
+    let mailer = Mailer::new(&config.mail, base);
+    let setup = bootstrap::Setup {
+        token: config.setup_token.as_ref(),
+        base,
+    };
+    bootstrap::first_administrator(&db, &passwords, config.administrator.as_ref(), setup, &clock).await?;
+    context.spawn(
+        "mails",
+        jobs::mails::run(
+            jobs::mails::Postman {
+                db: db.clone(),
+                mailer: mailer.clone(),
+                post: Post::new(&config.mail, base)?,
+                clock: clock.clone(),
+            },
+            context.shutdown.clone(),
+        ),
+    );
 
     let revocations = Revocations::new();
     let revoker = Revoker::new(db.clone(), redis.clone(), revocations.clone(), clock.clone());
@@ -114,10 +137,11 @@ pub async fn prepare(
         tokens,
         cookies,
         second_factors,
+        mailer,
         revoker,
         address_limit: AddressLimit::new(redis, &config.throttle),
-        registration_open: config.registration_open,
         provider,
+        registration: config.registration,
     };
     Ok((state, authenticator, checks))
 }

@@ -3,8 +3,10 @@
 use common::clock::Clock;
 use sqlx::PgPool;
 
+use crate::config::Registration;
 use crate::cookies::Cookies;
 use crate::oauth::Provider;
+use crate::mail::Mailer;
 use crate::password::Passwords;
 use crate::second_factors::SecondFactors;
 use crate::sessions::Revoker;
@@ -20,8 +22,9 @@ pub struct AppState {
     pub(crate) tokens: Tokens,
     pub(crate) cookies: Cookies,
     pub(crate) second_factors: SecondFactors,
+    pub(crate) mailer: Mailer,
     pub(crate) revoker: Revoker,
     pub(crate) address_limit: AddressLimit,
-    pub(crate) registration_open: bool,
     pub(crate) provider: Provider,
+    pub(crate) registration: Registration,
 }

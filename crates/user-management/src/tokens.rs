@@ -134,7 +134,7 @@ impl Tokens {
             iat: now.timestamp(),
             jti: ids::new_id(),
             role: user.role.clone(),
-            perms: narrowed(user.permissions, session.scope.as_deref()),
+            perms: narrowed(user.granted(), session.scope.as_deref()),
             companies: user.companies.clone(),
             amr: session.amr.clone(),
             auth_time: session.auth_time.timestamp(),

@@ -18,8 +18,8 @@ use uuid::Uuid;
 
 use super::Client;
 use super::rights::selected;
-use crate::AppState;
-use crate::account::{Kind, PersonName, User};
+use crate::{AppState, login};
+use crate::account::{PersonName, User};
 use crate::api_keys::{
     ApiKey, DEFAULT_DAYS, MAX_DAYS, MAX_KEYS, MAX_OVERLAP_HOURS, OVERLAP_HOURS, Presented, TOKEN_LIFE,
     generate,
@@ -74,11 +74,9 @@ pub(crate) struct NewKey {
     companies: Option<Vec<String>>,
     infobases: Option<Vec<String>>,
     expires_in_days: Option<i64>,
-    /// A service account; oneself when absent.
-    owner: Option<Uuid>,
 }
 
-/// Makes a key for oneself or, with `users:admin`, for a service account.
+/// Makes a key for oneself.
 pub(crate) async fn create(
     State(state): State<AppState>,
     identity: Identity,
@@ -87,6 +85,7 @@ pub(crate) async fn create(
 ) -> Result<impl IntoResponse, Problem> {
     let mut transaction = state.db.begin().await.store("begin")?;
     not_by_a_key(&mut transaction, &identity).await?;
+    login::require_fresh(&mut transaction, &state, &identity).await?;
     let mut violations = Violations::new();
     let name = PersonName::parse(&body.name);
     if let Err(detail) = &name {
@@ -103,7 +102,9 @@ pub(crate) async fn create(
     let days = body.expires_in_days.unwrap_or(DEFAULT_DAYS);
     within(&mut violations, "/expires_in_days", days, 1, MAX_DAYS);
     violations.finish()?;
-    let owner = owner(&mut transaction, &identity, body.owner).await?;
+    // Steady, so that no right of the owner goes while the key is made.
+    let owner = store::users::find_steady(&mut transaction, identity.user_id).await?;
+    let owner = owner.ok_or(Error::UserNotFound)?;
     if store::api_keys::list(&mut transaction, owner.id, MAX_KEYS)
         .await?
         .len()
@@ -128,7 +129,7 @@ pub(crate) async fn create(
         id,
         owner: owner.id,
         name: name.map_or(String::new(), |name| name.as_str().to_owned()),
-        secret_hash: Some(hash),
+        secret_hash: hash,
         rights,
         created_at: now,
         expires_at: now + Duration::days(days),
@@ -226,16 +227,17 @@ pub(crate) async fn rotate(
     violations.finish()?;
     let mut transaction = state.db.begin().await.store("begin")?;
     not_by_a_key(&mut transaction, &identity).await?;
+    login::require_fresh(&mut transaction, &state, &identity).await?;
     let (former, owner) = own_key(&mut transaction, &identity, id).await?;
     let now = state.clock.now();
-    if former.replaced_by.is_some() || former.expires_at <= now || former.secret_hash.is_none() {
+    if former.replaced_by.is_some() || former.expires_at <= now {
         return Err(Error::KeyNotRotatable.into());
     }
     let new = ids::new_id();
     let (secret, hash) = generate(new);
     let key = ApiKey {
         id: new,
-        secret_hash: Some(hash),
+        secret_hash: hash,
         // What the owner has lost meanwhile is not given anew.
         rights: former.rights.and(&owner.rights()),
         created_at: now,
@@ -327,27 +329,6 @@ pub(super) async fn not_by_a_key(connection: &mut PgConnection, identity: &Ident
         Err(Error::NotByKey)
     } else {
         Ok(())
-    }
-}
-
-/// Who is to own a key: oneself, or a service account that can do no more than the caller.
-async fn owner(
-    connection: &mut PgConnection,
-    identity: &Identity,
-    asked: Option<Uuid>,
-) -> Result<User, Problem> {
-    let id = asked.unwrap_or(identity.user_id);
-    let user = store::users::find_steady(connection, id).await?;
-    if id == identity.user_id {
-        return Ok(user.ok_or(Error::UserNotFound)?);
-    }
-    identity.require(Permission::UsersAdmin)?;
-    let user = user.filter(|user| user.kind == Kind::Service);
-    let user = user.ok_or(Error::UserNotFound)?;
-    if Rights::from(identity).covers(&user.rights()) {
-        Ok(user)
-    } else {
-        Err(Error::BeyondOwnRights.into())
     }
 }
 

@@ -1,111 +1,25 @@
-//! `/auth`: registering, refreshing and logging out.
+//! `/auth`: refreshing and logging out.
 
 use ::http::header::SET_COOKIE;
 use ::http::{HeaderMap, StatusCode};
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, Request, State};
-use common::auth::{Companies, Identity};
+use common::Text;
+use common::auth::Identity;
 use common::db::{StoreError, StoreResult};
-use common::http::{Json, Problem, Violations};
-use common::{Text, ids};
+use common::http::{Json, Problem};
 use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::login::{TokensAnswer, tokens_answer};
-use super::users::{UserResponse, violation};
-use super::{Client, optional_secret, secret};
-use crate::account::{AccountKey, Email, PersonName};
+use super::users::violation;
+use super::{Client, optional_secret};
 use crate::error::Error;
-use crate::roles::NEWCOMER;
 use crate::sessions::{self, EndReason, Grant, Kind, Refreshed};
-use crate::store::users::{EMAIL_KEY, NewUser};
 use crate::tokens::Presented;
 use crate::{AppState, metrics, record, store};
-
-#[derive(Deserialize)]
-pub(crate) struct Register {
-    email: String,
-    #[serde(deserialize_with = "secret")]
-    password: SecretString,
-    name: String,
-}
-
-#[derive(Serialize)]
-pub(crate) struct Registered {
-    user: UserResponse,
-}
-
-/// Makes an account of the least role, without companies.
-pub(crate) async fn register(
-    State(state): State<AppState>,
-    client: Client,
-    Json(body): Json<Register>,
-) -> Result<(StatusCode, Json<Registered>), Problem> {
-    if !state.registration_open {
-        return Err(Error::RegistrationClosed.into());
-    }
-    let (email, name) = check(&state, &body)?;
-    let password_hash = state.passwords.hash(&body.password).await.map_err(Error::from)?;
-    let id = ids::new_id();
-    let new = NewUser {
-        id,
-        email: &email,
-        name: &name,
-        password_hash: &password_hash,
-        role: NEWCOMER,
-        companies: &Companies::Some(std::collections::BTreeSet::new()),
-        created_at: state.clock.now(),
-    };
-    let mut transaction = state.db.begin().await.store("begin")?;
-    store::users::insert(&mut transaction, &new)
-        .await
-        .map_err(|error| {
-            if error.breaks(EMAIL_KEY) {
-                Error::EmailTaken
-            } else {
-                error.into()
-            }
-        })?;
-    let user = store::users::find(&mut transaction, id).await?;
-    let user = user.ok_or(Error::UserNotFound)?;
-    let account = AccountKey::of(email.as_str());
-    record::registered(&mut transaction, &state.clock, &client, &user, account).await?;
-    transaction.commit().await.store("commit")?;
-    Ok((StatusCode::CREATED, Json(Registered { user: user.into() })))
-}
-
-fn check(state: &AppState, body: &Register) -> Result<(Email, PersonName), Problem> {
-    let mut violations = Violations::new();
-    let email = body.email.parse::<Email>();
-    let name = PersonName::parse(&body.name);
-    match &email {
-        Ok(email) => {
-            let policy = state.passwords.policy();
-            for objection in policy.objections(body.password.expose_secret(), email) {
-                violations.add("/password", objection);
-            }
-        }
-        Err(_) => violations.add(
-            "/email",
-            Text::new(
-                "Это не адрес электронной почты.",
-                "This is not an e-mail address.",
-            ),
-        ),
-    }
-    if let Err(detail) = &name {
-        violations.add("/name", detail.clone());
-    }
-    violations.finish()?;
-    match (email, name) {
-        (Ok(email), Ok(name)) => Ok((email, name)),
-        _ => Err(Problem::internal(
-            "a wrong member was not recorded as a violation",
-        )),
-    }
-}
 
 #[derive(Default, Deserialize)]
 pub(crate) struct Refresh {

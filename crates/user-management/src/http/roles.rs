@@ -15,7 +15,7 @@ use sqlx::PgConnection;
 
 use super::Client;
 use super::etag::{IfMatch, etag};
-use crate::AppState;
+use crate::{AppState, login};
 use crate::account::PersonName;
 use crate::error::Error;
 use crate::record::Audited;
@@ -146,6 +146,7 @@ pub(crate) async fn create(
         version: 1,
     };
     let mut transaction = state.db.begin().await.store("begin")?;
+    login::require_fresh(&mut transaction, &state, &identity).await?;
     store::take_turn(&mut transaction, Turn::Roles).await?;
     let act = Act {
         state: &state,
@@ -194,6 +195,7 @@ pub(crate) async fn replace(
     let (title, permissions) = checked(&mut violations, &body.titles, &body.permissions);
     violations.finish()?;
     let mut transaction = state.db.begin().await.store("begin")?;
+    login::require_fresh(&mut transaction, &state, &identity).await?;
     store::take_turn(&mut transaction, Turn::Roles).await?;
     let before = find_custom(&mut transaction, &name).await?;
     if_match.check(before.version)?;
@@ -242,6 +244,7 @@ pub(crate) async fn delete(
     if_match: IfMatch,
 ) -> Result<StatusCode, Problem> {
     let mut transaction = state.db.begin().await.store("begin")?;
+    login::require_fresh(&mut transaction, &state, &identity).await?;
     store::take_turn(&mut transaction, Turn::Roles).await?;
     let role = find_custom(&mut transaction, &name).await?;
     if_match.check(role.version)?;

@@ -21,7 +21,7 @@ use crate::account::{AccountKey, User};
 use crate::error::Error;
 use crate::login::{self, Method, Proof};
 use crate::record::{self, Audited};
-use crate::roles::may_change;
+use crate::rights::may_change;
 use crate::sessions::{self, EndReason};
 use crate::{AppState, store};
 

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::Client;
 use crate::error::Error;
 use crate::record::Audited;
-use crate::roles::may_change;
+use crate::rights::may_change;
 use crate::sessions::{EndReason, Ended};
 use crate::store::sessions::Listed;
 use crate::{AppState, store};

@@ -5,20 +5,18 @@ use axum::response::IntoResponse;
 use chrono::{DateTime, Utc};
 use common::Text;
 use common::auth::{Companies, Identity, Infobases, Permission, PermissionSet};
-use common::contract::events::Outcome;
 use common::db::StoreResult;
 use common::http::{Json, Page, PageQuery, Path, Problem, Query};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use uuid::Uuid;
 
 use super::Client;
 use super::etag::etag;
 use crate::AppState;
-use crate::account::{PersonName, User, folded};
+use crate::account::{User, UserState, folded};
 use crate::error::Error;
-use crate::record::Audited;
 use crate::store;
+use crate::store::users::Filter;
 
 /// An account as it is shown.
 #[derive(Debug, Serialize)]
@@ -31,8 +29,11 @@ pub(crate) struct UserResponse {
     companies: Companies,
     infobases: Infobases,
     created_at: DateTime<Utc>,
-    kind: &'static str,
     version: i64,
+    state: UserState,
+    email_verified: bool,
+    locale: &'static str,
+    must_change_password: bool,
 }
 
 impl From<User> for UserResponse {
@@ -46,8 +47,11 @@ impl From<User> for UserResponse {
             companies: user.companies,
             infobases: user.infobases,
             created_at: user.created_at,
-            kind: user.kind.as_str(),
             version: user.version,
+            state: user.state,
+            email_verified: user.email_verified,
+            locale: user.locale.tag(),
+            must_change_password: user.must_change_password,
         }
     }
 }
@@ -62,46 +66,6 @@ pub(crate) async fn me(
     Ok(Json(user.ok_or(Error::UserNotFound)?.into()))
 }
 
-/// What users may change about themselves. Anything else, such as a role, is refused rather than
-/// ignored.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct UpdateMe {
-    name: String,
-}
-
-pub(crate) async fn update_me(
-    State(state): State<AppState>,
-    identity: Identity,
-    client: Client,
-    Json(body): Json<UpdateMe>,
-) -> Result<Json<UserResponse>, Problem> {
-    let name = match PersonName::parse(&body.name) {
-        Ok(name) => name,
-        Err(detail) => return Err(violation("/name", detail)),
-    };
-    let mut transaction = state.db.begin().await.store("begin")?;
-    let user = store::users::find(&mut transaction, identity.user_id).await?;
-    let mut user = user.ok_or(Error::UserNotFound)?;
-    if user.name != name.as_str() {
-        store::users::rename(&mut transaction, &user, &name, state.clock.now()).await?;
-        name.as_str().clone_into(&mut user.name);
-        user.version += 1;
-        let audited = Audited {
-            action: "users.profile_changed",
-            outcome: Outcome::Success,
-            user: Some(user.id),
-            details: json!({ "changed": ["name"] }),
-        };
-        let actor = Some((&identity).into());
-        audited
-            .append(&mut transaction, &state.clock, actor, Some(&client))
-            .await?;
-        transaction.commit().await.store("commit")?;
-    }
-    Ok(Json(user.into()))
-}
-
 /// Parameters of the list.
 #[derive(Debug, Deserialize)]
 pub(crate) struct ListUsers {
@@ -109,6 +73,9 @@ pub(crate) struct ListUsers {
     cursor: Option<String>,
     /// Part of a name or of an address.
     q: Option<String>,
+    /// Name of a role.
+    role: Option<String>,
+    state: Option<UserState>,
 }
 
 /// Users by name.
@@ -124,14 +91,22 @@ pub(crate) async fn list(
     let search = query.q.map(|q| folded(&q)).filter(|q| !q.is_empty());
     // PostgreSQL has no zero character in texts, so that nothing can be found by one or after one.
     let has_zero = |text: &str| text.contains('\0');
-    if search.as_deref().is_some_and(has_zero) || after.as_ref().is_some_and(|(name, _)| has_zero(name)) {
+    if search.as_deref().is_some_and(has_zero)
+        || query.role.as_deref().is_some_and(has_zero)
+        || after.as_ref().is_some_and(|(name, _)| has_zero(name))
+    {
         return Ok(Json(Page {
             items: Vec::new(),
             next_cursor: None,
         }));
     }
     let mut connection = state.db.acquire().await.store("acquire")?;
-    let users = store::users::list(&mut connection, search.as_deref(), after.as_ref(), limit + 1).await?;
+    let filter = Filter {
+        search: search.as_deref(),
+        role: query.role.as_deref(),
+        state: query.state,
+    };
+    let users = store::users::list(&mut connection, &filter, after.as_ref(), limit + 1).await?;
     let users = users.into_iter().map(UserResponse::from).collect();
     let page = Page::from_rows(users, limit, |user: &UserResponse| (user.name.clone(), user.id));
     Ok(Json(page))

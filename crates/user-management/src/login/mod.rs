@@ -1,5 +1,6 @@
 //! Logging in: first factor, second factor, session. Nothing of HTTP but the client's address.
 
+mod confirm;
 mod proof;
 mod second_factor;
 mod step_up;
@@ -11,6 +12,7 @@ use secrecy::SecretString;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+pub(crate) use confirm::confirm_password;
 pub(crate) use proof::{Method, Proof};
 pub(crate) use second_factor::{by_passkey, by_second_factor};
 pub(crate) use step_up::{Due, Shown, begin as begin_step_up, require_fresh, step_up};

@@ -59,6 +59,26 @@ pub(crate) async fn role_changed(
     .store("rights_role_changed")
 }
 
+/// Counts a change of what the account may do: tokens made before are refused.
+pub(crate) async fn outdate(
+    connection: &mut PgConnection,
+    id: Uuid,
+    now: DateTime<Utc>,
+) -> Result<RightsChange, StoreError> {
+    sqlx::query_as!(
+        RightsChange,
+        r#"update identity.users
+           set rights_version = rights_version + 1, rights_changed_at = $2, rights_published = false
+           where id = $1
+           returning id as user, rights_version as version, rights_changed_at as "at!""#,
+        id,
+        now
+    )
+    .fetch_one(connection)
+    .await
+    .store("rights_outdate")
+}
+
 /// Changes since `since` that Redis has not been told of.
 pub(crate) async fn unpublished(
     connection: &mut PgConnection,

@@ -1,6 +1,7 @@
 //! user-management through its real router, on a real PostgreSQL and a real Redis.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends by a panic")]
 
+mod accounts;
 mod address_limit;
 mod administrator;
 mod authenticator;
@@ -15,6 +16,7 @@ mod oauth;
 mod oauth_clients;
 mod outage;
 mod passkeys;
+mod post_office;
 mod refresh;
 mod register;
 mod relying_party;
