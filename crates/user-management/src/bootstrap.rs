@@ -53,7 +53,7 @@ pub(crate) async fn first_administrator(
                 id,
                 email,
                 name: &name,
-                password_hash: &hash,
+                password_hash: Some(&hash),
                 role: ADMINISTRATOR,
                 companies: &Companies::All,
                 created_at: now,

@@ -7,6 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::account::Email;
 use crate::cookies::CookieSettings;
+use crate::federation::FederationSettings;
 use crate::password::Policy;
 
 /// What user-management is told from outside.
@@ -19,6 +20,7 @@ pub struct Config {
     pub(crate) passwords: PasswordSettings,
     pub(crate) throttle: ThrottleSettings,
     pub(crate) cookies: CookieSettings,
+    pub(crate) federation: FederationSettings,
     /// `REGISTRATION`: `open` or `closed`; open in development, closed elsewhere.
     pub(crate) registration_open: bool,
     pub(crate) administrator: Option<Administrator>,
@@ -92,6 +94,7 @@ impl Config {
         let passwords = PasswordSettings::read(reader);
         let throttle = ThrottleSettings::read(reader);
         let cookies = CookieSettings::read(reader);
+        let federation = FederationSettings::read(reader);
         let registration = if reader.environment().is_strict() {
             "closed"
         } else {
@@ -110,6 +113,7 @@ impl Config {
             passwords: passwords?,
             throttle: throttle?,
             cookies: cookies?,
+            federation: federation?,
             registration_open: registration? == "open",
             administrator: administrator?,
         })

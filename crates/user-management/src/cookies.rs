@@ -76,12 +76,15 @@ struct Inner {
 pub(crate) enum SameSite {
     /// From none.
     Strict,
+    /// From any, when the browser goes to a page of ours as a whole.
+    Lax,
 }
 
 impl SameSite {
     fn as_str(self) -> &'static str {
         match self {
             Self::Strict => "Strict",
+            Self::Lax => "Lax",
         }
     }
 }

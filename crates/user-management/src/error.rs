@@ -5,6 +5,7 @@ use common::Text;
 use common::db::StoreError;
 use common::http::{FieldError, Problem};
 
+use crate::federation::FederationError;
 use crate::login::Due;
 use crate::password::HashError;
 use crate::webauthn::Refused;
@@ -87,6 +88,9 @@ pub(crate) enum Error {
     /// The caller lacks what they would give or take.
     #[error("the caller has not all the rights in question")]
     BeyondOwnRights,
+    /// A login at a provider that is not ours led to nothing.
+    #[error(transparent)]
+    Federation(#[from] FederationError),
     /// A password could not be hashed.
     #[error(transparent)]
     Hash(#[from] HashError),
@@ -274,6 +278,7 @@ impl From<Error> for Problem {
                 "Нельзя выдать или отнять права и компании, которых нет у вас самих.",
                 "Rights and companies that you lack yourself can be neither given nor taken.",
             )),
+            Error::Federation(error) => error.into(),
             Error::Hash(HashError::Overloaded) => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "auth.overloaded",

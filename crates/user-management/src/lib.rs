@@ -16,6 +16,7 @@ mod challenges;
 mod config;
 mod cookies;
 mod error;
+mod federation;
 mod http;
 mod jobs;
 mod keys;

@@ -4,7 +4,9 @@ use common::auth::Permission;
 use common::http::routes::{Access, Routes};
 
 use crate::AppState;
-use crate::http::{auth, jwks, login, passkeys, roles, second_factors, sessions, users};
+use crate::http::{
+    auth, federation, identities, jwks, login, passkeys, roles, second_factors, sessions, users,
+};
 
 /// The route table.
 #[must_use]
@@ -77,4 +79,24 @@ pub fn routes() -> Routes<AppState> {
         .get("/users/{id}/sessions", admin, sessions::of_user)
         .delete("/users/{id}/sessions", admin, sessions::end_all_of_user)
         .delete("/users/{id}/sessions/{session}", admin, sessions::end_of_user)
+        .get("/auth/providers", Access::Public, federation::providers)
+        .get("/auth/oidc/{provider}/start", Access::Public, federation::start)
+        .get(
+            "/auth/oidc/{provider}/callback",
+            Access::Public,
+            federation::callback,
+        )
+        .post("/auth/oidc/complete", Access::Public, federation::complete)
+        .post("/auth/supabase", Access::Public, federation::supabase)
+        .get("/users/me/identities", Access::Authenticated, identities::list)
+        .post(
+            "/users/me/identities/{provider}",
+            Access::Authenticated,
+            identities::link,
+        )
+        .delete(
+            "/users/me/identities/{provider}",
+            Access::Authenticated,
+            identities::unlink,
+        )
 }

@@ -4,6 +4,7 @@ use common::clock::Clock;
 use sqlx::PgPool;
 
 use crate::cookies::Cookies;
+use crate::federation::Federation;
 use crate::password::Passwords;
 use crate::second_factors::SecondFactors;
 use crate::sessions::Revoker;
@@ -22,4 +23,5 @@ pub struct AppState {
     pub(crate) revoker: Revoker,
     pub(crate) address_limit: AddressLimit,
     pub(crate) registration_open: bool,
+    pub(crate) federation: Federation,
 }

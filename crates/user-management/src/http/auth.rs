@@ -53,7 +53,7 @@ pub(crate) async fn register(
         id,
         email: &email,
         name: &name,
-        password_hash: &password_hash,
+        password_hash: Some(&password_hash),
         role: NEWCOMER,
         companies: &Companies::Some(std::collections::BTreeSet::new()),
         created_at: state.clock.now(),

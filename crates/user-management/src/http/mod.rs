@@ -2,6 +2,8 @@
 
 pub(crate) mod auth;
 mod client;
+pub(crate) mod federation;
+pub(crate) mod identities;
 pub(crate) mod jwks;
 pub(crate) mod login;
 pub(crate) mod passkeys;

@@ -33,6 +33,7 @@ async fn tidy(db: &PgPool, clock: &Clock) -> Result<(), StoreError> {
     store::sessions::delete_before(&mut connection, now - KEEP_ENDED).await?;
     store::login_failures::delete_before(&mut connection, now - REMEMBER_CONSECUTIVE_FOR).await?;
     store::challenges::delete_expired(&mut connection, now).await?;
+    store::federation::delete_handovers_before(&mut connection, now).await?;
     metrics::sessions_active(store::sessions::count_active(&mut connection, now).await?);
     Ok(())
 }

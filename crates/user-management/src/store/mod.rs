@@ -1,6 +1,7 @@
 //! The schema `identity`: plain functions over a connection, one file for each table.
 
 pub(crate) mod challenges;
+pub(crate) mod federation;
 pub(crate) mod login_failures;
 pub(crate) mod passkeys;
 pub(crate) mod recovery_codes;

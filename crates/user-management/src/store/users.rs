@@ -47,7 +47,8 @@ pub(crate) struct NewUser<'a> {
     pub(crate) id: Uuid,
     pub(crate) email: &'a Email,
     pub(crate) name: &'a PersonName,
-    pub(crate) password_hash: &'a str,
+    /// None when they log in by other means only.
+    pub(crate) password_hash: Option<&'a str>,
     pub(crate) role: &'a str,
     pub(crate) companies: &'a Companies,
     pub(crate) created_at: DateTime<Utc>,
@@ -82,7 +83,8 @@ pub(crate) async fn credentials(
     email: &Email,
 ) -> Result<Option<(Uuid, String)>, StoreError> {
     let row = sqlx::query!(
-        "select id, password_hash from identity.users where email = $1",
+        r#"select id, password_hash as "password_hash!" from identity.users
+           where email = $1 and password_hash is not null"#,
         email.as_str()
     )
     .fetch_optional(connection)
