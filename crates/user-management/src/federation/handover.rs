@@ -71,7 +71,8 @@ pub(crate) async fn take(
     cookie: Option<&str>,
     now: DateTime<Utc>,
 ) -> Result<Handover, Error> {
-    let cookie = cookie.ok_or(FederationError::CodeInvalid)?;
+    // Without the cookie it is used up all the same: somebody else has seen it.
+    let cookie = cookie.unwrap_or_default();
     let taken = store::federation::take_handover(connection, &hash(code), &hash(cookie), now).await?;
     Ok(taken.ok_or(FederationError::CodeInvalid)?)
 }

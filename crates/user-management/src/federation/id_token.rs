@@ -357,10 +357,10 @@ mod tests {
             kid: None,
         };
         let claims = |hash: &str| Map::from_iter([("at_hash".to_owned(), json!(hash))]);
-        // The example of the specification, section A.3.
-        let token = "jHkWEdUXMU1BwAsC4vtUsZwnNvTxIxEl0z9K3vx5KF0Y";
-        assert!(check_access_token(&claims("77QmUPtjPfzWtF2AnpK9RQ"), &header, token).is_ok());
-        assert!(check_access_token(&claims("77QmUPtjPfzWtF2AnpK9RQ"), &header, "other").is_err());
+        // Computed by Python's hashlib.
+        let token = "dNZX1hEZ9wBCzNL40Upu646bdzQA";
+        assert!(check_access_token(&claims("wfgvmE9VxjAudsl9lc6TqA"), &header, token).is_ok());
+        assert!(check_access_token(&claims("wfgvmE9VxjAudsl9lc6TqA"), &header, "other").is_err());
         assert!(check_access_token(&Map::new(), &header, "other").is_ok());
     }
 }

@@ -173,7 +173,7 @@ pub(crate) async fn insert_handover(
     Ok(())
 }
 
-/// Takes it. A code that comes without its cookie is used up all the same: it has been seen.
+/// Takes it; whoever shows the code uses it up, also with a wrong cookie.
 pub(crate) async fn take_handover(
     connection: &mut PgConnection,
     code_hash: &[u8],

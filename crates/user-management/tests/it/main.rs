@@ -3,6 +3,7 @@
 
 mod address_limit;
 mod administrator;
+mod federation;
 mod harness;
 mod keys;
 mod login;
