@@ -150,7 +150,7 @@ const fn health(outside: &'static str, service: Service) -> Route {
 }
 
 /// The route table. The longest match counts; a test holds the order.
-pub static TABLE: [Route; 21] = [
+pub static TABLE: [Route; 24] = [
     route(
         "/api/1c/commerceml/exchanges/*",
         "/api/1c/commerceml/exchanges",
@@ -158,6 +158,13 @@ pub static TABLE: [Route; 21] = [
         Service::OnecIntegration,
     ),
     sign_in("/api/users/auth/register", "/auth/register"),
+    // The list is small and the same for everybody.
+    Route {
+        rate: Rate::Address,
+        body_limit: 0,
+        ..sign_in("/api/users/auth/providers", "/auth/providers")
+    },
+    sign_in("/api/users/auth/supabase", "/auth/supabase"),
     sign_in("/api/users/auth/refresh", "/auth/refresh"),
     Route {
         access: Access::Public,
@@ -171,6 +178,11 @@ pub static TABLE: [Route; 21] = [
         )
     },
     sign_in("/api/users/auth/login", "/auth/login"),
+    // Browsers come here from identity providers, and pages to fetch their tokens.
+    Route {
+        exact: false,
+        ..sign_in("/api/users/auth/oidc", "/auth/oidc")
+    },
     health("/api/analytics/health", Service::Analytics),
     health("/api/security/health", Service::Security),
     // 1C bases that push log in to the service itself, with Basic authentication.
@@ -374,6 +386,18 @@ mod tests {
                 "/api/users/auth/login",
                 UserManagement,
                 "/auth/login",
+            ),
+            (
+                "/api/users/auth/oidc/google/callback",
+                "/api/users/auth/oidc",
+                UserManagement,
+                "/auth/oidc/google/callback",
+            ),
+            (
+                "/api/users/auth/providers",
+                "/api/users/auth/providers",
+                UserManagement,
+                "/auth/providers",
             ),
             (
                 "/api/users/auth/login/x",

@@ -14,10 +14,8 @@ async fn error_of(federated: &Federated) -> String {
 async fn user_of(federated: &Federated) -> Value {
     let mut browser = federated.browser();
     let (_, fragment) = browser.log_in().await;
-    let code = fragment
-        .get("oidc_code")
-        .unwrap_or_else(|| panic!("{fragment:?}"));
-    browser.complete(code).await.json::<Value>()["user"].clone()
+    assert!(fragment.contains_key("oidc_code"), "{fragment:?}");
+    browser.complete(&fragment["oidc_code"]).await.json::<Value>()["user"].clone()
 }
 
 #[tokio::test]
