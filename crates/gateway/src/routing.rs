@@ -157,13 +157,13 @@ pub static TABLE: [Route; 24] = [
         "/commerceml/exchanges",
         Service::OnecIntegration,
     ),
-    sign_in("/api/users/auth/register", "/auth/register"),
     // The list is small and the same for everybody.
     Route {
         rate: Rate::Address,
         body_limit: 0,
         ..sign_in("/api/users/auth/providers", "/auth/providers")
     },
+    sign_in("/api/users/auth/register", "/auth/register"),
     sign_in("/api/users/auth/supabase", "/auth/supabase"),
     sign_in("/api/users/auth/refresh", "/auth/refresh"),
     Route {
@@ -178,12 +178,13 @@ pub static TABLE: [Route; 24] = [
         )
     },
     sign_in("/api/users/auth/login", "/auth/login"),
+    health("/api/analytics/health", Service::Analytics),
     // Browsers come here from identity providers, and pages to fetch their tokens.
     Route {
+        label: "/api/users/auth/oidc/*",
         exact: false,
         ..sign_in("/api/users/auth/oidc", "/auth/oidc")
     },
-    health("/api/analytics/health", Service::Analytics),
     health("/api/security/health", Service::Security),
     // 1C bases that push log in to the service itself, with Basic authentication.
     Route {
@@ -389,7 +390,7 @@ mod tests {
             ),
             (
                 "/api/users/auth/oidc/google/callback",
-                "/api/users/auth/oidc",
+                "/api/users/auth/oidc/*",
                 UserManagement,
                 "/auth/oidc/google/callback",
             ),
@@ -472,11 +473,14 @@ mod tests {
         assert_eq!(
             public,
             [
+                "/api/users/auth/providers",
                 "/api/users/auth/register",
+                "/api/users/auth/supabase",
                 "/api/users/auth/refresh",
                 "/api/users/.well-known/*",
                 "/api/users/auth/login",
                 "/api/analytics/health",
+                "/api/users/auth/oidc/*",
                 "/api/security/health",
                 "/api/1c/commerceml/*",
                 "/api/users/health",
