@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::harness::Service;
 
 /// Where browsers find the gateway, which takes `/api/users` off.
-const OUTSIDE: &str = "http://localhost:3000/api/users";
+pub(crate) const OUTSIDE: &str = "http://localhost:3000/api/users";
 
 pub(crate) struct Browser<'a> {
     service: &'a Service,

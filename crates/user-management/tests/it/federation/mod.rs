@@ -1,6 +1,7 @@
 //! Logging in at providers that are not ours.
 
 mod browser;
+mod external;
 mod links;
 mod login;
 mod oauth2;
