@@ -16,6 +16,9 @@ pub(crate) const LIFETIME: Duration = Duration::minutes(10);
 /// What a cookie is sealed as, beside its state.
 const NAME: &[u8] = b"login at a provider";
 
+/// How the names of the cookies begin.
+pub(crate) const COOKIE: &str = "oidc_at_";
+
 /// What is under way.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Attempt {
@@ -74,7 +77,7 @@ impl Attempt {
             .take(8)
             .filter(char::is_ascii_alphanumeric)
             .collect();
-        format!("oidc_{start}")
+        format!("{COOKIE}{start}")
     }
 }
 

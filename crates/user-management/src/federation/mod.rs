@@ -33,7 +33,9 @@ use secrecy::SecretString;
 use url::Url;
 
 pub(crate) use admission::{Admission, admit, link};
-pub(crate) use attempt::{Attempt, LIFETIME as ATTEMPT_LIFETIME, Purpose, ReturnTo};
+pub(crate) use attempt::{
+    Attempt, COOKIE as ATTEMPT_COOKIE, LIFETIME as ATTEMPT_LIFETIME, Purpose, ReturnTo,
+};
 pub(crate) use error::FederationError;
 pub(crate) use handover::{HANDOVER_COOKIE, Halves, Handover, HandoverTo, hand_over, take};
 pub(crate) use person::Person;

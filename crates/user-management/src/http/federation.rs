@@ -66,13 +66,17 @@ pub(crate) async fn start(
         .unwrap_or_default();
     let begun = async {
         let provider = state.federation.provider(&id)?;
-        begin(&state, provider, Purpose::Login, return_to.clone()).await
+        begin(&state, provider, Purpose::Login, return_to.clone(), &headers).await
     };
     match begun.await {
-        Ok((url, cookie)) => redirect(&url, &[cookie]),
+        Ok((url, cookies)) => redirect(&url, &cookies),
         Err(problem) => answer_problem(&state, &headers, &return_to, problem, Vec::new()),
     }
 }
+
+/// Logins that one browser may have under way. Cookies of more would outgrow the header that they are
+/// sent in.
+const MAX_ATTEMPTS: usize = 3;
 
 /// The address at the provider, and the cookie that carries the attempt.
 pub(super) async fn begin(
@@ -80,7 +84,8 @@ pub(super) async fn begin(
     provider: &Provider,
     purpose: Purpose,
     return_to: ReturnTo,
-) -> Result<(String, HeaderValue), Problem> {
+    headers: &HeaderMap,
+) -> Result<(String, Vec<HeaderValue>), Problem> {
     let now = state.clock.now();
     let attempt = Attempt::new(provider.id(), purpose, return_to, now);
     let url = provider
@@ -94,13 +99,16 @@ pub(super) async fn begin(
         .attempts()
         .seal(&attempt)
         .map_err(Problem::internal)?;
-    let cookie = set_cookie(
-        state,
-        &Attempt::cookie(&attempt.state),
-        &sealed,
-        federation::ATTEMPT_LIFETIME,
-    )?;
-    Ok((url.into(), cookie))
+    let mut cookies = Vec::new();
+    let others = state.cookies.names(headers, federation::ATTEMPT_COOKIE);
+    if others.len() >= MAX_ATTEMPTS {
+        for name in others {
+            cookies.push(set_cookie(state, name, "", Duration::zero())?);
+        }
+    }
+    let name = Attempt::cookie(&attempt.state);
+    cookies.push(set_cookie(state, &name, &sealed, federation::ATTEMPT_LIFETIME)?);
+    Ok((url.into(), cookies))
 }
 
 /// The browser comes back from the provider.

@@ -130,9 +130,11 @@ pub(crate) async fn link(
         user: identity.user_id,
         session: identity.session_id,
     };
-    let (authorization_url, cookie) = begin(&state, provider, purpose, return_to).await?;
+    let (authorization_url, cookies) = begin(&state, provider, purpose, return_to, &headers).await?;
     let mut headers = no_store();
-    headers.insert(SET_COOKIE, cookie);
+    for cookie in cookies {
+        headers.append(SET_COOKIE, cookie);
+    }
     Ok((headers, Json(Begun { authorization_url })).into_response())
 }
 
