@@ -139,6 +139,17 @@ const fn sign_in(outside: &'static str, inside: &'static str) -> Route {
     }
 }
 
+/// A path that needs no token here: the service looks at what the caller shows.
+const fn public(outside: &'static str, inside: &'static str) -> Route {
+    Route {
+        exact: true,
+        access: Access::Public,
+        rate: Rate::Address,
+        body_limit: 64 * KIB,
+        ..route(outside, outside, inside, Service::UserManagement)
+    }
+}
+
 const fn health(outside: &'static str, service: Service) -> Route {
     Route {
         exact: true,
@@ -150,12 +161,36 @@ const fn health(outside: &'static str, service: Service) -> Route {
 }
 
 /// The route table. The longest match counts; a test holds the order.
-pub static TABLE: [Route; 24] = [
+pub static TABLE: [Route; 33] = [
+    public(
+        "/.well-known/oauth-authorization-server/api/users",
+        "/.well-known/oauth-authorization-server",
+    ),
+    public(
+        "/.well-known/openid-configuration/api/users",
+        "/.well-known/openid-configuration",
+    ),
+    public(
+        "/.well-known/oauth-protected-resource/mcp",
+        "/.well-known/oauth-protected-resource",
+    ),
+    public(
+        "/.well-known/oauth-protected-resource",
+        "/.well-known/oauth-protected-resource",
+    ),
+    sign_in("/api/users/oauth2/second-factor", "/oauth2/second-factor"),
     route(
         "/api/1c/commerceml/exchanges/*",
         "/api/1c/commerceml/exchanges",
         "/commerceml/exchanges",
         Service::OnecIntegration,
+    ),
+    sign_in("/api/users/oauth2/register", "/oauth2/register"),
+    route(
+        "/api/users/oauth2/clients/*",
+        "/api/users/oauth2/clients",
+        "/oauth2/clients",
+        Service::UserManagement,
     ),
     // The list is small and the same for everybody.
     Route {
@@ -165,6 +200,7 @@ pub static TABLE: [Route; 24] = [
     },
     sign_in("/api/users/auth/register", "/auth/register"),
     sign_in("/api/users/auth/supabase", "/auth/supabase"),
+    sign_in("/api/users/oauth2/login", "/oauth2/login"),
     sign_in("/api/users/auth/refresh", "/auth/refresh"),
     Route {
         access: Access::Public,
@@ -208,6 +244,12 @@ pub static TABLE: [Route; 24] = [
         )
     },
     health("/api/users/health", Service::UserManagement),
+    // Programs show credentials of their own, and people a cookie.
+    Route {
+        exact: false,
+        label: "/api/users/oauth2/*",
+        ..public("/api/users/oauth2", "/oauth2")
+    },
     route(
         "/api/users/oauth/*",
         "/api/users/oauth",
@@ -419,6 +461,30 @@ mod tests {
                 "/.well-known/jwks.json",
             ),
             (
+                "/api/users/oauth2/authorize",
+                "/api/users/oauth2/*",
+                UserManagement,
+                "/oauth2/authorize",
+            ),
+            (
+                "/api/users/oauth2/clients/grafana",
+                "/api/users/oauth2/clients/*",
+                UserManagement,
+                "/oauth2/clients/grafana",
+            ),
+            (
+                "/.well-known/oauth-authorization-server/api/users",
+                "/.well-known/oauth-authorization-server/api/users",
+                UserManagement,
+                "/.well-known/oauth-authorization-server",
+            ),
+            (
+                "/.well-known/oauth-protected-resource/mcp",
+                "/.well-known/oauth-protected-resource/mcp",
+                UserManagement,
+                "/.well-known/oauth-protected-resource",
+            ),
+            (
                 "/api/users/health",
                 "/api/users/health",
                 UserManagement,
@@ -473,9 +539,16 @@ mod tests {
         assert_eq!(
             public,
             [
+                "/.well-known/oauth-authorization-server/api/users",
+                "/.well-known/openid-configuration/api/users",
+                "/.well-known/oauth-protected-resource/mcp",
+                "/.well-known/oauth-protected-resource",
+                "/api/users/oauth2/second-factor",
+                "/api/users/oauth2/register",
                 "/api/users/auth/providers",
                 "/api/users/auth/register",
                 "/api/users/auth/supabase",
+                "/api/users/oauth2/login",
                 "/api/users/auth/refresh",
                 "/api/users/.well-known/*",
                 "/api/users/auth/login",
@@ -484,6 +557,7 @@ mod tests {
                 "/api/security/health",
                 "/api/1c/commerceml/*",
                 "/api/users/health",
+                "/api/users/oauth2/*",
                 "/api/ai/health",
                 "/api/1c/health",
             ]

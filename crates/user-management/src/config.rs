@@ -8,6 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::account::Email;
 use crate::cookies::CookieSettings;
 use crate::federation::FederationSettings;
+use crate::oauth::ProviderSettings;
 use crate::password::Policy;
 
 /// What user-management is told from outside.
@@ -24,6 +25,7 @@ pub struct Config {
     /// `REGISTRATION`: `open` or `closed`; open in development, closed elsewhere.
     pub(crate) registration_open: bool,
     pub(crate) administrator: Option<Administrator>,
+    pub(crate) provider: ProviderSettings,
 }
 
 /// Lifetimes, and the secret under which keys are kept.
@@ -105,6 +107,8 @@ impl Config {
             .as_ref()
             .map_or(Policy::DEFAULT_MIN_LENGTH, |p| p.min_length);
         let administrator = Administrator::read(reader, min_length);
+        let public_url = cookies.as_ref().and_then(|cookies| cookies.public_url.as_ref());
+        let provider = ProviderSettings::read(reader, public_url);
         Some(Self {
             database: database?,
             redis: redis?,
@@ -116,6 +120,7 @@ impl Config {
             federation: federation?,
             registration_open: registration? == "open",
             administrator: administrator?,
+            provider: provider?,
         })
     }
 }

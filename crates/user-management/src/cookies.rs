@@ -76,7 +76,7 @@ struct Inner {
 pub(crate) enum SameSite {
     /// From none.
     Strict,
-    /// From any, when the browser goes to a page of ours as a whole.
+    /// From those that lead here by a link or a redirect.
     Lax,
 }
 

@@ -91,6 +91,24 @@ pub(crate) enum Error {
     /// A login at a provider that is not ours led to nothing.
     #[error(transparent)]
     Federation(#[from] FederationError),
+    /// There is no such OAuth client.
+    #[error("there is no such OAuth client")]
+    OAuthClientNotFound,
+    /// The id of an OAuth client is taken.
+    #[error("there is an OAuth client of that id")]
+    OAuthClientExists,
+    /// The OAuth client has no secret that could be replaced.
+    #[error("the OAuth client has no secret")]
+    OAuthClientPublic,
+    /// Programs may not register themselves.
+    #[error("the registration of OAuth clients is closed")]
+    ClientRegistrationClosed,
+    /// Too many programs have registered themselves and not been used.
+    #[error("too many OAuth clients have registered themselves")]
+    TooManyClients,
+    /// A header of an answer could not be made.
+    #[error("a header could not be made")]
+    Header(#[source] common::BoxError),
     /// A password could not be hashed.
     #[error(transparent)]
     Hash(#[from] HashError),
@@ -279,6 +297,36 @@ impl From<Error> for Problem {
                 "Rights and companies that you lack yourself can be neither given nor taken.",
             )),
             Error::Federation(error) => error.into(),
+            Error::OAuthClientNotFound => Self::not_found(),
+            Error::OAuthClientExists => Self::new(
+                StatusCode::CONFLICT,
+                "oauth.client_exists",
+                Text::new("Такой идентификатор уже есть", "The client id is taken"),
+            ),
+            Error::OAuthClientPublic => Self::new(
+                StatusCode::CONFLICT,
+                "oauth.client_has_no_secret",
+                Text::new("У программы нет секрета", "The client has no secret"),
+            ),
+            Error::ClientRegistrationClosed => Self::new(
+                StatusCode::FORBIDDEN,
+                "oauth.registration_closed",
+                Text::new(
+                    "Регистрация программ закрыта",
+                    "The registration of clients is closed",
+                ),
+            )
+            .detail(Text::new(
+                "Программу регистрирует администратор.",
+                "An administrator registers clients.",
+            )),
+            Error::TooManyClients => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "oauth.too_many_clients",
+                Text::new("Слишком много новых программ", "Too many new clients"),
+            )
+            .retry_after(3600),
+            Error::Header(error) => Self::internal(error),
             Error::Hash(HashError::Overloaded) => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "auth.overloaded",

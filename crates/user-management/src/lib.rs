@@ -12,6 +12,7 @@
 
 mod account;
 mod bootstrap;
+mod browser;
 mod challenges;
 mod config;
 mod cookies;
@@ -22,6 +23,8 @@ mod jobs;
 mod keys;
 mod login;
 mod metrics;
+mod oauth;
+mod pages;
 mod password;
 mod record;
 mod recovery;

@@ -14,6 +14,7 @@ const PROVIDER_REQUESTS: &str = "identity_provider_requests_total";
 const SESSIONS_ACTIVE: &str = "sessions_active";
 const REVOCATIONS_PENDING: &str = "session_revocations_pending";
 const KEY_AGE: &str = "signing_key_age_seconds";
+const OAUTH_TOKENS: &str = "oauth_token_requests_total";
 
 /// Describes all of them to the registry, and makes the series that alerts look at exist from the
 /// start.
@@ -46,6 +47,12 @@ pub(crate) fn describe() {
         "Ended sessions that other services have not been told of"
     );
     ::metrics::describe_gauge!(KEY_AGE, "How long the present key has been signing tokens");
+    ::metrics::describe_counter!(OAUTH_TOKENS, "Requests of OAuth clients for tokens");
+    for grant in ["authorization_code", "refresh_token"] {
+        for outcome in ["success", "refused"] {
+            ::metrics::counter!(OAUTH_TOKENS, "grant" => grant, "outcome" => outcome).absolute(0);
+        }
+    }
     let failures = LoginFailure::ALL.map(LoginFailure::as_str);
     for outcome in ["success", "address_limited", "overloaded"]
         .into_iter()
@@ -85,6 +92,17 @@ pub(crate) fn provider_request(provider: &str, request: &'static str, outcome: &
         ("outcome", outcome.to_owned()),
     ];
     ::metrics::counter!(PROVIDER_REQUESTS, &labels).increment(1);
+}
+
+/// An OAuth client that had proved to be itself asked for tokens.
+pub(crate) fn oauth_tokens(refresh: bool, issued: bool) {
+    let grant = if refresh {
+        "refresh_token"
+    } else {
+        "authorization_code"
+    };
+    let outcome = if issued { "success" } else { "refused" };
+    ::metrics::counter!(OAUTH_TOKENS, "grant" => grant, "outcome" => outcome).increment(1);
 }
 
 pub(crate) fn password_hashed(took: Duration) {

@@ -5,7 +5,7 @@ use common::http::routes::{Access, Routes};
 
 use crate::AppState;
 use crate::http::{
-    auth, federation, identities, jwks, login, passkeys, roles, second_factors, sessions, users,
+    auth, federation, identities, jwks, login, oauth, passkeys, roles, second_factors, sessions, users,
 };
 
 /// The route table.
@@ -98,5 +98,62 @@ pub fn routes() -> Routes<AppState> {
             "/users/me/identities/{provider}",
             Access::Authenticated,
             identities::unlink,
+        )
+        .get(
+            "/.well-known/openid-configuration",
+            Access::Public,
+            oauth::discovery::metadata,
+        )
+        .get(
+            "/.well-known/oauth-authorization-server",
+            Access::Public,
+            oauth::discovery::metadata,
+        )
+        .get(
+            "/.well-known/oauth-protected-resource",
+            Access::Public,
+            oauth::discovery::protected_resource,
+        )
+        .get("/oauth2/jwks", Access::Public, jwks::get)
+        // What a person sees answers without a token: the browser has a cookie.
+        .get("/oauth2/authorize", Access::Public, oauth::authorize::get)
+        .post("/oauth2/authorize", Access::Public, oauth::authorize::post)
+        .post("/oauth2/login", Access::Public, oauth::login::password)
+        .post(
+            "/oauth2/second-factor",
+            Access::Public,
+            oauth::login::second_factor,
+        )
+        .post("/oauth2/consent", Access::Public, oauth::consent::post)
+        .get("/oauth2/logout", Access::Public, oauth::logout::get)
+        .post("/oauth2/logout", Access::Public, oauth::logout::post)
+        .post("/oauth2/logout-confirm", Access::Public, oauth::logout::confirmed)
+        // A program shows its own credentials; userinfo answers a wrong token as OAuth has it.
+        .post("/oauth2/token", Access::Public, oauth::token::post)
+        .get("/oauth2/userinfo", Access::Public, oauth::userinfo::get)
+        .post("/oauth2/userinfo", Access::Public, oauth::userinfo::get)
+        .post("/oauth2/introspect", Access::Public, oauth::introspect::post)
+        .post("/oauth2/revoke", Access::Public, oauth::revoke::post)
+        // Open only where CLIENT_REGISTRATION says so.
+        .post("/oauth2/register", Access::Public, oauth::register::post)
+        .get("/oauth2/clients", admin, oauth::clients::list)
+        .post("/oauth2/clients", admin, oauth::clients::create)
+        .get("/oauth2/clients/{id}", admin, oauth::clients::get)
+        .put("/oauth2/clients/{id}", admin, oauth::clients::replace)
+        .delete("/oauth2/clients/{id}", admin, oauth::clients::delete)
+        .post(
+            "/oauth2/clients/{id}/secret",
+            admin,
+            oauth::clients::replace_secret,
+        )
+        .get(
+            "/users/me/applications",
+            Access::Authenticated,
+            oauth::applications::list,
+        )
+        .delete(
+            "/users/me/applications/{id}",
+            Access::Authenticated,
+            oauth::applications::delete,
         )
 }

@@ -106,6 +106,12 @@ pub(crate) enum EndReason {
     RoleChanged,
     RefreshReused,
     PasswordReset,
+    /// The OAuth client gave its token back, or its user took the consent back.
+    TokenRevoked,
+    /// An authorization code was used twice.
+    CodeReused,
+    /// The OAuth client does not exist any more, or has another secret after a theft.
+    ClientRemoved,
     /// By the user or an administrator, from the list of sessions.
     Revoked,
     SecondFactorsReset,
@@ -118,6 +124,9 @@ impl EndReason {
             Self::RoleChanged => "role_changed",
             Self::RefreshReused => "refresh_reused",
             Self::PasswordReset => "password_reset",
+            Self::TokenRevoked => "token_revoked",
+            Self::CodeReused => "code_reused",
+            Self::ClientRemoved => "client_removed",
             Self::Revoked => "revoked",
             Self::SecondFactorsReset => "second_factors_reset",
         }
@@ -168,8 +177,13 @@ impl Session {
         session
     }
 
+    /// True while neither its end nor want of use has come.
+    pub(crate) fn is_alive(&self, now: DateTime<Utc>) -> bool {
+        self.ended_at.is_none() && now < self.refresh_expires_at && now < self.expires_at
+    }
+
     fn judge(&self, generation: i32, lifetimes: Lifetimes, now: DateTime<Utc>) -> Use {
-        if self.ended_at.is_some() || now >= self.refresh_expires_at || now >= self.expires_at {
+        if !self.is_alive(now) {
             return Use::Over;
         }
         match self.generation - generation {

@@ -15,6 +15,7 @@ use crate::cookies::Cookies;
 use crate::federation::Federation;
 use crate::jobs;
 use crate::keys::{self, KeyRing, Schedule};
+use crate::oauth::Provider;
 use crate::password::Passwords;
 use crate::second_factors::SecondFactors;
 use crate::sessions::Revoker;
@@ -65,7 +66,7 @@ pub async fn prepare(
         chrono::Duration::from_std(config.tokens.key_rotation)?,
         chrono::Duration::from_std(config.tokens.access_ttl)?,
     );
-    let stored = keys::maintain(&db, &sealer, &schedule, clock.now()).await?;
+    let stored = keys::maintain(&db, &sealer, &schedule, false, clock.now()).await?;
     let ring = KeyRing::new(&stored, &sealer)?;
     let tokens = Tokens::new(&config.tokens, &config.auth, ring.clone())?;
     let public_url = config.cookies.public_url.clone();
@@ -90,19 +91,15 @@ pub async fn prepare(
         "publish_revocations",
         jobs::revocations::run(revoker.clone(), shutdown.clone()),
     );
-    context.spawn(
-        "signing_keys",
-        jobs::signing_keys::run(
-            jobs::signing_keys::Keeper {
-                db: db.clone(),
-                sealer,
-                schedule,
-                ring,
-                clock: clock.clone(),
-            },
-            shutdown.clone(),
-        ),
-    );
+    let keeper = jobs::signing_keys::Keeper {
+        db: db.clone(),
+        sealer,
+        schedule,
+        ring,
+        clock: clock.clone(),
+    };
+    let provider = Provider::new(config.provider, &config.tokens.secret, keeper.clone())?;
+    context.spawn("signing_keys", jobs::signing_keys::run(keeper, shutdown.clone()));
     context.spawn(
         "sessions",
         jobs::sessions::run(db.clone(), clock.clone(), shutdown.clone()),
@@ -124,6 +121,7 @@ pub async fn prepare(
         address_limit: AddressLimit::new(redis, &config.throttle),
         registration_open: config.registration_open,
         federation,
+        provider,
     };
     Ok((state, authenticator, checks))
 }

@@ -5,6 +5,7 @@ use sqlx::PgPool;
 
 use crate::cookies::Cookies;
 use crate::federation::Federation;
+use crate::oauth::Provider;
 use crate::password::Passwords;
 use crate::second_factors::SecondFactors;
 use crate::sessions::Revoker;
@@ -24,4 +25,5 @@ pub struct AppState {
     pub(crate) address_limit: AddressLimit,
     pub(crate) registration_open: bool,
     pub(crate) federation: Federation,
+    pub(crate) provider: Provider,
 }

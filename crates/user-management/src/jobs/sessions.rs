@@ -15,6 +15,11 @@ const PAUSE: Duration = Duration::from_secs(60);
 /// Sessions are kept a while after their end, to look into what happened.
 const KEEP_ENDED: chrono::Duration = chrono::Duration::days(30);
 
+/// Authorization codes are kept a while after their use, so that a second use is recognised.
+const KEEP_CODES: chrono::Duration = chrono::Duration::days(1);
+/// A program that registered itself has so long for its first login.
+const KEEP_UNUSED_CLIENTS: chrono::Duration = chrono::Duration::days(7);
+
 pub(crate) async fn run(db: PgPool, clock: Clock, shutdown: CancellationToken) {
     loop {
         if let Err(error) = tidy(&db, &clock).await {
@@ -34,6 +39,8 @@ async fn tidy(db: &PgPool, clock: &Clock) -> Result<(), StoreError> {
     store::login_failures::delete_before(&mut connection, now - REMEMBER_CONSECUTIVE_FOR).await?;
     store::challenges::delete_expired(&mut connection, now).await?;
     store::federation::delete_handovers_before(&mut connection, now).await?;
+    store::authorization_codes::delete_before(&mut connection, now - KEEP_CODES).await?;
+    store::oauth_clients::delete_unused(&mut connection, now - KEEP_UNUSED_CLIENTS).await?;
     metrics::sessions_active(store::sessions::count_active(&mut connection, now).await?);
     Ok(())
 }

@@ -1,8 +1,12 @@
 //! The schema `identity`: plain functions over a connection, one file for each table.
 
+pub(crate) mod authorization_codes;
 pub(crate) mod challenges;
+pub(crate) mod consents;
 pub(crate) mod federation;
 pub(crate) mod login_failures;
+pub(crate) mod oauth_clients;
+pub(crate) mod oauth_sessions;
 pub(crate) mod passkeys;
 pub(crate) mod recovery_codes;
 pub(crate) mod roles;

@@ -239,6 +239,16 @@ impl Service {
         Authenticator::new(&auth, keys, revocations, self.clock.clone())
     }
 
+    /// True once another service refuses the token because its session has ended.
+    pub(crate) async fn other_service_knows_the_end(&self, token: &str) -> bool {
+        let other = self.other_service();
+        eventually("another service refuses the token", async || {
+            other.verify(token).await.is_err()
+        })
+        .await;
+        true
+    }
+
     pub(crate) async fn count(&self, from: &str) -> i64 {
         let statement = format!("select count(*) from {from}");
         sqlx::query_scalar(AssertSqlSafe(statement))

@@ -1,13 +1,19 @@
-//! The keys that access tokens are signed with: Ed25519, made here, kept sealed in the database.
+//! The keys that tokens are signed with, made here and kept sealed in the database: Ed25519 for
+//! access tokens, and RSA for ID tokens, which every client library can verify. RSA keys are made
+//! only once there is an OAuth client.
 //!
 //! A key is `next` (published, so that every verifier knows it before its first token), then
 //! `active` (signs), then `retired` (still published while its tokens live), then deleted.
 
+pub(crate) mod rsa;
+
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::error::Unspecified;
-use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+use aws_lc_rs::rsa::KeySize;
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair, RsaKeyPair};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
@@ -15,11 +21,11 @@ use chrono::{DateTime, Duration, Utc};
 use common::auth::Keys;
 use common::db::{StoreError, StoreResult};
 use common::sealing::Sealer;
-use jsonwebtoken::EncodingKey;
 use jsonwebtoken::jwk::JwkSet;
+use jsonwebtoken::{DecodingKey, EncodingKey};
 use serde_json::json;
 use sha2::{Digest, Sha256};
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 
 use crate::store::{self, Turn};
 
@@ -65,6 +71,22 @@ impl KeyState {
     }
 }
 
+/// What keys are for; each kind is rotated by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Family {
+    /// Ed25519, for access tokens.
+    AccessTokens,
+    /// RSA, for ID tokens.
+    IdTokens,
+}
+
+/// All keys, by what they are for.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct StoredKeys {
+    pub(crate) access_tokens: Vec<StoredKey>,
+    pub(crate) id_tokens: Vec<StoredKey>,
+}
+
 /// A key as it is stored.
 #[derive(Debug, Clone)]
 pub(crate) struct StoredKey {
@@ -86,11 +108,25 @@ pub(crate) struct NewKey {
 }
 
 impl NewKey {
-    fn generate(sealer: &Sealer) -> Result<Self, Unspecified> {
-        let pair = Ed25519KeyPair::generate()?;
-        let public_key = pair.public_key().as_ref().to_vec();
-        let kid = thumbprint(&public_key);
-        let sealed_private_key = sealer.seal(kid.as_bytes(), pair.to_pkcs8v1()?.as_ref())?;
+    async fn generate(family: Family, sealer: &Sealer) -> Result<Self, Unspecified> {
+        let (public_key, private_key, kid) = match family {
+            Family::AccessTokens => {
+                let pair = Ed25519KeyPair::generate()?;
+                let public_key = pair.public_key().as_ref().to_vec();
+                let kid = thumbprint(&public_key);
+                (public_key, pair.to_pkcs8v1()?.as_ref().to_vec(), kid)
+            }
+            Family::IdTokens => {
+                // Finding the primes takes a good part of a second.
+                let pair = tokio::task::spawn_blocking(|| RsaKeyPair::generate(KeySize::Rsa2048)).await;
+                let pair = pair.map_err(|_| Unspecified)??;
+                let public_key = pair.public_key().as_ref().to_vec();
+                let kid = rsa::thumbprint(&public_key).ok_or(Unspecified)?;
+                let private_key: Pkcs8V1Der<'_> = pair.as_der()?;
+                (public_key, private_key.as_ref().to_vec(), kid)
+            }
+        };
+        let sealed_private_key = sealer.seal(kid.as_bytes(), &private_key)?;
         Ok(Self {
             kid,
             public_key,
@@ -155,39 +191,59 @@ impl Schedule {
 }
 
 /// Makes and rotates keys as the schedule asks, and returns them. Replicas take turns, so that two
-/// of them never make a key for the same purpose.
+/// of them never make a key for the same purpose. Keys for ID tokens are rotated when there are
+/// any, and made when `id_tokens` says that they are needed.
 pub(crate) async fn maintain(
     db: &PgPool,
     sealer: &Sealer,
     schedule: &Schedule,
+    id_tokens: bool,
     now: DateTime<Utc>,
-) -> Result<Vec<StoredKey>, KeyError> {
+) -> Result<StoredKeys, KeyError> {
     let mut transaction = db.begin().await.store("begin")?;
     store::take_turn(&mut transaction, Turn::SigningKeys).await?;
-    let keys = loop {
-        let keys = store::signing_keys::list(&mut transaction).await?;
+    let access_tokens =
+        maintain_family(&mut transaction, Family::AccessTokens, sealer, schedule, now).await?;
+    let mut keys = store::signing_keys::list(&mut transaction, Family::IdTokens).await?;
+    if id_tokens || !keys.is_empty() {
+        keys = maintain_family(&mut transaction, Family::IdTokens, sealer, schedule, now).await?;
+    }
+    transaction.commit().await.store("commit")?;
+    Ok(StoredKeys {
+        access_tokens,
+        id_tokens: keys,
+    })
+}
+
+async fn maintain_family(
+    connection: &mut PgConnection,
+    family: Family,
+    sealer: &Sealer,
+    schedule: &Schedule,
+    now: DateTime<Utc>,
+) -> Result<Vec<StoredKey>, KeyError> {
+    loop {
+        let keys = store::signing_keys::list(connection, family).await?;
         // Checked before anything changes: a wrong secret must not mix its keys into the right ones.
         for key in keys.iter().filter(|key| key.state != KeyState::Retired) {
             open(sealer, key)?;
         }
         match schedule.due(&keys, now) {
-            None => break keys,
+            None => return Ok(keys),
             Some(Step::AddNext) => {
-                let key = NewKey::generate(sealer)?;
-                store::signing_keys::insert_next(&mut transaction, &key, now).await?;
+                let key = NewKey::generate(family, sealer).await?;
+                store::signing_keys::insert_next(connection, family, &key, now).await?;
                 tracing::info!("signing key {} is published", key.kid);
             }
             Some(Step::Promote) => {
-                store::signing_keys::promote(&mut transaction, now).await?;
+                store::signing_keys::promote(connection, family, now).await?;
                 tracing::info!("another signing key is active");
             }
             Some(Step::DeleteRetired) => {
-                store::signing_keys::delete_retired(&mut transaction, now - schedule.keep).await?;
+                store::signing_keys::delete_retired(connection, family, now - schedule.keep).await?;
             }
         }
-    };
-    transaction.commit().await.store("commit")?;
-    Ok(keys)
+    }
 }
 
 fn open(sealer: &Sealer, key: &StoredKey) -> Result<Vec<u8>, KeyError> {
@@ -202,6 +258,7 @@ pub(crate) struct KeyRing(Arc<Inner>);
 
 struct Inner {
     current: ArcSwap<Current>,
+    id_tokens: ArcSwapOption<rsa::Signer>,
     verifying: Keys,
 }
 
@@ -220,29 +277,48 @@ pub(crate) struct Current {
     pub(crate) activated_at: DateTime<Utc>,
     /// The JWK set (RFC 7517) as it is served.
     pub(crate) published: Bytes,
+    /// The same.
+    set: JwkSet,
 }
 
 impl KeyRing {
-    pub(crate) fn new(keys: &[StoredKey], sealer: &Sealer) -> Result<Self, KeyError> {
-        let (current, set) = assemble(keys, sealer)?;
+    pub(crate) fn new(keys: &StoredKeys, sealer: &Sealer) -> Result<Self, KeyError> {
+        let current = assemble(keys, sealer)?;
         Ok(Self(Arc::new(Inner {
+            verifying: Keys::local(&current.set),
+            id_tokens: ArcSwapOption::new(id_token_signer(keys, sealer)?),
             current: ArcSwap::from_pointee(current),
-            verifying: Keys::local(&set),
         })))
     }
 
     /// Takes over what has changed.
-    pub(crate) fn replace(&self, keys: &[StoredKey], sealer: &Sealer) -> Result<(), KeyError> {
-        let (current, set) = assemble(keys, sealer)?;
+    pub(crate) fn replace(&self, keys: &StoredKeys, sealer: &Sealer) -> Result<(), KeyError> {
+        let current = assemble(keys, sealer)?;
         // Verifying first: a token of the new key must not meet an authenticator without it.
-        self.0.verifying.replace(&set);
+        self.0.verifying.replace(&current.set);
         self.0.current.store(Arc::new(current));
+        // Every minute the same key comes along; to take it apart again would cost a millisecond.
+        let active = keys.id_tokens.iter().find(|key| key.state == KeyState::Active);
+        let known = self.0.id_tokens.load();
+        if known.as_ref().map(|signer| &signer.kid) != active.map(|key| &key.kid) {
+            self.0.id_tokens.store(id_token_signer(keys, sealer)?);
+        }
         Ok(())
     }
 
-    /// What signs now.
+    /// What signs access tokens now.
     pub(crate) fn current(&self) -> Arc<Current> {
         self.0.current.load_full()
+    }
+
+    /// What signs ID tokens now; `None` before there is an OAuth client.
+    pub(crate) fn id_tokens(&self) -> Option<Arc<rsa::Signer>> {
+        self.0.id_tokens.load_full()
+    }
+
+    /// The public key of that id, of whatever family.
+    pub(crate) fn published_key(&self, kid: &str) -> Option<DecodingKey> {
+        DecodingKey::from_jwk(self.0.current.load().set.find(kid)?).ok()
     }
 
     /// The public keys, for this service's own authenticator.
@@ -251,10 +327,22 @@ impl KeyRing {
     }
 }
 
-fn assemble(keys: &[StoredKey], sealer: &Sealer) -> Result<(Current, JwkSet), KeyError> {
-    let active = keys.iter().find(|key| key.state == KeyState::Active);
+fn id_token_signer(keys: &StoredKeys, sealer: &Sealer) -> Result<Option<Arc<rsa::Signer>>, KeyError> {
+    let Some(active) = keys.id_tokens.iter().find(|key| key.state == KeyState::Active) else {
+        return Ok(None);
+    };
+    let signer = rsa::Signer::new(active.kid.clone(), &open(sealer, active)?)?;
+    Ok(Some(Arc::new(signer)))
+}
+
+fn assemble(keys: &StoredKeys, sealer: &Sealer) -> Result<Current, KeyError> {
+    let active = keys
+        .access_tokens
+        .iter()
+        .find(|key| key.state == KeyState::Active);
     let active = active.ok_or(Unspecified)?;
-    let published: Vec<serde_json::Value> = keys
+    let mut published: Vec<serde_json::Value> = keys
+        .access_tokens
         .iter()
         .map(|key| {
             json!({
@@ -267,14 +355,19 @@ fn assemble(keys: &[StoredKey], sealer: &Sealer) -> Result<(Current, JwkSet), Ke
             })
         })
         .collect();
+    published.extend(
+        keys.id_tokens
+            .iter()
+            .filter_map(|key| rsa::jwk(&key.kid, &key.public_key)),
+    );
     let published = json!({ "keys": published });
-    let current = Current {
+    Ok(Current {
         kid: active.kid.clone(),
         signing: EncodingKey::from_ed_der(&open(sealer, active)?),
         activated_at: active.activated_at.unwrap_or(active.created_at),
         published: serde_json::to_vec(&published)?.into(),
-    };
-    Ok((current, serde_json::from_value(published)?))
+        set: serde_json::from_value(published)?,
+    })
 }
 
 #[cfg(test)]
