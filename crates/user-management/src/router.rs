@@ -13,7 +13,7 @@ use crate::http::{
 pub fn routes() -> Routes<AppState> {
     let read = Access::Permission(Permission::UsersRead);
     let admin = Access::Permission(Permission::UsersAdmin);
-    Routes::new()
+    Routes::for_own_logins()
         .post("/auth/register", Access::Public, auth::register)
         .post("/auth/login", Access::Public, login::login)
         .post("/auth/refresh", Access::Public, auth::refresh)

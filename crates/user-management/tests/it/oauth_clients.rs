@@ -1,12 +1,18 @@
 //! Clients of the provider: registering, their credentials, introspection, revocation, logout.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::Duration;
+use common::clock::Clock;
 use common::events::Stream;
+use common::http::routes::Access;
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{service, with_settings};
-use crate::relying_party::{Browser, Program, REDIRECT_URI, assert_error, between, location, sent_back};
+use crate::harness::{config, context, service, with_settings};
+use crate::relying_party::{
+    Browser, Program, REDIRECT_URI, assert_error, between, location, second_factor_of, sent_back,
+};
 
 #[tokio::test]
 async fn an_administrator_registers_changes_and_removes_a_client() {
@@ -433,4 +439,174 @@ async fn without_the_database_people_and_programs_are_told() {
             == 200
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_program_cannot_act_on_the_account() {
+    let service = service().await;
+    let program = Program::first_party(&service).await;
+    service.register("anna@example.com").await;
+    let scope = [("scope", "openid chat")];
+    let tokens = program
+        .tokens(&service, &mut Browser::new(&service), &scope)
+        .await;
+    let client = service
+        .client
+        .with_token(tokens["access_token"].as_str().unwrap());
+    let mut walked = 0;
+    for spec in user_management::routes().specs() {
+        if spec.access != Access::Authenticated {
+            continue;
+        }
+        let path = spec.path.replace("{id}", "01a21af6-fce0-70e1-a405-cef110c9bb23");
+        let request = client.request(spec.method.clone(), &path);
+        let request = if spec.method == Method::GET {
+            request
+        } else {
+            request.json(&json!({}))
+        };
+        let answer = client.send(request).await;
+        answer.assert_problem(403, "auth.own_login_required");
+        walked += 1;
+    }
+    assert!(walked > 10, "{walked}");
+}
+
+#[tokio::test]
+async fn an_id_token_that_is_not_ours_logs_nobody_out() {
+    let service = service().await;
+    let program = Program::first_party(&service).await;
+    service.register("anna@example.com").await;
+    let mut browser = Browser::new(&service);
+    let tokens = program.tokens(&service, &mut browser, &[]).await;
+    let good = tokens["id_token"].as_str().unwrap();
+    let parts: Vec<&str> = good.split('.').collect();
+    let encode = |text: &str| URL_SAFE_NO_PAD.encode(text);
+    let kid = jsonwebtoken::decode_header(good).unwrap().kid.unwrap();
+    let set: Value = service.client.get("/oauth2/jwks").await.json();
+    let keys = set["keys"].as_array().unwrap();
+    let public = keys.iter().find(|key| key["kid"] == kid.as_str()).unwrap();
+    let secret = URL_SAFE_NO_PAD.decode(public["n"].as_str().unwrap()).unwrap();
+    let mut hs256 = jsonwebtoken::Header::new(jsonwebtoken::Algorithm::HS256);
+    hs256.kid = Some(kid.clone());
+    let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(parts[1]).unwrap()).unwrap();
+    let confused =
+        jsonwebtoken::encode(&hs256, &claims, &jsonwebtoken::EncodingKey::from_secret(&secret)).unwrap();
+    let none = encode(&format!(r#"{{"alg":"none","kid":"{kid}"}}"#));
+    let jku = encode(&format!(
+        r#"{{"alg":"RS256","kid":"evil","jku":"{}/evil"}}"#,
+        service.url
+    ));
+    let other_user = encode(&parts[1].replace('a', "b"));
+    for hint in [
+        format!("{none}.{}.", parts[1]),
+        format!("{jku}.{}.{}", parts[1], parts[2]),
+        format!("{}.{other_user}.{}", parts[0], parts[2]),
+        confused,
+        tokens["access_token"].as_str().unwrap().to_owned(),
+        "x".to_owned(),
+    ] {
+        let page = browser.get(&format!("/oauth2/logout?id_token_hint={hint}")).await;
+        assert!(
+            page.text().contains("logout-confirm"),
+            "{hint}: the person is asked"
+        );
+        // Nor is an ID token an access token.
+    }
+    service
+        .client
+        .with_token(good)
+        .get("/users/me")
+        .await
+        .assert_problem(401, "auth.token_invalid");
+}
+
+#[tokio::test]
+async fn keys_of_id_tokens_rotate_without_a_gap() {
+    let first = service().await;
+    let program = Program::first_party(&first).await;
+    first.register("anna@example.com").await;
+    let tokens = program.tokens(&first, &mut Browser::new(&first), &[]).await;
+    let kid = |token: &Value| {
+        let token = token["id_token"].as_str().unwrap();
+        jsonwebtoken::decode_header(token).unwrap().kid.unwrap()
+    };
+    let before = kid(&tokens);
+    // Half-way through its month the next key is not there yet; a day before the end it is.
+    for (days, states) in [(29, vec!["active", "next"]), (30, vec!["retired", "active"])] {
+        let redis = common::testing::redis().await;
+        let clock = Clock::fixed(first.clock.now() + Duration::days(days));
+        let context = context(&clock);
+        let settings = config(&first.database_url, redis.url(), &[]);
+        let app = user_management::start(settings, context.clone()).await.unwrap();
+        let server = common::testing::TestServer::start(user_management::DEFINITION, app).await;
+        let found: Vec<String> =
+            sqlx::query_scalar("select state from identity.id_token_keys order by created_at")
+                .fetch_all(&first.db)
+                .await
+                .unwrap();
+        assert_eq!(found, states);
+        let set: Value = common::testing::Client::anonymous(server.url())
+            .get("/oauth2/jwks")
+            .await
+            .json();
+        let kids: Vec<&str> = set["keys"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|key| key["kid"].as_str().unwrap())
+            .collect();
+        assert!(
+            kids.contains(&before.as_str()),
+            "tokens of the former key are still verified"
+        );
+        context.shutdown.cancel();
+    }
+    // A replica that knows only the first key asks the database before it signs with it for long.
+    assert_eq!(
+        first.count("identity.id_token_keys where state = 'active'").await,
+        1
+    );
+}
+
+#[tokio::test]
+async fn a_second_factor_is_asked_for_on_the_page() {
+    let service = service().await;
+    let program = Program::first_party(&service).await;
+    service.register("anna@example.com").await;
+    let anna = service.login("anna@example.com", crate::harness::PASSWORD).await;
+    let codes = second_factor_of(&service, &anna).await;
+    let mut browser = Browser::new(&service);
+    let page = browser
+        .get(&format!("/oauth2/authorize?{}", program.request(&[])))
+        .await;
+    let password = [
+        ("email", "anna@example.com"),
+        ("password", crate::harness::PASSWORD),
+    ];
+    let due = browser.submit(&page, &password).await;
+    assert!(due.text().contains("action=\"second-factor\""), "{}", due.text());
+    let silent = browser
+        .get(&format!(
+            "/oauth2/authorize?{}",
+            program.request(&[("prompt", "none")])
+        ))
+        .await;
+    assert_eq!(
+        sent_back(&silent)["error"],
+        "login_required",
+        "a password alone logs nobody in"
+    );
+    let wrong = browser.submit(&due, &[("code", "000000")]).await;
+    assert_eq!(wrong.status, 401);
+    let right = browser.submit(&wrong, &[("recovery_code", &codes[0])]).await;
+    let answer = browser.get(&format!("/oauth2/{}", location(&right))).await;
+    let code = sent_back(&answer).remove("code").unwrap();
+    let tokens: Value = program.redeem(&service, &code).await.json();
+    let id_token = tokens["id_token"].as_str().unwrap();
+    let claims = URL_SAFE_NO_PAD
+        .decode(id_token.split('.').nth(1).unwrap())
+        .unwrap();
+    let claims: Value = serde_json::from_slice(&claims).unwrap();
+    assert_eq!(claims["amr"], json!(["pwd", "recovery"]));
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use common::testing::{Client, Response};
@@ -71,7 +72,7 @@ impl Browser {
     /// Sends the only form, or the first, of a page with these fields beside the hidden ones.
     pub(crate) async fn submit(&mut self, page: &Response, fields: &[(&str, &str)]) -> Response {
         let html = page.text();
-        let action = between(&html, "action=\"", "\"").unwrap_or_else(|| panic!("no form: {html}"));
+        let action = between(&html, "action=\"", "\"").unwrap();
         let form = between(&html, "<form", "</form>").unwrap();
         let hidden: Vec<(String, String)> = form
             .split("<input type=\"hidden\" name=\"")
@@ -216,9 +217,7 @@ impl Program {
         } else {
             answer
         };
-        let code = sent_back(&answer)
-            .remove("code")
-            .unwrap_or_else(|| panic!("{}", location(&answer)));
+        let code = sent_back(&answer).remove("code").unwrap();
         self.redeem(service, &code).await.json()
     }
 }
@@ -231,4 +230,41 @@ pub(crate) fn assert_error(answer: &Response, status: u16, error: &str) {
     assert_eq!(body["error"], error, "{body}");
     assert_eq!(answer.headers["content-type"], "application/json");
     assert_eq!(answer.headers["cache-control"], "no-store");
+}
+
+/// Gives somebody an authenticator application; returns their recovery codes.
+pub(crate) async fn second_factor_of(service: &Service, session: &crate::harness::Session) -> Vec<String> {
+    let begun: Value = session.client.post("/users/me/totp", &json!({})).await.json();
+    let letters = begun["secret"].as_str().unwrap().bytes();
+    let bits: Vec<u8> = letters
+        .flat_map(|letter| {
+            let value = if letter.is_ascii_uppercase() {
+                letter - b'A'
+            } else {
+                letter - b'2' + 26
+            };
+            (0..5).rev().map(move |bit| value >> bit & 1)
+        })
+        .collect();
+    let secret: Vec<u8> = bits
+        .chunks_exact(8)
+        .map(|bits| bits.iter().fold(0, |byte, bit| byte << 1 | bit))
+        .collect();
+    let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &secret);
+    let step = service.clock.now().timestamp() / 30;
+    let mac = hmac::sign(&key, &step.to_be_bytes());
+    let mac = mac.as_ref();
+    let offset = usize::from(mac[19] & 0x0f);
+    let word = u32::from_be_bytes(mac[offset..offset + 4].try_into().unwrap()) & 0x7fff_ffff;
+    let code = format!("{:06}", word % 1_000_000);
+    let confirmed: Value = session
+        .client
+        .post("/users/me/totp/confirm", &json!({ "code": code }))
+        .await
+        .json();
+    let codes = confirmed["recovery_codes"].as_array().unwrap();
+    codes
+        .iter()
+        .map(|code| code.as_str().unwrap().to_owned())
+        .collect()
 }
