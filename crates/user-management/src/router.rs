@@ -124,6 +124,7 @@ pub fn routes() -> Routes<AppState> {
             Access::Public,
             oauth::login::second_factor,
         )
+        .get("/oauth2/federated", Access::Public, oauth::login::federated)
         .post("/oauth2/consent", Access::Public, oauth::consent::post)
         .get("/oauth2/logout", Access::Public, oauth::logout::get)
         .post("/oauth2/logout", Access::Public, oauth::logout::post)

@@ -35,10 +35,15 @@ pub(crate) struct Attempt {
 }
 
 /// What it is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Purpose {
     /// To log in.
     Login,
+    /// To log in on our own page, for a program that sent the browser there.
+    Authorize {
+        /// The query of the program's request.
+        request: String,
+    },
     /// To link an identity to the account of somebody who has logged in.
     Link {
         /// Who.

@@ -5,6 +5,7 @@ use ::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Duration, Utc};
+use common::Text;
 use common::db::StoreResult;
 use common::http::{Json, Page, Path, Problem, Query};
 use secrecy::{ExposeSecret, SecretString};
@@ -21,6 +22,7 @@ use crate::federation::{
     Purpose, ReturnTo,
 };
 use crate::login::{self, Method, Proof};
+use crate::pages::Failure;
 use crate::{AppState, metrics, store};
 
 /// A provider as the login page shows it.
@@ -50,7 +52,12 @@ pub(crate) async fn providers(State(state): State<AppState>) -> Json<Page<Provid
 #[derive(Debug, Deserialize)]
 pub(crate) struct Start {
     return_to: Option<String>,
+    /// The query of a program's request, from our own login page.
+    request: Option<String>,
 }
+
+/// A longer request would outgrow the cookie that it is carried in.
+const MAX_REQUEST_BYTES: usize = 1536;
 
 /// Sends the browser to the provider.
 pub(crate) async fn start(
@@ -66,7 +73,17 @@ pub(crate) async fn start(
         .unwrap_or_default();
     let begun = async {
         let provider = state.federation.provider(&id)?;
-        begin(&state, provider, Purpose::Login, return_to.clone(), &headers).await
+        let purpose = match query.request {
+            None => Purpose::Login,
+            Some(request) if request.len() <= MAX_REQUEST_BYTES => Purpose::Authorize { request },
+            Some(_) => {
+                return Err(Problem::bad_request(Text::new(
+                    "Запрос программы слишком длинный.",
+                    "The request of the program is too long.",
+                )));
+            }
+        };
+        begin(&state, provider, purpose, return_to.clone(), &headers).await
     };
     match begun.await {
         Ok((url, cookies)) => redirect(&url, &cookies),
@@ -134,6 +151,16 @@ pub(crate) async fn callback(
     let over = set_cookie(&state, &Attempt::cookie(&attempt.state), "", Duration::zero());
     let mut cookies: Vec<HeaderValue> = over.into_iter().collect();
     match come_back(&state, &client, provider, &attempt, &query, now).await {
+        Ok(Back::LoggedIn(halves)) if let Purpose::Authorize { request } = &attempt.purpose => {
+            let mut query = url::form_urlencoded::Serializer::new(String::new());
+            query
+                .append_pair("code", &halves.code)
+                .append_pair("request", request);
+            let url = format!("{}/oauth2/federated?{}", state.provider.issuer(), query.finish());
+            let cookie = set_cookie(&state, HANDOVER_COOKIE, &halves.cookie, halves.lifetime);
+            cookies.extend(cookie);
+            redirect(&url, &cookies)
+        }
         Ok(Back::LoggedIn(halves)) => {
             let fragment = format!("oidc_code={}", halves.code);
             go_to_page(&state, &attempt.return_to, &fragment, Some(&halves), cookies)
@@ -150,6 +177,14 @@ pub(crate) async fn callback(
                 .extension("provider", provider.id())
                 .extension("link_code", halves.code.as_str());
             answer_problem(&state, &headers, &attempt.return_to, problem, cookies)
+        }
+        // Our own login page has no script that could tell.
+        Err(error) if matches!(attempt.purpose, Purpose::Authorize { .. }) => {
+            let mut response = Failure(error.into()).into_response();
+            for cookie in cookies {
+                response.headers_mut().append(SET_COOKIE, cookie);
+            }
+            response
         }
         Err(error) => answer_problem(&state, &headers, &attempt.return_to, error.into(), cookies),
     }
@@ -188,8 +223,8 @@ async fn come_back(
     let person = provider.person(attempt, query, now).await.inspect_err(|error| {
         metrics::federated_login(provider.id(), error.reason());
     })?;
-    let to = match attempt.purpose {
-        Purpose::Link { user, session } => {
+    let to = match &attempt.purpose {
+        &Purpose::Link { user, session } => {
             let mut transaction = state.db.begin().await.store("begin")?;
             let session = store::sessions::find(&mut transaction, session).await?;
             if session.is_none_or(|session| session.ended_at.is_some() || session.user_id != user) {
@@ -210,13 +245,19 @@ async fn come_back(
             metrics::federated_login(provider.id(), "linked");
             return Ok(Back::Linked);
         }
-        Purpose::Login => {
+        Purpose::Login | Purpose::Authorize { .. } => {
             match federation::admit(state, client, provider.id(), provider.rules(), person).await? {
                 Admission::User(user) => HandoverTo::User(user.id),
                 Admission::Link(person) => HandoverTo::Link(person),
             }
         }
     };
+    if matches!(
+        (&attempt.purpose, &to),
+        (Purpose::Authorize { .. }, HandoverTo::Link(_))
+    ) {
+        return Err(FederationError::LinkRequired.into());
+    }
     let must_link = matches!(to, HandoverTo::Link(_));
     let handover = Handover {
         provider: provider.id().to_owned(),

@@ -5,6 +5,7 @@ mod external;
 mod links;
 mod login;
 mod oauth2;
+mod programs;
 mod provider;
 mod refusals;
 mod rules;
