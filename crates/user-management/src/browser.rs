@@ -7,7 +7,10 @@ use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::Duration;
+use common::contract::events::Outcome;
 use common::db::StoreResult;
+use common::events::Actor;
+use serde_json::json;
 use uuid::Uuid;
 
 use crate::account::{AccountKey, User};
@@ -15,8 +18,9 @@ use crate::cookies::{DeviceCookie, SameSite};
 use crate::error::Error;
 use crate::http::Client;
 use crate::login::{self, Proof};
+use crate::record::{self, Audited};
 use crate::sessions::{EndReason, Grant, Kind, Session};
-use crate::{AppState, store};
+use crate::{AppState, metrics, store};
 
 /// Cookie with the session.
 const LOGIN: &str = "login";
@@ -67,13 +71,17 @@ pub(crate) async fn log_in(
     let account = AccountKey::of(user.email.as_str());
     let session = match before {
         Some(before) if before.user.id == user.id => {
-            let mut connection = state.db.acquire().await.store("acquire")?;
-            store::oauth_sessions::prove(&mut connection, before.session.id, &proof.amr(), proof.at).await?;
-            before.session.id
+            let (id, amr) = (before.session.id, proof.amr());
+            let mut transaction = state.db.begin().await.store("begin")?;
+            store::oauth_sessions::prove(&mut transaction, id, &amr, proof.at).await?;
+            record::login_succeeded(&mut transaction, &state.clock, client, &user, account, &proof).await?;
+            transaction.commit().await.store("commit")?;
+            metrics::login("success");
+            id
         }
         before => {
             if let Some(before) = before {
-                log_out(state, before.session.id).await?;
+                log_out(state, &before, client).await?;
             }
             login::open(state, user, proof, client, Grant::own(Kind::Cookie))
                 .await?
@@ -89,12 +97,24 @@ pub(crate) async fn log_in(
 
 /// Ends the session of a browser, and those of programs that were granted in it without
 /// `offline_access`.
-pub(crate) async fn log_out(state: &AppState, session: Uuid) -> Result<(), Error> {
-    let mut connection = state.db.acquire().await.store("acquire")?;
-    let now = state.clock.now();
-    let ended =
-        store::oauth_sessions::end_with_bound(&mut connection, session, EndReason::Logout, now).await?;
-    drop(connection);
+pub(crate) async fn log_out(state: &AppState, person: &Person, client: &Client) -> Result<(), Error> {
+    let (id, reason, now) = (person.session.id, EndReason::Logout, state.clock.now());
+    let mut transaction = state.db.begin().await.store("begin")?;
+    let ended = store::oauth_sessions::end_with_bound(&mut transaction, id, reason, now).await?;
+    let audited = Audited {
+        action: "auth.browser_logged_out",
+        outcome: Outcome::Success,
+        user: Some(person.user.id),
+        details: json!({ "sessions": ended.len() }),
+    };
+    let actor = Actor {
+        user_id: person.user.id,
+        role: person.user.role.clone(),
+    };
+    audited
+        .append(&mut transaction, &state.clock, Some(actor), Some(client))
+        .await?;
+    transaction.commit().await.store("commit")?;
     state.revoker.revoke(&ended).await;
     Ok(())
 }

@@ -8,7 +8,7 @@
 //! rules: `account` (e-mail and name), `password` (policy and hashing), `throttle` (guessing),
 //! `login` (factors one after another, `challenges` between them), `second_factors` (with `totp`,
 //! `recovery` and `webauthn`), `cookies`, `keys` (signing keys), `tokens`, `sessions` (opening, refreshing, ending),
-//! `roles`, `record` (events); `store` holds the SQL and `jobs` what runs beside requests.
+//! `federation` (logging in at providers that are not ours), `roles`, `record` (events); `store` holds the SQL and `jobs` what runs beside requests.
 
 mod account;
 mod bootstrap;

@@ -298,6 +298,7 @@ async fn a_program_logs_its_user_out() {
     let asked = browser.get("/oauth2/logout").await;
     let out = browser.submit(&asked, &[]).await;
     assert!(out.text().contains("Вы вышли"), "{}", out.text());
+    service.events(Stream::Audit, "auth.browser_logged_out", 2).await;
     assert_eq!(sent_back(&browser.get(&silent).await)["error"], "login_required");
 }
 

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::authorize::redirect;
 use super::{Form, from_own_page};
 use crate::browser::{self, FormKey, Person};
+use crate::http::Client;
 use crate::oauth::params::Params;
 use crate::oauth::redirect::with_query;
 use crate::oauth::request;
@@ -26,10 +27,12 @@ pub(crate) async fn get(
     State(state): State<AppState>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
+    caller: Client,
 ) -> Result<Response, Failure> {
     log_out(
         &state,
         &headers,
+        &caller,
         &Params::parse(query.unwrap_or_default().as_bytes()),
         false,
     )
@@ -40,15 +43,17 @@ pub(crate) async fn get(
 pub(crate) async fn post(
     State(state): State<AppState>,
     headers: HeaderMap,
+    caller: Client,
     Form(params): Form,
 ) -> Result<Response, Failure> {
-    log_out(&state, &headers, &params, false).await
+    log_out(&state, &headers, &caller, &params, false).await
 }
 
 /// The answer of the person who was asked.
 pub(crate) async fn confirmed(
     State(state): State<AppState>,
     headers: HeaderMap,
+    caller: Client,
     Form(form): Form,
 ) -> Result<Response, Failure> {
     from_own_page(&headers)?;
@@ -56,7 +61,7 @@ pub(crate) async fn confirmed(
     let person = browser::person(&state, &headers).await?;
     let key = FormKey::of(&state, &headers)?;
     let accepted = key.accepts(&state, person.as_ref(), form.get("form"));
-    log_out(&state, &headers, &params, accepted).await
+    log_out(&state, &headers, &caller, &params, accepted).await
 }
 
 /// What an ID token of ours says, however old it is.
@@ -70,6 +75,7 @@ struct Hint {
 async fn log_out(
     state: &AppState,
     headers: &HeaderMap,
+    caller: &Client,
     params: &Params,
     confirmed: bool,
 ) -> Result<Response, Failure> {
@@ -107,7 +113,7 @@ async fn log_out(
         if !shown && !confirmed {
             return ask(state, headers, params, person, back.as_deref());
         }
-        browser::log_out(state, person.session.id).await?;
+        browser::log_out(state, person, caller).await?;
     }
     if let Some(hint) = &hint {
         end_hinted(state, hint).await?;
