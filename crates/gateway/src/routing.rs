@@ -161,7 +161,7 @@ const fn health(outside: &'static str, service: Service) -> Route {
 }
 
 /// The route table. The longest match counts; a test holds the order.
-pub static TABLE: [Route; 33] = [
+pub static TABLE: [Route; 36] = [
     public(
         "/.well-known/oauth-authorization-server/api/users",
         "/.well-known/oauth-authorization-server",
@@ -178,7 +178,10 @@ pub static TABLE: [Route; 33] = [
         "/.well-known/oauth-protected-resource",
         "/.well-known/oauth-protected-resource",
     ),
+    sign_in("/api/users/auth/login/second-factor", "/auth/login/second-factor"),
+    sign_in("/api/users/auth/passkeys/options", "/auth/passkeys/options"),
     sign_in("/api/users/oauth2/second-factor", "/oauth2/second-factor"),
+    sign_in("/api/users/auth/passkeys/login", "/auth/passkeys/login"),
     route(
         "/api/1c/commerceml/exchanges/*",
         "/api/1c/commerceml/exchanges",
@@ -543,7 +546,10 @@ mod tests {
                 "/.well-known/openid-configuration/api/users",
                 "/.well-known/oauth-protected-resource/mcp",
                 "/.well-known/oauth-protected-resource",
+                "/api/users/auth/login/second-factor",
+                "/api/users/auth/passkeys/options",
                 "/api/users/oauth2/second-factor",
+                "/api/users/auth/passkeys/login",
                 "/api/users/oauth2/register",
                 "/api/users/auth/providers",
                 "/api/users/auth/register",

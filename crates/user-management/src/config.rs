@@ -72,6 +72,8 @@ pub(crate) struct PasswordSettings {
 pub(crate) struct ThrottleSettings {
     /// `LOGIN_FAILURES_PER_ADDRESS` (20): failures after which an address gets 429.
     pub(crate) failures_per_address: u32,
+    /// `LOGIN_FAILURES_PER_NETWORK` (200): the same for a /24 of IPv4 or a /48 of IPv6.
+    pub(crate) failures_per_network: u32,
     /// `LOGIN_FAILURES_WINDOW` (10m): counted over this time from the first.
     pub(crate) window: Duration,
 }
@@ -204,11 +206,19 @@ impl PasswordSettings {
 impl ThrottleSettings {
     fn read(reader: &mut Reader) -> Option<Self> {
         let failures_per_address = reader.parse("LOGIN_FAILURES_PER_ADDRESS", 20_u32);
+        let failures_per_network = reader.parse("LOGIN_FAILURES_PER_NETWORK", 200_u32);
         let window = reader.duration("LOGIN_FAILURES_WINDOW", minutes(10));
         within(
             reader,
             "LOGIN_FAILURES_PER_ADDRESS",
             failures_per_address,
+            1,
+            1_000_000,
+        );
+        within(
+            reader,
+            "LOGIN_FAILURES_PER_NETWORK",
+            failures_per_network,
             1,
             1_000_000,
         );
@@ -221,6 +231,7 @@ impl ThrottleSettings {
         );
         Some(Self {
             failures_per_address: failures_per_address?,
+            failures_per_network: failures_per_network?,
             window: window?,
         })
     }
@@ -347,6 +358,9 @@ mod tests {
             ("PASSWORD_HASH_MEMORY_KIB", "4"),
             ("PASSWORD_HASH_CONCURRENCY", "0"),
             ("LOGIN_FAILURES_PER_ADDRESS", "0"),
+            ("LOGIN_FAILURES_PER_NETWORK", "0"),
+            ("WEB_SESSION_TTL", "1s"),
+            ("PUBLIC_URL", "ftp://example.com"),
             ("REGISTRATION", "maybe"),
         ] {
             let errors = read(&[(name, value)]).unwrap_err();

@@ -5,7 +5,8 @@ use common::http::routes::{Access, Routes};
 
 use crate::AppState;
 use crate::http::{
-    auth, federation, identities, jwks, login, oauth, passkeys, roles, second_factors, sessions, users,
+    auth, federation, identities, jwks, login, login_failures, oauth, passkeys, roles, second_factors,
+    sessions, users,
 };
 
 /// The route table.
@@ -99,6 +100,7 @@ pub fn routes() -> Routes<AppState> {
             Access::Authenticated,
             identities::unlink,
         )
+        .post("/users/{id}/unlock", admin, login_failures::unlock)
         .get(
             "/.well-known/openid-configuration",
             Access::Public,

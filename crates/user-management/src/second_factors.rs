@@ -233,6 +233,6 @@ impl SecondFactors {
 
 /// Under what wrong second factors of an account are counted: not with wrong passwords, which
 /// anybody can send.
-fn failures_key(user: &User) -> AccountKey {
+pub(crate) fn failures_key(user: &User) -> AccountKey {
     AccountKey::of(user.email.as_str()).part("second factor", user.id.as_bytes())
 }

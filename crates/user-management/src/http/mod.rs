@@ -6,6 +6,7 @@ pub(crate) mod federation;
 pub(crate) mod identities;
 pub(crate) mod jwks;
 pub(crate) mod login;
+pub(crate) mod login_failures;
 pub(crate) mod oauth;
 pub(crate) mod passkeys;
 pub(crate) mod roles;

@@ -103,7 +103,9 @@ pub(crate) const FRESH_FOR: Duration = Duration::minutes(10);
 /// True when the proof that a token tells of is recent enough and strong enough for an account that
 /// has, or has not, a second factor.
 pub(crate) fn is_fresh(proof: &Proof, has_second_factor: bool, now: DateTime<Utc>) -> bool {
-    now - proof.at <= FRESH_FOR && (!has_second_factor || proof.has_second_factor())
+    // Tokens tell of whole seconds.
+    now.timestamp() - proof.at.timestamp() <= FRESH_FOR.num_seconds()
+        && (!has_second_factor || proof.has_second_factor())
 }
 
 #[cfg(test)]

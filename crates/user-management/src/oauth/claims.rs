@@ -27,7 +27,8 @@ pub(crate) fn of_user(user: &User, scopes: Option<&[String]>) -> Map<String, Val
     }
     if wants("email") {
         add("email", json!(user.email.as_str()));
-        add("email_verified", json!(true));
+        // Nothing verifies addresses so far, and a program may link accounts by this.
+        add("email_verified", json!(false));
     }
     if wants("profile") || wants("groups") || wants("roles") {
         add("groups", json!([user.role]));

@@ -77,6 +77,7 @@ pub(crate) fn config(database_url: &str, redis_url: &str, settings: &[(&str, &st
         ("PASSWORD_HASH_MEMORY_KIB", "64"),
         ("PASSWORD_HASH_ITERATIONS", "1"),
         ("LOGIN_FAILURES_PER_ADDRESS", "100000"),
+        ("LOGIN_FAILURES_PER_NETWORK", "100000"),
     ]);
     values.extend(settings.iter().copied());
     let mut reader = Reader::from_values(values);

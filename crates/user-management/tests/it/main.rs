@@ -3,17 +3,24 @@
 
 mod address_limit;
 mod administrator;
+mod authenticator;
+mod cookies;
 mod federation;
 mod harness;
 mod keys;
+mod lockout;
 mod login;
 mod logout;
 mod oauth;
 mod oauth_clients;
 mod outage;
+mod passkeys;
 mod refresh;
 mod register;
 mod relying_party;
 mod role_change;
 mod routes;
+mod sessions;
+mod step_up;
+mod totp;
 mod users;

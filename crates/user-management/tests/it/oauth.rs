@@ -50,7 +50,7 @@ async fn a_program_logs_its_user_in() {
         (&json!("n-1"), &json!(["pwd"]))
     );
     assert_eq!(claims["email"], "anna@example.com");
-    assert_eq!(claims["email_verified"], true);
+    assert_eq!(claims["email_verified"], false, "nobody has verified it");
     assert_eq!(
         (&claims["groups"], &claims["roles"]),
         (&json!(["accountant"]), &json!(["accountant"]))

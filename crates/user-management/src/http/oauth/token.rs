@@ -129,10 +129,15 @@ async fn redeem(
     }
     let refreshes =
         client.refreshes() && (scope::has(&code.scopes, OFFLINE_ACCESS) || !scope::has(&code.scopes, OPENID));
+    // Rights may have gone since the user agreed.
+    let scopes = scope::grantable(&code.scopes, user.permissions);
+    if scopes.is_empty() {
+        return Err(WRONG);
+    }
     let proof = Proof::from_names(&code.amr, code.auth_time);
     let grant = Grant {
         client_id: Some(client.id.clone()),
-        scope: Some(code.scopes.clone()),
+        scope: Some(scopes),
         kind: Kind::Bearer,
     };
     let issued = sessions::open(&mut transaction, &state.tokens, user, &proof, caller, grant, now).await?;
