@@ -108,15 +108,13 @@ pub(super) async fn finish(
 /// 401 with what the second step of the login needs.
 async fn second_factor_required(state: &AppState, challenge: Challenge) -> Result<Problem, Error> {
     let methods: Vec<&str> = challenge.methods.iter().map(|method| name(*method)).collect();
-    let passkeys = match (challenge.user_id, challenge.passkey_challenge) {
-        (Some(user), Some(bytes)) => {
+    // Without a host name passkeys cannot be used, and the other factors still can.
+    let relying_party = state.second_factors.relying_party().ok();
+    let passkeys = match (challenge.user_id, challenge.passkey_challenge, relying_party) {
+        (Some(user), Some(bytes), Some(relying_party)) => {
             let mut connection = state.db.acquire().await.store("acquire")?;
             let passkeys = store::passkeys::list(&mut connection, user).await?;
-            Some(request_options(
-                state.second_factors.relying_party()?,
-                &bytes,
-                &passkeys,
-            ))
+            Some(request_options(relying_party, &bytes, &passkeys))
         }
         _ => None,
     };

@@ -197,7 +197,7 @@ pub(crate) async fn after_first_factor(
         now,
     );
     let challenge = challenge.await?;
-    tracing::debug!(client.address = %client.ip, "a second factor is due");
+    tracing::debug!(client.ip = %client.ip, "a second factor is due");
     Ok(Step::SecondFactor(challenge))
 }
 

@@ -1,3 +1,5 @@
+//! The test vector of the specification, and what is no answer of an authenticator.
+
 use serde_json::json;
 
 use super::*;
