@@ -41,8 +41,11 @@ pub(crate) async fn admit(
     person: Person,
 ) -> Result<Admission, Error> {
     let outcome = match try_admit(state, client, provider, rules, &person).await {
-        // Two first logins at once: the other one has made the account.
+        // Two first logins at once: the other one has made the account, before or after we looked.
         Err(Error::Store(error)) if error.breaks(SUBJECT_KEY) || error.breaks(EMAIL_KEY) => {
+            try_admit(state, client, provider, rules, &person).await
+        }
+        Ok(None) if is_known(state, &person).await? => {
             try_admit(state, client, provider, rules, &person).await
         }
         outcome => outcome,
@@ -59,6 +62,12 @@ pub(crate) async fn admit(
         }
         Err(error) => Err(error),
     }
+}
+
+async fn is_known(state: &AppState, person: &Person) -> Result<bool, Error> {
+    let mut connection = state.db.acquire().await.store("acquire")?;
+    let user = store::federation::find_user(&mut connection, &person.issuer, &person.subject).await?;
+    Ok(user.is_some())
 }
 
 async fn refused(
