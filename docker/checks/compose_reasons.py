@@ -74,8 +74,6 @@ NOT_IN_COMPOSE: dict[str, str] = {
     "DEBUG_IMAGE": OF_SCRIPTS,
     "START_TIMEOUT": OF_SCRIPTS,
     "CARGO_CONFIG_FILE": OF_SCRIPTS,
-    "SUPABASE_URL": "not used yet",
-    "SUPABASE_KEY": "not used yet",
 }
 
 # In a Compose file, but not for people to set.

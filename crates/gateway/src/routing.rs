@@ -161,7 +161,7 @@ const fn health(outside: &'static str, service: Service) -> Route {
 }
 
 /// The route table. The longest match counts; a test holds the order.
-pub static TABLE: [Route; 41] = [
+pub static TABLE: [Route; 44] = [
     public(
         "/.well-known/oauth-authorization-server/api/users",
         "/.well-known/oauth-authorization-server",
@@ -200,7 +200,14 @@ pub static TABLE: [Route; 41] = [
         "/oauth2/clients",
         Service::UserManagement,
     ),
+    // The list is small and the same for everybody.
+    Route {
+        rate: Rate::Address,
+        body_limit: 0,
+        ..sign_in("/api/users/auth/providers", "/auth/providers")
+    },
     sign_in("/api/users/auth/register", "/auth/register"),
+    sign_in("/api/users/auth/supabase", "/auth/supabase"),
     sign_in("/api/users/oauth2/login", "/oauth2/login"),
     sign_in("/api/users/auth/refresh", "/auth/refresh"),
     Route {
@@ -223,6 +230,12 @@ pub static TABLE: [Route; 41] = [
     sign_in("/api/users/auth/login", "/auth/login"),
     sign_in("/api/users/auth/setup", "/auth/setup"),
     health("/api/analytics/health", Service::Analytics),
+    // Browsers come here from identity providers, and pages to fetch their tokens.
+    Route {
+        label: "/api/users/auth/oidc/*",
+        exact: false,
+        ..sign_in("/api/users/auth/oidc", "/auth/oidc")
+    },
     health("/api/security/health", Service::Security),
     route(
         "/api/users/api-keys/*",
@@ -469,6 +482,18 @@ mod tests {
                 "/auth/login",
             ),
             (
+                "/api/users/auth/oidc/google/callback",
+                "/api/users/auth/oidc/*",
+                UserManagement,
+                "/auth/oidc/google/callback",
+            ),
+            (
+                "/api/users/auth/providers",
+                "/api/users/auth/providers",
+                UserManagement,
+                "/auth/providers",
+            ),
+            (
                 "/api/users/auth/login/x",
                 "/api/users/auth/*",
                 UserManagement,
@@ -579,13 +604,16 @@ mod tests {
                 "/api/users/auth/password/reset",
                 "/api/users/auth/invites/accept",
                 "/api/users/auth/verify-email",
+                "/api/users/auth/providers",
                 "/api/users/auth/register",
+                "/api/users/auth/supabase",
                 "/api/users/oauth2/login",
                 "/api/users/auth/refresh",
                 "/api/users/.well-known/*",
                 "/api/users/auth/login",
                 "/api/users/auth/setup",
                 "/api/analytics/health",
+                "/api/users/auth/oidc/*",
                 "/api/security/health",
                 "/api/1c/commerceml/*",
                 "/api/users/health",

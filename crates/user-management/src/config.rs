@@ -8,6 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::account::Email;
 use crate::cookies::CookieSettings;
+use crate::federation::FederationSettings;
 use crate::oauth::ProviderSettings;
 use crate::mail::MailSettings;
 use crate::password::Policy;
@@ -23,6 +24,7 @@ pub struct Config {
     pub(crate) throttle: ThrottleSettings,
     pub(crate) cookies: CookieSettings,
     pub(crate) registration: Registration,
+    pub(crate) federation: FederationSettings,
     pub(crate) administrator: Option<Administrator>,
     pub(crate) provider: ProviderSettings,
     /// `SETUP_TOKEN`, 20 characters at least outside development: opens `POST /auth/setup` while there
@@ -116,6 +118,7 @@ impl Config {
         let passwords = PasswordSettings::read(reader);
         let throttle = ThrottleSettings::read(reader);
         let cookies = CookieSettings::read(reader);
+        let federation = FederationSettings::read(reader);
         let default = if reader.environment().is_strict() {
             "invite"
         } else {
@@ -147,6 +150,7 @@ impl Config {
                 "invite" => Registration::Invite,
                 _ => Registration::Closed,
             },
+            federation: federation?,
             administrator: administrator?,
             provider: provider?,
             setup_token,

@@ -122,6 +122,18 @@ impl Cookies {
         Ok(cookie.parse()?)
     }
 
+    /// The names, without our prefix, of the cookies that the browser sent and that begin like this.
+    pub(crate) fn names<'a>(&self, headers: &'a HeaderMap, beginning: &str) -> Vec<&'a str> {
+        let prefix = if self.0.secure { "__Host-" } else { "" };
+        let cookies = headers.get_all(COOKIE).iter();
+        cookies
+            .filter_map(|header| header.to_str().ok())
+            .flat_map(|header| header.split(';'))
+            .filter_map(|pair| pair.trim().split_once('=')?.0.strip_prefix(prefix))
+            .filter(|name| name.starts_with(beginning))
+            .collect()
+    }
+
     /// The value of a cookie that the browser sent; `None` also when it sent several of the name.
     pub(crate) fn get<'a>(&self, headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
         let prefix = if self.0.secure { "__Host-" } else { "" };

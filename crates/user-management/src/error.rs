@@ -5,6 +5,7 @@ use common::Text;
 use common::db::StoreError;
 use common::http::{FieldError, Problem};
 
+use crate::federation::FederationError;
 use crate::login::Due;
 use crate::password::HashError;
 use crate::webauthn::Refused;
@@ -108,6 +109,9 @@ pub(crate) enum Error {
     /// The caller lacks what they would give or take.
     #[error("the caller has not all the rights in question")]
     BeyondOwnRights,
+    /// A login at a provider that is not ours led to nothing.
+    #[error(transparent)]
+    Federation(#[from] FederationError),
     /// There is no such OAuth client.
     #[error("there is no such OAuth client")]
     OAuthClientNotFound,
@@ -403,6 +407,7 @@ impl From<Error> for Problem {
                 "Нельзя выдать или отнять права и компании, которых нет у вас самих.",
                 "Rights and companies that you lack yourself can be neither given nor taken.",
             )),
+            Error::Federation(error) => error.into(),
             Error::OAuthClientNotFound => Self::not_found(),
             Error::OAuthClientExists => Self::new(
                 StatusCode::CONFLICT,

@@ -8,7 +8,7 @@
 //! rules: `account` (e-mail and name), `password` (policy and hashing), `throttle` (guessing),
 //! `login` (factors one after another, `challenges` between them), `second_factors` (with `totp`,
 //! `recovery` and `webauthn`), `cookies`, `keys` (signing keys), `tokens`, `sessions` (opening, refreshing, ending),
-//! `rights` and `roles`, `api_keys`, `links` (secrets in letters), `mail` (letters), `invites`, `record`
+//! `federation` (logging in at providers that are not ours), `rights` and `roles`, `api_keys`, `links` (secrets in letters), `mail` (letters), `invites`, `record`
 //! (events); `store` holds the SQL and `jobs` what runs beside requests.
 
 mod account;
@@ -20,6 +20,7 @@ mod command;
 mod config;
 mod cookies;
 mod error;
+mod federation;
 mod http;
 mod invites;
 mod jobs;

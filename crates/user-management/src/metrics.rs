@@ -9,6 +9,8 @@ const REFRESHES: &str = "token_refreshes_total";
 const HASH_DURATION: &str = "password_hash_duration_seconds";
 const HASHES_SHED: &str = "password_hashes_shed_total";
 const THROTTLE_UNAVAILABLE: &str = "login_throttle_unavailable_total";
+const FEDERATED_LOGINS: &str = "federated_logins_total";
+const PROVIDER_REQUESTS: &str = "identity_provider_requests_total";
 const SESSIONS_ACTIVE: &str = "sessions_active";
 const REVOCATIONS_PENDING: &str = "session_revocations_pending";
 const MAILS: &str = "mails_total";
@@ -33,6 +35,14 @@ pub(crate) fn describe() {
     ::metrics::describe_counter!(
         THROTTLE_UNAVAILABLE,
         "Logins that were not counted by address because Redis did not answer"
+    );
+    ::metrics::describe_counter!(
+        FEDERATED_LOGINS,
+        "Logins at identity providers that are not ours, by outcome"
+    );
+    ::metrics::describe_counter!(
+        PROVIDER_REQUESTS,
+        "Calls to identity providers, by what was asked and outcome"
     );
     ::metrics::describe_gauge!(SESSIONS_ACTIVE, "Sessions that can be refreshed");
     ::metrics::describe_gauge!(
@@ -75,6 +85,22 @@ pub(crate) fn login(outcome: &'static str) {
 /// A refresh token was used.
 pub(crate) fn refresh(outcome: &'static str) {
     ::metrics::counter!(REFRESHES, "outcome" => outcome).increment(1);
+}
+
+/// A login at a provider ended; a second factor may still be due after `success`.
+pub(crate) fn federated_login(provider: &str, outcome: &'static str) {
+    let labels = [("provider", provider.to_owned()), ("outcome", outcome.to_owned())];
+    ::metrics::counter!(FEDERATED_LOGINS, &labels).increment(1);
+}
+
+/// A provider was asked something.
+pub(crate) fn provider_request(provider: &str, request: &'static str, outcome: &'static str) {
+    let labels = [
+        ("provider", provider.to_owned()),
+        ("request", request.to_owned()),
+        ("outcome", outcome.to_owned()),
+    ];
+    ::metrics::counter!(PROVIDER_REQUESTS, &labels).increment(1);
 }
 
 /// An OAuth client that had proved to be itself asked for tokens.

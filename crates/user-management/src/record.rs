@@ -108,6 +108,26 @@ pub(crate) async fn login_failed(
     fact.append(connection, clock, client).await
 }
 
+/// A login at a provider was refused; nobody is known to be a user of ours.
+pub(crate) async fn federated_login_failed(
+    connection: &mut PgConnection,
+    clock: &Clock,
+    client: &Client,
+    account: Option<AccountKey>,
+    reason: &'static str,
+) -> Result<(), StoreError> {
+    let fact = Fact {
+        kind: LOGIN_FAILED,
+        outcome: Outcome::Failure,
+        user: None,
+        actor: None,
+        account,
+        reason: Some(reason),
+        methods: Vec::new(),
+    };
+    fact.append(connection, clock, client).await
+}
+
 pub(crate) async fn registered(
     connection: &mut PgConnection,
     clock: &Clock,

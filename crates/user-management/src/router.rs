@@ -5,7 +5,7 @@ use common::http::routes::{Access, Routes};
 
 use crate::AppState;
 use crate::http::{
-    accounts, api_keys, auth, import, invites, jwks, login, login_failures, oauth, passkeys, passwords, registration, rights, roles, second_factors, sessions, users,
+    accounts, api_keys, auth, federation, identities, import, invites, jwks, login, login_failures, oauth, passkeys, passwords, registration, rights, roles, second_factors, sessions, users,
 };
 
 /// The route table.
@@ -82,6 +82,26 @@ pub fn routes() -> Routes<AppState> {
         .get("/users/{id}/sessions", admin, sessions::of_user)
         .delete("/users/{id}/sessions", admin, sessions::end_all_of_user)
         .delete("/users/{id}/sessions/{session}", admin, sessions::end_of_user)
+        .get("/auth/providers", Access::Public, federation::providers)
+        .get("/auth/oidc/{provider}/start", Access::Public, federation::start)
+        .get(
+            "/auth/oidc/{provider}/callback",
+            Access::Public,
+            federation::callback,
+        )
+        .post("/auth/oidc/complete", Access::Public, federation::complete)
+        .post("/auth/supabase", Access::Public, federation::supabase)
+        .get("/users/me/identities", Access::Authenticated, identities::list)
+        .post(
+            "/users/me/identities/{provider}",
+            Access::Authenticated,
+            identities::link,
+        )
+        .delete(
+            "/users/me/identities/{provider}",
+            Access::Authenticated,
+            identities::unlink,
+        )
         .post("/users/{id}/unlock", admin, login_failures::unlock)
         .get(
             "/.well-known/openid-configuration",
@@ -108,6 +128,7 @@ pub fn routes() -> Routes<AppState> {
             Access::Public,
             oauth::login::second_factor,
         )
+        .get("/oauth2/federated", Access::Public, oauth::login::federated)
         .post("/oauth2/consent", Access::Public, oauth::consent::post)
         .get("/oauth2/logout", Access::Public, oauth::logout::get)
         .post("/oauth2/logout", Access::Public, oauth::logout::post)

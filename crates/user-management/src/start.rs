@@ -12,6 +12,7 @@ use common::service::{App, Check, Context, Definition};
 
 use crate::config::Config;
 use crate::cookies::Cookies;
+use crate::federation::Federation;
 use crate::jobs;
 use crate::keys::{self, KeyRing, Schedule};
 use crate::oauth::Provider;
@@ -69,6 +70,8 @@ pub async fn prepare(
     let stored = keys::maintain(&db, &sealer, &schedule, false, clock.now()).await?;
     let ring = KeyRing::new(&stored, &sealer)?;
     let tokens = Tokens::new(&config.tokens, &config.auth, ring.clone())?;
+    let public_url = config.cookies.public_url.clone();
+    let federation = Federation::new(config.federation, public_url, &config.tokens.secret)?;
     let cookies = Cookies::new(&config.cookies, &config.tokens.secret)?;
     let second_factors = SecondFactors::new(&config.tokens.secret, config.cookies.public_url.as_ref())?;
     let passwords = Passwords::new(&config.passwords)?;
@@ -140,6 +143,7 @@ pub async fn prepare(
         mailer,
         revoker,
         address_limit: AddressLimit::new(redis, &config.throttle),
+        federation,
         provider,
         registration: config.registration,
     };

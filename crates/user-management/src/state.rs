@@ -5,6 +5,7 @@ use sqlx::PgPool;
 
 use crate::config::Registration;
 use crate::cookies::Cookies;
+use crate::federation::Federation;
 use crate::oauth::Provider;
 use crate::mail::Mailer;
 use crate::password::Passwords;
@@ -25,6 +26,7 @@ pub struct AppState {
     pub(crate) mailer: Mailer,
     pub(crate) revoker: Revoker,
     pub(crate) address_limit: AddressLimit,
+    pub(crate) federation: Federation,
     pub(crate) provider: Provider,
     pub(crate) registration: Registration,
 }

@@ -7,6 +7,8 @@ mod client;
 mod etag;
 pub(crate) mod import;
 pub(crate) mod invites;
+pub(crate) mod federation;
+pub(crate) mod identities;
 pub(crate) mod jwks;
 pub(crate) mod login;
 pub(crate) mod login_failures;

@@ -264,7 +264,7 @@ pub(crate) async fn reset(
     login::require_fresh(&mut transaction, &state, &identity).await?;
     let user = store::users::find_steady(&mut transaction, id).await?;
     let user = user.ok_or(Error::UserNotFound)?;
-    if !may_change(&identity, &user, user.permissions, &user.companies) {
+    if !may_change(&identity, &user, &user.rights()) {
         return Err(Error::BeyondOwnRights.into());
     }
     store::second_factors::delete_all(&mut transaction, id).await?;

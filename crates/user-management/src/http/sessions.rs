@@ -149,7 +149,7 @@ async fn end(
     let target = store::users::find_steady(&mut transaction, user).await?;
     let target = target.ok_or(Error::UserNotFound)?;
     let own = user == identity.user_id;
-    if !own && !may_change(identity, &target, target.permissions, &target.companies) {
+    if !own && !may_change(identity, &target, &target.rights()) {
         return Err(Error::BeyondOwnRights.into());
     }
     let reason = EndReason::Revoked;

@@ -38,6 +38,7 @@ async fn tidy(db: &PgPool, clock: &Clock) -> Result<(), StoreError> {
     store::sessions::delete_before(&mut connection, now - KEEP_ENDED).await?;
     store::login_failures::delete_before(&mut connection, now - REMEMBER_CONSECUTIVE_FOR).await?;
     store::challenges::delete_expired(&mut connection, now).await?;
+    store::federation::delete_handovers_before(&mut connection, now).await?;
     store::authorization_codes::delete_before(&mut connection, now - KEEP_CODES).await?;
     store::oauth_clients::delete_unused(&mut connection, now - KEEP_UNUSED_CLIENTS).await?;
     metrics::sessions_active(store::sessions::count_active(&mut connection, now).await?);

@@ -18,6 +18,8 @@ pub(crate) struct Login<'a> {
     /// The query of the request that is gone on with afterwards.
     pub(crate) request: &'a str,
     pub(crate) failure: Option<Text>,
+    /// Names of other identity providers, and where logins at them begin.
+    pub(crate) providers: Vec<(&'a str, String)>,
 }
 
 impl Login<'_> {
@@ -32,13 +34,19 @@ impl Login<'_> {
         let fields = hidden("form", self.form_token) + &hidden("request", self.request);
         let (email, typed) = (say("Электронная почта", "E-mail address"), Escaped(self.email));
         let (password, button) = (say("Пароль", "Password"), say("Войти", "Log in"));
+        let mut elsewhere = String::new();
+        for (title, start) in &self.providers {
+            let (title, start) = (Escaped(title), Escaped(start));
+            let by = say("Войти через", "Log in by");
+            elsewhere += &format!("<p><a href=\"{start}\">{by} {title}</a></p>\n");
+        }
         let body = format!(
             "<h1>{heading}</h1>\n<p>{why}</p>\n{failure}<form method=\"post\" action=\"login\">\n{fields}\
              <label>{email}\n<input name=\"email\" type=\"email\" value=\"{typed}\" autocomplete=\"username\" \
              maxlength=\"254\" required autofocus></label>\n\
              <label>{password}\n<input name=\"password\" type=\"password\" autocomplete=\"current-password\" \
              maxlength=\"1024\" required></label>\n\
-             <button>{button}</button>\n</form>\n"
+             <button>{button}</button>\n</form>\n{elsewhere}"
         );
         Page::new(self.locale, heading, body)
     }

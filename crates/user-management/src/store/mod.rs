@@ -6,6 +6,7 @@ pub(crate) mod consents;
 pub(crate) mod api_keys;
 pub(crate) mod invites;
 pub(crate) mod links;
+pub(crate) mod federation;
 pub(crate) mod login_failures;
 pub(crate) mod oauth_clients;
 pub(crate) mod oauth_sessions;

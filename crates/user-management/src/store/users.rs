@@ -372,6 +372,18 @@ pub(crate) async fn erase(
         .execute(&mut *connection)
         .await
         .store("users_erase_recovery_codes")?;
+    sqlx::query!("delete from identity.api_keys where owner_id = $1", id)
+        .execute(&mut *connection)
+        .await
+        .store("users_erase_api_keys")?;
+    sqlx::query!("delete from identity.federated_identities where user_id = $1", id)
+        .execute(&mut *connection)
+        .await
+        .store("users_erase_identities")?;
+    sqlx::query!("delete from identity.consents where user_id = $1", id)
+        .execute(&mut *connection)
+        .await
+        .store("users_erase_consents")?;
     sqlx::query!("delete from identity.passkeys where user_id = $1", id)
         .execute(connection)
         .await

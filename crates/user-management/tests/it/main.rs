@@ -7,6 +7,7 @@ mod administrator;
 mod authenticator;
 mod cookies;
 mod api_keys;
+mod federation;
 mod harness;
 mod keys;
 mod lockout;

@@ -137,6 +137,22 @@ fn told(text: Text) -> Response {
     Failure(problem.detail(text)).into_response()
 }
 
+/// The other providers that one may log in at, and the links to them, relative to `/oauth2/`.
+pub(super) fn elsewhere<'a>(state: &'a AppState, params: &Params) -> Vec<(&'a str, String)> {
+    let request = params.encode();
+    let encoded: String = url::form_urlencoded::byte_serialize(request.as_bytes()).collect();
+    let providers = state.federation.providers().iter();
+    providers
+        .map(|provider| {
+            let id = provider.id();
+            (
+                provider.title(),
+                format!("../auth/oidc/{id}/start?request={encoded}"),
+            )
+        })
+        .collect()
+}
+
 /// The page that asks to log in, for the request.
 fn ask_to_log_in(
     state: &AppState,
@@ -155,6 +171,7 @@ fn ask_to_log_in(
         form_token: &form.token(state, person),
         request: &params.encode(),
         failure: None,
+        providers: elsewhere(state, params),
     };
     let target = asked.request.answer.form_target();
     Ok(page

@@ -2,24 +2,26 @@
 
 use ::http::header::{RETRY_AFTER, SET_COOKIE};
 use ::http::{HeaderMap, HeaderValue, StatusCode};
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use common::Text;
+use common::db::StoreResult;
 use common::http::Problem;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::authorize::{Asked, redirect, understand};
+use super::authorize::{Asked, elsewhere, redirect, understand};
 use super::{Form, from_own_page};
-use crate::AppState;
 use crate::account::User;
 use crate::browser::{self, FormKey, Person};
 use crate::error::Error;
+use crate::federation::{self, FederationError, HANDOVER_COOKIE, HandoverTo};
 use crate::http::Client;
-use crate::login::{self, Proof, Step};
+use crate::login::{self, Method, Proof, Step};
 use crate::oauth::params::Params;
 use crate::oauth::request;
 use crate::pages::{self, Failure};
 use crate::second_factors::Answer;
+use crate::{AppState, metrics, store};
 
 /// A form that was sent, and the request that it is to go on with.
 struct Sent {
@@ -79,6 +81,7 @@ impl Sent {
             form_token: &self.key.token(&self.state, self.person.as_ref()),
             request: &self.params.encode(),
             failure: Some(failure),
+            providers: elsewhere(&self.state, &self.params),
         };
         let page = page
             .page()
@@ -169,6 +172,60 @@ pub(crate) async fn password(
         }
         Err(error) => Err(Problem::from(error).into()),
     }
+}
+
+/// The browser comes back from another identity provider; see [`crate::federation`].
+pub(crate) async fn federated(
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    client: Client,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Failure> {
+    let form = Params::parse(query.unwrap_or_default().as_bytes());
+    let params = Params::parse(form.get("request").unwrap_or_default().as_bytes());
+    let asked = match understand(&state, &params).await? {
+        Ok(asked) => asked,
+        Err(response) => return Ok(*response),
+    };
+    let (user, proof) = handed_over(&state, &headers, form.get("code").unwrap_or_default()).await?;
+    let step = login::after_first_factor(&state, user, proof, &client).await?;
+    let person = browser::person(&state, &headers).await?;
+    let key = FormKey::of(&state, &headers)?;
+    let sent = Sent {
+        state,
+        headers,
+        client,
+        form,
+        params,
+        asked,
+        person,
+        key,
+    };
+    match step {
+        Step::Done { user, proof } => sent.go_on(user, proof).await,
+        Step::SecondFactor(challenge) => {
+            let mut response = sent.ask_second_factor(&challenge.token, StatusCode::OK, None);
+            if let Some(cookie) = &sent.key.set_cookie {
+                response.headers_mut().append(SET_COOKIE, cookie.clone());
+            }
+            Ok(response)
+        }
+    }
+}
+
+/// Who it is that comes back.
+async fn handed_over(state: &AppState, headers: &HeaderMap, code: &str) -> Result<(User, Proof), Error> {
+    let now = state.clock.now();
+    let mut connection = state.db.acquire().await.store("acquire")?;
+    let cookie = state.cookies.get(headers, HANDOVER_COOKIE);
+    let handover = federation::take(&mut connection, code, cookie, now).await?;
+    let HandoverTo::User(id) = handover.to else {
+        return Err(FederationError::CodeInvalid.into());
+    };
+    let user = store::users::find_steady(&mut connection, id).await?;
+    let user = user.ok_or(FederationError::NoAccount)?;
+    metrics::federated_login(&handover.provider, "success");
+    Ok((user, Proof::by(Method::Federated, now)))
 }
 
 /// The code of an application, or a recovery code.
