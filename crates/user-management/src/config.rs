@@ -9,8 +9,8 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::account::Email;
 use crate::cookies::CookieSettings;
 use crate::federation::FederationSettings;
-use crate::oauth::ProviderSettings;
 use crate::mail::MailSettings;
+use crate::oauth::ProviderSettings;
 use crate::password::Policy;
 
 /// What user-management is told from outside.

@@ -166,9 +166,6 @@ pub(crate) enum Error {
     /// The key has expired, has been rotated, or is not a secret of ours.
     #[error("the API key cannot be rotated")]
     KeyNotRotatable,
-    /// A key was used for what takes a person.
-    #[error("an API key must not do this")]
-    NotByKey,
     /// A password could not be hashed.
     #[error(transparent)]
     Hash(#[from] HashError),
@@ -501,15 +498,6 @@ impl From<Error> for Problem {
             .detail(Text::new(
                 "Ключ истёк или уже заменён. Создайте новый.",
                 "The key has expired or has been rotated already. Make a new one.",
-            )),
-            Error::NotByKey => Self::new(
-                StatusCode::FORBIDDEN,
-                "auth.not_by_key",
-                Text::new("Не по ключу API", "Not by an API key"),
-            )
-            .detail(Text::new(
-                "Ключи создаёт человек, который вошёл сам.",
-                "Keys are made by a person who has logged in.",
             )),
             Error::VersionMismatch => Self::new(
                 StatusCode::PRECONDITION_FAILED,

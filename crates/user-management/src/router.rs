@@ -5,7 +5,8 @@ use common::http::routes::{Access, Routes};
 
 use crate::AppState;
 use crate::http::{
-    accounts, api_keys, auth, federation, identities, import, invites, jwks, login, login_failures, oauth, passkeys, passwords, registration, rights, roles, second_factors, sessions, users,
+    accounts, api_keys, auth, federation, identities, import, invites, jwks, login, login_failures, oauth,
+    passkeys, passwords, registration, rights, roles, second_factors, sessions, users,
 };
 
 /// The route table.

@@ -68,6 +68,13 @@ const ID_BYTES: usize = 16;
 const GENERATION_BYTES: usize = 4;
 const MAC_BYTES: usize = 32;
 
+/// What an access token is made for.
+#[derive(Clone, Copy)]
+enum Issue<'a> {
+    Session(&'a Session),
+    Key(Uuid),
+}
+
 impl Tokens {
     pub(crate) fn new(
         settings: &TokenSettings,
@@ -110,13 +117,13 @@ impl Tokens {
         session: &Session,
         now: DateTime<Utc>,
     ) -> Result<String, jsonwebtoken::errors::Error> {
-        self.sign(user, session, now + self.0.lifetimes.access, now)
+        self.sign(user, Issue::Session(session), now + self.0.lifetimes.access, now)
     }
 
     fn sign(
         &self,
         user: &User,
-        session: Uuid,
+        issue: Issue<'_>,
         ends: DateTime<Utc>,
         now: DateTime<Utc>,
     ) -> Result<String, jsonwebtoken::errors::Error> {
@@ -125,21 +132,30 @@ impl Tokens {
         let mut header = Header::new(Algorithm::EdDSA);
         header.typ = Some("at+jwt".to_owned());
         header.kid = Some(key.kid.clone());
+        let session = match issue {
+            Issue::Session(session) => Some(session),
+            Issue::Key(_) => None,
+        };
+        let scope = session.and_then(|session| session.scope.as_deref());
         let claims = Claims {
             iss: inner.issuer.clone(),
             sub: user.id,
-            sid: session.id,
+            sid: match issue {
+                Issue::Session(session) => session.id,
+                Issue::Key(id) => id,
+            },
             aud: inner.audience.clone(),
             exp: ends.timestamp(),
             iat: now.timestamp(),
             jti: ids::new_id(),
             role: user.role.clone(),
-            perms: narrowed(user.granted(), session.scope.as_deref()),
+            perms: narrowed(user.granted(), scope),
             companies: user.companies.clone(),
-            amr: session.amr.clone(),
-            auth_time: session.auth_time.timestamp(),
-            client_id: session.client_id.clone(),
-            scope: session.scope.as_ref().map(|names| names.join(" ")),
+            // Nobody has proved who they are when a key opens the door.
+            amr: session.map(|session| session.amr.clone()).unwrap_or_default(),
+            auth_time: session.map_or(0, |session| session.auth_time.timestamp()),
+            client_id: session.and_then(|session| session.client_id.clone()),
+            scope: scope.map(|names| names.join(" ")),
             infobases: user.infobases.clone(),
             pv: user.rights_version,
         };
@@ -161,7 +177,7 @@ impl Tokens {
             infobases: rights.reach.infobases.clone(),
             ..owner.clone()
         };
-        self.sign(&limited, key, ends, now)
+        self.sign(&limited, Issue::Key(key), ends, now)
     }
 
     /// The session's active refresh token. It is derived and not stored, so that it can be given

@@ -68,7 +68,8 @@ where
     }
 
     /// An empty table whose [`Access::Authenticated`] routes take tokens of our own logins only. A
-    /// program that was let in for some permissions, or for none, must not act on the account itself.
+    /// program that was let in for some permissions, or for none, and an API key must not act on the
+    /// account itself.
     #[must_use]
     pub fn for_own_logins() -> Self {
         Self {
@@ -206,6 +207,18 @@ async fn authorize(
         .detail(Text::new(
             "Программе, которой вы разрешили доступ, ваша учётная запись не подчиняется.",
             "A program that you let in cannot act on your account.",
+        ))
+        .into_response();
+    }
+    if own_logins && identity.methods.is_empty() {
+        return Problem::new(
+            StatusCode::FORBIDDEN,
+            "auth.not_by_key",
+            Text::new("Не по ключу API", "Not by an API key"),
+        )
+        .detail(Text::new(
+            "Это делает человек, который вошёл сам.",
+            "A person who has logged in does this.",
         ))
         .into_response();
     }

@@ -13,16 +13,16 @@ use super::error::FederationError;
 use super::person::Person;
 use super::settings::{Grant, Rules};
 use crate::account::{AccountKey, Email, PersonName, User, UserState};
+use crate::config::Registration;
 use crate::error::Error;
 use crate::http::Client;
 use crate::record::{self, Audited};
+use crate::rights::{Reach, RightsChange};
 use crate::roles::{ADMINISTRATOR, NEWCOMER};
 use crate::sessions::{EndReason, Ended};
 use crate::store::federation::{PROVIDER_KEY, SUBJECT_KEY};
 use crate::store::users::{EMAIL_KEY, NewUser};
 use crate::store::{self, Turn};
-use crate::config::Registration;
-use crate::rights::{Reach, RightsChange};
 use crate::{AppState, metrics};
 
 /// What a person comes to.
@@ -123,7 +123,10 @@ async fn try_admit(
         {
             return Ok(None);
         }
-        if !rules.create_users.unwrap_or(state.registration == Registration::Open) {
+        if !rules
+            .create_users
+            .unwrap_or(state.registration == Registration::Open)
+        {
             return Err(FederationError::NoAccount.into());
         }
         let user = create(state, client, &mut transaction, provider, rules, person, email).await?;

@@ -9,7 +9,8 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use url::Url;
 
-use crate::roles::{self, NEWCOMER};
+use crate::rights;
+use crate::roles::NEWCOMER;
 
 /// All providers.
 #[derive(Debug, Clone, Default)]
@@ -360,7 +361,7 @@ fn provider(raw: RawProvider, strict: bool) -> Result<ProviderSettings, String> 
 fn rules(raw: RawRules) -> Result<Rules, String> {
     let companies = |names: Option<Vec<String>>| {
         names
-            .map(|names| roles::parse_companies(&names))
+            .map(|names| rights::parse_selected(&names))
             .transpose()
             .map_err(|_| "companies are neither ids nor [\"*\"]".to_owned())
     };

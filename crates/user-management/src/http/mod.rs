@@ -1,22 +1,22 @@
 //! Handlers: what a request says, what is answered.
 
-pub(crate) mod api_keys;
 pub(crate) mod accounts;
+pub(crate) mod api_keys;
 pub(crate) mod auth;
 mod client;
 mod etag;
-pub(crate) mod import;
-pub(crate) mod invites;
 pub(crate) mod federation;
 pub(crate) mod identities;
+pub(crate) mod import;
+pub(crate) mod invites;
 pub(crate) mod jwks;
 pub(crate) mod login;
 pub(crate) mod login_failures;
 pub(crate) mod oauth;
 pub(crate) mod passkeys;
-pub(crate) mod rights;
 pub(crate) mod passwords;
 pub(crate) mod registration;
+pub(crate) mod rights;
 pub(crate) mod roles;
 pub(crate) mod second_factors;
 pub(crate) mod sessions;
@@ -31,7 +31,7 @@ use serde::{Deserialize, Deserializer};
 pub(crate) use client::Client;
 
 /// The language that the client reads.
-fn locale() -> Locale {
+pub(crate) fn locale() -> Locale {
     RequestContext::current().map_or(Locale::default(), |context| context.locale)
 }
 

@@ -11,11 +11,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::Client;
 use super::etag::{IfMatch, etag};
-use super::roles::locale;
 use super::users::UserResponse;
-use crate::{AppState, login};
+use super::{Client, locale};
 use crate::account::User;
 use crate::error::Error;
 use crate::record::Audited;
@@ -23,6 +21,7 @@ use crate::rights::{self, MAX_IDS, Reach, Rights, may_change, parse_selected};
 use crate::roles::{ADMINISTRATOR, Role};
 use crate::sessions::EndReason;
 use crate::store::{self, Turn};
+use crate::{AppState, login};
 
 /// The role to give; companies and infobases stay as they are when absent.
 #[derive(Debug, Deserialize)]

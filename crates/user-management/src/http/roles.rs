@@ -7,21 +7,20 @@ use common::auth::{Identity, Permission, PermissionSet};
 use common::contract::events::Outcome;
 use common::db::StoreResult;
 use common::http::{Json, Page, Path, Problem, Violations};
-use common::telemetry::RequestContext;
 use common::{Locale, Text};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::PgConnection;
 
-use super::Client;
 use super::etag::{IfMatch, etag};
-use crate::{AppState, login};
+use super::{Client, locale};
 use crate::account::PersonName;
 use crate::error::Error;
 use crate::record::Audited;
 use crate::rights::{self, Reach, Rights};
 use crate::roles::{MAX_CUSTOM, Role, parse_name, parse_permissions};
 use crate::store::{self, Turn};
+use crate::{AppState, login};
 
 /// A role as it is shown.
 #[derive(Debug, Serialize)]
@@ -49,10 +48,6 @@ impl RoleResponse {
             version: role.version,
         }
     }
-}
-
-pub(super) fn locale() -> Locale {
-    RequestContext::current().map_or(Locale::default(), |context| context.locale)
 }
 
 /// All roles with their permissions; there are few, so that the list has one page.

@@ -10,7 +10,6 @@ use common::http::{Json, Page, PageQuery, Path, Problem, Query};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::Client;
 use super::etag::etag;
 use crate::AppState;
 use crate::account::{User, UserState, folded};

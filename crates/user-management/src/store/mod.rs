@@ -1,20 +1,20 @@
 //! The schema `identity`: plain functions over a connection, one file for each table.
 
+pub(crate) mod api_keys;
 pub(crate) mod authorization_codes;
 pub(crate) mod challenges;
 pub(crate) mod consents;
-pub(crate) mod api_keys;
+pub(crate) mod federation;
 pub(crate) mod invites;
 pub(crate) mod links;
-pub(crate) mod federation;
 pub(crate) mod login_failures;
+pub(crate) mod mails;
 pub(crate) mod oauth_clients;
 pub(crate) mod oauth_sessions;
-pub(crate) mod mails;
 pub(crate) mod passkeys;
 pub(crate) mod recovery_codes;
-pub(crate) mod rights;
 pub(crate) mod registrations;
+pub(crate) mod rights;
 pub(crate) mod roles;
 pub(crate) mod second_factors;
 pub(crate) mod sessions;

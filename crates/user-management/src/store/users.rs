@@ -122,7 +122,7 @@ pub(crate) async fn credentials(
     .fetch_optional(connection)
     .await
     .store("users_credentials")?;
-    Ok(row.and_then(|row| Some((row.id, row.password_hash?))))
+    Ok(row.map(|row| (row.id, row.password_hash)))
 }
 
 /// The account, unless it has been deleted.

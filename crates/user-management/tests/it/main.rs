@@ -4,9 +4,9 @@
 mod accounts;
 mod address_limit;
 mod administrator;
+mod api_keys;
 mod authenticator;
 mod cookies;
-mod api_keys;
 mod federation;
 mod harness;
 mod keys;
