@@ -13,7 +13,7 @@ use common::events::Actor;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::account::{AccountKey, User};
+use crate::account::{AccountKey, User, UserState};
 use crate::cookies::{DeviceCookie, SameSite};
 use crate::error::Error;
 use crate::http::Client;
@@ -47,7 +47,8 @@ pub(crate) async fn person(state: &AppState, headers: &HeaderMap) -> Result<Opti
     else {
         return Ok(None);
     };
-    let Some(user) = store::users::find(&mut connection, session.user_id).await? else {
+    let user = store::users::find(&mut connection, session.user_id).await?;
+    let Some(user) = user.filter(|user| user.state == UserState::Active) else {
         return Ok(None);
     };
     let idle_until = now + state.tokens.lifetimes().of(Kind::Cookie).0;

@@ -86,6 +86,8 @@ pub(crate) async fn reset(
     let mut transaction = state.db.begin().await.store("begin")?;
     let opened = store::links::open(&mut transaction, &token, &purposes, now).await?;
     let opened = opened.ok_or(Error::LinkInvalid)?;
+    // Before the account is held: a login takes the two in this order.
+    store::login_failures::clear(&mut transaction, AccountKey::of(user.email.as_str())).await?;
     let user = store::users::find_locked(&mut transaction, id).await?;
     let user = user
         .filter(|user| user.state != UserState::Disabled)
@@ -95,7 +97,6 @@ pub(crate) async fn reset(
     // The letter has reached the address.
     store::users::verify_email(&mut transaction, id, now).await?;
     store::links::use_up(&mut transaction, Purpose::ResetPassword, Subject::User(id)).await?;
-    store::login_failures::clear(&mut transaction, AccountKey::of(user.email.as_str())).await?;
     let ended = store::sessions::end_all(&mut transaction, id, EndReason::PasswordReset, now).await?;
     let mail = Mail {
         to: &user.email,

@@ -27,8 +27,8 @@ pub(crate) fn of_user(user: &User, scopes: Option<&[String]>) -> Map<String, Val
     }
     if wants("email") {
         add("email", json!(user.email.as_str()));
-        // Nothing verifies addresses so far, and a program may link accounts by this.
-        add("email_verified", json!(false));
+        // A program may link accounts by this.
+        add("email_verified", json!(user.email_verified));
     }
     if wants("profile") || wants("groups") || wants("roles") {
         add("groups", json!([user.role]));
