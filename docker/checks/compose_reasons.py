@@ -51,6 +51,7 @@ NOT_IN_COMPOSE: dict[str, str] = {
     "SECURITY_URL": WITHIN,
     "LISTEN_HOST": OF_IMAGE,
     "LOG_FORMAT": OF_IMAGE,
+    "MAIL_DIR": "containers send letters or none; files are for cargo dev",
     "CONFIG_FILE": "the images have no such file; in containers everything is a variable",
     "POSTGRES_PASSWORD": IS_A_FILE,
     "REDIS_PASSWORD": IS_A_FILE,
@@ -73,8 +74,6 @@ NOT_IN_COMPOSE: dict[str, str] = {
     "DEBUG_IMAGE": OF_SCRIPTS,
     "START_TIMEOUT": OF_SCRIPTS,
     "CARGO_CONFIG_FILE": OF_SCRIPTS,
-    "SUPABASE_URL": "not used yet",
-    "SUPABASE_KEY": "not used yet",
 }
 
 # In a Compose file, but not for people to set.

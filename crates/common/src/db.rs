@@ -152,6 +152,15 @@ impl StoreError {
             .as_database_error()
             .is_some_and(|error| error.constraint() == Some(constraint))
     }
+
+    /// True when the statement names a row that is not there, or would take one away that others
+    /// name.
+    #[must_use]
+    pub fn breaks_foreign_key(&self) -> bool {
+        self.source
+            .as_database_error()
+            .is_some_and(sqlx::error::DatabaseError::is_foreign_key_violation)
+    }
 }
 
 impl From<StoreError> for Problem {

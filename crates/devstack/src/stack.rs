@@ -341,6 +341,7 @@ impl Stack {
                 ("ADMIN_EMAIL", LOGINS[0].email.to_owned()),
                 ("ADMIN_PASSWORD", DEMO_PASSWORD.to_owned()),
                 ("PASSWORD_MIN_LENGTH", "8".to_owned()),
+                ("MAIL_DIR", "target/mail".to_owned()),
             ]),
             Program::OnecIntegration => variables.extend([
                 ("ONEC_NAME", "Демо-база".to_owned()),

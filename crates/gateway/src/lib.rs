@@ -4,9 +4,10 @@
 //! what that caller may do. It never reads a body.
 //!
 //! Modules in reading order: [`config`]; `pipeline`, the way of a request; `routing`,
-//! `client_address`, `limit`, `tokens`, `visit` with `events`; `forward` with `upstream`,
+//! `client_address`, `limit`, `tokens`, `api_keys`, `visit` with `events`; `forward` with `upstream`,
 //! `breaker`, `client` and `body`; `headers`, `cors`, `problems` and `metrics`.
 
+mod api_keys;
 mod body;
 pub mod breaker;
 mod client;

@@ -8,10 +8,12 @@
 //! 6. circuit breaker, choice of a replica, forwarding.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::response::{IntoResponse, Response};
+use common::auth::Identity;
 use common::http::Problem;
 use common::http::layers::RouteLabel;
 use http::header::{CONTENT_LENGTH, HOST};
@@ -23,10 +25,10 @@ use crate::body::Upload;
 use crate::forward::{self, Outgoing};
 use crate::headers::{self, Origin};
 use crate::limit::{Class, Subject};
-use crate::routing::{self, Access, Rate, Route};
+use crate::routing::{self, Access, Patience, Rate, Route, Service};
 use crate::state::{AppState, Gateway};
 use crate::visit::Visit;
-use crate::{cors, problems};
+use crate::{api_keys, cors, problems};
 
 /// Bytes of path and query.
 const MAX_URI_BYTES: usize = 8 * 1024;
@@ -67,7 +69,7 @@ pub(crate) async fn handle(State(gateway): State<AppState>, request: Request) ->
 async fn pass(
     gateway: &Gateway,
     visit: &mut Visit<'_>,
-    parts: Parts,
+    mut parts: Parts,
     body: Body,
     secure: bool,
 ) -> Result<Response, Problem> {
@@ -87,11 +89,11 @@ async fn pass(
     }
 
     if route.access == Access::Token {
-        let identity = match gateway.tokens.identify(&parts.headers).await {
+        let identity = match identify(gateway, visit, &mut parts.headers).await {
             Ok(identity) => identity,
             Err(problem) => {
                 // Forged tokens cost a verification each. Expired ones are everyday.
-                if problem.code() == "auth.token_invalid" {
+                if matches!(problem.code(), "auth.token_invalid" | "auth.api_key_invalid") {
                     limit(gateway, visit, Class::Anonymous, address).await?;
                 }
                 return Err(problem);
@@ -113,6 +115,25 @@ async fn pass(
     let outgoing = outgoing(gateway, visit, route, path, parts, body, secure);
     visit.forwarded = true;
     forward::forward(&gateway.client, gateway.upstream(route.service), outgoing).await
+}
+
+/// Who calls, by a token or by a key. A key is left behind here: services see its token.
+async fn identify(
+    gateway: &Gateway,
+    visit: &Visit<'_>,
+    headers: &mut HeaderMap,
+) -> Result<Arc<Identity>, Problem> {
+    let Some(key) = api_keys::key_of(headers) else {
+        return gateway.tokens.identify(headers).await;
+    };
+    let users = gateway.upstream(Service::UserManagement);
+    let patience = gateway.timeouts.of(Patience::Ordinary);
+    let identity = gateway
+        .api_keys
+        .identify(&key, visit.client, &gateway.client, users, patience)
+        .await?;
+    api_keys::present_token(headers, &identity)?;
+    Ok(identity)
 }
 
 /// Counts the request; the client is told of the quota, but of the coarse one by address only when

@@ -139,6 +139,17 @@ const fn sign_in(outside: &'static str, inside: &'static str) -> Route {
     }
 }
 
+/// A path that needs no token here: the service looks at what the caller shows.
+const fn public(outside: &'static str, inside: &'static str) -> Route {
+    Route {
+        exact: true,
+        access: Access::Public,
+        rate: Rate::Address,
+        body_limit: 64 * KIB,
+        ..route(outside, outside, inside, Service::UserManagement)
+    }
+}
+
 const fn health(outside: &'static str, service: Service) -> Route {
     Route {
         exact: true,
@@ -150,14 +161,54 @@ const fn health(outside: &'static str, service: Service) -> Route {
 }
 
 /// The route table. The longest match counts; a test holds the order.
-pub static TABLE: [Route; 21] = [
+pub static TABLE: [Route; 46] = [
+    public(
+        "/.well-known/oauth-authorization-server/api/users",
+        "/.well-known/oauth-authorization-server",
+    ),
+    public(
+        "/.well-known/openid-configuration/api/users",
+        "/.well-known/openid-configuration",
+    ),
+    public(
+        "/.well-known/oauth-protected-resource/mcp",
+        "/.well-known/oauth-protected-resource",
+    ),
+    public(
+        "/.well-known/oauth-protected-resource",
+        "/.well-known/oauth-protected-resource",
+    ),
+    sign_in("/api/users/auth/login/second-factor", "/auth/login/second-factor"),
+    sign_in("/api/users/auth/verify-email/resend", "/auth/verify-email/resend"),
+    sign_in("/api/users/auth/passkeys/options", "/auth/passkeys/options"),
+    sign_in("/api/users/oauth2/second-factor", "/oauth2/second-factor"),
+    sign_in("/api/users/auth/password/forgot", "/auth/password/forgot"),
+    sign_in("/api/users/auth/passkeys/login", "/auth/passkeys/login"),
+    sign_in("/api/users/auth/password/reset", "/auth/password/reset"),
+    sign_in("/api/users/auth/invites/accept", "/auth/invites/accept"),
     route(
         "/api/1c/commerceml/exchanges/*",
         "/api/1c/commerceml/exchanges",
         "/commerceml/exchanges",
         Service::OnecIntegration,
     ),
+    sign_in("/api/users/auth/verify-email", "/auth/verify-email"),
+    sign_in("/api/users/oauth2/register", "/oauth2/register"),
+    route(
+        "/api/users/oauth2/clients/*",
+        "/api/users/oauth2/clients",
+        "/oauth2/clients",
+        Service::UserManagement,
+    ),
+    // The list is small and the same for everybody.
+    Route {
+        rate: Rate::Address,
+        body_limit: 0,
+        ..sign_in("/api/users/auth/providers", "/auth/providers")
+    },
     sign_in("/api/users/auth/register", "/auth/register"),
+    sign_in("/api/users/auth/supabase", "/auth/supabase"),
+    sign_in("/api/users/oauth2/login", "/oauth2/login"),
     sign_in("/api/users/auth/refresh", "/auth/refresh"),
     Route {
         access: Access::Public,
@@ -170,9 +221,28 @@ pub static TABLE: [Route; 21] = [
             Service::UserManagement,
         )
     },
+    route(
+        "/api/users/permissions",
+        "/api/users/permissions",
+        "/permissions",
+        Service::UserManagement,
+    ),
     sign_in("/api/users/auth/login", "/auth/login"),
+    sign_in("/api/users/auth/setup", "/auth/setup"),
     health("/api/analytics/health", Service::Analytics),
+    // Browsers come here from identity providers, and pages to fetch their tokens.
+    Route {
+        label: "/api/users/auth/oidc/*",
+        exact: false,
+        ..sign_in("/api/users/auth/oidc", "/auth/oidc")
+    },
     health("/api/security/health", Service::Security),
+    route(
+        "/api/users/api-keys/*",
+        "/api/users/api-keys",
+        "/api-keys",
+        Service::UserManagement,
+    ),
     // 1C bases that push log in to the service itself, with Basic authentication.
     Route {
         access: Access::Public,
@@ -184,6 +254,12 @@ pub static TABLE: [Route; 21] = [
             Service::OnecIntegration,
         )
     },
+    route(
+        "/api/users/invites/*",
+        "/api/users/invites",
+        "/invites",
+        Service::UserManagement,
+    ),
     // An infobase is examined for up to a minute.
     Route {
         patience: Patience::Model,
@@ -195,6 +271,18 @@ pub static TABLE: [Route; 21] = [
         )
     },
     health("/api/users/health", Service::UserManagement),
+    // Programs show credentials of their own, and people a cookie.
+    Route {
+        exact: false,
+        label: "/api/users/oauth2/*",
+        ..public("/api/users/oauth2", "/oauth2")
+    },
+    route(
+        "/api/users/roles/*",
+        "/api/users/roles",
+        "/roles",
+        Service::UserManagement,
+    ),
     route(
         "/api/users/oauth/*",
         "/api/users/oauth",
@@ -364,6 +452,24 @@ mod tests {
             ("/api/users", "/api/users/*", UserManagement, "/users"),
             ("/api/users/me", "/api/users/*", UserManagement, "/users/me"),
             (
+                "/api/users/roles/a",
+                "/api/users/roles/*",
+                UserManagement,
+                "/roles/a",
+            ),
+            (
+                "/api/users/api-keys",
+                "/api/users/api-keys/*",
+                UserManagement,
+                "/api-keys",
+            ),
+            (
+                "/api/users/permissions",
+                "/api/users/permissions",
+                UserManagement,
+                "/permissions",
+            ),
+            (
                 "/api/users/auth/logout",
                 "/api/users/auth/*",
                 UserManagement,
@@ -374,6 +480,18 @@ mod tests {
                 "/api/users/auth/login",
                 UserManagement,
                 "/auth/login",
+            ),
+            (
+                "/api/users/auth/oidc/google/callback",
+                "/api/users/auth/oidc/*",
+                UserManagement,
+                "/auth/oidc/google/callback",
+            ),
+            (
+                "/api/users/auth/providers",
+                "/api/users/auth/providers",
+                UserManagement,
+                "/auth/providers",
             ),
             (
                 "/api/users/auth/login/x",
@@ -392,6 +510,30 @@ mod tests {
                 "/api/users/.well-known/*",
                 UserManagement,
                 "/.well-known/jwks.json",
+            ),
+            (
+                "/api/users/oauth2/authorize",
+                "/api/users/oauth2/*",
+                UserManagement,
+                "/oauth2/authorize",
+            ),
+            (
+                "/api/users/oauth2/clients/grafana",
+                "/api/users/oauth2/clients/*",
+                UserManagement,
+                "/oauth2/clients/grafana",
+            ),
+            (
+                "/.well-known/oauth-authorization-server/api/users",
+                "/.well-known/oauth-authorization-server/api/users",
+                UserManagement,
+                "/.well-known/oauth-authorization-server",
+            ),
+            (
+                "/.well-known/oauth-protected-resource/mcp",
+                "/.well-known/oauth-protected-resource/mcp",
+                UserManagement,
+                "/.well-known/oauth-protected-resource",
             ),
             (
                 "/api/users/health",
@@ -448,14 +590,34 @@ mod tests {
         assert_eq!(
             public,
             [
+                "/.well-known/oauth-authorization-server/api/users",
+                "/.well-known/openid-configuration/api/users",
+                "/.well-known/oauth-protected-resource/mcp",
+                "/.well-known/oauth-protected-resource",
+                "/api/users/auth/login/second-factor",
+                "/api/users/auth/verify-email/resend",
+                "/api/users/auth/passkeys/options",
+                "/api/users/oauth2/second-factor",
+                "/api/users/auth/password/forgot",
+                "/api/users/auth/passkeys/login",
+                "/api/users/auth/password/reset",
+                "/api/users/auth/invites/accept",
+                "/api/users/auth/verify-email",
+                "/api/users/oauth2/register",
+                "/api/users/auth/providers",
                 "/api/users/auth/register",
+                "/api/users/auth/supabase",
+                "/api/users/oauth2/login",
                 "/api/users/auth/refresh",
                 "/api/users/.well-known/*",
                 "/api/users/auth/login",
+                "/api/users/auth/setup",
                 "/api/analytics/health",
+                "/api/users/auth/oidc/*",
                 "/api/security/health",
                 "/api/1c/commerceml/*",
                 "/api/users/health",
+                "/api/users/oauth2/*",
                 "/api/ai/health",
                 "/api/1c/health",
             ]

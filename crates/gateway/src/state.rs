@@ -8,6 +8,7 @@ use common::cache::Redis;
 use common::clock::Clock;
 use common::service::Context;
 
+use crate::api_keys::ApiKeys;
 use crate::client::Client;
 use crate::client_address::TrustedProxies;
 use crate::config::{Config, Timeouts};
@@ -35,6 +36,7 @@ pub(crate) struct Gateway {
     pub(crate) edge: Edge,
     pub(crate) limiter: Limiter,
     pub(crate) tokens: Tokens,
+    pub(crate) api_keys: ApiKeys,
     pub(crate) events: EventBuffer,
     pub(crate) client: Client,
     pub(crate) timeouts: Timeouts,
@@ -74,6 +76,7 @@ impl AppState {
                 tls_terminated: config.tls_terminated,
             },
             limiter: Limiter::new(redis, config.quotas, config.rate_limit_patience),
+            api_keys: ApiKeys::new(authenticator.clone(), revocations.clone(), clock.clone()),
             tokens: Tokens::new(authenticator, revocations, clock.clone()),
             events,
             client: Client::new(),

@@ -80,7 +80,10 @@ impl Tokens {
         let identity = known.identity.clone();
         let good = known.verified.elapsed() < TRUST
             && self.clock.now() < identity.expires_at
-            && !self.revocations.contains(identity.session_id);
+            && !self.revocations.contains(identity.session_id)
+            && !self
+                .revocations
+                .outdated(identity.user_id, identity.rights_version);
         if !good {
             tokens.remove(header);
             return None;
@@ -180,6 +183,12 @@ mod tests {
         assert_eq!(bench.refusal(&second).await, None);
         bench.revocations.insert(grant.session_id, bench.clock.now());
         assert_eq!(bench.refusal(&first).await, Some("auth.session_revoked"));
+        let third = Grant::new(&[]);
+        let user = third.user_id;
+        let third = bearer(&bench.issuer.sign(&third));
+        assert_eq!(bench.refusal(&third).await, None);
+        bench.revocations.insert_rights(user, 2, bench.clock.now());
+        assert_eq!(bench.refusal(&third).await, Some("auth.rights_changed"));
         bench.clock.advance(Duration::seconds(899));
         assert_eq!(bench.refusal(&second).await, None);
         bench.clock.advance(Duration::seconds(32));

@@ -3,8 +3,9 @@
 use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
-use common::Text;
-use common::auth::{Companies, PermissionSet};
+use common::auth::{Companies, Infobases, PermissionSet};
+use common::{Locale, Text};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use unicode_normalization::UnicodeNormalization;
 use uuid::Uuid;
@@ -87,6 +88,20 @@ impl AccountKey {
         Self(Sha256::digest(normalise(text)).into())
     }
 
+    /// The key of something that belongs to it. No text that somebody types leads to the same: none
+    /// has a byte 255.
+    pub(crate) fn part(self, name: &str, of: &[u8]) -> Self {
+        let digest = Sha256::new().chain_update([0xff]).chain_update(self.0);
+        Self(
+            digest
+                .chain_update(name)
+                .chain_update([0xff])
+                .chain_update(of)
+                .finalize()
+                .into(),
+        )
+    }
+
     /// The 32 bytes.
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.0
@@ -146,6 +161,46 @@ impl PersonName {
     }
 }
 
+/// Whether an account can be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum UserState {
+    Active,
+    /// Nobody has shown yet that the address is theirs.
+    Unverified,
+    /// An administrator has shut it.
+    Disabled,
+}
+
+impl UserState {
+    /// The name in the database and in the API.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Unverified => "unverified",
+            Self::Disabled => "disabled",
+        }
+    }
+
+    /// The state of a stored name; one of a later version opens nothing.
+    pub(crate) fn from_stored(name: &str) -> Self {
+        match name {
+            "active" => Self::Active,
+            "unverified" => Self::Unverified,
+            _ => Self::Disabled,
+        }
+    }
+}
+
+/// The language of a stored tag.
+pub(crate) fn locale_of(tag: &str) -> Locale {
+    if tag == Locale::En.tag() {
+        Locale::En
+    } else {
+        Locale::Ru
+    }
+}
+
 /// An account with the rights of its role.
 #[derive(Debug, Clone)]
 pub(crate) struct User {
@@ -155,7 +210,29 @@ pub(crate) struct User {
     pub(crate) role: String,
     pub(crate) permissions: PermissionSet,
     pub(crate) companies: Companies,
+    pub(crate) infobases: Infobases,
     pub(crate) created_at: DateTime<Utc>,
+    /// Counts changes of the account.
+    pub(crate) version: i64,
+    /// Counts changes of what the account may do; tokens carry it.
+    pub(crate) rights_version: i64,
+    pub(crate) state: UserState,
+    pub(crate) email_verified: bool,
+    /// The language of letters to them.
+    pub(crate) locale: Locale,
+    /// They may do nothing else before they have changed their password.
+    pub(crate) must_change_password: bool,
+}
+
+impl User {
+    /// What their tokens grant.
+    pub(crate) fn granted(&self) -> PermissionSet {
+        if self.must_change_password {
+            PermissionSet::EMPTY
+        } else {
+            self.permissions
+        }
+    }
 }
 
 /// Text as a search compares it: lower case, and ё as е, since both are typed for one another.

@@ -1,11 +1,16 @@
 //! Settings. The doc comment of a field names its variable and its default.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use common::config::{Auth, Database, Reader, Redis};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::account::Email;
+use crate::cookies::CookieSettings;
+use crate::federation::FederationSettings;
+use crate::mail::MailSettings;
+use crate::oauth::ProviderSettings;
 use crate::password::Policy;
 
 /// What user-management is told from outside.
@@ -17,9 +22,26 @@ pub struct Config {
     pub(crate) tokens: TokenSettings,
     pub(crate) passwords: PasswordSettings,
     pub(crate) throttle: ThrottleSettings,
-    /// `REGISTRATION`: `open` or `closed`; open in development, closed elsewhere.
-    pub(crate) registration_open: bool,
+    pub(crate) cookies: CookieSettings,
+    pub(crate) registration: Registration,
+    pub(crate) federation: FederationSettings,
     pub(crate) administrator: Option<Administrator>,
+    pub(crate) provider: ProviderSettings,
+    /// `SETUP_TOKEN`, 20 characters at least outside development: opens `POST /auth/setup` while there
+    /// is no administrator. Without it one is made and written to the log.
+    pub(crate) setup_token: Option<SecretString>,
+    pub(crate) mail: MailSettings,
+}
+
+/// Who may have an account: `REGISTRATION`; `open` in development, `invite` elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Registration {
+    /// Everybody, of the least role.
+    Open,
+    /// Whom an administrator invites.
+    Invite,
+    /// Nobody: accounts are imported or come from another provider.
+    Closed,
 }
 
 /// Lifetimes, and the secret under which keys are kept.
@@ -34,6 +56,10 @@ pub(crate) struct TokenSettings {
     pub(crate) refresh_idle_ttl: Duration,
     /// `REFRESH_TTL` (30d): a session ends after so long, however busy it is.
     pub(crate) refresh_ttl: Duration,
+    /// `WEB_SESSION_IDLE_TTL` (30m): the same for a browser, which keeps its token as a cookie.
+    pub(crate) web_idle_ttl: Duration,
+    /// `WEB_SESSION_TTL` (12h).
+    pub(crate) web_ttl: Duration,
     /// `REFRESH_GRACE` (10s): a token that has just been replaced still gives its replacement.
     pub(crate) refresh_grace: Duration,
     /// `KEY_ROTATION` (30d): how long a key signs.
@@ -45,6 +71,9 @@ pub(crate) struct TokenSettings {
 pub(crate) struct PasswordSettings {
     /// `PASSWORD_MIN_LENGTH` (15, as SP 800-63B-4 asks of a password that is the only factor).
     pub(crate) min_length: usize,
+    /// `PASSWORD_FILTER_FILE`: leaked passwords, a file that `user-management passwords build-filter`
+    /// made.
+    pub(crate) leaked: Option<PathBuf>,
     /// `PASSWORD_HASH_MEMORY_KIB` (19456).
     pub(crate) memory_kib: u32,
     /// `PASSWORD_HASH_ITERATIONS` (2).
@@ -62,6 +91,8 @@ pub(crate) struct PasswordSettings {
 pub(crate) struct ThrottleSettings {
     /// `LOGIN_FAILURES_PER_ADDRESS` (20): failures after which an address gets 429.
     pub(crate) failures_per_address: u32,
+    /// `LOGIN_FAILURES_PER_NETWORK` (200): the same for a /24 of IPv4 or a /48 of IPv6.
+    pub(crate) failures_per_network: u32,
     /// `LOGIN_FAILURES_WINDOW` (10m): counted over this time from the first.
     pub(crate) window: Duration,
 }
@@ -75,6 +106,7 @@ pub(crate) struct Administrator {
 
 const DEVELOPMENT_SECRET: &str = "development-only-secret-of-user-management";
 const MIN_SECRET_LENGTH: usize = 32;
+const MIN_SETUP_TOKEN_LENGTH: usize = 20;
 
 impl Config {
     /// Reads all settings.
@@ -85,16 +117,26 @@ impl Config {
         let tokens = TokenSettings::read(reader);
         let passwords = PasswordSettings::read(reader);
         let throttle = ThrottleSettings::read(reader);
-        let registration = if reader.environment().is_strict() {
-            "closed"
+        let cookies = CookieSettings::read(reader);
+        let federation = FederationSettings::read(reader);
+        let default = if reader.environment().is_strict() {
+            "invite"
         } else {
             "open"
         };
-        let registration = reader.one_of("REGISTRATION", &["open", "closed"], registration);
+        let registration = reader.one_of("REGISTRATION", &["open", "invite", "closed"], default);
+        let mail = MailSettings::read(reader);
+        let setup_token = reader.secret("SETUP_TOKEN");
+        if let Some(token) = &setup_token {
+            // What is wrong is recorded.
+            let _ = reader.refuse_weak("SETUP_TOKEN", token.expose_secret(), MIN_SETUP_TOKEN_LENGTH, "");
+        }
         let min_length = passwords
             .as_ref()
             .map_or(Policy::DEFAULT_MIN_LENGTH, |p| p.min_length);
         let administrator = Administrator::read(reader, min_length);
+        let public_url = cookies.as_ref().and_then(|cookies| cookies.public_url.as_ref());
+        let provider = ProviderSettings::read(reader, public_url);
         Some(Self {
             database: database?,
             redis: redis?,
@@ -102,8 +144,17 @@ impl Config {
             tokens: tokens?,
             passwords: passwords?,
             throttle: throttle?,
-            registration_open: registration? == "open",
+            cookies: cookies?,
+            registration: match registration? {
+                "open" => Registration::Open,
+                "invite" => Registration::Invite,
+                _ => Registration::Closed,
+            },
+            federation: federation?,
             administrator: administrator?,
+            provider: provider?,
+            setup_token,
+            mail: mail?,
         })
     }
 }
@@ -114,6 +165,8 @@ impl TokenSettings {
         let access_ttl = reader.duration("ACCESS_TOKEN_TTL", minutes(15));
         let refresh_idle_ttl = reader.duration("REFRESH_IDLE_TTL", days(7));
         let refresh_ttl = reader.duration("REFRESH_TTL", days(30));
+        let web_idle_ttl = reader.duration("WEB_SESSION_IDLE_TTL", minutes(30));
+        let web_ttl = reader.duration("WEB_SESSION_TTL", minutes(12 * 60));
         let refresh_grace = reader.duration("REFRESH_GRACE", Duration::from_secs(10));
         let key_rotation = reader.duration("KEY_ROTATION", days(30));
         within(
@@ -131,6 +184,14 @@ impl TokenSettings {
             days(365),
         );
         within(reader, "REFRESH_TTL", refresh_ttl, minutes(1), days(365));
+        within(
+            reader,
+            "WEB_SESSION_IDLE_TTL",
+            web_idle_ttl,
+            minutes(1),
+            days(365),
+        );
+        within(reader, "WEB_SESSION_TTL", web_ttl, minutes(1), days(365));
         within(reader, "REFRESH_GRACE", refresh_grace, Duration::ZERO, minutes(1));
         within(reader, "KEY_ROTATION", key_rotation, minutes(60), days(365));
         Some(Self {
@@ -138,6 +199,8 @@ impl TokenSettings {
             access_ttl: access_ttl?,
             refresh_idle_ttl: refresh_idle_ttl?,
             refresh_ttl: refresh_ttl?,
+            web_idle_ttl: web_idle_ttl?,
+            web_ttl: web_ttl?,
             refresh_grace: refresh_grace?,
             key_rotation: key_rotation?,
         })
@@ -148,6 +211,7 @@ impl PasswordSettings {
     fn read(reader: &mut Reader) -> Option<Self> {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let min_length = reader.parse("PASSWORD_MIN_LENGTH", Policy::DEFAULT_MIN_LENGTH);
+        let leaked = reader.optional("PASSWORD_FILTER_FILE");
         let memory_kib = reader.parse("PASSWORD_HASH_MEMORY_KIB", 19_456_u32);
         let iterations = reader.parse("PASSWORD_HASH_ITERATIONS", 2_u32);
         let parallelism = reader.parse("PASSWORD_HASH_PARALLELISM", 1_u32);
@@ -163,6 +227,7 @@ impl PasswordSettings {
         within(reader, "PASSWORD_HASH_QUEUE", queue, 0, 100_000);
         Some(Self {
             min_length: min_length?,
+            leaked: leaked?,
             memory_kib: memory_kib?,
             iterations: iterations?,
             parallelism: parallelism?,
@@ -175,11 +240,19 @@ impl PasswordSettings {
 impl ThrottleSettings {
     fn read(reader: &mut Reader) -> Option<Self> {
         let failures_per_address = reader.parse("LOGIN_FAILURES_PER_ADDRESS", 20_u32);
+        let failures_per_network = reader.parse("LOGIN_FAILURES_PER_NETWORK", 200_u32);
         let window = reader.duration("LOGIN_FAILURES_WINDOW", minutes(10));
         within(
             reader,
             "LOGIN_FAILURES_PER_ADDRESS",
             failures_per_address,
+            1,
+            1_000_000,
+        );
+        within(
+            reader,
+            "LOGIN_FAILURES_PER_NETWORK",
+            failures_per_network,
             1,
             1_000_000,
         );
@@ -192,6 +265,7 @@ impl ThrottleSettings {
         );
         Some(Self {
             failures_per_address: failures_per_address?,
+            failures_per_network: failures_per_network?,
             window: window?,
         })
     }
@@ -267,7 +341,7 @@ mod tests {
     #[test]
     fn development_needs_no_settings_but_addresses() {
         let config = read(&[]).unwrap();
-        assert!(config.registration_open);
+        assert_eq!(config.registration, Registration::Open);
         assert_eq!(config.passwords.min_length, 15);
         assert_eq!(config.tokens.access_ttl, minutes(15));
         assert!(config.administrator.is_none());
@@ -291,7 +365,7 @@ mod tests {
             ("ADMIN_PASSWORD", "gentle otters sing at noon"),
         ])
         .unwrap();
-        assert!(!config.registration_open);
+        assert_eq!(config.registration, Registration::Invite);
         assert_eq!(config.administrator.unwrap().email.as_str(), "admin@example.com");
     }
 
@@ -318,7 +392,11 @@ mod tests {
             ("PASSWORD_HASH_MEMORY_KIB", "4"),
             ("PASSWORD_HASH_CONCURRENCY", "0"),
             ("LOGIN_FAILURES_PER_ADDRESS", "0"),
+            ("LOGIN_FAILURES_PER_NETWORK", "0"),
+            ("WEB_SESSION_TTL", "1s"),
+            ("PUBLIC_URL", "ftp://example.com"),
             ("REGISTRATION", "maybe"),
+            ("EMAIL_VERIFICATION", "maybe"),
         ] {
             let errors = read(&[(name, value)]).unwrap_err();
             assert_eq!(errors.entries()[0].0, name);

@@ -6,28 +6,48 @@
 //!
 //! Reading order: [`Config`], `router` (every route and what it takes), `http` (handlers), then the
 //! rules: `account` (e-mail and name), `password` (policy and hashing), `throttle` (guessing),
-//! `keys` (signing keys), `tokens`, `sessions` (opening, refreshing, ending),
-//! `roles`, `record` (events); `store` holds the SQL and `jobs` what runs beside requests.
+//! `login` (factors one after another, `challenges` between them), `second_factors` (with `totp`,
+//! `recovery` and `webauthn`), `cookies`, `keys` (signing keys), `tokens`, `sessions` (opening, refreshing, ending),
+//! `federation` (logging in at providers that are not ours), `rights` and `roles`, `api_keys`, `links` (secrets in letters), `mail` (letters), `invites`, `record`
+//! (events); `store` holds the SQL and `jobs` what runs beside requests.
 
 mod account;
+mod api_keys;
 mod bootstrap;
+mod browser;
+mod challenges;
+mod command;
 mod config;
+mod cookies;
 mod error;
+mod federation;
 mod http;
+mod invites;
 mod jobs;
 mod keys;
+mod links;
+mod login;
+mod mail;
 mod metrics;
+mod oauth;
+mod pages;
 mod password;
 mod record;
+mod recovery;
+mod rights;
 mod roles;
 mod router;
+mod second_factors;
 mod sessions;
 mod start;
 mod state;
 mod store;
 mod throttle;
 mod tokens;
+mod totp;
+mod webauthn;
 
+pub use command::command;
 pub use config::Config;
 pub use router::routes;
 pub use start::{DEFINITION, prepare, start};

@@ -14,8 +14,10 @@ use uuid::Uuid;
 
 use crate::account::{AccountKey, User};
 use crate::http::Client;
+use crate::login::Proof;
 use crate::start::DEFINITION;
 use crate::store::SCHEMA;
+use crate::webauthn::Refused;
 
 /// Why a login failed, for events and metrics; the client is never told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,16 +25,49 @@ pub(crate) enum LoginFailure {
     UnknownAccount,
     WrongPassword,
     Locked,
+    /// Too many failures without a success between.
+    Blocked,
+    /// The password was right, the code of the second factor was not.
+    WrongCode,
+    /// A passkey that is not the account's, or a signature that does not fit.
+    WrongPasskey,
+    /// The counter of a passkey went back: it has been copied.
+    PasskeyCopied,
 }
 
 impl LoginFailure {
-    pub(crate) const ALL: [Self; 3] = [Self::UnknownAccount, Self::WrongPassword, Self::Locked];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::UnknownAccount,
+        Self::WrongPassword,
+        Self::Locked,
+        Self::Blocked,
+        Self::WrongCode,
+        Self::WrongPasskey,
+        Self::PasskeyCopied,
+    ];
 
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::UnknownAccount => "unknown_account",
             Self::WrongPassword => "wrong_password",
             Self::Locked => "locked",
+            Self::Blocked => "blocked",
+            Self::WrongCode => "wrong_code",
+            Self::WrongPasskey => "wrong_passkey",
+            Self::PasskeyCopied => "passkey_copied",
+        }
+    }
+}
+
+impl From<Refused> for LoginFailure {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::CounterWentBack => Self::PasskeyCopied,
+            Refused::Malformed(_)
+            | Refused::Foreign(_)
+            | Refused::UserNotVerified
+            | Refused::UnsupportedKey
+            | Refused::WrongSignature => Self::WrongPasskey,
         }
     }
 }
@@ -43,8 +78,12 @@ pub(crate) async fn login_succeeded(
     client: &Client,
     user: &User,
     account: AccountKey,
+    proof: &Proof,
 ) -> Result<(), StoreError> {
-    let fact = Fact::of(LOGIN_SUCCEEDED, Outcome::Success, user, account);
+    let fact = Fact {
+        methods: proof.amr(),
+        ..Fact::of(LOGIN_SUCCEEDED, Outcome::Success, user, account)
+    };
     fact.append(connection, clock, client).await
 }
 
@@ -53,7 +92,7 @@ pub(crate) async fn login_failed(
     clock: &Clock,
     client: &Client,
     user: Option<Uuid>,
-    account: AccountKey,
+    account: impl Into<Option<AccountKey>>,
     failure: LoginFailure,
 ) -> Result<(), StoreError> {
     let fact = Fact {
@@ -62,8 +101,29 @@ pub(crate) async fn login_failed(
         user,
         // Whoever failed to log in is not known to be that user.
         actor: None,
-        account: Some(account),
+        account: account.into(),
         reason: Some(failure.as_str()),
+        methods: Vec::new(),
+    };
+    fact.append(connection, clock, client).await
+}
+
+/// A login at a provider was refused; nobody is known to be a user of ours.
+pub(crate) async fn federated_login_failed(
+    connection: &mut PgConnection,
+    clock: &Clock,
+    client: &Client,
+    account: Option<AccountKey>,
+    reason: &'static str,
+) -> Result<(), StoreError> {
+    let fact = Fact {
+        kind: LOGIN_FAILED,
+        outcome: Outcome::Failure,
+        user: None,
+        actor: None,
+        account,
+        reason: Some(reason),
+        methods: Vec::new(),
     };
     fact.append(connection, clock, client).await
 }
@@ -92,6 +152,7 @@ pub(crate) async fn logged_out(
         actor: Some(identity.into()),
         account: None,
         reason: None,
+        methods: Vec::new(),
     };
     fact.append(connection, clock, client).await
 }
@@ -119,6 +180,8 @@ struct Fact {
     actor: Option<Actor>,
     account: Option<AccountKey>,
     reason: Option<&'static str>,
+    /// By what a login succeeded (RFC 8176).
+    methods: Vec<String>,
 }
 
 impl Fact {
@@ -133,6 +196,7 @@ impl Fact {
             }),
             account: Some(account),
             reason: None,
+            methods: Vec::new(),
         }
     }
 
@@ -157,7 +221,11 @@ impl Fact {
             action: self.kind,
             outcome: self.outcome,
             user: self.user,
-            details: json!({ "reason": self.reason, "user_agent": client.user_agent }),
+            details: json!({
+                "reason": self.reason,
+                "methods": self.methods,
+                "user_agent": client.user_agent,
+            }),
         };
         change.append(connection, clock, self.actor, Some(client)).await
     }
@@ -183,6 +251,18 @@ impl Audited {
         client: Option<&Client>,
     ) -> Result<(), StoreError> {
         let target = self.user.map(target);
+        self.append_about(connection, clock, target, actor, client).await
+    }
+
+    /// The same about something that is not a user, such as `role:storekeeper`.
+    pub(crate) async fn append_about(
+        self,
+        connection: &mut PgConnection,
+        clock: &Clock,
+        target: Option<String>,
+        actor: Option<Actor>,
+        client: Option<&Client>,
+    ) -> Result<(), StoreError> {
         let data = AuditEvent {
             action: self.action.to_owned(),
             outcome: self.outcome,

@@ -1,15 +1,14 @@
-//! Roles, and who may give which.
+//! Roles: those that come with a release, and those that an administrator makes.
 
 use common::Text;
-use common::auth::{Companies, Identity, PermissionSet};
-use uuid::Uuid;
-
-use crate::account::User;
+use common::auth::{Permission, PermissionSet};
 
 /// Role of administrators; there is always somebody who has it.
 pub(crate) const ADMINISTRATOR: &str = "admin";
 /// Role of those who register themselves.
 pub(crate) const NEWCOMER: &str = "user";
+/// Greatest number of roles that administrators make: the list has one page.
+pub(crate) const MAX_CUSTOM: i64 = 200;
 
 /// A named set of permissions.
 #[derive(Debug, Clone)]
@@ -17,6 +16,10 @@ pub(crate) struct Role {
     pub(crate) name: String,
     pub(crate) title: Text,
     pub(crate) permissions: PermissionSet,
+    /// Made by an administrator, and may be changed.
+    pub(crate) custom: bool,
+    /// Counts changes.
+    pub(crate) version: i64,
 }
 
 /// The set of stored names; `*` is all of them.
@@ -28,102 +31,98 @@ pub(crate) fn permissions_of(names: &[String]) -> PermissionSet {
     }
 }
 
-/// True when the caller may make `target` into what is asked: nobody gives rights that they lack,
-/// or takes rights from somebody who has more than they.
-pub(crate) fn may_change(
-    caller: &Identity,
-    target: &User,
-    permissions: PermissionSet,
-    companies: &Companies,
-) -> bool {
-    let covers = |permissions, companies| {
-        caller.permissions.covers(permissions) && covers_companies(&caller.companies, companies)
-    };
-    covers(permissions, companies) && covers(target.permissions, &target.companies)
+/// The names under which a set is stored.
+pub(crate) fn names_of(permissions: PermissionSet) -> Vec<String> {
+    permissions
+        .iter()
+        .map(|permission| permission.as_str().to_owned())
+        .collect()
 }
 
-fn covers_companies(own: &Companies, other: &Companies) -> bool {
-    match (own, other) {
-        (Companies::All, _) => true,
-        (Companies::Some(_), Companies::All) => false,
-        (Companies::Some(own), Companies::Some(other)) => other.is_subset(own),
-    }
-}
-
-/// Greatest number of companies that are named one by one: they travel in the token, which has to
-/// fit into the 8 KiB that servers accept as headers.
-const MAX_COMPANIES: usize = 100;
-
-/// Companies as a request names them: `["*"]` or ids.
+/// The permissions that a request names. `*` is none of them: what a later version adds is given
+/// by nobody in advance.
 ///
 /// # Errors
 /// JSON pointers relative to the list, with what is wrong.
-pub(crate) fn parse_companies(names: &[String]) -> Result<Companies, Vec<(String, Text)>> {
-    if let [all] = names
-        && all == "*"
-    {
-        return Ok(Companies::All);
-    }
-    if names.len() > MAX_COMPANIES {
-        let detail = Text::new(
-            format!("Больше {MAX_COMPANIES} компаний; для всех передайте [\"*\"]."),
-            format!("More than {MAX_COMPANIES} companies; send [\"*\"] for all of them."),
-        );
-        return Err(vec![(String::new(), detail)]);
-    }
+pub(crate) fn parse_permissions(names: &[String]) -> Result<PermissionSet, Vec<(String, Text)>> {
     let mut wrong = Vec::new();
-    let mut companies = std::collections::BTreeSet::new();
+    let mut permissions = Vec::new();
     for (index, name) in names.iter().enumerate() {
-        match name.parse::<Uuid>() {
-            Ok(id) => {
-                companies.insert(id);
-            }
-            Err(_) => wrong.push((
+        match Permission::from_name(name) {
+            Some(permission) => permissions.push(permission),
+            None => wrong.push((
                 format!("/{index}"),
                 Text::new(
-                    "Нужен идентификатор компании (UUID) или один элемент \"*\".",
-                    "Must be the id of a company (UUID), or \"*\" as the only item.",
+                    "Такого права нет; все права перечисляет GET /permissions.",
+                    "There is no such permission; GET /permissions lists them.",
                 ),
             )),
         }
     }
     if wrong.is_empty() {
-        Ok(Companies::Some(companies))
+        Ok(permissions.into_iter().collect())
     } else {
         Err(wrong)
+    }
+}
+
+/// Greatest length of a role's name.
+const MAX_NAME_BYTES: usize = 40;
+
+/// The name of a role to be made: it stands in paths and tokens.
+///
+/// # Errors
+/// What is wrong with it.
+pub(crate) fn parse_name(name: &str) -> Result<&str, Text> {
+    let fine = name.len() <= MAX_NAME_BYTES
+        && name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_');
+    if fine {
+        Ok(name)
+    } else {
+        Err(Text::new(
+            format!(
+                "Имя роли: до {MAX_NAME_BYTES} строчных латинских букв, цифр, знаков «-» и «_»; первая — буква."
+            ),
+            format!(
+                "The name of a role has up to {MAX_NAME_BYTES} lower-case Latin letters, digits, `-` and `_`, the first a letter."
+            ),
+        ))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use common::ids;
 
     #[test]
-    fn companies_are_all_or_ids() {
-        let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
-        let id = ids::new_id().to_string();
-        assert_eq!(parse_companies(&names(&["*"])).unwrap(), Companies::All);
-        assert_eq!(
-            parse_companies(&[]).unwrap().restriction().unwrap(),
-            Vec::<Uuid>::new()
-        );
-        assert!(matches!(
-            parse_companies(&names(&[&id])).unwrap(),
-            Companies::Some(_)
-        ));
-        let wrong = parse_companies(&names(&[&id, "*", "acme"])).unwrap_err();
-        let pointers: Vec<&str> = wrong.iter().map(|(pointer, _)| pointer.as_str()).collect();
-        assert_eq!(pointers, ["/1", "/2"]);
+    fn names_of_roles_fit_into_paths() {
+        for name in ["storekeeper", "sales-2", "a_b"] {
+            assert_eq!(parse_name(name), Ok(name));
+        }
+        for name in [
+            "",
+            "2a",
+            "Admin",
+            "кладовщик",
+            "a b",
+            "a/b",
+            "-a",
+            &"a".repeat(41),
+        ] {
+            assert!(parse_name(name).is_err(), "{name:?}");
+        }
     }
 
     #[test]
-    fn a_few_companies_never_cover_all() {
-        let (one, two) = (ids::new_id(), ids::new_id());
-        let some = |ids: &[Uuid]| Companies::Some(ids.iter().copied().collect());
-        assert!(covers_companies(&Companies::All, &Companies::All));
-        assert!(covers_companies(&some(&[one, two]), &some(&[one])));
-        assert!(!covers_companies(&some(&[one]), &some(&[one, two])));
-        assert!(!covers_companies(&some(&[one, two]), &Companies::All));
+    fn nobody_asks_for_permissions_of_the_future() {
+        let names = ["chat", "*", "fly"].map(str::to_owned);
+        let wrong = parse_permissions(&names).unwrap_err();
+        let pointers: Vec<&str> = wrong.iter().map(|(pointer, _)| pointer.as_str()).collect();
+        assert_eq!(pointers, ["/1", "/2"]);
+        let set = parse_permissions(&names[..1]).unwrap();
+        assert_eq!(names_of(set), ["chat"]);
     }
 }

@@ -19,7 +19,9 @@ use uuid::Uuid;
 use crate::account::{AccountKey, User};
 use crate::error::Error;
 use crate::http::Client;
+use crate::login::Proof;
 use crate::record;
+use crate::rights::{LONGEST_ACCESS, RightsChange};
 use crate::store;
 use crate::tokens::{Lifetimes, Presented, Tokens};
 use secrecy::SecretString;
@@ -35,6 +37,67 @@ pub(crate) struct Session {
     pub(crate) expires_at: DateTime<Utc>,
     pub(crate) access_expires_at: DateTime<Utc>,
     pub(crate) ended_at: Option<DateTime<Utc>>,
+    /// How the user proved who they are (RFC 8176), and when last.
+    pub(crate) amr: Vec<String>,
+    pub(crate) auth_time: DateTime<Utc>,
+    /// The OAuth client that it was opened for; `None` for our own API and web page.
+    pub(crate) client_id: Option<String>,
+    /// What it may be used for; `None` for everything that the user may do.
+    pub(crate) scope: Option<Vec<String>>,
+    pub(crate) kind: Kind,
+}
+
+/// Who keeps the refresh token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A program.
+    Bearer,
+    /// A browser, as a cookie that no script can read.
+    Cookie,
+}
+
+impl Kind {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Bearer => "bearer",
+            Self::Cookie => "cookie",
+        }
+    }
+
+    /// The kind of a stored name.
+    pub(crate) fn from_name(name: &str) -> Self {
+        if name == "cookie" {
+            Self::Cookie
+        } else {
+            Self::Bearer
+        }
+    }
+}
+
+/// What a session is opened for.
+#[derive(Debug, Clone)]
+pub(crate) struct Grant {
+    /// The OAuth client; `None` for our own API and web page.
+    pub(crate) client_id: Option<String>,
+    /// `None` for everything that the user may do.
+    pub(crate) scope: Option<Vec<String>>,
+    pub(crate) kind: Kind,
+}
+
+impl Grant {
+    /// For our own API or web page.
+    pub(crate) fn own(kind: Kind) -> Self {
+        Self {
+            client_id: None,
+            scope: None,
+            kind,
+        }
+    }
+
+    /// True when a refresh token of the session may be used by whoever has this grant.
+    fn covers(&self, session: &Session) -> bool {
+        self.client_id == session.client_id && self.kind == session.kind
+    }
 }
 
 /// Why a session ended before its time.
@@ -44,6 +107,19 @@ pub(crate) enum EndReason {
     RoleChanged,
     RefreshReused,
     PasswordReset,
+    /// The OAuth client gave its token back, or its user took the consent back.
+    TokenRevoked,
+    /// An authorization code was used twice.
+    CodeReused,
+    /// The OAuth client does not exist any more, or has another secret after a theft.
+    ClientRemoved,
+    /// By the user or an administrator, from the list of sessions.
+    Revoked,
+    SecondFactorsReset,
+    PasswordChanged,
+    /// An administrator has shut the account.
+    Deactivated,
+    Deleted,
 }
 
 impl EndReason {
@@ -53,6 +129,14 @@ impl EndReason {
             Self::RoleChanged => "role_changed",
             Self::RefreshReused => "refresh_reused",
             Self::PasswordReset => "password_reset",
+            Self::TokenRevoked => "token_revoked",
+            Self::CodeReused => "code_reused",
+            Self::ClientRemoved => "client_removed",
+            Self::Revoked => "revoked",
+            Self::SecondFactorsReset => "second_factors_reset",
+            Self::PasswordChanged => "password_changed",
+            Self::Deactivated => "deactivated",
+            Self::Deleted => "deleted",
         }
     }
 }
@@ -79,7 +163,8 @@ enum Use {
 }
 
 impl Session {
-    fn open(user_id: Uuid, lifetimes: Lifetimes, now: DateTime<Utc>) -> Self {
+    fn open(user_id: Uuid, proof: &Proof, grant: Grant, lifetimes: Lifetimes, now: DateTime<Utc>) -> Self {
+        let (_, whole) = lifetimes.of(grant.kind);
         let mut session = Self {
             id: ids::new_id(),
             user_id,
@@ -87,16 +172,26 @@ impl Session {
             generation: 0,
             rotated_at: now,
             refresh_expires_at: now,
-            expires_at: now + lifetimes.refresh,
+            expires_at: now + whole,
             access_expires_at: now,
             ended_at: None,
+            amr: proof.amr(),
+            auth_time: proof.at,
+            client_id: grant.client_id,
+            scope: grant.scope,
+            kind: grant.kind,
         };
         session.rotate(lifetimes, now);
         session
     }
 
+    /// True while neither its end nor want of use has come.
+    pub(crate) fn is_alive(&self, now: DateTime<Utc>) -> bool {
+        self.ended_at.is_none() && now < self.refresh_expires_at && now < self.expires_at
+    }
+
     fn judge(&self, generation: i32, lifetimes: Lifetimes, now: DateTime<Utc>) -> Use {
-        if self.ended_at.is_some() || now >= self.refresh_expires_at || now >= self.expires_at {
+        if !self.is_alive(now) {
             return Use::Over;
         }
         match self.generation - generation {
@@ -111,7 +206,7 @@ impl Session {
     fn rotate(&mut self, lifetimes: Lifetimes, now: DateTime<Utc>) {
         self.generation += 1;
         self.rotated_at = now;
-        self.refresh_expires_at = self.expires_at.min(now + lifetimes.refresh_idle);
+        self.refresh_expires_at = self.expires_at.min(now + lifetimes.of(self.kind).0);
         self.note_access(lifetimes, now);
     }
 
@@ -123,6 +218,8 @@ impl Session {
 
 /// What a login or a refresh gives.
 pub(crate) struct Issued {
+    pub(crate) session: Uuid,
+    pub(crate) kind: Kind,
     pub(crate) access_token: String,
     pub(crate) access_expires_in: i64,
     pub(crate) refresh_token: SecretString,
@@ -132,7 +229,9 @@ pub(crate) struct Issued {
 
 fn issue(tokens: &Tokens, session: &Session, user: User, now: DateTime<Utc>) -> Result<Issued, Error> {
     Ok(Issued {
-        access_token: tokens.access(&user, session.id, now)?,
+        session: session.id,
+        kind: session.kind,
+        access_token: tokens.access(&user, session, now)?,
         access_expires_in: tokens.lifetimes().access.num_seconds(),
         refresh_token: tokens.refresh(session),
         refresh_expires_in: (session.refresh_expires_at - now).num_seconds(),
@@ -145,10 +244,12 @@ pub(crate) async fn open(
     connection: &mut PgConnection,
     tokens: &Tokens,
     user: User,
+    proof: &Proof,
     client: &Client,
+    grant: Grant,
     now: DateTime<Utc>,
 ) -> Result<Issued, Error> {
-    let session = Session::open(user.id, tokens.lifetimes(), now);
+    let session = Session::open(user.id, proof, grant, tokens.lifetimes(), now);
     store::sessions::insert(
         connection,
         &session,
@@ -157,6 +258,45 @@ pub(crate) async fn open(
     )
     .await?;
     issue(tokens, &session, user, now)
+}
+
+/// An access token alone.
+pub(crate) struct Access {
+    pub(crate) token: String,
+    pub(crate) expires_in: i64,
+}
+
+/// Notes for a session of the user that they have proved again who they are; what they proved as a
+/// first factor when it was opened stays. The access token that it returns tells of it.
+pub(crate) async fn prove(
+    connection: &mut PgConnection,
+    tokens: &Tokens,
+    session: Uuid,
+    user: Uuid,
+    proof: &Proof,
+    client: &Client,
+    now: DateTime<Utc>,
+) -> Result<Access, Error> {
+    // The user before the session, as everywhere.
+    let user = store::users::find_steady(connection, user).await?;
+    let user = user.ok_or(Error::UserNotFound)?;
+    let session = store::sessions::find_locked(connection, session).await?;
+    let session = session.filter(|session| session.user_id == user.id && session.ended_at.is_none());
+    let mut session = session.ok_or(Error::SessionEnded)?;
+    let mut whole = Proof::from_names(&session.amr, now);
+    whole.methods.retain(|method| !method.is_second_factor());
+    session.amr = proof
+        .methods
+        .iter()
+        .fold(whole, |whole, method| whole.and(*method, now))
+        .amr();
+    session.auth_time = proof.at;
+    session.note_access(tokens.lifetimes(), now);
+    store::sessions::update(connection, &session, now, &client.ip.to_string()).await?;
+    Ok(Access {
+        token: tokens.access(&user, &session, now)?,
+        expires_in: tokens.lifetimes().access.num_seconds(),
+    })
 }
 
 /// How the use of a refresh token ended.
@@ -169,11 +309,13 @@ pub(crate) enum Refreshed {
     Invalid,
 }
 
-/// Uses a refresh token. The transaction is to be committed whatever the result.
+/// Uses a refresh token, which has to be one that was given out under `grant` (its scope does not
+/// matter). The transaction is to be committed whatever the result.
 pub(crate) async fn refresh(
     connection: &mut PgConnection,
     tokens: &Tokens,
     token: &str,
+    grant: &Grant,
     client: &Client,
     clock: &Clock,
 ) -> Result<Refreshed, Error> {
@@ -186,7 +328,7 @@ pub(crate) async fn refresh(
     let Some(session) = store::sessions::find(connection, presented.session).await? else {
         return Ok(Refreshed::Invalid);
     };
-    if !tokens.made(&presented, &session) {
+    if !tokens.made(&presented, &session) || !grant.covers(&session) {
         return Ok(Refreshed::Invalid);
     }
     let Some(user) = store::users::find_steady(connection, session.user_id).await? else {
@@ -207,7 +349,7 @@ pub(crate) async fn refresh(
         Use::Active => session.rotate(lifetimes, now),
         Use::JustReplaced => session.note_access(lifetimes, now),
     }
-    store::sessions::update(connection, &session).await?;
+    store::sessions::update(connection, &session, now, &client.ip.to_string()).await?;
     let issued = issue(tokens, &session, user, now)?;
     Ok(Refreshed::Issued(Box::new(issued)))
 }
@@ -253,6 +395,41 @@ impl Revoker {
         for session in pending {
             self.revocations.insert(session.id, session.access_expires_at);
         }
+        store::api_keys::mark_unpublished(&mut connection, since).await?;
+        for key in store::api_keys::unpublished(&mut connection, since, i64::MAX).await? {
+            self.revocations.insert(key.id, key.access_expires_at);
+        }
+        store::rights::mark_unpublished(&mut connection, since - LONGEST_ACCESS).await?;
+        for change in store::rights::unpublished(&mut connection, since - LONGEST_ACCESS, i64::MAX).await? {
+            self.revocations
+                .insert_rights(change.user, change.version, change.until());
+        }
+        Ok(())
+    }
+
+    /// Makes everybody refuse tokens of the users' former rights, once the transaction that changed
+    /// them is committed. A failure is only logged: [`Revoker::publish_pending`] tries again.
+    pub(crate) async fn outdate(&self, changes: &[RightsChange]) {
+        if let Err(error) = self.publish_rights(changes).await {
+            tracing::warn!(error = %Chain(error.as_ref()), "changed rights will be published later");
+        }
+    }
+
+    async fn publish_rights(&self, changes: &[RightsChange]) -> Result<(), BoxError> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        for change in changes {
+            self.revocations
+                .insert_rights(change.user, change.version, change.until());
+        }
+        for change in changes {
+            self.revocations
+                .publish_rights(&self.redis, change.user, change.version, change.until())
+                .await?;
+        }
+        let mut connection = self.db.acquire().await?;
+        store::rights::mark_published(&mut connection, changes).await?;
         Ok(())
     }
 
@@ -260,11 +437,15 @@ impl Revoker {
     pub(crate) async fn publish_pending(&self) -> Result<i64, BoxError> {
         let mut connection = self.db.acquire().await?;
         let since = self.clock.now();
-        let pending = store::sessions::unpublished(&mut connection, since, BATCH).await?;
+        let mut pending = store::sessions::unpublished(&mut connection, since, BATCH).await?;
+        let room = BATCH - i64::try_from(pending.len()).unwrap_or(BATCH);
+        pending.extend(store::api_keys::unpublished(&mut connection, since, room).await?);
+        let changes = store::rights::unpublished(&mut connection, since - LONGEST_ACCESS, BATCH).await?;
         drop(connection);
-        let count = i64::try_from(pending.len()).unwrap_or(BATCH);
+        let count = i64::try_from(pending.len().max(changes.len())).unwrap_or(BATCH);
         crate::metrics::revocations_pending(count);
         self.publish(&pending).await?;
+        self.publish_rights(&changes).await?;
         crate::metrics::revocations_pending(0);
         Ok(if count == BATCH { count } else { 0 })
     }
@@ -283,7 +464,9 @@ impl Revoker {
         }
         let ids: Vec<Uuid> = ended.iter().map(|session| session.id).collect();
         let mut connection = self.db.acquire().await?;
+        // Sessions and keys have no id in common.
         store::sessions::mark_published(&mut connection, &ids).await?;
+        store::api_keys::mark_published(&mut connection, &ids).await?;
         Ok(())
     }
 }
@@ -291,12 +474,15 @@ impl Revoker {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::login::Method;
     use chrono::Duration;
 
     const LIFETIMES: Lifetimes = Lifetimes {
         access: Duration::minutes(15),
         refresh_idle: Duration::days(7),
         refresh: Duration::days(30),
+        web_idle: Duration::minutes(30),
+        web: Duration::hours(12),
         grace: Duration::seconds(10),
     };
 
@@ -304,9 +490,14 @@ mod tests {
         DateTime::UNIX_EPOCH + Duration::seconds(seconds)
     }
 
+    fn opened(kind: Kind) -> Session {
+        let proof = Proof::by(Method::Pwd, at(0));
+        Session::open(ids::new_id(), &proof, Grant::own(kind), LIFETIMES, at(0))
+    }
+
     #[test]
     fn the_token_before_the_active_one_has_a_grace_time_and_older_ones_none() {
-        let mut session = Session::open(ids::new_id(), LIFETIMES, at(0));
+        let mut session = opened(Kind::Bearer);
         assert_eq!(session.judge(1, LIFETIMES, at(0)), Use::Active);
         session.rotate(LIFETIMES, at(100));
         assert_eq!(session.judge(2, LIFETIMES, at(100)), Use::Active);
@@ -326,7 +517,7 @@ mod tests {
     #[test]
     fn a_session_ends_for_want_of_use_and_in_the_end_anyway() {
         let day = 86_400;
-        let mut session = Session::open(ids::new_id(), LIFETIMES, at(0));
+        let mut session = opened(Kind::Bearer);
         assert_eq!(session.judge(1, LIFETIMES, at(7 * day - 1)), Use::Active);
         assert_eq!(session.judge(1, LIFETIMES, at(7 * day)), Use::Over);
         for _ in 0..5 {
@@ -336,5 +527,9 @@ mod tests {
         assert_eq!(session.rotated_at, at(30 * day));
         assert_eq!(session.refresh_expires_at, at(30 * day), "never past the end");
         assert_eq!(session.judge(6, LIFETIMES, at(30 * day)), Use::Over);
+        let browser = opened(Kind::Cookie);
+        assert_eq!(browser.judge(1, LIFETIMES, at(30 * 60 - 1)), Use::Active);
+        assert_eq!(browser.judge(1, LIFETIMES, at(30 * 60)), Use::Over);
+        assert_eq!(browser.expires_at, at(day / 2));
     }
 }

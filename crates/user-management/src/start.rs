@@ -11,9 +11,14 @@ use common::sealing::Sealer;
 use common::service::{App, Check, Context, Definition};
 
 use crate::config::Config;
+use crate::cookies::Cookies;
+use crate::federation::Federation;
 use crate::jobs;
 use crate::keys::{self, KeyRing, Schedule};
+use crate::mail::{Mailer, Post};
+use crate::oauth::Provider;
 use crate::password::Passwords;
+use crate::second_factors::SecondFactors;
 use crate::sessions::Revoker;
 use crate::throttle::AddressLimit;
 use crate::tokens::Tokens;
@@ -62,11 +67,37 @@ pub async fn prepare(
         chrono::Duration::from_std(config.tokens.key_rotation)?,
         chrono::Duration::from_std(config.tokens.access_ttl)?,
     );
-    let stored = keys::maintain(&db, &sealer, &schedule, clock.now()).await?;
+    let stored = keys::maintain(&db, &sealer, &schedule, false, clock.now()).await?;
     let ring = KeyRing::new(&stored, &sealer)?;
     let tokens = Tokens::new(&config.tokens, &config.auth, ring.clone())?;
+    let public_url = config.cookies.public_url.clone();
+    let federation = Federation::new(config.federation, public_url, &config.tokens.secret)?;
+    let cookies = Cookies::new(&config.cookies, &config.tokens.secret)?;
+    let second_factors = SecondFactors::new(&config.tokens.secret, config.cookies.public_url.as_ref())?;
     let passwords = Passwords::new(&config.passwords)?;
-    bootstrap::first_administrator(&db, &passwords, config.administrator.as_ref(), &clock).await?;
+    let base = config
+        .cookies
+        .public_url
+        .as_ref()
+        .map_or(config.auth.issuer.as_str(), url::Url::as_str);
+    let mailer = Mailer::new(&config.mail, base);
+    let setup = bootstrap::Setup {
+        token: config.setup_token.as_ref(),
+        base,
+    };
+    bootstrap::first_administrator(&db, &passwords, config.administrator.as_ref(), setup, &clock).await?;
+    context.spawn(
+        "mails",
+        jobs::mails::run(
+            jobs::mails::Postman {
+                db: db.clone(),
+                mailer: mailer.clone(),
+                post: Post::new(&config.mail, base)?,
+                clock: clock.clone(),
+            },
+            context.shutdown.clone(),
+        ),
+    );
 
     let revocations = Revocations::new();
     let revoker = Revoker::new(db.clone(), redis.clone(), revocations.clone(), clock.clone());
@@ -83,19 +114,15 @@ pub async fn prepare(
         "publish_revocations",
         jobs::revocations::run(revoker.clone(), shutdown.clone()),
     );
-    context.spawn(
-        "signing_keys",
-        jobs::signing_keys::run(
-            jobs::signing_keys::Keeper {
-                db: db.clone(),
-                sealer,
-                schedule,
-                ring,
-                clock: clock.clone(),
-            },
-            shutdown.clone(),
-        ),
-    );
+    let keeper = jobs::signing_keys::Keeper {
+        db: db.clone(),
+        sealer,
+        schedule,
+        ring,
+        clock: clock.clone(),
+    };
+    let provider = Provider::new(config.provider, &config.tokens.secret, keeper.clone())?;
+    context.spawn("signing_keys", jobs::signing_keys::run(keeper, shutdown.clone()));
     context.spawn(
         "sessions",
         jobs::sessions::run(db.clone(), clock.clone(), shutdown.clone()),
@@ -111,9 +138,14 @@ pub async fn prepare(
         clock,
         passwords,
         tokens,
+        cookies,
+        second_factors,
+        mailer,
         revoker,
         address_limit: AddressLimit::new(redis, &config.throttle),
-        registration_open: config.registration_open,
+        federation,
+        provider,
+        registration: config.registration,
     };
     Ok((state, authenticator, checks))
 }

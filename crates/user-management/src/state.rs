@@ -3,7 +3,13 @@
 use common::clock::Clock;
 use sqlx::PgPool;
 
+use crate::config::Registration;
+use crate::cookies::Cookies;
+use crate::federation::Federation;
+use crate::mail::Mailer;
+use crate::oauth::Provider;
 use crate::password::Passwords;
+use crate::second_factors::SecondFactors;
 use crate::sessions::Revoker;
 use crate::throttle::AddressLimit;
 use crate::tokens::Tokens;
@@ -15,7 +21,12 @@ pub struct AppState {
     pub(crate) clock: Clock,
     pub(crate) passwords: Passwords,
     pub(crate) tokens: Tokens,
+    pub(crate) cookies: Cookies,
+    pub(crate) second_factors: SecondFactors,
+    pub(crate) mailer: Mailer,
     pub(crate) revoker: Revoker,
     pub(crate) address_limit: AddressLimit,
-    pub(crate) registration_open: bool,
+    pub(crate) federation: Federation,
+    pub(crate) provider: Provider,
+    pub(crate) registration: Registration,
 }

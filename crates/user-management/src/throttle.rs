@@ -1,4 +1,4 @@
-//! Against guessing of passwords: a lock on the account and a limit on the address.
+//! Against guessing: a lock on the account, and limits on the address and on its network.
 //!
 //! The lock is soft (it ends by itself within a quarter of an hour) and cannot be told from a
 //! wrong password. Its count lives in the database; the count by address in Redis, and without
@@ -7,11 +7,13 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use common::cache::Redis;
 use common::telemetry::Chain;
 
 use crate::config::ThrottleSettings;
 use crate::metrics;
+use crate::record::LoginFailure;
 
 /// Failures that lock an account.
 const LOCK_AFTER: i32 = 5;
@@ -21,6 +23,32 @@ const FIRST_LOCK: Duration = Duration::from_secs(30);
 const LONGEST_LOCK: Duration = Duration::from_secs(15 * 60);
 /// Failures older than this are forgotten.
 pub(crate) const FORGET_FAILURES_AFTER: chrono::Duration = chrono::Duration::hours(12);
+
+/// Failures without a success between, after which a password alone opens nothing any more until
+/// it is set anew (SP 800-63B-4, section 3.2.2).
+const MOST_CONSECUTIVE: i32 = 100;
+/// They are remembered so long after the last of them.
+pub(crate) const REMEMBER_CONSECUTIVE_FOR: chrono::Duration = chrono::Duration::days(30);
+
+/// Failures of an account, of a device that is known for it, or of its second factor.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Failures {
+    pub(crate) consecutive: i32,
+    pub(crate) locked_until: Option<DateTime<Utc>>,
+}
+
+impl Failures {
+    /// Why a further attempt is refused, whatever it says.
+    pub(crate) fn refusal(self, now: DateTime<Utc>) -> Option<LoginFailure> {
+        if self.consecutive >= MOST_CONSECUTIVE {
+            Some(LoginFailure::Blocked)
+        } else if self.locked_until.is_some_and(|until| until > now) {
+            Some(LoginFailure::Locked)
+        } else {
+            None
+        }
+    }
+}
 
 /// How long an account is locked after that many failures in a row.
 pub(crate) fn lock_after(failures: i32) -> Option<chrono::Duration> {
@@ -33,11 +61,12 @@ pub(crate) fn lock_after(failures: i32) -> Option<chrono::Duration> {
 /// How long Redis may take: a login must not wait for it longer.
 const PATIENCE: Duration = Duration::from_millis(300);
 
-/// Counts failed logins by address. Cheap to clone.
+/// Counts failed logins by address and by network. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct AddressLimit {
     redis: Redis,
     failures: u32,
+    failures_of_network: u32,
     window: Duration,
 }
 
@@ -46,38 +75,45 @@ impl AddressLimit {
         Self {
             redis,
             failures: settings.failures_per_address,
+            failures_of_network: settings.failures_per_network,
             window: settings.window,
         }
     }
 
-    /// Seconds to wait when the address has failed too often.
+    /// Seconds to wait when the address, or the network that it is in, has failed too often.
     pub(crate) async fn wait(&self, address: IpAddr) -> Option<u64> {
-        let key = key(address);
+        type Counted = (Option<u32>, i64);
+        let (own, network) = (key(address), network_key(address));
         let mut connection = self.redis.connection();
         let mut pipeline = redis::pipe();
-        pipeline.get(&key).ttl(&key);
-        let asked = pipeline.query_async::<(Option<u32>, i64)>(&mut connection);
-        let (failures, seconds) = answered(tokio::time::timeout(PATIENCE, asked).await)?;
-        (failures? >= self.failures).then(|| u64::try_from(seconds).unwrap_or(1).max(1))
+        pipeline.get(&own).ttl(&own).get(&network).ttl(&network);
+        let asked = pipeline.query_async::<(Option<u32>, i64, Option<u32>, i64)>(&mut connection);
+        let counted = answered(tokio::time::timeout(PATIENCE, asked).await)?;
+        let (own, network): (Counted, Counted) = ((counted.0, counted.1), (counted.2, counted.3));
+        let wait = |(failures, seconds): Counted, most| {
+            (failures? >= most).then(|| u64::try_from(seconds).unwrap_or(1).max(1))
+        };
+        wait(own, self.failures).max(wait(network, self.failures_of_network))
     }
 
-    /// Counts a failure of the address.
+    /// Counts a failure of the address and of its network.
     pub(crate) async fn count(&self, address: IpAddr) {
-        let key = key(address);
         let mut connection = self.redis.connection();
         let mut pipeline = redis::pipe();
-        // The first failure begins the window; later ones do not move its end.
-        pipeline
-            .atomic()
-            .cmd("SET")
-            .arg(&key)
-            .arg(0)
-            .arg("EX")
-            .arg(self.window.as_secs())
-            .arg("NX")
-            .ignore()
-            .incr(&key, 1)
-            .ignore();
+        pipeline.atomic();
+        for key in [key(address), network_key(address)] {
+            // The first failure begins the window; later ones do not move its end.
+            pipeline
+                .cmd("SET")
+                .arg(&key)
+                .arg(0)
+                .arg("EX")
+                .arg(self.window.as_secs())
+                .arg("NX")
+                .ignore()
+                .incr(&key, 1)
+                .ignore();
+        }
         let counted = pipeline.query_async::<()>(&mut connection);
         answered(tokio::time::timeout(PATIENCE, counted).await);
     }
@@ -105,6 +141,20 @@ fn key(address: IpAddr) -> String {
     }
 }
 
+/// What one provider gives out together: a /24 of IPv4, a /48 of IPv6.
+fn network_key(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(v4) => {
+            let [a, b, c, _] = v4.octets();
+            format!("auth:login_failures:{a}.{b}.{c}.0/24")
+        }
+        IpAddr::V6(v6) => {
+            let [a, b, c, ..] = v6.segments();
+            format!("auth:login_failures:{a:x}:{b:x}:{c:x}::/48")
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -124,5 +174,10 @@ mod tests {
         assert_eq!(key("2001:db8:1:2::1"), key("2001:db8:1:2:ffff::9"));
         assert_ne!(key("2001:db8:1:2::1"), key("2001:db8:1:3::1"));
         assert_ne!(key("192.0.2.1"), key("192.0.2.2"));
+        let network = |text: &str| network_key(text.parse().unwrap());
+        assert_eq!(network("192.0.2.1"), network("192.0.2.200"));
+        assert_ne!(network("192.0.2.1"), network("192.0.3.1"));
+        assert_eq!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));
+        assert_ne!(network("2001:db8:1::1"), key("2001:db8:1::1"));
     }
 }

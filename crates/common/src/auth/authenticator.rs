@@ -132,12 +132,20 @@ impl Authenticator {
                 Text::new("Сеанс завершён", "The session has ended"),
             ));
         }
+        if inner.revocations.outdated(claims.sub, claims.pv) {
+            return Err(outdated_rights());
+        }
         Ok(Identity {
             user_id: claims.sub,
             session_id: claims.sid,
             role: claims.role,
             permissions: claims.perms,
             companies: claims.companies,
+            authenticated_at: DateTime::from_timestamp(claims.auth_time, 0).unwrap_or_default(),
+            methods: claims.amr,
+            client_id: claims.client_id,
+            infobases: claims.infobases,
+            rights_version: claims.pv,
             expires_at: DateTime::from_timestamp(claims.exp, 0).unwrap_or(now),
             token: SecretString::from(token),
         })
@@ -150,6 +158,18 @@ fn invalid_token() -> Problem {
         "auth.token_invalid",
         Text::new("Недействительный токен", "Invalid token"),
     )
+}
+
+fn outdated_rights() -> Problem {
+    Problem::new(
+        StatusCode::UNAUTHORIZED,
+        "auth.rights_changed",
+        Text::new("Права изменились", "The rights have changed"),
+    )
+    .detail(Text::new(
+        "Обновите токен через /auth/refresh: новый получит нынешние права.",
+        "Refresh the token at /auth/refresh: the new one has the present rights.",
+    ))
 }
 
 fn expired_token() -> Problem {

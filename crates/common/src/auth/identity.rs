@@ -35,25 +35,85 @@ pub struct Claims {
     pub perms: PermissionSet,
     /// Companies whose data the user may see.
     pub companies: Companies,
+    /// How the user proved who they are (RFC 8176), such as `pwd` and `otp`; empty for machines.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub amr: Vec<String>,
+    /// When the user last did so, seconds since 1970; 0 when nobody did.
+    #[serde(default)]
+    pub auth_time: i64,
+    /// The OAuth client that the token was issued to; absent for our own API and web page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<String>,
+    /// What it was issued for, names separated by spaces (RFC 9068, section 2.2.3). `perms` has been
+    /// narrowed to it already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
+    /// Infobases that the user may use; absent when all.
+    #[serde(default, skip_serializing_if = "Selected::is_all")]
+    pub infobases: Infobases,
+    /// Version of the user's rights that the token was made with.
+    #[serde(default)]
+    pub pv: i64,
 }
 
-/// A set of companies (organisations of 1C, by our id), or all of them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// Companies (organisations of 1C), by our ids.
+pub type Companies = Selected;
+/// Infobases, by our ids.
+pub type Infobases = Selected;
+
+/// A set of ids, or all of their kind.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Vec<String>", into = "Vec<String>")]
-pub enum Companies {
-    /// All companies, those added later too; `["*"]` in JSON.
+pub enum Selected {
+    /// All, those added later too; `["*"]` in JSON.
+    #[default]
     All,
     /// These only.
     Some(BTreeSet<Uuid>),
 }
 
-impl Companies {
-    /// True when the data of the company may be seen.
+impl Selected {
+    /// True when the id is in the set.
     #[must_use]
-    pub fn contains(&self, company: Uuid) -> bool {
+    pub fn contains(&self, id: Uuid) -> bool {
         match self {
             Self::All => true,
-            Self::Some(companies) => companies.contains(&company),
+            Self::Some(ids) => ids.contains(&id),
+        }
+    }
+
+    /// True when nothing is left out.
+    #[must_use]
+    pub fn is_all(&self) -> bool {
+        *self == Self::All
+    }
+
+    /// True when everything of `other` is in this set.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::All, _) => true,
+            (Self::Some(_), Self::All) => false,
+            (Self::Some(own), Self::Some(other)) => other.is_subset(own),
+        }
+    }
+
+    /// What is in both sets.
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self {
+        match (self, other) {
+            (Self::All, both) | (both, Self::All) => both.clone(),
+            (Self::Some(own), Self::Some(other)) => Self::Some(own & other),
+        }
+    }
+
+    /// The set that a row keeps as a flag and a list.
+    #[must_use]
+    pub fn from_row(all: bool, ids: Vec<Uuid>) -> Self {
+        if all {
+            Self::All
+        } else {
+            Self::Some(ids.into_iter().collect())
         }
     }
 
@@ -62,12 +122,12 @@ impl Companies {
     pub fn restriction(&self) -> Option<Vec<Uuid>> {
         match self {
             Self::All => None,
-            Self::Some(companies) => Some(companies.iter().copied().collect()),
+            Self::Some(ids) => Some(ids.iter().copied().collect()),
         }
     }
 }
 
-impl From<Vec<String>> for Companies {
+impl From<Vec<String>> for Selected {
     fn from(names: Vec<String>) -> Self {
         if names.iter().any(|name| name == "*") {
             Self::All
@@ -77,11 +137,11 @@ impl From<Vec<String>> for Companies {
     }
 }
 
-impl From<Companies> for Vec<String> {
-    fn from(companies: Companies) -> Self {
-        match companies {
-            Companies::All => vec!["*".to_owned()],
-            Companies::Some(companies) => companies.iter().map(Uuid::to_string).collect(),
+impl From<Selected> for Vec<String> {
+    fn from(selected: Selected) -> Self {
+        match selected {
+            Selected::All => vec!["*".to_owned()],
+            Selected::Some(ids) => ids.iter().map(Uuid::to_string).collect(),
         }
     }
 }
@@ -100,6 +160,16 @@ pub struct Identity {
     pub permissions: PermissionSet,
     /// Companies whose data the user may see.
     pub companies: Companies,
+    /// When the user last proved who they are; 1970 when the token does not tell.
+    pub authenticated_at: DateTime<Utc>,
+    /// How (RFC 8176), such as `pwd` and `otp`.
+    pub methods: Vec<String>,
+    /// The OAuth client that the token was issued to; `None` for our own API and web page.
+    pub client_id: Option<String>,
+    /// Infobases that the user may use.
+    pub infobases: Infobases,
+    /// Version of the user's rights that the token was made with.
+    pub rights_version: i64,
     /// When the token ends.
     pub expires_at: DateTime<Utc>,
     /// The token itself, to call other services on behalf of the user.

@@ -97,6 +97,12 @@ impl PermissionSet {
         self.0 & other.0 == other.0
     }
 
+    /// The permissions that are in both sets.
+    #[must_use]
+    pub const fn intersection(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
     /// The permissions of the set, in the order of declaration.
     pub fn iter(self) -> impl Iterator<Item = Permission> {
         Permission::ALL

@@ -1,7 +1,7 @@
-//! Sessions that ended before their tokens did.
+//! What ends tokens before their time: the end of their session, and a change of the user's rights.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -17,7 +17,11 @@ use crate::telemetry::Chain;
 
 /// Sorted set: member = session id, score = when its last token ends, seconds since 1970.
 pub const REVOKED_SESSIONS_KEY: &str = "auth:revoked_sessions";
-/// Channel on which `<session id> <seconds>` is published at each revocation.
+/// Sorted set: member = `<user id> <version>`, score = when the last token of an earlier version
+/// ends, seconds since 1970.
+pub const RIGHTS_VERSIONS_KEY: &str = "auth:rights_versions";
+/// Channel on which `<session id> <seconds>` is published at each revocation, and
+/// `rights <user id> <version> <seconds>` at each change of rights.
 pub const REVOCATION_CHANNEL: &str = "auth:revocations";
 
 /// How often the whole set is read again, in case a message was lost.
@@ -27,7 +31,29 @@ const RELOAD_EVERY: Duration = Duration::from_secs(15);
 /// milliseconds by Redis, and read again regularly. While Redis is down the known ones stay
 /// revoked; tokens live 15 minutes at most.
 #[derive(Debug, Clone, Default)]
-pub struct Revocations(Arc<RwLock<HashMap<Uuid, DateTime<Utc>>>>);
+pub struct Revocations(Arc<RwLock<Known>>);
+
+#[derive(Debug, Default)]
+struct Known {
+    sessions: HashMap<Uuid, DateTime<Utc>>,
+    rights: HashMap<Uuid, Rights>,
+}
+
+/// The least version of a user's rights that tokens must have.
+#[derive(Debug, Clone, Copy)]
+struct Rights {
+    version: i64,
+    until: DateTime<Utc>,
+}
+
+impl Known {
+    fn raise(&mut self, user: Uuid, version: i64, until: DateTime<Utc>) {
+        let rights = self.rights.entry(user).or_insert(Rights { version, until });
+        // Messages may come in another order than the changes.
+        rights.version = rights.version.max(version);
+        rights.until = rights.until.max(until);
+    }
+}
 
 impl Revocations {
     /// Nothing revoked yet.
@@ -39,18 +65,27 @@ impl Revocations {
     /// True when tokens of the session must not be accepted any more.
     #[must_use]
     pub fn contains(&self, session: Uuid) -> bool {
-        self.0
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .contains_key(&session)
+        self.read().sessions.contains_key(&session)
+    }
+
+    /// True when the user's rights have changed since a token of that version was made.
+    #[must_use]
+    pub fn outdated(&self, user: Uuid, version: i64) -> bool {
+        self.read()
+            .rights
+            .get(&user)
+            .is_some_and(|rights| version < rights.version)
     }
 
     /// Revokes a session in this process only; `until` is when its last token ends.
     pub fn insert(&self, session: Uuid, until: DateTime<Utc>) {
-        self.0
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(session, until);
+        self.write().sessions.insert(session, until);
+    }
+
+    /// Refuses tokens of earlier versions of a user's rights in this process only; `until` is when
+    /// the last of them ends.
+    pub fn insert_rights(&self, user: Uuid, version: i64, until: DateTime<Utc>) {
+        self.write().raise(user, version, until);
     }
 
     /// Revokes a session for all processes.
@@ -73,6 +108,38 @@ impl Revocations {
             .ignore()
             .query_async::<()>(&mut connection)
             .await
+    }
+
+    /// Refuses tokens of earlier versions of a user's rights in all processes.
+    ///
+    /// # Errors
+    /// When Redis does not answer; this process refuses them all the same.
+    pub async fn publish_rights(
+        &self,
+        redis: &Redis,
+        user: Uuid,
+        version: i64,
+        until: DateTime<Utc>,
+    ) -> redis::RedisResult<()> {
+        self.insert_rights(user, version, until);
+        let seconds = until.timestamp();
+        let mut connection = redis.connection();
+        redis::pipe()
+            .atomic()
+            .zadd(RIGHTS_VERSIONS_KEY, format!("{user} {version}"), seconds)
+            .ignore()
+            .publish(REVOCATION_CHANNEL, format!("rights {user} {version} {seconds}"))
+            .ignore()
+            .query_async::<()>(&mut connection)
+            .await
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Known> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Known> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Keeps the set up to date until `shutdown`. Run it as a background task.
@@ -103,8 +170,10 @@ impl Revocations {
                 message = messages.next() => {
                     let Some(message) = message else { return Err("the subscription ended".into()) };
                     let text: String = message.get_payload()?;
-                    if let Some((session, until)) = parse(&text) {
-                        self.insert(session, until);
+                    match Message::parse(&text) {
+                        Some(Message::Session(session, until)) => self.insert(session, until),
+                        Some(Message::Rights(user, version, until)) => self.insert_rights(user, version, until),
+                        None => {}
                     }
                 }
                 _ = reload.tick() => self.load(redis, clock).await?,
@@ -115,25 +184,51 @@ impl Revocations {
     async fn load(&self, redis: &Redis, clock: &Clock) -> Result<(), BoxError> {
         let now = clock.now();
         let mut connection = redis.connection();
-        let _: () = connection
-            .zrembyscore(REVOKED_SESSIONS_KEY, "-inf", now.timestamp() - 60)
-            .await?;
-        let revoked: Vec<(String, i64)> = connection.zrange_withscores(REVOKED_SESSIONS_KEY, 0, -1).await?;
-        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        known.retain(|_, until| *until > now - chrono::Duration::seconds(60));
-        for (session, until) in revoked {
+        for key in [REVOKED_SESSIONS_KEY, RIGHTS_VERSIONS_KEY] {
+            let _: () = connection.zrembyscore(key, "-inf", now.timestamp() - 60).await?;
+        }
+        let sessions: Vec<(String, i64)> = connection.zrange_withscores(REVOKED_SESSIONS_KEY, 0, -1).await?;
+        let rights: Vec<(String, i64)> = connection.zrange_withscores(RIGHTS_VERSIONS_KEY, 0, -1).await?;
+        let mut known = self.write();
+        let alive = now - chrono::Duration::seconds(60);
+        known.sessions.retain(|_, until| *until > alive);
+        known.rights.retain(|_, rights| rights.until > alive);
+        for (session, until) in sessions {
             if let (Ok(session), Some(until)) = (session.parse(), DateTime::from_timestamp(until, 0)) {
-                known.insert(session, until);
+                known.sessions.insert(session, until);
+            }
+        }
+        for (member, until) in rights {
+            if let (Some((user, version)), Some(until)) =
+                (user_and_version(&member), DateTime::from_timestamp(until, 0))
+            {
+                known.raise(user, version, until);
             }
         }
         Ok(())
     }
 }
 
-fn parse(text: &str) -> Option<(Uuid, DateTime<Utc>)> {
-    let (session, until) = text.split_once(' ')?;
-    Some((
-        session.parse().ok()?,
-        DateTime::from_timestamp(until.parse().ok()?, 0)?,
-    ))
+/// What is said on the channel.
+enum Message {
+    Session(Uuid, DateTime<Utc>),
+    Rights(Uuid, i64, DateTime<Utc>),
+}
+
+impl Message {
+    /// `None` for what a later version says.
+    fn parse(text: &str) -> Option<Self> {
+        let (what, seconds) = text.rsplit_once(' ')?;
+        let until = DateTime::from_timestamp(seconds.parse().ok()?, 0)?;
+        if let Some(rights) = what.strip_prefix("rights ") {
+            let (user, version) = user_and_version(rights)?;
+            return Some(Self::Rights(user, version, until));
+        }
+        Some(Self::Session(what.parse().ok()?, until))
+    }
+}
+
+fn user_and_version(text: &str) -> Option<(Uuid, i64)> {
+    let (user, version) = text.split_once(' ')?;
+    Some((user.parse().ok()?, version.parse().ok()?))
 }

@@ -25,6 +25,7 @@ struct Inner {
     detail: Option<Text>,
     errors: Vec<FieldError>,
     retry_after_seconds: Option<u64>,
+    challenge: &'static str,
     source: Option<BoxError>,
     extensions: serde_json::Map<String, serde_json::Value>,
 }
@@ -56,6 +57,7 @@ impl Problem {
             detail: None,
             errors: Vec::new(),
             retry_after_seconds: None,
+            challenge: "Bearer",
             source: None,
             extensions: serde_json::Map::new(),
         }))
@@ -79,6 +81,13 @@ impl Problem {
     #[must_use]
     pub fn retry_after(mut self, seconds: u64) -> Self {
         self.0.retry_after_seconds = Some(seconds.max(1));
+        self
+    }
+
+    /// What `WWW-Authenticate` says with a 401, instead of `Bearer` alone.
+    #[must_use]
+    pub fn challenge(mut self, challenge: &'static str) -> Self {
+        self.0.challenge = challenge;
         self
     }
 
@@ -255,7 +264,10 @@ impl IntoResponse for Problem {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(CONTENT_LANGUAGE, HeaderValue::from_static(locale.tag()));
         if self.0.status == StatusCode::UNAUTHORIZED {
-            headers.insert(http::header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            headers.insert(
+                http::header::WWW_AUTHENTICATE,
+                HeaderValue::from_static(self.0.challenge),
+            );
         }
         if let Some(seconds) = self.0.retry_after_seconds {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));

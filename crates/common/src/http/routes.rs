@@ -8,9 +8,10 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, on};
 use axum::{Extension, Router};
-use http::{Method, Request};
+use http::{Method, Request, StatusCode};
 
 use super::{Problem, layers};
+use crate::Text;
 use crate::auth::{Authenticator, Permission};
 
 /// What a caller needs.
@@ -40,6 +41,7 @@ pub struct RouteSpec {
 pub struct Routes<S> {
     router: Router<S>,
     specs: Vec<RouteSpec>,
+    own_logins: bool,
 }
 
 impl<S> Default for Routes<S>
@@ -50,6 +52,7 @@ where
         Self {
             router: Router::new(),
             specs: Vec::new(),
+            own_logins: false,
         }
     }
 }
@@ -62,6 +65,17 @@ where
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// An empty table whose [`Access::Authenticated`] routes take tokens of our own logins only. A
+    /// program that was let in for some permissions, or for none, and an API key must not act on the
+    /// account itself.
+    #[must_use]
+    pub fn for_own_logins() -> Self {
+        Self {
+            own_logins: true,
+            ..Self::default()
+        }
     }
 
     /// Adds a route for GET (and HEAD).
@@ -127,9 +141,10 @@ where
         T: 'static,
     {
         self.specs.push(RouteSpec { method, path, access });
+        let own_logins = self.own_logins && access == Access::Authenticated;
         let route: MethodRouter<S> = on(filter, handler);
         let route = route.layer(middleware::from_fn(move |request, next| {
-            authorize(access, request, next)
+            authorize(access, own_logins, request, next)
         }));
         self.router = self.router.route(path, route);
         self
@@ -167,7 +182,12 @@ where
 
 /// Checks the token and the permission; handlers then find the caller as
 /// [`Identity`](crate::auth::Identity).
-async fn authorize(access: Access, mut request: Request<axum::body::Body>, next: Next) -> Response {
+async fn authorize(
+    access: Access,
+    own_logins: bool,
+    mut request: Request<axum::body::Body>,
+    next: Next,
+) -> Response {
     if access == Access::Public {
         return next.run(request).await;
     }
@@ -178,6 +198,30 @@ async fn authorize(access: Access, mut request: Request<axum::body::Body>, next:
         Ok(identity) => identity,
         Err(problem) => return problem.into_response(),
     };
+    if own_logins && identity.client_id.is_some() {
+        return Problem::new(
+            StatusCode::FORBIDDEN,
+            "auth.own_login_required",
+            Text::new("Нужен собственный вход", "A login of one's own is required"),
+        )
+        .detail(Text::new(
+            "Программе, которой вы разрешили доступ, ваша учётная запись не подчиняется.",
+            "A program that you let in cannot act on your account.",
+        ))
+        .into_response();
+    }
+    if own_logins && identity.methods.is_empty() {
+        return Problem::new(
+            StatusCode::FORBIDDEN,
+            "auth.not_by_key",
+            Text::new("Не по ключу API", "Not by an API key"),
+        )
+        .detail(Text::new(
+            "Это делает человек, который вошёл сам.",
+            "A person who has logged in does this.",
+        ))
+        .into_response();
+    }
     if let Access::Permission(permission) = access
         && !identity.permissions.contains(permission)
     {

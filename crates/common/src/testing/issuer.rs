@@ -10,7 +10,9 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::auth::{Authenticator, Claims, Companies, Keys, Permission, PermissionSet, Revocations};
+use crate::auth::{
+    Authenticator, Claims, Companies, Infobases, Keys, Permission, PermissionSet, Revocations,
+};
 use crate::clock::Clock;
 use crate::{config, ids};
 
@@ -43,6 +45,8 @@ pub struct Grant {
     pub permissions: PermissionSet,
     /// Companies.
     pub companies: Companies,
+    /// Version of the user's rights.
+    pub rights_version: i64,
 }
 
 impl Grant {
@@ -55,6 +59,7 @@ impl Grant {
             role: "test".to_owned(),
             permissions: permissions.iter().copied().collect(),
             companies: Companies::All,
+            rights_version: 1,
         }
     }
 
@@ -144,6 +149,12 @@ impl Issuer {
             role: grant.role.clone(),
             perms: grant.permissions,
             companies: grant.companies.clone(),
+            amr: vec!["pwd".to_owned()],
+            auth_time: now,
+            client_id: None,
+            scope: None,
+            infobases: Infobases::All,
+            pv: grant.rights_version,
         })
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::extract::State;
-use common::auth::{Claims, Companies, Identity, Permission, PermissionSet};
+use common::auth::{Claims, Companies, Identity, Infobases, Permission, PermissionSet};
 use common::clock::Clock;
 use common::http::routes::{Access, Routes};
 use common::http::{Json, Problem, layers};
@@ -110,6 +110,12 @@ async fn forged_expired_and_revoked_tokens_are_refused() {
         role: "admin".to_owned(),
         perms: PermissionSet::all(),
         companies: Companies::All,
+        amr: Vec::new(),
+        auth_time: now,
+        client_id: None,
+        scope: None,
+        infobases: Infobases::All,
+        pv: 0,
     };
     let (iss, aud) = (config::Auth::ISSUER, config::Auth::AUDIENCE);
     let good = issuer.sign_claims(&claims(now + 60, aud, iss));

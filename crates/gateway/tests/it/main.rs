@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends by a panic")]
 
+mod api_keys;
 mod browsers;
 mod drain;
 mod events;

@@ -1,6 +1,6 @@
 //! Who gets in.
 
-use common::auth::{Claims, Companies, PermissionSet, Revocations};
+use common::auth::{Claims, Companies, Infobases, PermissionSet, Revocations};
 use common::clock::Clock;
 use common::testing::{Client, Grant, Issuer, TestServer};
 use common::{config, ids};
@@ -35,6 +35,12 @@ fn claims(exp: i64) -> Claims {
         role: "admin".to_owned(),
         perms: PermissionSet::all(),
         companies: Companies::All,
+        amr: Vec::new(),
+        auth_time: now,
+        client_id: None,
+        scope: None,
+        infobases: Infobases::All,
+        pv: 0,
     }
 }
 

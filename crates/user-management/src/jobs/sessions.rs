@@ -8,12 +8,17 @@ use common::telemetry::Chain;
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
-use crate::throttle::FORGET_FAILURES_AFTER;
+use crate::throttle::REMEMBER_CONSECUTIVE_FOR;
 use crate::{metrics, store};
 
 const PAUSE: Duration = Duration::from_secs(60);
 /// Sessions are kept a while after their end, to look into what happened.
 const KEEP_ENDED: chrono::Duration = chrono::Duration::days(30);
+
+/// Authorization codes are kept a while after their use, so that a second use is recognised.
+const KEEP_CODES: chrono::Duration = chrono::Duration::days(1);
+/// A program that registered itself has so long for its first login.
+const KEEP_UNUSED_CLIENTS: chrono::Duration = chrono::Duration::days(7);
 
 pub(crate) async fn run(db: PgPool, clock: Clock, shutdown: CancellationToken) {
     loop {
@@ -31,7 +36,11 @@ async fn tidy(db: &PgPool, clock: &Clock) -> Result<(), StoreError> {
     let now = clock.now();
     let mut connection = db.acquire().await.store("acquire")?;
     store::sessions::delete_before(&mut connection, now - KEEP_ENDED).await?;
-    store::login_failures::delete_before(&mut connection, now - FORGET_FAILURES_AFTER).await?;
+    store::login_failures::delete_before(&mut connection, now - REMEMBER_CONSECUTIVE_FOR).await?;
+    store::challenges::delete_expired(&mut connection, now).await?;
+    store::federation::delete_handovers_before(&mut connection, now).await?;
+    store::authorization_codes::delete_before(&mut connection, now - KEEP_CODES).await?;
+    store::oauth_clients::delete_unused(&mut connection, now - KEEP_UNUSED_CLIENTS).await?;
     metrics::sessions_active(store::sessions::count_active(&mut connection, now).await?);
     Ok(())
 }

@@ -5,13 +5,16 @@ use std::time::Instant;
 
 use argon2::Params;
 use argon2::password_hash::phc::PasswordHash;
-use common::BoxError;
+use common::{BoxError, Text};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Semaphore;
 
 use super::Policy;
 use super::argon2id::{self, Memory};
+use super::imported::Imported;
+use super::leaked::LeakedPasswords;
 use super::policy::normalised;
+use crate::account::Email;
 use crate::config::PasswordSettings;
 use crate::metrics;
 
@@ -48,6 +51,8 @@ pub(crate) struct Passwords(Arc<Inner>);
 struct Inner {
     params: Params,
     policy: Policy,
+    /// Passwords that have leaked somewhere.
+    leaked: Option<LeakedPasswords>,
     /// Hash of nobody's password, compared with when there is no account, so that the answer takes
     /// as long.
     dummy: String,
@@ -81,10 +86,20 @@ impl Passwords {
             settings.parallelism,
             None,
         )?;
+        let leaked = match &settings.leaked {
+            None => None,
+            Some(path) => {
+                let leaked = LeakedPasswords::open(path)
+                    .map_err(|error| format!("PASSWORD_FILTER_FILE {}: {error}", path.display()))?;
+                tracing::info!("{} leaked passwords are refused", leaked.count());
+                Some(leaked)
+            }
+        };
         let dummy = argon2id::hash(&params, &rand::random::<[u8; 32]>(), &mut Memory::default())?;
         Ok(Self(Arc::new(Inner {
             params,
             policy: Policy::new(settings.min_length),
+            leaked,
             dummy,
             admitted: Arc::new(Semaphore::new(settings.concurrency + settings.queue)),
             capacity: settings.concurrency + settings.queue,
@@ -94,16 +109,50 @@ impl Passwords {
         })))
     }
 
-    /// The rules for new passwords.
-    pub(crate) fn policy(&self) -> Policy {
-        self.0.policy
-    }
-
     /// The PHC string of a new password.
     pub(crate) async fn hash(&self, password: &SecretString) -> Result<String, HashError> {
         let password = normalised(password.expose_secret());
         self.run(move |inner, memory| argon2id::hash(&inner.params, password.as_bytes(), memory))
             .await
+    }
+
+    /// Everything that is wrong with a new password for the account of `email`; nothing when it is
+    /// accepted.
+    pub(crate) async fn objections(
+        &self,
+        password: &SecretString,
+        email: &Email,
+    ) -> Result<Vec<Text>, HashError> {
+        let mut objections = self.0.policy.objections(password.expose_secret(), email);
+        if objections.is_empty() && self.is_leaked(password).await? {
+            objections.push(Text::new(
+                "Этот пароль есть в известных утечках: его подберут.",
+                "This password is in known leaks: it will be guessed.",
+            ));
+        }
+        Ok(objections)
+    }
+
+    async fn is_leaked(&self, password: &SecretString) -> Result<bool, HashError> {
+        if self.0.leaked.is_none() {
+            return Ok(false);
+        }
+        let (inner, password) = (Arc::clone(&self.0), password.clone());
+        let found = tokio::task::spawn_blocking(move || {
+            let normalised = normalised(password.expose_secret());
+            let forms = [password.expose_secret(), &normalised, &normalised.to_lowercase()];
+            let Some(leaked) = &inner.leaked else {
+                return Ok(false);
+            };
+            for form in forms {
+                if leaked.contains(form)? {
+                    return Ok(true);
+                }
+            }
+            Ok::<bool, std::io::Error>(false)
+        });
+        let found = found.await.map_err(|error| HashError::Failed(error.into()))?;
+        found.map_err(|error| HashError::Failed(error.into()))
     }
 
     /// Compares a password with the hash of an account. It takes the same time without an account
@@ -113,6 +162,7 @@ impl Passwords {
         password: &SecretString,
         stored: Option<String>,
     ) -> Result<Verdict, HashError> {
+        let typed = password.clone();
         let password = password.expose_secret();
         // No account has such a password; a long one would also be costly to normalise.
         let impossible = password.is_empty() || password.len() > 4 * Policy::MAX_LENGTH;
@@ -123,6 +173,16 @@ impl Passwords {
         };
         self.run(move |inner, memory| {
             let stored = stored.filter(|_| !impossible);
+            if let Some(imported) = stored.as_deref().and_then(Imported::parse) {
+                // Other systems hash a password as it was typed.
+                let same = imported.matches(typed.expose_secret().as_bytes())
+                    || (typed.expose_secret() != password && imported.matches(password.as_bytes()));
+                return Ok(if same {
+                    Verdict::Right { outdated: true }
+                } else {
+                    Verdict::Wrong
+                });
+            }
             let known = stored.is_some();
             let hash = PasswordHash::new(stored.as_deref().unwrap_or(&inner.dummy))?;
             // Always computed, also when the result cannot count.
@@ -197,6 +257,7 @@ mod tests {
             parallelism: 1,
             concurrency,
             queue,
+            leaked: None,
         })
         .unwrap()
     }
@@ -250,6 +311,20 @@ mod tests {
         assert_eq!(verdict, Verdict::Right { outdated: true });
         let verdict = cheap.verify(&password, Some(dear_hash)).await.unwrap();
         assert_eq!(verdict, Verdict::Right { outdated: false });
+    }
+
+    #[tokio::test]
+    async fn a_hash_of_another_system_opens_once_and_is_to_be_replaced() {
+        let passwords = passwords(64, 1, 8);
+        let bcrypt = "$2b$04$abcdefghijklmnopqrstuuM3Q7zqm9FwHBToMlMEzGwiZiCtFOqfq".to_owned();
+        let password = secret("gentle otters sing");
+        let verdict = passwords.verify(&password, Some(bcrypt.clone())).await.unwrap();
+        assert_eq!(verdict, Verdict::Right { outdated: true });
+        let wrong = passwords
+            .verify(&secret("gentle otters"), Some(bcrypt))
+            .await
+            .unwrap();
+        assert_eq!(wrong, Verdict::Wrong);
     }
 
     #[tokio::test]

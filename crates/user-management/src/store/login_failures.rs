@@ -5,28 +5,30 @@ use common::db::{StoreError, StoreResult};
 use sqlx::PgConnection;
 
 use crate::account::AccountKey;
+use crate::throttle::Failures;
 
-/// Until when the account is locked. Holds its row, which is made when there is none, until the
-/// transaction ends: attempts on one account are decided one after another.
-pub(crate) async fn locked_until(
+/// Failures so far. Holds their row, which is made when there is none, until the transaction ends:
+/// attempts on one account are decided one after another.
+pub(crate) async fn hold(
     connection: &mut PgConnection,
     account: AccountKey,
     now: DateTime<Utc>,
-) -> Result<Option<DateTime<Utc>>, StoreError> {
-    sqlx::query_scalar!(
+) -> Result<Failures, StoreError> {
+    sqlx::query_as!(
+        Failures,
         "insert into identity.login_failures as f (email_hash, failures, last_failed_at)
          values ($1, 0, $2)
          on conflict (email_hash) do update set failures = f.failures
-         returning locked_until",
+         returning consecutive, locked_until",
         account.as_bytes(),
         now
     )
     .fetch_one(connection)
     .await
-    .store("login_failures_locked_until")
+    .store("login_failures_hold")
 }
 
-/// Counts one failure in the row that [`locked_until`] holds, and returns how many there are; those
+/// Counts one failure in the row that [`hold`] holds, and returns how many there are; those
 /// before `forget_before` do not count any more.
 pub(crate) async fn count(
     connection: &mut PgConnection,
@@ -37,7 +39,7 @@ pub(crate) async fn count(
     sqlx::query_scalar!(
         "update identity.login_failures
          set failures = case when last_failed_at < $3 then 1 else failures + 1 end,
-             last_failed_at = $2, locked_until = null
+             consecutive = consecutive + 1, last_failed_at = $2, locked_until = null
          where email_hash = $1
          returning failures",
         account.as_bytes(),

@@ -1,9 +1,25 @@
 //! The schema `identity`: plain functions over a connection, one file for each table.
 
+pub(crate) mod api_keys;
+pub(crate) mod authorization_codes;
+pub(crate) mod challenges;
+pub(crate) mod consents;
+pub(crate) mod federation;
+pub(crate) mod invites;
+pub(crate) mod links;
 pub(crate) mod login_failures;
+pub(crate) mod mails;
+pub(crate) mod oauth_clients;
+pub(crate) mod oauth_sessions;
+pub(crate) mod passkeys;
+pub(crate) mod recovery_codes;
+pub(crate) mod registrations;
+pub(crate) mod rights;
 pub(crate) mod roles;
+pub(crate) mod second_factors;
 pub(crate) mod sessions;
 pub(crate) mod signing_keys;
+pub(crate) mod totp;
 pub(crate) mod users;
 
 use common::db::{Schema, StoreError, StoreResult};

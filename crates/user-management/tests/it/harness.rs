@@ -77,6 +77,7 @@ pub(crate) fn config(database_url: &str, redis_url: &str, settings: &[(&str, &st
         ("PASSWORD_HASH_MEMORY_KIB", "64"),
         ("PASSWORD_HASH_ITERATIONS", "1"),
         ("LOGIN_FAILURES_PER_ADDRESS", "100000"),
+        ("LOGIN_FAILURES_PER_NETWORK", "100000"),
     ]);
     values.extend(settings.iter().copied());
     let mut reader = Reader::from_values(values);
@@ -237,6 +238,16 @@ impl Service {
         );
         let keys = Keys::remote(auth.jwks_url.clone()).unwrap();
         Authenticator::new(&auth, keys, revocations, self.clock.clone())
+    }
+
+    /// True once another service refuses the token because its session has ended.
+    pub(crate) async fn other_service_knows_the_end(&self, token: &str) -> bool {
+        let other = self.other_service();
+        eventually("another service refuses the token", async || {
+            other.verify(token).await.is_err()
+        })
+        .await;
+        true
     }
 
     pub(crate) async fn count(&self, from: &str) -> i64 {

@@ -59,8 +59,8 @@ async fn a_new_role_takes_the_place_of_the_former_rights_at_once() {
     assert_eq!(
         events[0].data["details"],
         json!({
-            "before": { "role": "user", "companies": [] },
-            "after": { "role": "accountant", "companies": [company] },
+            "before": { "role": "user", "companies": [], "infobases": ["*"] },
+            "after": { "role": "accountant", "companies": [company], "infobases": ["*"] },
         })
     );
 }
