@@ -16,7 +16,8 @@ venv=${VENV:-$target/oidc-venv}
 work=$(mktemp -d)
 chmod 755 "$work"
 pids=()
-postgres_bin=$(dirname "$(ls /usr/lib/postgresql/*/bin/initdb | tail -n 1)")
+initdb=(/usr/lib/postgresql/*/bin/initdb)
+postgres_bin=$(dirname "${initdb[-1]}")
 as_postgres() { if [ "$(id -u)" = 0 ]; then (cd / && runuser -u postgres -- "$@"); else "$@"; fi; }
 finish() {
     for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
