@@ -98,7 +98,6 @@ pub(super) fn trade<const B: usize>(base: &Base, row: Row) -> &Trade {
 }
 
 fn trades<const B: usize>(sets: &mut Vec<EntitySet>) {
-    let owner = sets.len();
     let mut columns = head_columns!(TRADES[B], |base, row| trade::<B>(base, row).head);
     columns.extend(columns![
         "ВидОперации": Edm::Text => |_, _| Value::str("Товары"),
@@ -113,12 +112,23 @@ fn trades<const B: usize>(sets: &mut Vec<EntitySet>) {
         "СуммаДокумента": Edm::Double => |base, row| Value::money(trade::<B>(base, row).sum),
         "СуммаВключаетНДС": Edm::Bool => |_, _| Value::Bool(true),
     ]);
+    add_trades::<B>(sets, columns, "Товары", lines::<B>());
+}
+
+/// Adds documents of trade with a tabular part of their lines.
+pub(super) fn add_trades<const B: usize>(
+    sets: &mut Vec<EntitySet>,
+    columns: Vec<Column>,
+    part: &'static str,
+    lines: Vec<Column>,
+) {
+    let owner = sets.len();
     let count: fn(&Base) -> usize = |base| base.trades[B].documents.len();
     let mut documents = set(TRADES[B], columns, count, |base, row| {
         trade::<B>(base, row).head.date
     });
     documents.parts.push(Part {
-        name: "Товары",
+        name: part,
         set: owner + 1,
         range: |base, row| {
             let document = trade::<B>(base, row);
@@ -126,7 +136,7 @@ fn trades<const B: usize>(sets: &mut Vec<EntitySet>) {
         },
     });
     sets.push(documents);
-    sets.push(rows(owner, TRADES[B], "Товары", lines::<B>(), |base| {
+    sets.push(rows(owner, TRADES[B], part, lines, |base| {
         base.trades[B].lines.len()
     }));
 }
@@ -189,7 +199,6 @@ pub(super) fn contract_ref(contract: u32) -> Ref {
 }
 
 fn payments<const B: usize>(sets: &mut Vec<EntitySet>) {
-    let owner = sets.len();
     let mut columns = head_columns!(PAYMENTS[B], |base, row| payment::<B>(base, row).head);
     columns.extend(columns![
         "ВидОперации": Edm::Text => |base, row| Value::str(payments::name(base.configuration, payment::<B>(base, row).purpose)),
@@ -211,12 +220,23 @@ fn payments<const B: usize>(sets: &mut Vec<EntitySet>) {
             Value::Key(counter_account(payment::<B>(base, row)))
         },
     ]);
+    add_payments::<B>(sets, columns, payment_lines::<B>());
+}
+
+/// Adds payments with a tabular part of what they settle.
+pub(super) fn add_payments<const B: usize>(
+    sets: &mut Vec<EntitySet>,
+    columns: Vec<Column>,
+    lines: Vec<Column>,
+) {
+    const PART: &str = "РасшифровкаПлатежа";
+    let owner = sets.len();
     let count: fn(&Base) -> usize = |base| base.payments[B].documents.len();
     let mut documents = set(PAYMENTS[B], columns, count, |base, row| {
         payment::<B>(base, row).head.date
     });
     documents.parts.push(Part {
-        name: "РасшифровкаПлатежа",
+        name: PART,
         set: owner + 1,
         range: |base, row| {
             let document = payment::<B>(base, row);
@@ -224,14 +244,9 @@ fn payments<const B: usize>(sets: &mut Vec<EntitySet>) {
         },
     });
     sets.push(documents);
-    let count: fn(&Base) -> usize = |base| base.payments[B].lines.len();
-    sets.push(rows(
-        owner,
-        PAYMENTS[B],
-        "РасшифровкаПлатежа",
-        payment_lines::<B>(),
-        count,
-    ));
+    sets.push(rows(owner, PAYMENTS[B], PART, lines, |base| {
+        base.payments[B].lines.len()
+    }));
 }
 
 /// The account a payment is booked against.

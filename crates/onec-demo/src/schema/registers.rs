@@ -95,28 +95,47 @@ pub(super) fn settlement_rows<const C: usize>(base: &Base) -> &model::Register<S
     if C == 0 { &base.customers } else { &base.suppliers }
 }
 
+/// A resource in kopecks.
+pub(super) fn kopecks(name: &'static str, get: fn(&Base, Row) -> i64) -> Resource {
+    Resource {
+        name,
+        decimals: 2,
+        get,
+    }
+}
+
+/// A resource in pieces.
+pub(super) fn pieces(name: &'static str, get: fn(&Base, Row) -> i64) -> Resource {
+    Resource {
+        name,
+        decimals: 0,
+        get,
+    }
+}
+
+pub(super) fn settlement<const C: usize>(base: &Base, row: Row) -> &Settlement {
+    &settlement_rows::<C>(base).rows[row as usize]
+}
+
 pub(super) fn record_type(receipt: bool) -> Value<'static> {
     Value::str(if receipt { "Receipt" } else { "Expense" })
 }
 
 pub(super) fn settlements<const C: usize>(sets: &mut Vec<EntitySet>, name: &str) {
-    fn record<const C: usize>(base: &Base, row: Row) -> &Settlement {
-        &settlement_rows::<C>(base).rows[row as usize]
-    }
-    let mut columns = mark_columns!(|base, row| record::<C>(base, row));
+    let mut columns = mark_columns!(|base, row| settlement::<C>(base, row));
     columns.extend(columns![
-        "RecordType": Edm::Text => |base, row| record_type(record::<C>(base, row).receipt),
+        "RecordType": Edm::Text => |base, row| record_type(settlement::<C>(base, row).receipt),
         "Организация_Key": Edm::Key(Kind::Organization) => |base, row| {
-            Value::key(Kind::Organization, record::<C>(base, row).organization)
+            Value::key(Kind::Organization, settlement::<C>(base, row).organization)
         },
         "Контрагент_Key": Edm::Key(Kind::Counterparty) => |base, row| {
-            Value::key(Kind::Counterparty, record::<C>(base, row).counterparty)
+            Value::key(Kind::Counterparty, settlement::<C>(base, row).counterparty)
         },
         "ДоговорКонтрагента_Key": Edm::Key(Kind::Contract) => |base, row| {
-            Value::key(Kind::Contract, record::<C>(base, row).contract)
+            Value::key(Kind::Contract, settlement::<C>(base, row).contract)
         },
-        "ДокументРасчетов": Edm::Composite => |base, row| Value::Composite(record::<C>(base, row).deal),
-        "Сумма": Edm::Double => |base, row| Value::money(record::<C>(base, row).sum),
+        "ДокументРасчетов": Edm::Composite => |base, row| Value::Composite(settlement::<C>(base, row).deal),
+        "Сумма": Edm::Double => |base, row| Value::money(settlement::<C>(base, row).sum),
     ]);
     let register = Register {
         flavour: Flavour::Balance,
@@ -127,12 +146,8 @@ pub(super) fn settlements<const C: usize>(sets: &mut Vec<EntitySet>, name: &str)
             "ДоговорКонтрагента_Key",
             "ДокументРасчетов",
         ],
-        resources: vec![Resource {
-            name: "Сумма",
-            decimals: 2,
-            get: |base, row| record::<C>(base, row).sum,
-        }],
-        adds: |base, row| record::<C>(base, row).receipt,
+        resources: vec![kopecks("Сумма", |base, row| settlement::<C>(base, row).sum)],
+        adds: |base, row| settlement::<C>(base, row).receipt,
     };
     with_recorders!(sets, name, register, columns, |base| settlement_rows::<C>(base));
 }
@@ -154,16 +169,12 @@ pub(super) fn stock(sets: &mut Vec<EntitySet>, name: &str) {
         records: sets.len() + 1,
         dimensions: vec!["Организация_Key", "Склад_Key", "Номенклатура_Key"],
         resources: vec![
-            Resource {
-                name: "Количество",
-                decimals: 0,
-                get: |base, row| i64::from(base.stock.rows[row as usize].quantity),
-            },
-            Resource {
-                name: "Стоимость",
-                decimals: 2,
-                get: |base, row| base.stock.rows[row as usize].cost,
-            },
+            pieces("Количество", |base, row| {
+                i64::from(base.stock.rows[row as usize].quantity)
+            }),
+            kopecks("Стоимость", |base, row| {
+                base.stock.rows[row as usize].cost
+            }),
         ],
         adds: |base, row| base.stock.rows[row as usize].receipt,
     };
@@ -184,11 +195,9 @@ fn cash(sets: &mut Vec<EntitySet>) {
         flavour: Flavour::Balance,
         records: sets.len() + 1,
         dimensions: vec!["Организация_Key", "БанковскийСчетКасса"],
-        resources: vec![Resource {
-            name: "Сумма",
-            decimals: 2,
-            get: |base, row| base.cash.rows[row as usize].sum,
-        }],
+        resources: vec![kopecks("Сумма", |base, row| {
+            base.cash.rows[row as usize].sum
+        })],
         adds: |base, row| base.cash.rows[row as usize].receipt,
     };
     with_recorders!(
@@ -228,26 +237,14 @@ fn sales(sets: &mut Vec<EntitySet>) {
             "Склад_Key",
         ],
         resources: vec![
-            Resource {
-                name: "Количество",
-                decimals: 0,
-                get: |base, row| i64::from(base.sales.rows[row as usize].quantity),
-            },
-            Resource {
-                name: "Сумма",
-                decimals: 2,
-                get: |base, row| base.sales.rows[row as usize].sum,
-            },
-            Resource {
-                name: "НДС",
-                decimals: 2,
-                get: |base, row| base.sales.rows[row as usize].vat,
-            },
-            Resource {
-                name: "Себестоимость",
-                decimals: 2,
-                get: |base, row| base.sales.rows[row as usize].cost,
-            },
+            pieces("Количество", |base, row| {
+                i64::from(base.sales.rows[row as usize].quantity)
+            }),
+            kopecks("Сумма", |base, row| base.sales.rows[row as usize].sum),
+            kopecks("НДС", |base, row| base.sales.rows[row as usize].vat),
+            kopecks("Себестоимость", |base, row| {
+                base.sales.rows[row as usize].cost
+            }),
         ],
         adds: |_, _| true,
     };
@@ -324,16 +321,10 @@ fn ledger(sets: &mut Vec<EntitySet>) {
             "Организация_Key",
         ],
         resources: vec![
-            Resource {
-                name: "Сумма",
-                decimals: 2,
-                get: |base, row| entry(base, row / 2).sum,
-            },
-            Resource {
-                name: "Количество",
-                decimals: 0,
-                get: |base, row| i64::from(half(base, row).quantity),
-            },
+            kopecks("Сумма", |base, row| entry(base, row / 2).sum),
+            pieces("Количество", |base, row| {
+                i64::from(half(base, row).quantity)
+            }),
         ],
         adds: |_, row| row.is_multiple_of(2),
     };

@@ -75,7 +75,7 @@ fn json<T: Serialize>(rows: &[T]) -> String {
 async fn insert(
     connection: &mut PgConnection,
     infobase: Uuid,
-    entity: &str,
+    (entity, set): (&str, &str),
     rows: &Documents,
 ) -> Result<i64, StoreError> {
     let mut copy = CopyText::default();
@@ -125,6 +125,7 @@ async fn insert(
     let statement = "copy onec.payment_allocations
          (infobase_id, document, line, contract, settles, amount) from stdin";
     written += copy.send(connection, statement).await?;
+    objects::insert(connection, infobase, set, &rows.objects).await?;
     Ok(i64::try_from(written).unwrap_or(0))
 }
 
@@ -153,13 +154,7 @@ pub(crate) async fn add(
     rows: &Documents,
 ) -> Result<i64, StoreError> {
     let mut attempt = connection.begin().await.store("savepoint")?;
-    let mut added = insert(&mut attempt, infobase, names.0, rows).await;
-    if added.is_ok()
-        && let Err(error) = objects::insert(&mut attempt, infobase, names.1, &rows.objects).await
-    {
-        added = Err(error);
-    }
-    match added {
+    match insert(&mut attempt, infobase, names, rows).await {
         Err(error) if error.breaks("documents_pkey") || error.breaks("objects_pkey") => {
             attempt.rollback().await.store("rollback_to_savepoint")?;
             write(connection, infobase, names, rows).await
@@ -194,9 +189,7 @@ pub(crate) async fn write(
     .await
     .store("documents_known")?;
     if !is_known {
-        let inserted = insert(connection, infobase, entity, rows).await?;
-        objects::insert(connection, infobase, set, &rows.objects).await?;
-        return Ok(inserted);
+        return insert(connection, infobase, (entity, set), rows).await;
     }
     objects::upsert(connection, infobase, set, &rows.objects).await?;
     let mut written = sqlx::query!(

@@ -3,9 +3,11 @@
 use crate::base::Base;
 use crate::ids::{Kind, Ref};
 use crate::model::{PAYMENTS, PaymentLine, TRADES};
-use crate::schema::documents::{contract_ref, head_columns, payment, purpose_text, rows, set, trade};
+use crate::schema::documents::{
+    add_payments, add_trades, contract_ref, head_columns, payment, purpose_text, trade,
+};
 use crate::schema::trade::opening;
-use crate::schema::{Column, Edm, EntitySet, Part, Row, Value, columns, payments};
+use crate::schema::{Column, Edm, EntitySet, Row, Value, columns, payments};
 
 /// Adds the sets.
 pub(super) fn add(sets: &mut Vec<EntitySet>) {
@@ -20,7 +22,6 @@ pub(super) fn add(sets: &mut Vec<EntitySet>) {
 }
 
 fn trades<const B: usize>(sets: &mut Vec<EntitySet>) {
-    let owner = sets.len();
     let mut columns = head_columns!(TRADES[B], |base, row| trade::<B>(base, row).head);
     columns.extend(columns![
         "ВидОперации": Edm::Text => |_, _| {
@@ -39,22 +40,7 @@ fn trades<const B: usize>(sets: &mut Vec<EntitySet>) {
         "СуммаДокумента": Edm::Double => |base, row| Value::money(trade::<B>(base, row).sum),
         "СуммаВключаетНДС": Edm::Bool => |_, _| Value::Bool(true),
     ]);
-    let count: fn(&Base) -> usize = |base| base.trades[B].documents.len();
-    let mut documents = set(TRADES[B], columns, count, |base, row| {
-        trade::<B>(base, row).head.date
-    });
-    documents.parts.push(Part {
-        name: "Запасы",
-        set: owner + 1,
-        range: |base, row| {
-            let document = trade::<B>(base, row);
-            document.first_line..document.first_line + document.lines
-        },
-    });
-    sets.push(documents);
-    sets.push(rows(owner, TRADES[B], "Запасы", lines::<B>(), |base| {
-        base.trades[B].lines.len()
-    }));
+    add_trades::<B>(sets, columns, "Запасы", lines::<B>());
 }
 
 fn lines<const B: usize>() -> Vec<Column> {
@@ -76,7 +62,6 @@ fn lines<const B: usize>() -> Vec<Column> {
 }
 
 fn money<const B: usize>(sets: &mut Vec<EntitySet>) {
-    let owner = sets.len();
     let mut columns = head_columns!(PAYMENTS[B], |base, row| payment::<B>(base, row).head);
     columns.extend(columns![
         "ВидОперации": Edm::Text => |base, row| {
@@ -108,27 +93,7 @@ fn money<const B: usize>(sets: &mut Vec<EntitySet>) {
         },
         "СуммаДокумента": Edm::Double => |base, row| Value::money(payment::<B>(base, row).sum),
     ]);
-    let count: fn(&Base) -> usize = |base| base.payments[B].documents.len();
-    let mut documents = set(PAYMENTS[B], columns, count, |base, row| {
-        payment::<B>(base, row).head.date
-    });
-    documents.parts.push(Part {
-        name: "РасшифровкаПлатежа",
-        set: owner + 1,
-        range: |base, row| {
-            let document = payment::<B>(base, row);
-            document.first_line..document.first_line + document.lines
-        },
-    });
-    sets.push(documents);
-    let count: fn(&Base) -> usize = |base| base.payments[B].lines.len();
-    sets.push(rows(
-        owner,
-        PAYMENTS[B],
-        "РасшифровкаПлатежа",
-        parts::<B>(),
-        count,
-    ));
+    add_payments::<B>(sets, columns, parts::<B>());
 }
 
 fn parts<const B: usize>() -> Vec<Column> {

@@ -2,11 +2,12 @@
 
 use crate::base::Base;
 use crate::ids::{Kind, Ref};
-use crate::model::{CashMove, SaleMove, Settlement, StockMove, trade_book};
+use crate::model::{CashMove, SaleMove, StockMove, trade_book};
 use crate::schema::registers::{
-    hidden, mark_columns, prices, rates, record_type, settlement_rows, with_recorders,
+    hidden, kopecks, mark_columns, pieces, prices, rates, record_type, settlement, settlement_rows,
+    with_recorders,
 };
-use crate::schema::{Column, Edm, EntitySet, Flavour, Part, Register, Resource, Row, Shape, Value, columns};
+use crate::schema::{Column, Edm, EntitySet, Flavour, Part, Register, Row, Shape, Value, columns};
 
 /// Adds the sets.
 pub(super) fn add(sets: &mut Vec<EntitySet>) {
@@ -19,28 +20,6 @@ pub(super) fn add(sets: &mut Vec<EntitySet>) {
     sets.push(prices(sets.len()));
     sets.push(rates(sets.len()));
     hidden(sets);
-}
-
-/// A resource in kopecks.
-fn kopecks(name: &'static str, get: fn(&Base, Row) -> i64) -> Resource {
-    Resource {
-        name,
-        decimals: 2,
-        get,
-    }
-}
-
-/// A resource in pieces.
-fn pieces(name: &'static str, get: fn(&Base, Row) -> i64) -> Resource {
-    Resource {
-        name,
-        decimals: 0,
-        get,
-    }
-}
-
-fn settlement<const C: usize>(base: &Base, row: Row) -> &Settlement {
-    &settlement_rows::<C>(base).rows[row as usize]
 }
 
 /// What was paid ahead is a negative balance of its own type of settlements.

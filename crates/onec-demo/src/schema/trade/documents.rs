@@ -4,7 +4,9 @@ use crate::base::Base;
 use crate::calendar::{DAY, Stamp};
 use crate::ids::{Kind, Ref};
 use crate::model::{OperationKind, PAYMENTS, PaymentLine, TRADES, Trade};
-use crate::schema::documents::{contract_ref, head_columns, payment, purpose_text, rows, set, trade};
+use crate::schema::documents::{
+    add_payments, contract_ref, head_columns, payment, purpose_text, rows, set, trade,
+};
 use crate::schema::{Column, Edm, EntitySet, Part, Row, Value, columns, payments};
 
 /// Adds the sets.
@@ -151,7 +153,6 @@ fn invoices(sets: &mut Vec<EntitySet>) {
 }
 
 fn money<const B: usize>(sets: &mut Vec<EntitySet>) {
-    let owner = sets.len();
     let columns = head_columns!(PAYMENTS[B], |base, row| payment::<B>(base, row).head);
     let mut columns = head(columns, "Автор_Key");
     columns.extend(columns![
@@ -185,27 +186,7 @@ fn money<const B: usize>(sets: &mut Vec<EntitySet>) {
         "Валюта_Key" as "ВалютаДокумента_Key": Edm::Key(Kind::Currency) => |_, _| Value::key(Kind::Currency, 0_u32),
         "СуммаДокумента": Edm::Double => |base, row| Value::money(payment::<B>(base, row).sum),
     ]);
-    let count: fn(&Base) -> usize = |base| base.payments[B].documents.len();
-    let mut documents = set(PAYMENTS[B], columns, count, |base, row| {
-        payment::<B>(base, row).head.date
-    });
-    documents.parts.push(Part {
-        name: "РасшифровкаПлатежа",
-        set: owner + 1,
-        range: |base, row| {
-            let document = payment::<B>(base, row);
-            document.first_line..document.first_line + document.lines
-        },
-    });
-    sets.push(documents);
-    let count: fn(&Base) -> usize = |base| base.payments[B].lines.len();
-    sets.push(rows(
-        owner,
-        PAYMENTS[B],
-        "РасшифровкаПлатежа",
-        parts::<B>(),
-        count,
-    ));
+    add_payments::<B>(sets, columns, parts::<B>());
 }
 
 fn parts<const B: usize>() -> Vec<Column> {
