@@ -8,7 +8,8 @@
 //! rules: `account` (e-mail and name), `password` (policy and hashing), `throttle` (guessing),
 //! `login` (factors one after another, `challenges` between them), `second_factors` (with `totp`,
 //! `recovery` and `webauthn`), `cookies`, `keys` (signing keys), `tokens`, `sessions` (opening, refreshing, ending),
-//! `federation` (logging in at providers that are not ours), `rights` and `roles`, `api_keys`, `links` (secrets in letters), `mail` (letters), `invites`, `record`
+//! `federation` (logging in at providers that are not ours), `rights` and `roles`, `api_keys`,
+//! `revoker` (tokens that end before their time), `links` (secrets in letters), `mail` (letters), `invites`, `record`
 //! (events); `store` holds the SQL and `jobs` what runs beside requests.
 
 mod account;
@@ -34,6 +35,7 @@ mod pages;
 mod password;
 mod record;
 mod recovery;
+mod revoker;
 mod rights;
 mod roles;
 mod router;

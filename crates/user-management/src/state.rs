@@ -9,8 +9,8 @@ use crate::federation::Federation;
 use crate::mail::Mailer;
 use crate::oauth::Provider;
 use crate::password::Passwords;
+use crate::revoker::Revoker;
 use crate::second_factors::SecondFactors;
-use crate::sessions::Revoker;
 use crate::throttle::AddressLimit;
 use crate::tokens::Tokens;
 

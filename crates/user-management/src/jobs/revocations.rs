@@ -5,7 +5,7 @@ use std::time::Duration;
 use common::telemetry::Chain;
 use tokio_util::sync::CancellationToken;
 
-use crate::sessions::Revoker;
+use crate::revoker::Revoker;
 
 const PAUSE: Duration = Duration::from_secs(1);
 
