@@ -1,10 +1,11 @@
 //! What can go wrong, in the words of this service, and how clients see it.
 
-use common::Text;
 use common::db::StoreError;
 use common::http::Problem;
+use common::{BoxError, Text};
 use http::StatusCode;
 
+use crate::generate::render::Mistake;
 use crate::providers::{Failure, ProviderError};
 use crate::tools::OnecError;
 
@@ -25,6 +26,14 @@ pub(crate) enum Error {
     SubjectNotFound(String),
     #[error("several counterparties are called so")]
     SubjectAmbiguous(Vec<String>),
+    #[error("the template does not exist or is another user's")]
+    TemplateNotFound,
+    #[error("templates of the product are not changed")]
+    TemplateBuiltIn,
+    #[error("the template cannot be filled in")]
+    TemplateFailed(#[source] Mistake),
+    #[error("a file could not be made")]
+    File(#[source] BoxError),
     #[error("1C data is not open to the caller")]
     DataForbidden,
     #[error("onec-integration gave no data")]
@@ -41,13 +50,15 @@ impl Error {
     /// The status of the response.
     fn status(&self) -> StatusCode {
         match self {
-            Self::ConversationNotFound => StatusCode::NOT_FOUND,
+            Self::ConversationNotFound | Self::TemplateNotFound => StatusCode::NOT_FOUND,
+            Self::File(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::UnknownModel(_)
             | Self::ModelRequired
             | Self::KeyReused
             | Self::SubjectNotFound(_)
+            | Self::TemplateFailed(_)
             | Self::SubjectAmbiguous(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::InFlight => StatusCode::CONFLICT,
+            Self::InFlight | Self::TemplateBuiltIn => StatusCode::CONFLICT,
             Self::DataForbidden => StatusCode::FORBIDDEN,
             Self::Onec(error) => match error {
                 OnecError::Unreachable(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -75,6 +86,9 @@ impl Error {
             Self::KeyReused => "request.idempotency_key_reused",
             Self::SubjectNotFound(_) => "assistant.counterparty_not_found",
             Self::SubjectAmbiguous(_) => "assistant.counterparty_ambiguous",
+            Self::TemplateNotFound => "assistant.template_not_found",
+            Self::TemplateBuiltIn => "assistant.template_built_in",
+            Self::TemplateFailed(_) => "assistant.template_failed",
             Self::DataForbidden => "auth.permission_denied",
             Self::Onec(OnecError::Unreachable(_)) => "assistant.onec_unavailable",
             Self::Onec(OnecError::Refused { .. }) => "assistant.onec_refused",
@@ -94,7 +108,7 @@ impl Error {
                 | Failure::Server => "assistant.model_failed",
             },
             Self::Cancelled => "assistant.cancelled",
-            Self::Store(_) => "internal",
+            Self::File(_) | Self::Store(_) => "internal",
         }
     }
 }
@@ -105,24 +119,49 @@ impl From<Error> for Problem {
         let problem = |ru: &'static str, en: &'static str| Self::new(status, code, Text::new(ru, en));
         match error {
             Error::Store(error) => Self::from(error),
+            Error::File(error) => Self::internal(error),
+            Error::TemplateNotFound => problem("Шаблон не найден", "Template not found"),
+            Error::TemplateBuiltIn => problem(
+                "Шаблон поставляется с продуктом",
+                "The template comes with the product",
+            )
+            .detail(Text::new(
+                "Его не меняют: сделайте свой по его образцу (POST /templates).",
+                "It cannot be changed: make one of your own after it (POST /templates).",
+            )),
+            Error::TemplateFailed(mistake) => problem(
+                "Шаблон не удалось заполнить",
+                "The template could not be filled in",
+            )
+            .detail(Text::new(
+                format!("Строка {}: {}", mistake.line, mistake.what),
+                format!("Line {}: {}", mistake.line, mistake.what),
+            )),
             Error::DataForbidden => Self::permission_denied("onec:read"),
             Error::ConversationNotFound => problem("Беседа не найдена", "Conversation not found"),
             Error::UnknownModel(model) => problem("Нет такой модели", "Unknown model").detail(Text::new(
                 format!("Модель «{model}» не подключена. Список — GET /models."),
                 format!("The model `{model}` is not configured; see GET /models."),
             )),
-            Error::ModelRequired => problem("Нужна языковая модель", "A language model is needed").detail(Text::new(
-                "Без языковой модели составляются только документы по шаблону: reminder, reconciliation_cover, offer.",
-                "Without a language model only template documents can be made: reminder, reconciliation_cover, offer.",
-            )),
-            Error::InFlight => problem("Запрос уже выполняется", "The request is being handled").retry_after(2),
+            Error::ModelRequired => {
+                problem("Нужна языковая модель", "A language model is needed").detail(Text::new(
+                    "Без языковой модели составляются только документы по шаблону: GET /templates.",
+                    "Without a language model only documents by template can be made: GET /templates.",
+                ))
+            }
+            Error::InFlight => {
+                problem("Запрос уже выполняется", "The request is being handled").retry_after(2)
+            }
             Error::KeyReused => problem(
                 "Ключ идемпотентности уже использован для другого запроса",
                 "The idempotency key was used for another request",
             ),
-            Error::SubjectNotFound(name) => problem("Контрагент не найден", "Counterparty not found").detail(Text::same(name)),
+            Error::SubjectNotFound(name) => {
+                problem("Контрагент не найден", "Counterparty not found").detail(Text::same(name))
+            }
             Error::SubjectAmbiguous(names) => {
-                problem("Подходят несколько контрагентов", "Several counterparties fit").extension("candidates", names)
+                problem("Подходят несколько контрагентов", "Several counterparties fit")
+                    .extension("candidates", names)
             }
             Error::Onec(error) => {
                 let unreachable = matches!(error, OnecError::Unreachable(_));
@@ -130,22 +169,25 @@ impl From<Error> for Problem {
                     OnecError::Refused { message, .. } => Some(message.clone()),
                     OnecError::Unreachable(_) | OnecError::Malformed(_) => None,
                 };
-                let mut problem = problem(
-                    "Данные 1С сейчас недоступны",
-                    "1C data is not available now",
-                )
-                .source(error);
+                let mut problem =
+                    problem("Данные 1С сейчас недоступны", "1C data is not available now").source(error);
                 if let Some(said) = said {
                     problem = problem.detail(Text::same(said));
                 }
-                if unreachable { problem.retry_after(5) } else { problem }
+                if unreachable {
+                    problem.retry_after(5)
+                } else {
+                    problem
+                }
             }
-            Error::Provider(error) => problem("Языковая модель не ответила", "The language model did not answer")
-                .detail(Text::new(
-                    "Ответ оборвался или не начался; неполный ответ не показан как готовый.",
-                    "The answer broke off or did not begin; a part of it is not passed off as the whole.",
-                ))
-                .source(error),
+            Error::Provider(error) => {
+                problem("Языковая модель не ответила", "The language model did not answer")
+                    .detail(Text::new(
+                        "Ответ оборвался или не начался; неполный ответ не показан как готовый.",
+                        "The answer broke off or did not begin; a part of it is not passed off as the whole.",
+                    ))
+                    .source(error)
+            }
             Error::Cancelled => problem("Запрос отменён", "The request was cancelled"),
         }
     }

@@ -15,6 +15,7 @@ mod generate;
 mod http;
 mod metrics;
 mod providers;
+mod record;
 pub mod router;
 mod state;
 pub mod store;

@@ -3,7 +3,7 @@
 use common::auth::Permission::{Chat, Generate};
 use common::http::routes::{Access, Routes};
 
-use crate::http::{chat, conversations, generate, models};
+use crate::http::{chat, conversations, generate, models, templates};
 use crate::state::AppState;
 
 /// All routes with what each takes to call it.
@@ -23,5 +23,15 @@ pub fn routes() -> Routes<AppState> {
             conversations::delete,
         )
         .post("/generate", Access::Permission(Generate), generate::generate)
+        .get("/templates", Access::Permission(Generate), templates::list)
+        .post("/templates", Access::Permission(Generate), templates::create)
+        .get("/templates/{id}", Access::Permission(Generate), templates::get)
+        .put("/templates/{id}", Access::Permission(Generate), templates::change)
+        .delete("/templates/{id}", Access::Permission(Generate), templates::delete)
+        .get(
+            "/templates/{id}/versions",
+            Access::Permission(Generate),
+            templates::versions,
+        )
         .get("/models", Access::Permission(Chat), models::list)
 }

@@ -148,9 +148,6 @@ pub(crate) enum Error {
     /// There are as many roles as one page shows.
     #[error("there are too many roles")]
     TooManyRoles,
-    /// What is to be changed is not the version that the client has seen.
-    #[error("the version has changed")]
-    VersionMismatch,
     /// The API key opens nothing.
     #[error("the API key is not valid")]
     ApiKeyInvalid,
@@ -498,15 +495,6 @@ impl From<Error> for Problem {
             .detail(Text::new(
                 "Ключ истёк или уже заменён. Создайте новый.",
                 "The key has expired or has been rotated already. Make a new one.",
-            )),
-            Error::VersionMismatch => Self::new(
-                StatusCode::PRECONDITION_FAILED,
-                "request.version_mismatch",
-                Text::new("Данные уже изменились", "The data has changed meanwhile"),
-            )
-            .detail(Text::new(
-                "Прочитайте данные заново и повторите изменение с новым ETag в If-Match.",
-                "Read the data again and repeat the change with the new ETag in If-Match.",
             )),
             Error::Hash(HashError::Overloaded) => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,

@@ -1,17 +1,22 @@
 //! One text from the request to the books.
 
-use chrono::{DateTime, NaiveDate, Utc};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD as STANDARD;
+use chrono::{DateTime, Utc};
+use common::Locale;
 use common::auth::{Identity, Permission};
-use common::contract::onec::{Match, ReportId, ReportQuery, SubjectKind};
 use common::db::StoreResult;
 use common::telemetry::{Chain, RequestContext};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
-use super::letters::{self, Fields};
-use crate::builtin::{self, Fit, Surroundings};
+use super::fill::{self, Missing};
+use super::order::{self, Length, Order, Tone, What};
+use super::output::Format;
+use super::render;
+use super::template::Definition;
+use crate::builtin::Surroundings;
 use crate::chat::draft::{Draft, NumberedCitation};
 use crate::chat::events::Sink;
 use crate::chat::ledger::{Ledger, Used};
@@ -23,49 +28,23 @@ use crate::state::{AppState, Engine};
 use crate::store::idempotency::{self, Claim, Key};
 use crate::tools::{Scope, Toolbox};
 
-/// What is to be written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Kind {
-    /// A free text.
-    Text,
-    /// A free business letter.
-    Letter,
-    /// A reminder of a debt.
-    Reminder,
-    /// A letter that goes with a reconciliation statement.
-    ReconciliationCover,
-    /// The head of a commercial offer.
-    Offer,
-}
-
-impl Kind {
-    /// True when a template exists.
-    pub(crate) fn is_template(self) -> bool {
-        match self {
-            Self::Text | Self::Letter => false,
-            Self::Reminder | Self::ReconciliationCover | Self::Offer => true,
-        }
-    }
-}
-
-/// A request.
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct Order {
-    pub(crate) kind: Kind,
-    pub(crate) prompt: Option<String>,
-    pub(crate) parameters: Map<String, Value>,
-    pub(crate) company_id: Option<Uuid>,
-    pub(crate) infobase_id: Option<Uuid>,
-    pub(crate) model: Option<String>,
-}
-
 /// A text.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Generated {
-    pub(crate) kind: Kind,
-    /// The text, in Markdown.
+    /// The template, or `text` or `letter`.
+    pub(crate) template: String,
+    /// Its version; 0 for those that come with the product, null for free texts.
+    pub(crate) version: Option<i32>,
+    pub(crate) title: String,
+    pub(crate) language: String,
+    pub(crate) format: Format,
+    /// The text, in the format that was asked for; of a DOCX, in Markdown.
     pub(crate) text: String,
+    /// The file, when the format is no text.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) file: Option<File>,
+    /// What is left to be filled in by hand.
+    pub(crate) missing: Vec<Missing>,
     /// `rules` or `llm`.
     pub(crate) engine: String,
     pub(crate) provider: String,
@@ -77,11 +56,29 @@ pub(crate) struct Generated {
     pub(crate) usage: Used,
 }
 
+/// A file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct File {
+    pub(crate) name: String,
+    pub(crate) media_type: String,
+    /// Bytes.
+    pub(crate) size: usize,
+    /// The bytes in Base64 (RFC 4648, section 4).
+    pub(crate) content: String,
+}
+
 /// What becomes of an accepted request.
 #[derive(Debug)]
 pub(crate) enum Opened {
     Replay(Value),
     Job(Box<Job>),
+}
+
+/// A text, and who wrote it.
+struct Written {
+    draft: Draft,
+    missing: Vec<Missing>,
+    engine: Engine,
 }
 
 /// An accepted request.
@@ -106,13 +103,14 @@ pub(crate) async fn open(
         .models
         .engine(order.model.as_deref())
         .ok_or_else(|| Error::UnknownModel(order.model.clone().unwrap_or_default()))?;
+    let is_template = matches!(order.what, What::Template { .. });
     // A template without further wishes needs no model.
-    let engine = if order.kind.is_template() && order.prompt.is_none() {
+    let engine = if is_template && order.prompt.is_none() {
         Engine::Rules
     } else {
         named
     };
-    if matches!(engine, Engine::Rules) && !order.kind.is_template() {
+    if matches!(engine, Engine::Rules) && !is_template {
         return Err(Error::ModelRequired);
     }
     if let Some(key) = &key {
@@ -124,7 +122,10 @@ pub(crate) async fn open(
             Claim::Answered(answer) => return Ok(Opened::Replay(answer)),
         }
     }
-    let context = run::context_for(order.prompt.as_deref().unwrap_or_default());
+    let context = RequestContext {
+        locale: order.style.language,
+        ..RequestContext::current().unwrap_or_else(RequestContext::background)
+    };
     Ok(Opened::Job(Box::new(Job {
         state,
         identity,
@@ -151,8 +152,8 @@ impl Job {
             written = self.write(&mut ledger) => written,
         };
         match written {
-            Ok((draft, engine)) => {
-                let generated = self.assemble(draft, &engine, ledger.used());
+            Ok(written) => {
+                let generated = self.assemble(written, ledger.used())?;
                 self.keep(Some(&generated), &ledger).await?;
                 Ok(generated)
             }
@@ -171,16 +172,17 @@ impl Job {
         }
     }
 
-    async fn write(&self, ledger: &mut Ledger) -> Result<(Draft, Engine), Error> {
-        let locale = self.context.locale;
+    async fn write(&self, ledger: &mut Ledger) -> Result<Written, Error> {
+        let locale = self.order.style.language;
+        let today = self
+            .state
+            .context
+            .clock
+            .now()
+            .with_timezone(&self.state.zone)
+            .date_naive();
         let around = Surroundings {
-            today: self
-                .state
-                .context
-                .clock
-                .now()
-                .with_timezone(&self.state.zone)
-                .date_naive(),
+            today,
             zone: self.state.zone,
             may_read: self.identity.may(Permission::OnecRead),
         };
@@ -191,16 +193,22 @@ impl Job {
             locale,
         };
         let mut toolbox = Toolbox::new(self.state.onec.clone(), scope, self.state.limits);
-        let mut notices = Vec::new();
         ledger.begin(&self.engine);
+        let filled = match &self.order.what {
+            What::Free { .. } => None,
+            What::Template { definition, .. } => {
+                Some(self.by_template(definition, &mut toolbox, around).await?)
+            }
+        };
+        let mut notices = Vec::new();
         if let Engine::Model(remote) = &self.engine {
-            let question = self.question();
+            let question = self.task(filled.as_ref());
             let task = Task {
                 remote,
                 system: prompt::GENERATE,
                 items: vec![Item::User(prompt::question(
                     &question,
-                    around.today,
+                    today,
                     around.zone,
                     around.may_read,
                 ))],
@@ -208,16 +216,24 @@ impl Job {
                 around,
                 max_output_tokens: self.state.models.max_output_tokens,
             };
-            match model_loop::run(task, &mut toolbox, &Sink::none(), &mut ledger.spent).await {
-                Ok(draft) => {
+            match (
+                model_loop::run(task, &mut toolbox, &Sink::none(), &mut ledger.spent).await,
+                &filled,
+            ) {
+                (Ok(draft), filled) => {
                     ledger.end("answered", None, toolbox.calls());
-                    return Ok((draft, self.engine.clone()));
+                    return Ok(Written {
+                        draft,
+                        missing: filled
+                            .as_ref()
+                            .map(|(_, missing)| missing.clone())
+                            .unwrap_or_default(),
+                        engine: self.engine.clone(),
+                    });
                 }
-                Err(LoopError::Onec(error)) => return Err(Error::Onec(error)),
-                Err(LoopError::Provider(error)) if !self.order.kind.is_template() => {
-                    return Err(Error::Provider(error));
-                }
-                Err(LoopError::Provider(error)) => {
+                (Err(LoopError::Onec(error)), _) => return Err(Error::Onec(error)),
+                (Err(LoopError::Provider(error)), None) => return Err(Error::Provider(error)),
+                (Err(LoopError::Provider(error)), Some(_)) => {
                     tracing::warn!(error = %Chain(&error), labels.provider = remote.provider, "the language model failed");
                     ledger.end("failed", Some(error.failure.as_str()), toolbox.calls());
                     notices.push(run::fallback_notice(&remote.model, locale));
@@ -225,115 +241,105 @@ impl Job {
                 }
             }
         }
-        let mut draft = self.template(&mut toolbox, around).await?;
+        let (text, missing) = filled.ok_or(Error::ModelRequired)?;
         ledger.end("answered", None, toolbox.calls());
+        let mut draft = Draft::words(text);
         let reports: Vec<_> = toolbox.reports().iter().collect();
         draft.add_reports(&reports, locale, around.zone);
         notices.push(run::rules_notice(locale));
         draft.notices.splice(0..0, notices);
-        Ok((draft, Engine::Rules))
+        Ok(Written {
+            draft,
+            missing,
+            engine: Engine::Rules,
+        })
     }
 
-    /// The task of a model: what to write, with what the caller filled in.
-    fn question(&self) -> String {
-        let what = match self.order.kind {
-            Kind::Text => "Составь текст.",
-            Kind::Letter => "Составь деловое письмо.",
-            Kind::Reminder => "Составь письмо-напоминание о задолженности.",
-            Kind::ReconciliationCover => "Составь сопроводительное письмо к акту сверки.",
-            Kind::Offer => "Составь коммерческое предложение.",
-        };
-        let prompt = self.order.prompt.as_deref().unwrap_or_default();
-        if self.order.parameters.is_empty() {
-            return format!("{what}\n{prompt}");
-        }
-        let parameters = Value::Object(self.order.parameters.clone());
-        format!("{what}\n{prompt}\n\nДанные: {parameters}")
-    }
-
-    async fn template(&self, toolbox: &mut Toolbox, around: Surroundings) -> Result<Draft, Error> {
-        let fields = Fields(&self.order.parameters);
-        let day = |name: &str| fields.get(name).and_then(|text| text.parse::<NaiveDate>().ok());
-        match self.order.kind {
-            Kind::Offer => Ok(Draft::words(letters::offer(
-                fields.get("counterparty"),
-                around.today,
-                &fields,
-            ))),
-            Kind::Reminder => {
-                let debtor = self.counterparty(toolbox, around, &fields).await?;
-                let query = ReportQuery {
-                    counterparty: Some(debtor.id),
-                    date: Some(day("date").unwrap_or(around.today)),
-                    ..ReportQuery::default()
-                };
-                let report = toolbox
-                    .report(ReportId::Receivables, query)
-                    .await
-                    .map_err(Error::Onec)?;
-                let text = letters::reminder(&debtor, &report, around.today, &fields).unwrap_or_else(|| {
-                    let name = builtin::format::escaped(&debtor.name);
-                    format!("По данным учёта **{name}** нам ничего не должен, напоминать не о чем.")
-                });
-                Ok(Draft::words(text))
-            }
-            Kind::ReconciliationCover => {
-                let partner = self.counterparty(toolbox, around, &fields).await?;
-                let year = around.today.format("%Y-01-01").to_string().parse().ok();
-                let query = ReportQuery {
-                    counterparty: Some(partner.id),
-                    from: day("from").or(year),
-                    to: Some(day("to").unwrap_or(around.today)),
-                    ..ReportQuery::default()
-                };
-                let report = toolbox
-                    .report(ReportId::Statement, query)
-                    .await
-                    .map_err(Error::Onec)?;
-                Ok(Draft::words(letters::reconciliation_cover(
-                    &partner,
-                    &report,
-                    around.today,
-                    &fields,
-                )))
-            }
-            Kind::Text | Kind::Letter => Err(Error::ModelRequired),
-        }
-    }
-
-    /// The one counterparty that is meant.
-    async fn counterparty(
+    /// The document as the template alone makes it.
+    async fn by_template(
         &self,
+        definition: &Definition,
         toolbox: &mut Toolbox,
         around: Surroundings,
-        fields: &Fields<'_>,
-    ) -> Result<Match, Error> {
-        if !around.may_read {
-            return Err(Error::DataForbidden);
-        }
-        let name = fields.get("counterparty").unwrap_or_default();
-        let found = toolbox
-            .find(SubjectKind::Counterparty, name)
-            .await
-            .map_err(Error::Onec)?;
-        let best = found.iter().map(|candidate| builtin::fit(name, candidate)).max();
-        let fitting: Vec<&Match> = found
-            .iter()
-            .filter(|candidate| Some(builtin::fit(name, candidate)) == best && best >= Some(Fit::Words))
-            .collect();
-        match fitting.as_slice() {
-            [one] => Ok((*one).clone()),
-            [] => Err(Error::SubjectNotFound(name.to_owned())),
-            several => Err(Error::SubjectAmbiguous(
-                several.iter().take(10).map(|one| one.name.clone()).collect(),
-            )),
+    ) -> Result<(String, Vec<Missing>), Error> {
+        let style = self.order.style;
+        let filled = fill::fill(definition, &self.order.parameters, style, toolbox, around).await?;
+        let body = definition.body.get(style.language);
+        let text = render::render(body, filled.context, style.language).map_err(Error::TemplateFailed)?;
+        Ok((text, filled.missing))
+    }
+
+    /// What a model is asked to write.
+    fn task(&self, filled: Option<&(String, Vec<Missing>)>) -> String {
+        let style = self.order.style;
+        let tone = match style.tone {
+            Tone::Neutral => "деловой, нейтральный",
+            Tone::Polite => "доброжелательный",
+            Tone::Firm => "твёрдый, требовательный",
+        };
+        let length = match style.length {
+            Length::Short => "кратко, в несколько предложений",
+            Length::Standard => "обычная",
+            Length::Detailed => "подробно",
+        };
+        let language = match style.language {
+            Locale::Ru => "русский",
+            Locale::En => "английский",
+        };
+        let how = format!("Тон: {tone}. Длина: {length}. Язык: {language}.");
+        let wish = self.order.prompt.as_deref().unwrap_or_default();
+        match filled {
+            Some((draft, _)) => format!(
+                "Перепиши документ «{}» по пожеланию. Суммы, даты и имена оставь как есть, места в квадратных скобках не заполняй.\n{how}\nПожелание: {wish}\n\nДокумент:\n{draft}",
+                self.order.title()
+            ),
+            None => {
+                let what = if self.order.name() == order::LETTER {
+                    "Составь деловое письмо."
+                } else {
+                    "Составь текст."
+                };
+                let data = if self.order.parameters.is_empty() {
+                    String::new()
+                } else {
+                    format!("\n\nДанные: {}", Value::Object(self.order.parameters.clone()))
+                };
+                format!("{what} {how}\n{wish}{data}")
+            }
         }
     }
 
-    fn assemble(&self, draft: Draft, engine: &Engine, usage: Used) -> Generated {
-        Generated {
-            kind: self.order.kind,
-            text: draft.text,
+    fn assemble(&self, written: Written, usage: Used) -> Result<Generated, Error> {
+        let Written {
+            draft,
+            missing,
+            engine,
+        } = written;
+        let (title, format) = (self.order.title(), self.order.format);
+        let bytes = format.file(title, &draft.text).map_err(Error::File)?;
+        let (text, file) = if format == Format::Docx {
+            let file = File {
+                name: format!("{title}.{}", format.extension()),
+                media_type: format.media_type().to_owned(),
+                size: bytes.len(),
+                content: STANDARD.encode(&bytes),
+            };
+            (draft.text, Some(file))
+        } else {
+            (String::from_utf8_lossy(&bytes).into_owned(), None)
+        };
+        Ok(Generated {
+            template: self.order.name().to_owned(),
+            version: match self.order.what {
+                What::Template { version, .. } => Some(version),
+                What::Free { .. } => None,
+            },
+            title: title.to_owned(),
+            language: self.order.style.language.tag().to_owned(),
+            format,
+            text,
+            file,
+            missing,
             engine: match engine {
                 Engine::Rules => "rules".to_owned(),
                 Engine::Model(_) => "llm".to_owned(),
@@ -345,7 +351,7 @@ impl Job {
             notices: draft.notices,
             unverified_numbers: draft.unverified_numbers,
             usage,
-        }
+        })
     }
 
     async fn keep(&self, generated: Option<&Generated>, ledger: &Ledger) -> Result<(), Error> {

@@ -2,6 +2,7 @@
 
 pub(crate) mod conversations;
 pub(crate) mod idempotency;
+pub(crate) mod templates;
 pub(crate) mod usage;
 
 use common::db::Schema;

@@ -14,3 +14,4 @@ mod outages;
 mod providers;
 mod setup;
 mod streams;
+mod templates;

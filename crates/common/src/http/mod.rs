@@ -3,6 +3,7 @@
 //! for calls to others.
 
 pub mod client;
+mod etag;
 mod extract;
 pub mod layers;
 mod page;
@@ -11,6 +12,7 @@ mod problem;
 pub mod routes;
 pub mod server;
 
+pub use etag::{IfMatch, etag};
 pub use extract::{Json, Path, Query, parse_query};
 pub use page::{Cursor, Page, PageQuery};
 pub use peer::ClientIp;

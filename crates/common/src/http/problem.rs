@@ -166,6 +166,20 @@ impl Problem {
         )
     }
 
+    /// 412 with `request.version_mismatch` (RFC 9110, section 13.1.1).
+    #[must_use]
+    pub fn version_mismatch() -> Self {
+        Self::new(
+            StatusCode::PRECONDITION_FAILED,
+            "request.version_mismatch",
+            Text::new("Данные уже изменились", "The data has changed meanwhile"),
+        )
+        .detail(Text::new(
+            "Прочитайте данные заново и повторите изменение с новым ETag в If-Match.",
+            "Read the data again and repeat the change with the new ETag in If-Match.",
+        ))
+    }
+
     /// 503 with `dependency.unavailable`.
     #[must_use]
     pub fn unavailable(dependency: &str) -> Self {

@@ -79,6 +79,9 @@ fn every_problem_code_is_documented() {
             continue;
         }
         codes.extend(problem_codes(&text));
+        if file.file_name().is_some_and(|name| name == "error.rs") {
+            codes.extend(codes_of_errors(&text));
+        }
     }
     let documented: BTreeSet<String> = std::fs::read_to_string(repository().join("docs/errors.md"))
         .unwrap()
@@ -131,6 +134,20 @@ fn mentions(line: &str, name: &str) -> bool {
 }
 
 /// String literals that follow a status, as in `StatusCode::NOT_FOUND, "request.not_found"`.
+/// Codes that a variant of an error stands for: `=> "area.what"`.
+fn codes_of_errors(text: &str) -> Vec<String> {
+    text.split("=> \"")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next())
+        .filter(|code| {
+            let (area, what) = code.split_once('.').unwrap_or_default();
+            let is_name = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+            is_name(area) && is_name(what)
+        })
+        .map(str::to_owned)
+        .collect()
+}
+
 fn problem_codes(text: &str) -> Vec<String> {
     text.split("StatusCode::")
         .skip(1)

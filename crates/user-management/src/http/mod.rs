@@ -4,7 +4,6 @@ pub(crate) mod accounts;
 pub(crate) mod api_keys;
 pub(crate) mod auth;
 mod client;
-mod etag;
 pub(crate) mod federation;
 pub(crate) mod identities;
 pub(crate) mod import;

@@ -6,12 +6,11 @@ use common::Text;
 use common::auth::{Companies, Identity, Infobases, Permission, Selected};
 use common::contract::events::Outcome;
 use common::db::StoreResult;
-use common::http::{Json, Path, Problem, Violations};
+use common::http::{IfMatch, Json, Path, Problem, Violations, etag};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::etag::{IfMatch, etag};
 use super::users::UserResponse;
 use super::{Client, locale};
 use crate::account::User;

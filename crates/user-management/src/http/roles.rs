@@ -6,13 +6,12 @@ use axum::response::IntoResponse;
 use common::auth::{Identity, Permission, PermissionSet};
 use common::contract::events::Outcome;
 use common::db::StoreResult;
-use common::http::{Json, Page, Path, Problem, Violations};
+use common::http::{IfMatch, Json, Page, Path, Problem, Violations, etag};
 use common::{Locale, Text};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::PgConnection;
 
-use super::etag::{IfMatch, etag};
 use super::{Client, locale};
 use crate::account::PersonName;
 use crate::error::Error;

@@ -6,11 +6,10 @@ use chrono::{DateTime, Utc};
 use common::Text;
 use common::auth::{Companies, Identity, Infobases, Permission, PermissionSet};
 use common::db::StoreResult;
-use common::http::{Json, Page, PageQuery, Path, Problem, Query};
+use common::http::{Json, Page, PageQuery, Path, Problem, Query, etag};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::etag::etag;
 use crate::AppState;
 use crate::account::{User, UserState, folded};
 use crate::error::Error;

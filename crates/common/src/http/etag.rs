@@ -3,36 +3,37 @@
 
 use std::convert::Infallible;
 
-use ::http::header::{ETAG, IF_MATCH};
-use ::http::request::Parts;
-use ::http::{HeaderName, HeaderValue};
 use axum::extract::FromRequestParts;
+use http::header::{ETAG, IF_MATCH};
+use http::request::Parts;
+use http::{HeaderName, HeaderValue};
 
-use crate::error::Error;
+use super::Problem;
 
 /// The header that names a version.
-pub(crate) fn etag(version: i64) -> [(HeaderName, HeaderValue); 1] {
+#[must_use]
+pub fn etag(version: i64) -> [(HeaderName, HeaderValue); 1] {
     let value = HeaderValue::from_str(&format!("\"{version}\""));
     [(ETAG, value.unwrap_or(HeaderValue::from_static("\"\"")))]
 }
 
 /// `If-Match`, when the client sent one.
 #[derive(Debug, Clone)]
-pub(crate) struct IfMatch(Vec<String>);
+pub struct IfMatch(Vec<String>);
 
 impl IfMatch {
     /// Refuses a change of another version than the client has seen. Without the header any will do.
     ///
     /// # Errors
-    /// [`Error::VersionMismatch`].
-    pub(crate) fn check(&self, version: i64) -> Result<(), Error> {
+    /// 412 `request.version_mismatch`.
+    pub fn check(&self, version: i64) -> Result<(), Problem> {
         let current = format!("\"{version}\"");
         let mut tags = self.0.iter().flat_map(|line| line.split(',')).map(str::trim);
         // A weak tag matches nothing (RFC 9110, section 13.1.1).
         if self.0.is_empty() || tags.any(|tag| tag == "*" || tag == current) {
             Ok(())
         } else {
-            Err(Error::VersionMismatch)
+            Err(Problem::version_mismatch())
         }
     }
 }
