@@ -161,7 +161,7 @@ const fn health(outside: &'static str, service: Service) -> Route {
 }
 
 /// The route table. The longest match counts; a test holds the order.
-pub static TABLE: [Route; 46] = [
+pub static TABLE: [Route; 47] = [
     public(
         "/.well-known/oauth-authorization-server/api/users",
         "/.well-known/oauth-authorization-server",
@@ -300,6 +300,12 @@ pub static TABLE: [Route; 46] = [
     health("/api/1c/health", Service::OnecIntegration),
     route("/api/security/*", "/api/security", "", Service::Security),
     route("/api/users/*", "/api/users", "/users", Service::UserManagement),
+    // Pages that links in letters lead to.
+    Route {
+        label: "/account/*",
+        exact: false,
+        ..sign_in("/account", "/account")
+    },
     model("/api/ai/*", "/api/ai", ""),
     route("/api/1c/*", "/api/1c", "", Service::OnecIntegration),
     Route {
@@ -541,6 +547,12 @@ mod tests {
                 UserManagement,
                 "/health",
             ),
+            (
+                "/account/reset-password",
+                "/account/*",
+                UserManagement,
+                "/account/reset-password",
+            ),
             ("/api/ai/health", "/api/ai/health", AiAssistant, "/health"),
             ("/api/1c/health", "/api/1c/health", OnecIntegration, "/health"),
             (
@@ -571,6 +583,7 @@ mod tests {
             "/api/",
             "/api/aim",
             "/api/docs",
+            "/accounts",
             "/api/openapi.json",
             "/mcp/x",
             "/v10",
@@ -620,6 +633,7 @@ mod tests {
                 "/api/users/oauth2/*",
                 "/api/ai/health",
                 "/api/1c/health",
+                "/account/*",
             ]
         );
     }

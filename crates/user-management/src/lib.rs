@@ -5,7 +5,7 @@
 //! accounts; other services decide by the permissions in the token.
 //!
 //! Reading order: [`Config`], `router` (every route and what it takes), `http` (handlers), then the
-//! rules: `account` (e-mail and name), `password` (policy and hashing), `throttle` (guessing),
+//! rules: `account` (e-mail and name), `password` (policy and hashing), `throttle` (guessing), `devices` (where logins came from),
 //! `login` (factors one after another, `challenges` between them), `second_factors` (with `totp`,
 //! `recovery` and `webauthn`), `cookies`, `keys` (signing keys), `tokens`, `sessions` (opening, refreshing, ending),
 //! `federation` (logging in at providers that are not ours), `rights` and `roles`, `api_keys`,
@@ -20,6 +20,7 @@ mod challenges;
 mod command;
 mod config;
 mod cookies;
+mod devices;
 mod error;
 mod federation;
 mod http;

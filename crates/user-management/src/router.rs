@@ -5,8 +5,8 @@ use common::http::routes::{Access, Routes};
 
 use crate::AppState;
 use crate::http::{
-    accounts, api_keys, auth, federation, identities, import, invites, jwks, login, login_failures, oauth,
-    passkeys, passwords, registration, rights, roles, second_factors, sessions, users,
+    account_pages, accounts, api_keys, auth, federation, identities, import, invites, jwks, login,
+    login_failures, oauth, passkeys, passwords, registration, rights, roles, second_factors, sessions, users,
 };
 
 /// The route table.
@@ -186,6 +186,31 @@ pub fn routes() -> Routes<AppState> {
         .post("/users/{id}/deactivate", admin, accounts::deactivate)
         .post("/users/{id}/reactivate", admin, accounts::reactivate)
         .post("/users/import", admin, import::import)
+        // Pages that links in letters lead to; their secrets are what opens them.
+        .get(
+            "/account/verify-email",
+            Access::Public,
+            account_pages::show_verify_email,
+        )
+        .post(
+            "/account/verify-email",
+            Access::Public,
+            account_pages::verify_email,
+        )
+        .get(
+            "/account/reset-password",
+            Access::Public,
+            account_pages::show_reset_password,
+        )
+        .post(
+            "/account/reset-password",
+            Access::Public,
+            account_pages::reset_password,
+        )
+        .get("/account/invite", Access::Public, account_pages::show_invite)
+        .post("/account/invite", Access::Public, account_pages::invite)
+        .get("/account/setup", Access::Public, account_pages::show_setup)
+        .post("/account/setup", Access::Public, account_pages::setup)
         .get("/invites", admin, invites::list)
         .post("/invites", admin, invites::create)
         .delete("/invites/{id}", admin, invites::delete)

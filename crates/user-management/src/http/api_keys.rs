@@ -24,6 +24,7 @@ use crate::api_keys::{
     generate,
 };
 use crate::error::Error;
+use crate::mail::Notice;
 use crate::record::Audited;
 use crate::rights::{Reach, Rights};
 use crate::roles::parse_permissions;
@@ -137,6 +138,15 @@ pub(crate) async fn create(
         revoked_at: None,
     };
     store::api_keys::insert(&mut transaction, &key, identity.user_id).await?;
+    tell(
+        &mut transaction,
+        &state,
+        &owner,
+        Notice::ApiKeyCreated,
+        &key,
+        &client,
+    )
+    .await?;
     let details = json!({
         "owner": key.owner, "permissions": key.rights.permissions, "expires_at": key.expires_at,
     });
@@ -187,8 +197,17 @@ pub(crate) async fn revoke(
     Path(id): Path<Uuid>,
 ) -> Result<StatusCode, Problem> {
     let mut transaction = state.db.begin().await.store("begin")?;
-    let (key, _) = own_key(&mut transaction, &identity, id).await?;
+    let (key, owner) = own_key(&mut transaction, &identity, id).await?;
     let ended = store::api_keys::revoke(&mut transaction, key.id, state.clock.now()).await?;
+    tell(
+        &mut transaction,
+        &state,
+        &owner,
+        Notice::ApiKeyRevoked,
+        &key,
+        &client,
+    )
+    .await?;
     let details = json!({ "owner": key.owner });
     record(
         &mut transaction,
@@ -250,6 +269,15 @@ pub(crate) async fn rotate(
     } else {
         None
     };
+    tell(
+        &mut transaction,
+        &state,
+        &owner,
+        Notice::ApiKeyRotated,
+        &key,
+        &client,
+    )
+    .await?;
     let details = json!({ "owner": key.owner, "replaced_by": new, "overlap_hours": overlap });
     record(
         &mut transaction,
@@ -318,6 +346,22 @@ pub(crate) async fn exchange(
         expires_in: (ends - now).num_seconds(),
     };
     Ok(([(CACHE_CONTROL, "no-store")], Json(answer)))
+}
+
+/// Tells the owner of a key what happened to it.
+async fn tell(
+    connection: &mut PgConnection,
+    state: &AppState,
+    owner: &User,
+    notice: Notice,
+    key: &ApiKey,
+    client: &Client,
+) -> Result<(), Error> {
+    let (about, now) = (Some(key.name.as_str()), state.clock.now());
+    state
+        .mailer
+        .notify(connection, owner, notice, about, client, now)
+        .await
 }
 
 /// A key of the caller, or one that an administrator may take.

@@ -1,5 +1,6 @@
 //! Handlers: what a request says, what is answered.
 
+pub(crate) mod account_pages;
 pub(crate) mod accounts;
 pub(crate) mod api_keys;
 pub(crate) mod auth;

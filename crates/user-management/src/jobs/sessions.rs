@@ -20,6 +20,9 @@ const KEEP_CODES: chrono::Duration = chrono::Duration::days(1);
 /// A program that registered itself has so long for its first login.
 const KEEP_UNUSED_CLIENTS: chrono::Duration = chrono::Duration::days(7);
 
+/// A device that nobody has logged in from for so long is a new one.
+const KEEP_DEVICES: chrono::Duration = chrono::Duration::days(180);
+
 pub(crate) async fn run(db: PgPool, clock: Clock, shutdown: CancellationToken) {
     loop {
         if let Err(error) = tidy(&db, &clock).await {
@@ -37,6 +40,7 @@ async fn tidy(db: &PgPool, clock: &Clock) -> Result<(), StoreError> {
     let mut connection = db.acquire().await.store("acquire")?;
     store::sessions::delete_before(&mut connection, now - KEEP_ENDED).await?;
     store::login_failures::delete_before(&mut connection, now - REMEMBER_CONSECUTIVE_FOR).await?;
+    store::known_devices::delete_before(&mut connection, now - KEEP_DEVICES).await?;
     store::challenges::delete_expired(&mut connection, now).await?;
     store::federation::delete_handovers_before(&mut connection, now).await?;
     store::authorization_codes::delete_before(&mut connection, now - KEEP_CODES).await?;

@@ -6,6 +6,7 @@ pub(crate) mod challenges;
 pub(crate) mod consents;
 pub(crate) mod federation;
 pub(crate) mod invites;
+pub(crate) mod known_devices;
 pub(crate) mod links;
 pub(crate) mod login_failures;
 pub(crate) mod mails;

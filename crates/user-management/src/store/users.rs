@@ -403,25 +403,44 @@ pub(crate) async fn password_hash(
     Ok(hash.flatten())
 }
 
-/// Puts a password in place.
+/// Puts a password in place, which is good alone or only beside a second factor.
 pub(crate) async fn set_password(
     connection: &mut PgConnection,
     id: Uuid,
     hash: &str,
+    needs_second_factor: bool,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     sqlx::query!(
         "update identity.users
-         set password_hash = $2, password_changed_at = $3, must_change_password = false, updated_at = $3
+         set password_hash = $2, password_changed_at = $4, must_change_password = false,
+             password_needs_second_factor = $3, updated_at = $4
          where id = $1",
         id,
         hash,
+        needs_second_factor,
         now
     )
     .execute(connection)
     .await
     .store("users_set_password")?;
     Ok(())
+}
+
+/// True when the account has a password that is too short to be its only factor.
+pub(crate) async fn password_needs_second_factor(
+    connection: &mut PgConnection,
+    id: Uuid,
+) -> Result<bool, StoreError> {
+    let needs = sqlx::query_scalar!(
+        "select password_needs_second_factor from identity.users
+         where id = $1 and password_hash is not null",
+        id
+    )
+    .fetch_optional(connection)
+    .await
+    .store("users_password_needs_second_factor")?;
+    Ok(needs.unwrap_or(false))
 }
 
 /// Puts a dearer hash of the same password in place, unless the password has changed meanwhile.

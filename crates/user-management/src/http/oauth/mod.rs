@@ -42,26 +42,30 @@ impl<S: Send + Sync> FromRequest<S> for Form {
     type Rejection = OAuthError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, OAuthError> {
-        let kind = request
-            .headers()
-            .get(CONTENT_TYPE)
-            .and_then(|value| value.to_str().ok());
-        let kind = kind
-            .and_then(|kind| kind.split(';').next())
-            .unwrap_or_default()
-            .trim();
-        if !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-            return Err(OAuthError::InvalidRequest(
-                "the body must be application/x-www-form-urlencoded",
-            ));
-        }
-        let bytes = Bytes::from_request(request, state).await;
-        let bytes = bytes.map_err(|_| OAuthError::InvalidRequest("the body could not be read"))?;
-        if bytes.len() > MAX_FORM_BYTES {
-            return Err(OAuthError::InvalidRequest("the body is too large"));
-        }
-        Ok(Self(Params::parse(&bytes)))
+        let form = read_form(request, state).await;
+        form.map(Self).map_err(OAuthError::InvalidRequest)
     }
+}
+
+/// The form in a request, or why there is none.
+pub(super) async fn read_form<S: Send + Sync>(request: Request, state: &S) -> Result<Params, &'static str> {
+    let kind = request
+        .headers()
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let kind = kind
+        .and_then(|kind| kind.split(';').next())
+        .unwrap_or_default()
+        .trim();
+    if !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        return Err("the body must be application/x-www-form-urlencoded");
+    }
+    let bytes = Bytes::from_request(request, state).await;
+    let bytes = bytes.map_err(|_| "the body could not be read")?;
+    if bytes.len() > MAX_FORM_BYTES {
+        return Err("the body is too large");
+    }
+    Ok(Params::parse(&bytes))
 }
 
 /// The client that a request shows to come from.
@@ -88,7 +92,7 @@ async fn authenticated(
 
 /// Refuses a form that a page of another site sent. Our own pages have `Referrer-Policy: no-referrer`,
 /// by which browsers send `Origin: null` with forms, so that `Origin` tells nothing here.
-fn from_own_page(headers: &HeaderMap) -> Result<(), Problem> {
+pub(super) fn from_own_page(headers: &HeaderMap) -> Result<(), Problem> {
     match headers.get(SEC_FETCH_SITE).map(::http::HeaderValue::as_bytes) {
         None | Some(b"same-origin") => Ok(()),
         Some(_) => Err(Problem::new(
