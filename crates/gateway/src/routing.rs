@@ -449,12 +449,7 @@ mod tests {
         for (path, label, service, inside) in [
             ("/api/ai", "/api/ai/*", AiAssistant, "/"),
             ("/api/ai/chat", "/api/ai/*", AiAssistant, "/chat"),
-            (
-                "/api/1c/sync/jobs/1",
-                "/api/1c/*",
-                OnecIntegration,
-                "/sync/jobs/1",
-            ),
+            ("/api/1c/sync/jobs", "/api/1c/*", OnecIntegration, "/sync/jobs"),
             ("/api/users", "/api/users/*", UserManagement, "/users"),
             ("/api/users/me", "/api/users/*", UserManagement, "/users/me"),
             (
@@ -506,10 +501,10 @@ mod tests {
                 "/auth/login/x",
             ),
             (
-                "/api/users/oauth/google",
+                "/api/users/oauth/x",
                 "/api/users/oauth/*",
                 UserManagement,
-                "/oauth/google",
+                "/oauth/x",
             ),
             (
                 "/api/users/.well-known/jwks.json",
@@ -547,12 +542,7 @@ mod tests {
                 UserManagement,
                 "/health",
             ),
-            (
-                "/account/reset-password",
-                "/account/*",
-                UserManagement,
-                "/account/reset-password",
-            ),
+            ("/account/setup", "/account/*", UserManagement, "/account/setup"),
             ("/api/ai/health", "/api/ai/health", AiAssistant, "/health"),
             ("/api/1c/health", "/api/1c/health", OnecIntegration, "/health"),
             (
@@ -583,7 +573,6 @@ mod tests {
             "/api/",
             "/api/aim",
             "/api/docs",
-            "/accounts",
             "/api/openapi.json",
             "/mcp/x",
             "/v10",
