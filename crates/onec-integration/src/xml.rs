@@ -1,9 +1,10 @@
-//! Reading XML that others made: as a stream, event by event, within bounded memory.
+//! Reading XML that others made, within limits: what the readers of OData, SOAP and CommerceML share.
 //!
 //! A document type is refused, so no entity can be declared, and what is not one of the five
-//! predefined entities or a character reference is an error: nothing expands. Nesting and the length
-//! of a single tag or text are limited.
+//! predefined entities or a character reference is an error: nothing expands. Nesting is limited, and in a
+//! stream the length of a single tag or text.
 
+use std::borrow::Cow;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -14,30 +15,90 @@ use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::{BytesRef, BytesStart, Event};
 use tokio::io::{AsyncBufRead, AsyncRead, ReadBuf};
 
-use super::DataError;
+/// Why a document is not read on.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum XmlError {
+    /// Not XML, or its bytes could not be had.
+    #[error("it is not well-formed XML")]
+    Syntax(#[source] quick_xml::Error),
+    /// It has a document type.
+    #[error("it has a document type")]
+    DocumentType,
+    /// An entity that XML does not define.
+    #[error("it has an unknown entity")]
+    Entity,
+    /// Elements within elements within elements.
+    #[error("its elements are nested too deep")]
+    TooDeep,
+    /// A tag, a text or a comment is longer than allowed.
+    #[error("a tag or text of it is too long")]
+    TooLong,
+    /// It ends within an element.
+    #[error("it ends too early")]
+    Cut,
+}
 
-/// Elements within elements. Answers of 1C have less than ten.
-const DEEPEST: usize = 64;
-/// Bytes of one tag, text or comment. A file kept in the base may be a property of an object.
-const LONGEST_TOKEN: usize = 32 * 1024 * 1024;
+/// What a stream may have.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// Elements within elements.
+    pub(crate) deepest: usize,
+    /// Bytes of one tag, text or comment.
+    pub(crate) longest: usize,
+}
+
+/// Lets events pass that no reader has to be afraid of.
+#[derive(Debug)]
+pub(crate) struct Guard {
+    open: usize,
+    deepest: usize,
+}
+
+impl Guard {
+    /// A guard at the beginning of a document.
+    pub(crate) fn new(deepest: usize) -> Self {
+        Self { open: 0, deepest }
+    }
+
+    /// Takes the next event into account.
+    ///
+    /// # Errors
+    /// When it must not be there.
+    pub(crate) fn admit(&mut self, event: &Event<'_>) -> Result<(), XmlError> {
+        match event {
+            Event::DocType(_) => return Err(XmlError::DocumentType),
+            Event::Start(_) | Event::Empty(_) if self.open >= self.deepest => return Err(XmlError::TooDeep),
+            Event::Start(_) => self.open += 1,
+            Event::End(_) => self.open = self.open.saturating_sub(1),
+            Event::Eof if self.open > 0 => return Err(XmlError::Cut),
+            _ => {}
+        }
+        Ok(())
+    }
+}
 
 /// A stream of XML events.
 #[derive(Debug)]
 pub(crate) struct Xml<R> {
     reader: Reader<Metered<R>>,
     buffer: Vec<u8>,
-    depth: usize,
+    guard: Guard,
 }
 
 impl<R: AsyncBufRead + Unpin> Xml<R> {
     /// Reads `input`, which may begin with a byte order mark.
-    pub(crate) fn new(input: R) -> Self {
-        let mut reader = Reader::from_reader(Metered { input, used: 0 });
+    pub(crate) fn new(input: R, limits: Limits) -> Self {
+        let mut reader = Reader::from_reader(Metered {
+            input,
+            longest: limits.longest,
+            left: limits.longest,
+            is_exceeded: false,
+        });
         reader.config_mut().expand_empty_elements = true;
         Self {
             reader,
             buffer: Vec::new(),
-            depth: 0,
+            guard: Guard::new(limits.deepest),
         }
     }
 
@@ -45,55 +106,51 @@ impl<R: AsyncBufRead + Unpin> Xml<R> {
     ///
     /// # Errors
     /// When it is not XML, or XML of a kind that is not accepted.
-    pub(crate) async fn next(&mut self) -> Result<Event<'_>, DataError> {
+    pub(crate) async fn next(&mut self) -> Result<Event<'_>, XmlError> {
         self.buffer.clear();
-        self.reader.get_mut().used = 0;
-        let event = self
-            .reader
-            .read_event_into_async(&mut self.buffer)
-            .await
-            .map_err(DataError::Xml)?;
-        match &event {
-            Event::DocType(_) => return Err(DataError::Refused("a document type")),
-            Event::Start(_) => {
-                self.depth += 1;
-                if self.depth > DEEPEST {
-                    return Err(DataError::Refused("elements nested too deep"));
-                }
-            }
-            Event::End(_) => self.depth = self.depth.saturating_sub(1),
-            Event::Eof if self.depth > 0 => return Err(DataError::Refused("an end too early")),
-            _ => {}
-        }
+        let input = self.reader.get_mut();
+        input.left = input.longest;
+        // The event borrows the buffer only, so that the reader can be asked why there is none.
+        let event = match self.reader.read_event_into_async(&mut self.buffer).await {
+            Ok(event) => event,
+            Err(_) if self.reader.get_ref().is_exceeded => return Err(XmlError::TooLong),
+            Err(error) => return Err(XmlError::Syntax(error)),
+        };
+        self.guard.admit(&event)?;
         Ok(event)
     }
 
     /// How many elements are open.
     pub(crate) fn depth(&self) -> usize {
-        self.depth
+        self.guard.open
+    }
+
+    /// What is read.
+    pub(crate) fn input(&mut self) -> &mut R {
+        &mut self.reader.get_mut().input
     }
 }
 
-/// Adds what a reference such as `&amp;` or `&#10;` stands for.
-pub(crate) fn resolve(reference: &BytesRef<'_>, text: &mut String) -> Result<(), DataError> {
-    if let Some(char) = reference.resolve_char_ref().map_err(DataError::Xml)? {
-        text.push(char);
-        return Ok(());
-    }
-    let known = resolve_predefined_entity(reference).ok_or(DataError::Refused("an unknown entity"))?;
-    text.push_str(known);
-    Ok(())
+/// The text of an event, if it is one.
+///
+/// # Errors
+/// When it refers to what XML does not define.
+pub(crate) fn text_of<'a>(event: &'a Event<'_>) -> Result<Option<Cow<'a, str>>, XmlError> {
+    Ok(match event {
+        Event::Text(piece) => Some(piece.xml10_content()),
+        Event::CData(piece) => Some(piece.xml10_content()),
+        Event::GeneralRef(reference) => Some(referred(reference)?),
+        _ => None,
+    })
 }
 
-/// Adds the text of an event, if it is one.
-pub(crate) fn push_text(event: &Event<'_>, text: &mut String) -> Result<(), DataError> {
-    match event {
-        Event::Text(piece) => text.push_str(&piece.xml10_content()),
-        Event::CData(piece) => text.push_str(&piece.xml10_content()),
-        Event::GeneralRef(reference) => resolve(reference, text)?,
-        _ => {}
+/// What a reference such as `&amp;` or `&#10;` stands for.
+fn referred(reference: &BytesRef<'_>) -> Result<Cow<'static, str>, XmlError> {
+    if let Some(character) = reference.resolve_char_ref().map_err(XmlError::Syntax)? {
+        return Ok(character.to_string().into());
     }
-    Ok(())
+    let known = resolve_predefined_entity(reference).ok_or(XmlError::Entity)?;
+    Ok(known.into())
 }
 
 /// An attribute by its local name.
@@ -107,11 +164,14 @@ pub(crate) fn attribute(element: &BytesStart<'_>, name: &str) -> Option<String> 
     Some(value.into_owned())
 }
 
-/// A reader that fails when more than a token's worth was taken between two events.
+/// A reader that gives no more than a token's worth between two events.
 #[derive(Debug)]
 struct Metered<R> {
     input: R,
-    used: usize,
+    longest: usize,
+    /// Bytes that may still be taken before the next event.
+    left: usize,
+    is_exceeded: bool,
 }
 
 impl<R: AsyncRead + Unpin> AsyncRead for Metered<R> {
@@ -126,16 +186,24 @@ impl<R: AsyncRead + Unpin> AsyncRead for Metered<R> {
 
 impl<R: AsyncBufRead + Unpin> AsyncBufRead for Metered<R> {
     fn poll_fill_buf(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
-        if self.used > LONGEST_TOKEN {
-            let error = io::Error::new(io::ErrorKind::InvalidData, "a tag or text is too long");
-            return Poll::Ready(Err(error));
+        let this = self.get_mut();
+        match Pin::new(&mut this.input).poll_fill_buf(context) {
+            Poll::Ready(Ok(filled)) if this.left == 0 && !filled.is_empty() => {
+                this.is_exceeded = true;
+                let error = io::Error::new(io::ErrorKind::InvalidData, "a tag or text is too long");
+                Poll::Ready(Err(error))
+            }
+            Poll::Ready(Ok(filled)) => {
+                let end = filled.len().min(this.left);
+                Poll::Ready(Ok(filled.get(..end).unwrap_or_default()))
+            }
+            other => other,
         }
-        Pin::new(&mut self.get_mut().input).poll_fill_buf(context)
     }
 
     fn consume(self: Pin<&mut Self>, amount: usize) {
         let this = self.get_mut();
-        this.used += amount;
+        this.left = this.left.saturating_sub(amount);
         Pin::new(&mut this.input).consume(amount);
     }
 }
@@ -144,15 +212,20 @@ impl<R: AsyncBufRead + Unpin> AsyncBufRead for Metered<R> {
 mod tests {
     use super::*;
 
-    async fn read(document: &str) -> Result<String, DataError> {
-        let mut xml = Xml::new(document.as_bytes());
+    const LIMITS: Limits = Limits {
+        deepest: 64,
+        longest: 1024,
+    };
+
+    async fn read(document: &str) -> Result<String, XmlError> {
+        let mut xml = Xml::new(document.as_bytes(), LIMITS);
         let mut text = String::new();
         loop {
             let event = xml.next().await?;
             if matches!(event, Event::Eof) {
                 return Ok(text);
             }
-            push_text(&event, &mut text)?;
+            text.extend(text_of(&event)?);
         }
     }
 
@@ -181,8 +254,11 @@ mod tests {
         let endless = tokio::io::repeat(b'x');
         let start: &[u8] = b"<a b='";
         let input = tokio::io::BufReader::new(tokio::io::AsyncReadExt::chain(start, endless));
-        let mut xml = Xml::new(input);
-        assert!(xml.next().await.is_err());
-        assert!(xml.buffer.capacity() <= 4 * LONGEST_TOKEN);
+        let mut xml = Xml::new(input, LIMITS);
+        assert!(matches!(xml.next().await, Err(XmlError::TooLong)));
+        assert!(xml.buffer.len() <= LIMITS.longest);
+        // As long as allowed is not too long.
+        let long = format!("<a>{}</a>", "x".repeat(LIMITS.longest - 10));
+        assert_eq!(read(&long).await.unwrap().len(), LIMITS.longest - 10);
     }
 }
