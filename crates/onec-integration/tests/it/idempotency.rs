@@ -95,7 +95,8 @@ async fn a_request_in_flight_is_not_begun_again() {
         .execute(&mut *lock)
         .await
         .unwrap();
-    let first = send(&admin, "/commerceml/exchanges", "k", &exchange("Склад"));
+    let wanted = exchange("Склад");
+    let first = send(&admin, "/commerceml/exchanges", "k", &wanted);
     let second = async {
         crate::setup::eventually("the key is taken", async || {
             let taken: i64 = sqlx::query_scalar("select count(*) from onec.idempotency_keys")
