@@ -100,6 +100,7 @@ pub(crate) async fn answer(
         [] => {}
         [one] => {
             toolbox.within(one.id);
+            let frame = over_bases::within(&frame, one.id);
             let mut draft = Turn::new(frame, toolbox, around).answer().await?;
             if !draft.tables.is_empty() {
                 let (name, text) = (format::escaped(&one.name), draft.text);
