@@ -79,6 +79,15 @@ pub enum Patience {
     Model,
 }
 
+/// Who decides which pages of other origins may read an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origins {
+    /// The gateway, by `CORS_ALLOWED_ORIGINS`.
+    Listed,
+    /// The service too: it knows the pages of registered programs.
+    OfService,
+}
+
 /// One line of the route table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
@@ -100,6 +109,8 @@ pub struct Route {
     pub body_limit: u64,
     /// How long the head of the answer may take.
     pub patience: Patience,
+    /// Who decides on pages of other origins.
+    pub origins: Origins,
 }
 
 const KIB: u64 = 1024;
@@ -116,6 +127,7 @@ const fn route(label: &'static str, outside: &'static str, inside: &'static str,
         rate: Rate::User,
         body_limit: 10 * MIB,
         patience: Patience::Ordinary,
+        origins: Origins::Listed,
     }
 }
 
@@ -139,13 +151,15 @@ const fn sign_in(outside: &'static str, inside: &'static str) -> Route {
     }
 }
 
-/// A path that needs no token here: the service looks at what the caller shows.
+/// A path that needs no token here: the service looks at what the caller shows, and knows whose pages
+/// may call.
 const fn public(outside: &'static str, inside: &'static str) -> Route {
     Route {
         exact: true,
         access: Access::Public,
         rate: Rate::Address,
         body_limit: 64 * KIB,
+        origins: Origins::OfService,
         ..route(outside, outside, inside, Service::UserManagement)
     }
 }
@@ -161,7 +175,7 @@ const fn health(outside: &'static str, service: Service) -> Route {
 }
 
 /// The route table. The longest match counts; a test holds the order.
-pub static TABLE: [Route; 46] = [
+pub static TABLE: [Route; 47] = [
     public(
         "/.well-known/oauth-authorization-server/api/users",
         "/.well-known/oauth-authorization-server",
@@ -193,7 +207,16 @@ pub static TABLE: [Route; 46] = [
         Service::OnecIntegration,
     ),
     sign_in("/api/users/auth/verify-email", "/auth/verify-email"),
-    sign_in("/api/users/oauth2/register", "/oauth2/register"),
+    route(
+        "/api/users/service-accounts/*",
+        "/api/users/service-accounts",
+        "/service-accounts",
+        Service::UserManagement,
+    ),
+    Route {
+        origins: Origins::OfService,
+        ..sign_in("/api/users/oauth2/register", "/oauth2/register")
+    },
     route(
         "/api/users/oauth2/clients/*",
         "/api/users/oauth2/clients",
@@ -214,6 +237,7 @@ pub static TABLE: [Route; 46] = [
         access: Access::Public,
         rate: Rate::Address,
         body_limit: 0,
+        origins: Origins::OfService,
         ..route(
             "/api/users/.well-known/*",
             "/api/users/.well-known",
@@ -518,6 +542,12 @@ mod tests {
                 "/oauth2/authorize",
             ),
             (
+                "/api/users/service-accounts/1/secret",
+                "/api/users/service-accounts/*",
+                UserManagement,
+                "/service-accounts/1/secret",
+            ),
+            (
                 "/api/users/oauth2/clients/grafana",
                 "/api/users/oauth2/clients/*",
                 UserManagement,
@@ -578,6 +608,28 @@ mod tests {
         ] {
             assert_eq!(seen(path), None, "{path}");
         }
+    }
+
+    #[test]
+    fn a_service_decides_on_origins_where_no_cookie_counts_only() {
+        let of_service: Vec<&str> = TABLE
+            .iter()
+            .filter(|route| route.origins == Origins::OfService)
+            .map(|route| route.label)
+            .collect();
+        assert_eq!(
+            of_service,
+            [
+                "/.well-known/oauth-authorization-server/api/users",
+                "/.well-known/openid-configuration/api/users",
+                "/.well-known/oauth-protected-resource/mcp",
+                "/.well-known/oauth-protected-resource",
+                "/api/users/oauth2/register",
+                "/api/users/.well-known/*",
+                // Of these, user-management lets pages read what answers without a cookie.
+                "/api/users/oauth2/*",
+            ]
+        );
     }
 
     #[test]
