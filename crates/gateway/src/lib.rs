@@ -19,6 +19,7 @@ mod forward;
 mod headers;
 pub mod limit;
 mod metrics;
+pub mod path;
 mod pipeline;
 mod problems;
 mod recent;

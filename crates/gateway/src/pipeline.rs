@@ -28,7 +28,7 @@ use crate::limit::{Class, Subject};
 use crate::routing::{self, Access, Origins, Patience, Rate, Route, Service};
 use crate::state::{AppState, Gateway};
 use crate::visit::Visit;
-use crate::{api_keys, cors, problems};
+use crate::{api_keys, cors, path, problems};
 
 /// Bytes of path and query.
 const MAX_URI_BYTES: usize = 8 * 1024;
@@ -166,7 +166,7 @@ fn find_route(uri: &Uri) -> Result<(&'static Route, PathAndQuery), Problem> {
     {
         return Err(problems::uri_too_long());
     }
-    let path = routing::normalise(uri.path()).map_err(problems::bad_path)?;
+    let path = path::normalise(uri.path()).map_err(problems::bad_path)?;
     let (route, mut inside) = routing::find(&path).ok_or_else(Problem::not_found)?;
     if let Some(query) = uri.query() {
         inside.push('?');

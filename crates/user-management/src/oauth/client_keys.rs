@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use chrono::{DateTime, Utc};
 use common::http::address::has_refused_host;
 use common::{BoxError, Text};
-use jsonwebtoken::jwk::{AlgorithmParameters, Jwk};
+use jsonwebtoken::DecodingKey;
+use jsonwebtoken::jwk::Jwk;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use url::{Host, Url};
@@ -115,8 +116,8 @@ fn set_of(set: &Value) -> Result<(), Text> {
         );
     }
     let usable = |key: &Map<String, Value>| {
-        serde_json::from_value::<Jwk>(Value::Object(key.clone()))
-            .is_ok_and(|key| !matches!(key.algorithm, AlgorithmParameters::Other(_)))
+        let key = serde_json::from_value::<Jwk>(Value::Object(key.clone()));
+        key.is_ok_and(|key| DecodingKey::from_jwk(&key).is_ok())
     };
     if keys.iter().all(usable) {
         Ok(())
