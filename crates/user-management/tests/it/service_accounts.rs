@@ -110,6 +110,9 @@ async fn a_service_account_is_made_found_changed_and_deleted() {
             &json!([company])
         )
     );
+    // The same again changes nothing and is no event.
+    let same = admin.client.patch(&path, &body).await;
+    assert_eq!(same.headers["etag"], "\"2\"");
     assert_eq!(admin.client.delete(&path).await.status, 204);
     for answer in [
         admin.client.get(&path).await,
