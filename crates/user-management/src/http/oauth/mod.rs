@@ -113,13 +113,13 @@ async fn accept(
 ) -> Result<(), OAuthError> {
     let now = state.clock.now();
     let refused = |error: JwsError| {
-        tracing::debug!(client_id = client.id, error = %Chain(&error), "an assertion is refused");
+        tracing::debug!(labels.client_id = client.id, error = %Chain(&error), "an assertion is refused");
         OAuthError::InvalidAssertion("client_assertion is not signed with a key of the client")
     };
     let header = Header::read(token).map_err(refused)?;
     let published = state.provider.published_keys();
     let keys = published.of(keys, header.kid.as_deref(), now).await.map_err(|error| {
-        tracing::warn!(client_id = client.id, error = %Chain(error.as_ref()), "keys of a client cannot be had");
+        tracing::warn!(labels.client_id = client.id, error = %Chain(error.as_ref()), "keys of a client cannot be had");
         OAuthError::InvalidAssertion("the keys of the client could not be read at its jwks_uri")
     })?;
     let claims = jws::open(token, &header, &keys).map_err(refused)?;
