@@ -6,7 +6,6 @@
 //! In reading order: [`routes`] (what there is), `http` (requests), `reports` (figures), `sync` (how
 //! the mirror is made), `profile` (what sets of 1C mean), `odata` (how 1C speaks), `store` (SQL).
 
-mod address;
 mod catalogue;
 mod commerceml;
 mod config;

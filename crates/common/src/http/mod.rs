@@ -1,7 +1,8 @@
 //! HTTP as all services speak it: [`Problem`] errors, extractors that reject with them, the
 //! layers around every router, the table of routes with their permissions, lists, and the client
-//! for calls to others.
+//! for calls to others with the addresses that it never calls.
 
+pub mod address;
 pub mod client;
 mod extract;
 pub mod layers;

@@ -141,6 +141,16 @@ where
         self.add(Method::DELETE, MethodFilter::DELETE, path, access, handler)
     }
 
+    /// Adds a route for OPTIONS: what a browser asks before a page of another origin may call.
+    #[must_use]
+    pub fn options<H, T>(self, path: &'static str, access: Access, handler: H) -> Self
+    where
+        H: Handler<T, S>,
+        T: 'static,
+    {
+        self.add(Method::OPTIONS, MethodFilter::OPTIONS, path, access, handler)
+    }
+
     fn add<H, T>(
         self,
         method: Method,
@@ -187,6 +197,7 @@ where
                 Method::PUT => "PUT",
                 Method::PATCH => "PATCH",
                 Method::DELETE => "DELETE",
+                Method::OPTIONS => "OPTIONS",
                 _ => "GET",
             };
             layers::failures_exist(service, method, spec.path);

@@ -70,6 +70,8 @@ impl KeyResponse {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewKey {
+    /// A service account; absent, the key is one's own.
+    owner: Option<Uuid>,
     name: String,
     permissions: Vec<String>,
     companies: Option<Vec<String>>,
@@ -77,7 +79,7 @@ pub(crate) struct NewKey {
     expires_in_days: Option<i64>,
 }
 
-/// Makes a key for oneself.
+/// Makes a key for oneself or, with `users:admin`, for a service account.
 pub(crate) async fn create(
     State(state): State<AppState>,
     identity: Identity,
@@ -103,7 +105,16 @@ pub(crate) async fn create(
     within(&mut violations, "/expires_in_days", days, 1, MAX_DAYS);
     violations.finish()?;
     // Steady, so that no right of the owner goes while the key is made.
-    let owner = store::users::find_steady(&mut transaction, identity.user_id).await?;
+    let owner = match body.owner.filter(|owner| *owner != identity.user_id) {
+        None => identity.user_id,
+        Some(owner) => {
+            identity.require(Permission::UsersAdmin)?;
+            // Nobody makes keys by which they would act as another person.
+            let account = store::service_accounts::find(&mut transaction, owner).await?;
+            account.ok_or(Error::UserNotFound)?.id
+        }
+    };
+    let owner = store::users::find_steady(&mut transaction, owner).await?;
     let owner = owner.ok_or(Error::UserNotFound)?;
     if store::api_keys::list(&mut transaction, owner.id, MAX_KEYS)
         .await?
@@ -374,7 +385,7 @@ async fn own_key(
     let key = key
         .filter(|key| key.revoked_at.is_none())
         .ok_or(Error::KeyNotFound)?;
-    let owner = store::users::find(connection, key.owner).await?;
+    let owner = store::users::find_any(connection, key.owner).await?;
     let owner = owner.ok_or(Error::KeyNotFound)?;
     if key.owner == identity.user_id {
         return Ok((key, owner));
@@ -412,7 +423,7 @@ pub(super) async fn record(
     Ok(())
 }
 
-fn within(violations: &mut Violations, pointer: &str, value: i64, least: i64, most: i64) {
+pub(super) fn within(violations: &mut Violations, pointer: &str, value: i64, least: i64, most: i64) {
     violations.check(
         (least..=most).contains(&value),
         pointer,

@@ -20,6 +20,7 @@ pub(crate) mod registration;
 pub(crate) mod rights;
 pub(crate) mod roles;
 pub(crate) mod second_factors;
+pub(crate) mod service_accounts;
 pub(crate) mod sessions;
 pub(crate) mod users;
 

@@ -125,14 +125,14 @@ impl Mailer {
         &self.0.base
     }
 
-    /// Queues a mail. Where there are no letters nothing happens.
+    /// Queues a mail. Where there are no letters, or nobody at the address, nothing happens.
     pub(crate) async fn enqueue(
         &self,
         connection: &mut PgConnection,
         mail: Mail<'_>,
         now: DateTime<Utc>,
     ) -> Result<(), Error> {
-        if self.is_on() {
+        if self.is_on() && !mail.to.is_nobodys() {
             insert(connection, &mail, None, now).await?;
         }
         Ok(())
