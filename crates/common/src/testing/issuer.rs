@@ -45,12 +45,14 @@ pub struct Grant {
     pub permissions: PermissionSet,
     /// Companies.
     pub companies: Companies,
+    /// Infobases.
+    pub infobases: Infobases,
     /// Version of the user's rights.
     pub rights_version: i64,
 }
 
 impl Grant {
-    /// A new user with these permissions and all companies.
+    /// A new user with these permissions, all companies and all infobases.
     #[must_use]
     pub fn new(permissions: &[Permission]) -> Self {
         Self {
@@ -59,6 +61,7 @@ impl Grant {
             role: "test".to_owned(),
             permissions: permissions.iter().copied().collect(),
             companies: Companies::All,
+            infobases: Infobases::All,
             rights_version: 1,
         }
     }
@@ -67,6 +70,13 @@ impl Grant {
     #[must_use]
     pub fn companies(mut self, companies: impl IntoIterator<Item = Uuid>) -> Self {
         self.companies = Companies::Some(companies.into_iter().collect::<BTreeSet<_>>());
+        self
+    }
+
+    /// The same with these infobases only.
+    #[must_use]
+    pub fn infobases(mut self, infobases: impl IntoIterator<Item = Uuid>) -> Self {
+        self.infobases = Infobases::Some(infobases.into_iter().collect::<BTreeSet<_>>());
         self
     }
 }
@@ -153,7 +163,7 @@ impl Issuer {
             auth_time: now,
             client_id: None,
             scope: None,
-            infobases: Infobases::All,
+            infobases: grant.infobases.clone(),
             pv: grant.rights_version,
         })
     }

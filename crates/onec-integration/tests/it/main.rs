@@ -21,6 +21,7 @@ mod faults;
 mod faults_at_once;
 mod front;
 mod hostile;
+mod infobase_scope;
 mod infobases;
 mod ledger_reports;
 mod profiles;
