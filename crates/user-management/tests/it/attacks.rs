@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use common::auth::Permission;
+use common::auth::{Infobases, Permission};
 use common::http::routes::Access;
 use http::Method;
 use serde_json::{Value, json};
@@ -184,6 +184,54 @@ async fn what_is_somebody_elses_does_not_exist_on_any_route() {
         );
         assert_eq!(others, nobodys, "{path}");
     }
+}
+
+#[tokio::test]
+async fn keys_and_programs_reach_the_infobases_of_their_user_and_no_others() {
+    let service = service().await;
+    let (own, other) = (common::ids::new_id(), common::ids::new_id());
+    let id = service.register("anna@example.com").await;
+    let admin = service.admin().await;
+    let give = async |infobases: Value| {
+        let body = json!({ "role": "accountant", "companies": ["*"], "infobases": infobases });
+        let given = admin.client.put(&format!("/users/{id}/role"), &body).await;
+        assert_eq!(given.status, 200, "{}", given.text());
+        service.login("anna@example.com", PASSWORD).await
+    };
+    let anna = give(json!([own])).await;
+    let verifier = service.other_service();
+    let mine = Infobases::Some([own].into());
+    assert_eq!(verifier.verify(&anna.access_token).await.unwrap().infobases, mine);
+    for infobases in [json!([other]), json!([own, other]), json!(["*"])] {
+        let body = json!({ "name": "x", "permissions": ["chat"], "infobases": infobases });
+        let refused = anna.client.post("/api-keys", &body).await;
+        refused.assert_problem(403, "users.beyond_own_rights");
+    }
+    let body = json!({ "name": "x", "permissions": ["chat"] });
+    let key: Value = anna.client.post("/api-keys", &body).await.json();
+    assert_eq!(key["infobases"], json!([own]));
+    let exchanged = async || {
+        let body = json!({ "api_key": key["key"] });
+        let answer = service.client.post("/auth/api-keys/token", &body).await;
+        let token = answer.json::<Value>()["access_token"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        verifier.verify(&token).await.unwrap().infobases
+    };
+    assert_eq!(exchanged().await, mine);
+    let program = Program::first_party(&service).await;
+    let scope = [("scope", "openid chat onec:read offline_access")];
+    let tokens = program
+        .tokens(&service, &mut Browser::new(&service), &scope)
+        .await;
+    let token = tokens["access_token"].as_str().unwrap();
+    assert_eq!(verifier.verify(token).await.unwrap().infobases, mine);
+    // What the owner has lost the key has lost, though it is written in it.
+    give(json!([other])).await;
+    assert_eq!(exchanged().await, Infobases::Some([].into()));
+    give(json!(["*"])).await;
+    assert_eq!(exchanged().await, mine, "a key gets no more than it was made for");
 }
 
 /// Addresses that are meant to look like the registered one, or like a path of ours.
