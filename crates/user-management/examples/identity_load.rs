@@ -11,7 +11,6 @@
 
 #![expect(
     clippy::unwrap_used,
-    clippy::disallowed_methods,
     clippy::print_stdout,
     reason = "a program for people who measure"
 )]
@@ -41,7 +40,12 @@ struct Service {
 impl Service {
     async fn start(database: &str, redis: &str) -> Self {
         let program = std::env::current_exe().unwrap();
-        let program = program.parent().unwrap().parent().unwrap().join("user-management");
+        let program = program
+            .parent()
+            .unwrap()
+            .parent()
+            .unwrap()
+            .join("user-management");
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let port = port.local_addr().unwrap().port();
         let child = Command::new(program)
@@ -134,7 +138,9 @@ async fn paced(end: Instant, mut ask: impl AsyncFnMut() -> Response) -> Vec<Dura
 /// What others notice for a while.
 async fn others(service: &Service, what: &str, seconds: Duration) {
     let session: Value = service.log_in().await.json();
-    let me = service.client.with_token(session["access_token"].as_str().unwrap());
+    let me = service
+        .client
+        .with_token(session["access_token"].as_str().unwrap());
     let mut token = session["refresh_token"].clone();
     let end = Instant::now() + seconds;
     let (mut profile, mut keys, mut refreshed) = tokio::join!(
