@@ -25,6 +25,7 @@ mod profile;
 mod reports;
 mod router;
 mod settings;
+mod sight;
 mod soap;
 mod state;
 mod store;

@@ -16,6 +16,7 @@ use super::{Caller, audit, locale};
 use crate::error::Error;
 use crate::profile::Profiles;
 use crate::settings::InfobaseSettings;
+use crate::sight::Sight;
 use crate::state::AppState;
 use crate::store::infobases::{self, Infobase, Kind};
 
@@ -112,7 +113,7 @@ pub(crate) struct InfobaseList {
     items: Vec<InfobaseView>,
 }
 
-/// The infobases with any of the caller's companies.
+/// The caller's infobases with any of the caller's companies.
 pub(crate) async fn list(
     State(state): State<AppState>,
     identity: Identity,
@@ -128,8 +129,25 @@ pub(crate) async fn list(
 
 async fn visible(state: &AppState, identity: &Identity) -> Result<Vec<Infobase>, Problem> {
     let mut connection = state.pool.acquire().await.store("acquire")?;
-    let restriction = identity.companies.restriction();
-    Ok(infobases::list(&mut connection, restriction.as_deref()).await?)
+    Ok(infobases::list(&mut connection, &Sight::of(identity)).await?)
+}
+
+/// That an infobase is among the caller's; others do not exist.
+pub(super) fn reach(identity: &Identity, id: Uuid) -> Result<(), Error> {
+    if identity.infobases.contains(id) {
+        Ok(())
+    } else {
+        Err(Error::InfobaseNotFound)
+    }
+}
+
+/// That the caller may connect another infobase: with a list of infobases it would be out of reach.
+pub(super) fn reach_new(identity: &Identity) -> Result<(), Error> {
+    if identity.infobases.is_all() {
+        Ok(())
+    } else {
+        Err(Error::InfobasesLimited)
+    }
 }
 
 /// One infobase; it exists only for those with any of its companies.
@@ -151,6 +169,7 @@ pub(crate) async fn add(
     ip: ClientIp,
     Json(new): Json<InfobaseSettings>,
 ) -> Result<(StatusCode, Json<InfobaseView>), Problem> {
+    reach_new(&identity)?;
     let mut violations = new.violations();
     violations.check(
         new.kind == Kind::Odata,
@@ -198,6 +217,7 @@ pub(crate) async fn change(
     Path(id): Path<Uuid>,
     Json(patch): Json<Map<String, Value>>,
 ) -> Result<Json<InfobaseView>, Problem> {
+    reach(&identity, id)?;
     let mut transaction = state.pool.begin().await.store("begin")?;
     if !infobases::lock(&mut transaction, id).await? {
         return Err(Error::InfobaseNotFound.into());
@@ -284,6 +304,7 @@ pub(crate) async fn delete(
     ip: ClientIp,
     Path(id): Path<Uuid>,
 ) -> Result<StatusCode, Problem> {
+    reach(&identity, id)?;
     let mut transaction = state.pool.begin().await.store("begin")?;
     if !infobases::lock(&mut transaction, id).await? {
         return Err(Error::InfobaseNotFound.into());

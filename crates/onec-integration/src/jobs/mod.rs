@@ -13,6 +13,7 @@ use common::{BoxError, ids};
 use crate::config::Config;
 use crate::error::Error;
 use crate::infobase::service_root;
+use crate::sight::Sight;
 use crate::state::AppState;
 use crate::store;
 use crate::store::infobases::{Infobase, Kind};
@@ -53,7 +54,7 @@ async fn connect_from_environment(
     state: &AppState,
     connection: &mut sqlx::PgConnection,
 ) -> Result<(), BoxError> {
-    let known = store::infobases::list(connection, None).await?;
+    let known = store::infobases::list(connection, &Sight::ALL).await?;
     let vault = state.connections.vault();
     let find = |address: &str| {
         let found = known

@@ -9,6 +9,8 @@ use common::db::{StoreError, StoreResult};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use crate::sight::Sight;
+
 /// Seconds that a holder may be silent.
 pub(crate) const LEASE_SECONDS: f64 = 12.0;
 
@@ -360,11 +362,11 @@ pub(crate) async fn finish(
     .store("job_finish")
 }
 
-/// One job, if it is of an infobase with any of the companies in `restriction`.
+/// One job, if it is of an infobase that the caller may see.
 pub(crate) async fn get(
     connection: &mut PgConnection,
     id: Uuid,
-    restriction: Option<&[Uuid]>,
+    sight: &Sight,
 ) -> Result<Option<Job>, StoreError> {
     sqlx::query_as!(
         Job,
@@ -374,9 +376,11 @@ pub(crate) async fn get(
          where id = $1
            and ($2::uuid[] is null
                 or exists (select 1 from onec.companies
-                           where companies.infobase_id = sync_jobs.infobase_id and companies.id = any($2)))",
+                           where companies.infobase_id = sync_jobs.infobase_id and companies.id = any($2)))
+           and ($3::uuid[] is null or infobase_id = any($3))",
         id,
-        restriction,
+        sight.companies.as_deref(),
+        sight.infobases.as_deref(),
     )
     .fetch_optional(connection)
     .await
@@ -389,8 +393,7 @@ pub(crate) struct Listed<'a> {
     pub(crate) before: Option<Uuid>,
     pub(crate) infobase: Option<Uuid>,
     pub(crate) state: Option<&'a str>,
-    /// Companies of the caller.
-    pub(crate) restriction: Option<&'a [Uuid]>,
+    pub(crate) sight: Sight,
 }
 
 /// Jobs, the latest first.
@@ -410,11 +413,13 @@ pub(crate) async fn list(
            and ($4::uuid[] is null
                 or exists (select 1 from onec.companies
                            where companies.infobase_id = sync_jobs.infobase_id and companies.id = any($4)))
-         order by id desc limit $5",
+           and ($5::uuid[] is null or infobase_id = any($5))
+         order by id desc limit $6",
         listed.before,
         listed.infobase,
         listed.state,
-        listed.restriction,
+        listed.sight.companies.as_deref(),
+        listed.sight.infobases.as_deref(),
         limit
     )
     .fetch_all(connection)

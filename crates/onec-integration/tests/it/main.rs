@@ -22,6 +22,7 @@ mod faults_at_once;
 mod front;
 mod hostile;
 mod idempotency;
+mod infobase_scope;
 mod infobases;
 mod ledger_reports;
 mod profiles;

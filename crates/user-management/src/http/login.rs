@@ -231,10 +231,7 @@ pub(crate) async fn passkey_options(
 ) -> Result<(HeaderMap, Json<PasskeyRequest>), Problem> {
     let relying_party = state.second_factors.relying_party()?;
     let now = state.clock.now();
-    let nothing = Proof {
-        methods: Vec::new(),
-        at: now,
-    };
+    let nothing = Proof::nothing(now);
     let mut connection = state.db.acquire().await.store("acquire")?;
     let methods = vec![Method::Passkey];
     let challenge = challenges::begin(

@@ -100,10 +100,7 @@ pub(crate) async fn options(
     if passkeys.len() >= MOST_PASSKEYS {
         return Err(Error::TooManyPasskeys.into());
     }
-    let nothing = Proof {
-        methods: Vec::new(),
-        at: now,
-    };
+    let nothing = Proof::nothing(now);
     let (purpose, methods) = (Purpose::PasskeyRegistration, vec![Method::Passkey]);
     let challenge =
         challenges::begin(&mut connection, purpose, Some(user.id), &nothing, methods, now).await?;

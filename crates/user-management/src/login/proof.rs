@@ -55,6 +55,8 @@ impl Method {
 pub(crate) struct Proof {
     pub(crate) methods: Vec<Method>,
     pub(crate) at: DateTime<Utc>,
+    /// Version of the password, when it was one: it proves nothing once there is another.
+    pub(crate) password: Option<i64>,
 }
 
 impl Proof {
@@ -63,6 +65,16 @@ impl Proof {
         Self {
             methods: vec![method],
             at,
+            password: None,
+        }
+    }
+
+    /// Nothing proved yet.
+    pub(crate) fn nothing(at: DateTime<Utc>) -> Self {
+        Self {
+            methods: Vec::new(),
+            at,
+            password: None,
         }
     }
 
@@ -71,6 +83,7 @@ impl Proof {
         Self {
             methods: names.iter().filter_map(|name| Method::from_name(name)).collect(),
             at,
+            password: None,
         }
     }
 

@@ -108,21 +108,21 @@ pub(crate) async fn find_by_emails(
         .store("users_find_by_emails")
 }
 
-/// The active account of an address and the hash of its password. One that is not active, or has no
-/// password, cannot be told from one that does not exist.
+/// The active account of an address, the hash of its password and the version of that. One that is not
+/// active, or has no password, cannot be told from one that does not exist.
 pub(crate) async fn credentials(
     connection: &mut PgConnection,
     email: &Email,
-) -> Result<Option<(Uuid, String)>, StoreError> {
+) -> Result<Option<(Uuid, String, i64)>, StoreError> {
     let row = sqlx::query!(
-        r#"select id, password_hash as "password_hash!" from identity.users
+        r#"select id, password_hash as "password_hash!", password_version from identity.users
            where email = $1 and state = 'active' and password_hash is not null"#,
         email.as_str()
     )
     .fetch_optional(connection)
     .await
     .store("users_credentials")?;
-    Ok(row.map(|row| (row.id, row.password_hash)))
+    Ok(row.map(|row| (row.id, row.password_hash, row.password_version)))
 }
 
 /// The account of a person, unless it has been deleted.
@@ -393,6 +393,17 @@ pub(crate) async fn password_hash(
     Ok(hash.flatten())
 }
 
+/// Which password the account has; another one has another version.
+pub(crate) async fn password_version(
+    connection: &mut PgConnection,
+    id: Uuid,
+) -> Result<Option<i64>, StoreError> {
+    sqlx::query_scalar!("select password_version from identity.users where id = $1", id)
+        .fetch_optional(connection)
+        .await
+        .store("users_password_version")
+}
+
 /// Puts a password in place, which is good alone or only beside a second factor.
 pub(crate) async fn set_password(
     connection: &mut PgConnection,
@@ -404,7 +415,7 @@ pub(crate) async fn set_password(
     sqlx::query!(
         "update identity.users
          set password_hash = $2, password_changed_at = $4, must_change_password = false,
-             password_needs_second_factor = $3, updated_at = $4
+             password_needs_second_factor = $3, updated_at = $4, password_version = password_version + 1
          where id = $1",
         id,
         hash,
