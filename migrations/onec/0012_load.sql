@@ -159,12 +159,15 @@ end
 $$;
 
 -- As before, but sixteen times: analysing costs as much as writing a page or two, and no foreign key is
--- looked up by its plans any more.
+-- looked up by its plans any more. Of several who come at once one does it.
 create or replace function onec.analyze_grown() returns void
 language plpgsql as $$
 declare
     grown regclass;
 begin
+    if not pg_try_advisory_xact_lock(hashtextextended('onec.analyze_grown', 0)) then
+        return;
+    end if;
     for grown in
         select c.oid::regclass
         from pg_class c

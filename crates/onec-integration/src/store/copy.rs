@@ -112,8 +112,16 @@ impl CopyRows {
         let empty = places[..count].iter().take_while(|place| **place == 0).count();
         let digits = count - empty;
         let small = |number: usize| i16::try_from(number).unwrap_or(0);
-        let weight = if digits == 0 { 0 } else { small(count) - small(fraction) - 1 };
-        let sign: i16 = if value.is_sign_negative() && digits > 0 { 0x4000 } else { 0 };
+        let weight = if digits == 0 {
+            0
+        } else {
+            small(count) - small(fraction) - 1
+        };
+        let sign: i16 = if value.is_sign_negative() && digits > 0 {
+            0x4000
+        } else {
+            0
+        };
         self.length(8 + 2 * digits);
         for number in [small(digits), weight, sign, small(scale as usize)] {
             self.bytes.extend_from_slice(&number.to_be_bytes());
@@ -192,7 +200,10 @@ mod tests {
     fn moments_are_microseconds_since_2000() {
         let mut copy = CopyRows::default();
         copy.moment("1999-12-31T23:59:59".parse().unwrap());
-        assert_eq!(written(&copy), [&8_i32.to_be_bytes()[..], &(-1_000_000_i64).to_be_bytes()].concat());
+        assert_eq!(
+            written(&copy),
+            [&8_i32.to_be_bytes()[..], &(-1_000_000_i64).to_be_bytes()].concat()
+        );
     }
 
     #[test]

@@ -82,7 +82,9 @@ async fn insert(
     objects::insert(connection, infobase, set, &rows.objects).await?;
     let mut copy = CopyRows::default();
     for row in &rows.allocations {
-        copy.uuid(Some(infobase)).uuid(Some(row.document)).integer(row.line);
+        copy.uuid(Some(infobase))
+            .uuid(Some(row.document))
+            .integer(row.line);
         copy.uuid(row.contract)
             .uuid(row.settles)
             .decimal(row.amount)
@@ -94,7 +96,9 @@ async fn insert(
     let mut copy = CopyRows::default();
     for row in &rows.documents {
         copy.uuid(Some(infobase)).uuid(Some(row.reference)).text(entity);
-        copy.text(&row.data_version).boolean(row.deleted).boolean(row.posted);
+        copy.text(&row.data_version)
+            .boolean(row.deleted)
+            .boolean(row.posted);
         copy.text(&row.number).moment(row.date);
         for reference in [
             row.company,

@@ -90,7 +90,9 @@ async fn is_new(
 async fn insert(connection: &mut PgConnection, infobase: Uuid, rows: &[EntryRow]) -> Result<i64, StoreError> {
     let mut copy = CopyRows::default();
     for row in rows {
-        copy.uuid(Some(infobase)).uuid(Some(row.recorder)).integer(row.line);
+        copy.uuid(Some(infobase))
+            .uuid(Some(row.recorder))
+            .integer(row.line);
         copy.text(&row.recorder_type).moment(row.period);
         for reference in [
             row.company,

@@ -198,7 +198,12 @@ impl Run {
     }
 
     async fn read_documents(&self) -> Result<(), SyncError> {
-        for document in self.plan.documents.iter().filter(|plan| self.covers(&plan.entity)) {
+        for document in self
+            .plan
+            .documents
+            .iter()
+            .filter(|plan| self.covers(&plan.entity))
+        {
             documents::read(self, document).await?;
         }
         Ok(())
