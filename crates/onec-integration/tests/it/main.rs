@@ -25,6 +25,7 @@ mod idempotency;
 mod infobase_scope;
 mod infobases;
 mod ledger_reports;
+mod load;
 mod profiles;
 mod reports;
 mod resume;
