@@ -171,7 +171,7 @@ async fn forgetting_and_registering_take_the_same_time_for_everybody() {
                 .unwrap();
         },
         async |round, kind| {
-            let name = if kind % 2 == 0 { "known" } else { "nobody" };
+            let name = if kind.is_multiple_of(2) { "known" } else { "nobody" };
             // Whoever has registered is known to the next request.
             let suffix = if kind == 1 { "x" } else { "" };
             let email = format!("{name}{round}{suffix}@example.com");
