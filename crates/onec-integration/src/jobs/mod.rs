@@ -1,6 +1,7 @@
-//! Background loops: the scheduler that queues synchronisations, the workers that run them, and the
-//! probe that sees whether 1C answers.
+//! Background loops: the scheduler that queues synchronisations, the workers that run them, the probe
+//! that sees whether 1C answers, and what cleans up.
 
+mod indexes;
 pub(crate) mod probe;
 mod removal;
 mod schedule;
@@ -40,6 +41,8 @@ pub(crate) async fn start(config: &Config, state: &AppState, context: &Context) 
     context.spawn("infobase probe", probe);
     let removal = removal::run(state.clone(), context.shutdown.clone());
     context.spawn("infobase removal", removal);
+    let indexes = indexes::run(state.clone(), context.shutdown.clone());
+    context.spawn("indices of the mirror", indexes);
     let (connections, shutdown) = (state.connections.clone(), context.shutdown.clone());
     context.spawn("sessions of 1C", async move {
         shutdown.cancelled().await;

@@ -284,6 +284,25 @@ pub(crate) async fn lock(connection: &mut PgConnection, infobase: Uuid) -> Resul
     Ok(())
 }
 
+/// The same for a part of the mirror of which no other part is written together with it: parts of one
+/// job are written at once.
+pub(crate) async fn lock_part(
+    connection: &mut PgConnection,
+    infobase: Uuid,
+    part: &str,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "select pg_advisory_xact_lock_shared(hashtextextended('onec.sync ' || $1::uuid::text, 0)),
+                pg_advisory_xact_lock(hashtextextended('onec.sync ' || $1::uuid::text || $2, 0))",
+        infobase,
+        part,
+    )
+    .execute(connection)
+    .await
+    .store("job_lock_part")?;
+    Ok(())
+}
+
 /// What a page of a job has added.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Added {

@@ -97,9 +97,10 @@ pub(super) async fn finish(
     let now = state.clock.now();
     let account = AccountKey::of(user.email.as_str());
     let kind = if cookie { Kind::Cookie } else { Kind::Bearer };
-    let issued = login::open(state, user, proof, client, Grant::own(kind)).await?;
-    let (mut headers, body) = tokens_answer(state, issued)?;
     let device = state.cookies.device(request, now);
+    let grant = Grant::own(kind);
+    let issued = login::open(state, user, proof, client, device.as_ref(), grant).await?;
+    let (mut headers, body) = tokens_answer(state, issued)?;
     let known = state.cookies.know_device(device.as_ref(), account, now);
     headers.append(SET_COOKIE, known.map_err(Problem::internal)?);
     Ok((headers, body))

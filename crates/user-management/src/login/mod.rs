@@ -26,7 +26,7 @@ use crate::password::Verdict;
 use crate::record::{self, LoginFailure};
 use crate::sessions::{self, Grant, Issued};
 use crate::throttle::{self, FORGET_FAILURES_AFTER};
-use crate::{AppState, challenges, metrics, store};
+use crate::{AppState, challenges, devices, metrics, store};
 
 /// What a factor led to.
 #[derive(Debug)]
@@ -212,6 +212,7 @@ pub(crate) async fn open(
     user: User,
     proof: Proof,
     client: &Client,
+    device: Option<&DeviceCookie>,
     grant: Grant,
 ) -> Result<Issued, Error> {
     let mut transaction = state.db.begin().await.store("begin")?;
@@ -225,11 +226,12 @@ pub(crate) async fn open(
         return Err(Error::InvalidCredentials);
     }
     let own = grant.client_id.is_none();
+    let now = state.clock.now();
     if own {
         let account = AccountKey::of(user.email.as_str());
         record::login_succeeded(&mut transaction, &state.clock, client, &user, account, &proof).await?;
+        devices::note_login(&mut transaction, &state.mailer, &user, client, device, now).await?;
     }
-    let now = state.clock.now();
     let issued = sessions::open(&mut transaction, &state.tokens, user, &proof, client, grant, now).await?;
     transaction.commit().await.store("commit")?;
     if own {

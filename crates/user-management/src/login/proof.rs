@@ -116,8 +116,10 @@ pub(crate) const FRESH_FOR: Duration = Duration::minutes(10);
 /// True when the proof that a token tells of is recent enough and strong enough for an account that
 /// has, or has not, a second factor.
 pub(crate) fn is_fresh(proof: &Proof, has_second_factor: bool, now: DateTime<Utc>) -> bool {
-    // Tokens tell of whole seconds.
-    now.timestamp() - proof.at.timestamp() <= FRESH_FOR.num_seconds()
+    // Tokens tell of whole seconds. Where nobody has proved anything, as with keys and service
+    // accounts, there is nothing to be fresh.
+    !proof.methods.is_empty()
+        && now.timestamp() - proof.at.timestamp() <= FRESH_FOR.num_seconds()
         && (!has_second_factor || proof.has_second_factor())
 }
 
@@ -137,6 +139,7 @@ mod tests {
         assert!(is_fresh(&both, true, at(15)));
         assert!(is_fresh(&Proof::by(Method::Passkey, at(0)), true, at(1)));
         assert!(!is_fresh(&Proof::by(Method::Federated, at(0)), true, at(1)));
+        assert!(!is_fresh(&Proof::from_names(&[], at(0)), false, at(0)), "nobody");
     }
 
     #[test]

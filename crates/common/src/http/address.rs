@@ -1,6 +1,6 @@
-//! Which addresses may be called. 1C lives in private networks, so those are allowed; what never is
-//! a 1C server, but gives secrets to whoever asks, is not: the metadata services of clouds and all
-//! link-local addresses.
+//! Which addresses may be called when a user names them. Private networks are allowed, since 1C and
+//! other programs of the company live there; what gives secrets to whoever asks is not: the metadata
+//! services of clouds and all link-local addresses.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -16,10 +16,11 @@ const METADATA_NAMES: [&str; 3] = ["metadata", "metadata.google.internal", "inst
 /// All addresses of a name are refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the name leads to a link-local address, to a metadata service or to no single host")]
-pub(crate) struct Refused;
+pub struct Refused;
 
 /// True for addresses that are never called.
-pub(crate) fn is_refused(ip: IpAddr) -> bool {
+#[must_use]
+pub fn is_refused(ip: IpAddr) -> bool {
     match ip.to_canonical() {
         IpAddr::V4(ip) => {
             ip.is_link_local()
@@ -35,7 +36,8 @@ pub(crate) fn is_refused(ip: IpAddr) -> bool {
 }
 
 /// True for addresses whose host is never called. Names are looked at again when they are resolved.
-pub(crate) fn has_refused_host(url: &Url) -> bool {
+#[must_use]
+pub fn has_refused_host(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(ip)) => is_refused(ip.into()),
         Some(Host::Ipv6(ip)) => is_refused(ip.into()),
@@ -45,7 +47,10 @@ pub(crate) fn has_refused_host(url: &Url) -> bool {
 }
 
 /// The addresses of a name that may be called.
-pub(crate) async fn resolve(name: &str, port: u16) -> std::io::Result<Vec<SocketAddr>> {
+///
+/// # Errors
+/// When the name cannot be resolved, or all its addresses are [`Refused`].
+pub async fn resolve(name: &str, port: u16) -> std::io::Result<Vec<SocketAddr>> {
     let found: Vec<SocketAddr> = tokio::net::lookup_host((name, port)).await?.collect();
     let allowed: Vec<SocketAddr> = found.iter().filter(|at| !is_refused(at.ip())).copied().collect();
     if allowed.is_empty() && !found.is_empty() {
@@ -55,8 +60,8 @@ pub(crate) async fn resolve(name: &str, port: u16) -> std::io::Result<Vec<Socket
 }
 
 /// Resolves names for the HTTP client, which thereby cannot be led to a refused address.
-#[derive(Debug)]
-pub(crate) struct Resolver;
+#[derive(Debug, Clone, Copy)]
+pub struct Resolver;
 
 impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
