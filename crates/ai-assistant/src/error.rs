@@ -2,6 +2,7 @@
 
 use common::db::StoreError;
 use common::http::Problem;
+use common::idempotency::IdempotencyError;
 use common::{BoxError, Text};
 use http::StatusCode;
 
@@ -18,10 +19,6 @@ pub(crate) enum Error {
     UnknownModel(String),
     #[error("a language model is needed and none is configured")]
     ModelRequired,
-    #[error("the same request is being handled")]
-    InFlight,
-    #[error("the idempotency key was used for another request")]
-    KeyReused,
     #[error("no counterparty is called so")]
     SubjectNotFound(String),
     #[error("several counterparties are called so")]
@@ -43,6 +40,8 @@ pub(crate) enum Error {
     #[error("the client has gone")]
     Cancelled,
     #[error(transparent)]
+    Idempotency(#[from] IdempotencyError),
+    #[error(transparent)]
     Store(#[from] StoreError),
 }
 
@@ -54,11 +53,11 @@ impl Error {
             Self::File(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::UnknownModel(_)
             | Self::ModelRequired
-            | Self::KeyReused
             | Self::SubjectNotFound(_)
             | Self::TemplateFailed(_)
             | Self::SubjectAmbiguous(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::InFlight | Self::TemplateBuiltIn => StatusCode::CONFLICT,
+            Self::TemplateBuiltIn => StatusCode::CONFLICT,
+            Self::Idempotency(error) => error.status(),
             Self::DataForbidden => StatusCode::FORBIDDEN,
             Self::Onec(error) => match error {
                 OnecError::Unreachable(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -82,8 +81,7 @@ impl Error {
             Self::ConversationNotFound => "assistant.conversation_not_found",
             Self::UnknownModel(_) => "assistant.unknown_model",
             Self::ModelRequired => "assistant.model_required",
-            Self::InFlight => "request.in_progress",
-            Self::KeyReused => "request.idempotency_key_reused",
+            Self::Idempotency(error) => error.code(),
             Self::SubjectNotFound(_) => "assistant.counterparty_not_found",
             Self::SubjectAmbiguous(_) => "assistant.counterparty_ambiguous",
             Self::TemplateNotFound => "assistant.template_not_found",
@@ -137,6 +135,7 @@ impl From<Error> for Problem {
                 format!("Строка {}: {}", mistake.line, mistake.what),
                 format!("Line {}: {}", mistake.line, mistake.what),
             )),
+            Error::Idempotency(error) => Self::from(error),
             Error::DataForbidden => Self::permission_denied("onec:read"),
             Error::ConversationNotFound => problem("Беседа не найдена", "Conversation not found"),
             Error::UnknownModel(model) => problem("Нет такой модели", "Unknown model").detail(Text::new(
@@ -149,13 +148,6 @@ impl From<Error> for Problem {
                     "Without a language model only documents by template can be made: GET /templates.",
                 ))
             }
-            Error::InFlight => {
-                problem("Запрос уже выполняется", "The request is being handled").retry_after(2)
-            }
-            Error::KeyReused => problem(
-                "Ключ идемпотентности уже использован для другого запроса",
-                "The idempotency key was used for another request",
-            ),
             Error::SubjectNotFound(name) => {
                 problem("Контрагент не найден", "Counterparty not found").detail(Text::same(name))
             }

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use common::Locale;
 use common::auth::{Identity, Permission};
 use common::db::StoreResult;
+use common::idempotency::{self, Claim, Key};
 use common::telemetry::{Chain, RequestContext};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -25,7 +26,7 @@ use crate::chat::{prompt, run};
 use crate::error::Error;
 use crate::providers::Item;
 use crate::state::{AppState, Engine};
-use crate::store::idempotency::{self, Claim, Key};
+use crate::store::SCHEMA;
 use crate::tools::{Scope, Toolbox};
 
 /// A text.
@@ -115,11 +116,10 @@ pub(crate) async fn open(
     }
     if let Some(key) = &key {
         let mut db = state.db.acquire().await.store("acquire")?;
-        match idempotency::claim(&mut db, key, state.context.clock.now()).await? {
-            Claim::Free => {}
-            Claim::InFlight => return Err(Error::InFlight),
-            Claim::OtherRequest => return Err(Error::KeyReused),
-            Claim::Answered(answer) => return Ok(Opened::Replay(answer)),
+        if let Claim::Answered(answer) =
+            idempotency::claim(&mut db, &SCHEMA, key, state.context.clock.now()).await?
+        {
+            return Ok(Opened::Replay(answer));
         }
     }
     let context = RequestContext {
@@ -363,9 +363,9 @@ impl Job {
             match generated {
                 Some(generated) => {
                     let value = serde_json::to_value(generated).unwrap_or_default();
-                    idempotency::complete(&mut tx, key, &value).await?;
+                    idempotency::complete(&mut tx, &SCHEMA, key, &value).await?;
                 }
-                None => idempotency::release(&mut tx, key).await?,
+                None => idempotency::release(&mut tx, &SCHEMA, key).await?,
             }
         }
         tx.commit().await.store("commit")?;

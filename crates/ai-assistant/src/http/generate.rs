@@ -7,6 +7,7 @@ use base64::prelude::BASE64_STANDARD as STANDARD;
 use common::Text;
 use common::auth::Identity;
 use common::http::{Json, Problem, Violations};
+use common::idempotency::Key;
 use http::header::{ACCEPT, CONTENT_DISPOSITION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -16,7 +17,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{idempotency, templates};
+use super::templates;
 use crate::generate::fill;
 use crate::generate::order::{self, Length, Order, Style, Tone, What};
 use crate::generate::output::Format;
@@ -65,7 +66,8 @@ pub(crate) async fn generate(
 ) -> Result<Response, Problem> {
     let wanted_file = accepted(&headers);
     let order = order(&state, &identity, request, wanted_file).await?;
-    let key = idempotency::key(&headers, &identity, "generate", &order)?;
+    let request = serde_json::to_vec(&order).map_err(Problem::internal)?;
+    let key = Key::read(&headers, identity.user_id, "generate", &request)?;
     let job = match run::open(state.clone(), identity, order, key).await? {
         Opened::Replay(answer) => {
             let generated = serde_json::from_value(answer).map_err(Problem::internal)?;
