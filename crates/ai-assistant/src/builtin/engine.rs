@@ -5,15 +5,21 @@ use chrono_tz::Tz;
 use common::Locale;
 use common::contract::onec::{GroupBy, Match, Report, ReportId, ReportQuery, SubjectKind};
 
+use super::confidence::Confidence;
+use super::explain;
+use super::filter;
 use super::format::{self, say};
 use super::frame::{self, Frame, Pending, State};
 use super::help;
-use super::intent::Intent;
+use super::intent::{Doubt, Intent};
+use super::lexicon::idle;
 use super::names::{self, Fit};
 use super::parse::{self, Compare};
 use super::period::Span;
 use super::render;
 use super::several;
+use super::spelling;
+use super::suggest;
 use crate::chat::draft::Draft;
 use crate::tools::{OnecError, Toolbox};
 
@@ -41,6 +47,7 @@ pub(crate) fn intent_of(message: &str, today: NaiveDate) -> Option<&'static str>
 /// The language of a question. Names in it say nothing: «Долг SvetoCopy» is Russian, "Debt of
 /// Ромашка" is English.
 pub(crate) fn language_of(message: &str) -> Locale {
+    let message = spelling::repaired(message);
     let words: Vec<&str> = message.split_whitespace().collect();
     let plain = |(i, word): &(usize, &&str)| *i == 0 || !word.starts_with(char::is_uppercase);
     let letters = |cyrillic: bool| -> usize {
@@ -80,7 +87,11 @@ pub(crate) async fn answer(
         draft.state = state.clone();
         return Ok(draft);
     }
-    let Some(frame) = frame::complete(&parsed, state) else {
+    let doubtful = parsed.intent.is_some_and(|intent| intent.report().is_some())
+        && parsed.confidence == Confidence::Low
+        && !parsed.follow_up
+        && state.pending.is_none();
+    let Some(frame) = frame::complete(&parsed, state).filter(|_| !doubtful) else {
         let mut draft = help::not_understood(locale);
         draft.state = State {
             frame: state.frame.clone(),
@@ -94,10 +105,13 @@ pub(crate) async fn answer(
         toolbox,
         around,
         notices: Vec::new(),
+        dropped: false,
     };
     match turn.run().await {
         Ok(mut draft) => {
             draft.intent = Some(turn.frame.intent.as_str().to_owned());
+            draft.confidence = Some(turn.confidence(&parsed).as_str());
+            draft.understood = explain::understood(&turn.frame, turn.locale);
             draft.notices.splice(0..0, std::mem::take(&mut turn.notices));
             Ok(draft)
         }
@@ -116,6 +130,8 @@ pub(super) struct Turn<'a> {
     pub(super) toolbox: &'a mut Toolbox,
     pub(super) around: Surroundings,
     notices: Vec<String>,
+    /// Words that may have been a name were left out.
+    dropped: bool,
 }
 
 impl Turn<'_> {
@@ -125,6 +141,12 @@ impl Turn<'_> {
             Intent::Help => return Ok(self.done(help::help(locale), None)),
             Intent::CreateDocument => return Ok(self.done(help::cannot_write(locale), None)),
             Intent::NotCovered(topic) => return Ok(self.done(help::not_covered(topic, locale), None)),
+            Intent::Unclear(doubt @ (Doubt::Balance | Doubt::Movement)) => {
+                let pending = Pending::Meaning {
+                    readings: doubt.readings().to_vec(),
+                };
+                return Ok(self.done(help::unclear(doubt, None, locale), Some(pending)));
+            }
             _ => {}
         }
         if !self.around.may_read {
@@ -159,7 +181,42 @@ impl Turn<'_> {
         if let Some(question) = self.missing() {
             return Ok(question);
         }
-        self.report().await
+        match self.frame.intent {
+            Intent::DocumentPayment => self.payment_of_document().await,
+            Intent::Unclear(_) => Ok(self.what_of_it()),
+            _ => self.report().await,
+        }
+    }
+
+    /// Only a name was given: what of it is asked for?
+    fn what_of_it(&self) -> Draft {
+        let readings: Vec<Intent> = Doubt::AboutWhom
+            .readings()
+            .iter()
+            .copied()
+            .filter(|reading| {
+                let kinds = frame::kinds(*reading);
+                self.frame
+                    .names
+                    .iter()
+                    .filter_map(|name| name.found.as_ref())
+                    .all(|found| kinds.contains(&found.kind))
+            })
+            .collect();
+        let name = self.frame.names.first().and_then(|name| name.found.as_ref());
+        let draft = help::unclear(Doubt::AboutWhom, name.map(|found| (found, readings.as_slice())), self.locale);
+        self.done(draft, Some(Pending::Meaning { readings }))
+    }
+
+    /// How sure the answer is: words that were dropped make it less so.
+    fn confidence(&self, parsed: &parse::Parsed) -> Confidence {
+        match self.frame.intent {
+            Intent::Unclear(_) | Intent::DebtOfUnknownDirection => Confidence::Low,
+            _ if self.dropped => Confidence::Medium,
+            // A follow-up rests on the question before.
+            _ if parsed.intent.is_none() => Confidence::Medium,
+            _ => parsed.confidence.max(Confidence::Medium),
+        }
     }
 
     /// Ends the turn: what was understood is remembered for the next question.
@@ -175,6 +232,7 @@ impl Turn<'_> {
     async fn resolve(&mut self) -> Result<Option<Draft>, OnecError> {
         let kinds = frame::kinds(self.frame.intent);
         let mut all_of = None;
+        self.drop_what_is_no_name();
         for index in 0..self.frame.names.len() {
             if self.frame.names[index].found.is_some() {
                 continue;
@@ -191,6 +249,11 @@ impl Turn<'_> {
                 None => kinds.to_vec(),
             };
             let candidates = self.candidates(&wanted, &mention.text).await?;
+            if !mention.sure && candidates.first().is_none_or(|(fit, _)| *fit < Fit::Typo) {
+                self.ignored(&mention.text);
+                self.frame.names[index].mention.text.clear();
+                continue;
+            }
             match candidates.as_slice() {
                 [one] if one.0 >= Fit::Typo => self.frame.names[index].found = Some(one.1.clone()),
                 [] => {
@@ -220,6 +283,8 @@ impl Turn<'_> {
         if let Some((name, candidates)) = all_of {
             return self.stock_of_several(name, candidates).await.map(Some);
         }
+        self.frame.names.retain(|name| !name.mention.text.is_empty());
+        self.note_several();
         // Of two names of one kind, the later one counts: it came with the follow-up.
         let mut kept: Vec<frame::Name> = Vec::new();
         for name in self.frame.names.drain(..).rev() {
@@ -237,6 +302,57 @@ impl Turn<'_> {
         Ok(None)
     }
 
+    /// Verbs, adverbs and adjectives that nothing marks as a name are not looked for.
+    fn drop_what_is_no_name(&mut self) {
+        let is_none = |name: &frame::Name| {
+            let lower = name.mention.text.to_lowercase();
+            name.found.is_none()
+                && !name.mention.sure
+                && (idle::looks_like_a_verb(&lower)
+                    || idle::looks_like_the_past(&lower)
+                    || idle::looks_like_an_adverb(&lower)
+                    || idle::looks_like_an_adjective(&lower))
+        };
+        let dropped: Vec<String> = self
+            .frame
+            .names
+            .iter()
+            .filter(|name| is_none(name))
+            .map(|name| name.mention.text.clone())
+            .collect();
+        self.frame.names.retain(|name| !is_none(name));
+        for text in dropped {
+            self.ignored(&text);
+        }
+    }
+
+    fn ignored(&mut self, text: &str) {
+        self.dropped = true;
+        let text = format::escaped(text);
+        self.notices.push(say!(
+            self.locale,
+            "Слово «{text}» в базе не найдено и в ответе не учтено.",
+            "“{text}” is not known in the infobase and is not taken into account."
+        ));
+    }
+
+    /// A report is of one counterparty, one item: of two in a question, one is left out.
+    fn note_several(&mut self) {
+        let found: Vec<Match> = self.frame.names.iter().filter_map(|name| name.found.clone()).collect();
+        let (Some(last), Some(other)) = (found.last(), found.iter().rev().nth(1)) else {
+            return;
+        };
+        if last.kind == other.kind && last.id != other.id {
+            self.dropped = true;
+            let name = format::escaped(&last.name);
+            self.notices.push(say!(
+                self.locale,
+                "Отчёт отбирается по одному названию сразу, показано по «{name}». Об остальных спросите отдельно.",
+                "A report is of one name at a time; it is of “{name}”. Please ask about the others separately."
+            ));
+        }
+    }
+
     /// The best candidates only: whole names before parts of names, those before mere likeness.
     async fn candidates(
         &mut self,
@@ -245,11 +361,18 @@ impl Turn<'_> {
     ) -> Result<Vec<(Fit, Match)>, OnecError> {
         let mut found: Vec<(Fit, Match)> = Vec::new();
         let stems = names::stems(text);
-        for query in [text.to_owned(), stems] {
+        let mut queries = vec![text.to_owned(), stems];
+        // "Romashka" of an English question is «Ромашка» in 1C.
+        let cyrillic = spelling::cyrillic(text);
+        if text.is_ascii() && cyrillic != text {
+            queries.push(cyrillic.clone());
+        }
+        for query in queries {
             for kind in kinds {
                 for candidate in self.toolbox.find(*kind, &query).await? {
                     if !found.iter().any(|(_, other)| other.id == candidate.id) {
-                        found.push((names::fit(text, &candidate), candidate));
+                        let fit = names::fit(text, &candidate).max(names::fit(&cyrillic, &candidate));
+                        found.push((fit, candidate));
                     }
                 }
             }
@@ -261,7 +384,10 @@ impl Turn<'_> {
             return Ok(found);
         };
         found.retain(|(fit, candidate)| {
-            *fit == best && (best > Fit::Part || names::resembles(text, candidate))
+            *fit == best
+                && (best > Fit::Part
+                    || names::resembles(text, candidate)
+                    || names::resembles(&cyrillic, candidate))
         });
         found.sort_by(|a, b| b.1.score.total_cmp(&a.1.score));
         Ok(found)
@@ -340,6 +466,22 @@ impl Turn<'_> {
                 ));
                 Some(self.done(draft, Some(Pending::Counterparty)))
             }
+            Intent::AccountAnalysis | Intent::AccountCard if self.frame.account.is_none() => {
+                let draft = Draft::words(say!(
+                    locale,
+                    "По какому счёту? Назовите его номер, например 51 или 62.01.",
+                    "Which account? Give its number, such as 51 or 62.01."
+                ));
+                Some(self.done(draft, Some(Pending::Account)))
+            }
+            Intent::FindDocument if self.frame.number.is_none() => {
+                let draft = Draft::words(say!(
+                    locale,
+                    "Какой документ найти? Назовите его номер.",
+                    "Which document? Give its number."
+                ));
+                Some(self.done(draft, Some(Pending::Number)))
+            }
             Intent::Postings if self.frame.number.is_none() => {
                 let draft = Draft::words(say!(
                     locale,
@@ -367,6 +509,8 @@ impl Turn<'_> {
         self.note_ignored();
         let query = self.query(id);
         let report = self.toolbox.report(id, query.clone()).await?;
+        let (report, notes) = filter::narrowed(report, &self.frame, self.around.today, self.locale);
+        self.notices.extend(notes);
         let compared = match self.compared_with(&report) {
             Some(span) => {
                 let query = ReportQuery {
@@ -374,7 +518,9 @@ impl Turn<'_> {
                     to: Some(span.to),
                     ..query
                 };
-                Some((span, self.toolbox.report(id, query).await?))
+                let other = self.toolbox.report(id, query).await?;
+                let (other, _) = filter::narrowed(other, &self.frame, self.around.today, self.locale);
+                Some((span, other))
             }
             None => None,
         };
@@ -386,7 +532,7 @@ impl Turn<'_> {
             today: self.around.today,
         };
         let text = render::text(&view);
-        let mut draft = Draft::words(text).suggest(help::follow_ups(self.frame.intent, self.locale));
+        let mut draft = Draft::words(text).suggest(suggest::next(&self.frame, self.locale));
         let reports: Vec<&Report> = std::iter::once(&report)
             .chain(compared.as_ref().map(|(_, report)| report))
             .collect();
@@ -423,16 +569,23 @@ impl Turn<'_> {
             }
         }
         let fits = match self.frame.intent {
-            Intent::Sales => true,
+            Intent::Sales | Intent::GrossProfit => true,
+            Intent::CashFlow => matches!(
+                self.frame.group_by,
+                None | Some(GroupBy::Counterparty | GroupBy::Day | GroupBy::Week | GroupBy::Month)
+            ),
+            // The breakdown of an account is a slot of its own; «что», «кто» of the others change nothing.
+            Intent::TrialBalance if self.frame.breakdown.is_some() => true,
             Intent::Stock | Intent::StockTurnover => matches!(
                 self.frame.group_by,
                 None | Some(GroupBy::Warehouse | GroupBy::Item)
             ),
             Intent::Receivables
             | Intent::Payables
-            | Intent::CashFlow
             | Intent::Statement
             | Intent::CounterpartyCard
+            | Intent::FindDocument
+            | Intent::DocumentPayment
             | Intent::Documents => {
                 matches!(self.frame.group_by, None | Some(GroupBy::Counterparty))
             }
@@ -485,7 +638,7 @@ impl Turn<'_> {
                 query.item = id_of(SubjectKind::Item);
                 query.warehouse = id_of(SubjectKind::Warehouse);
             }
-            ReportId::Sales => {
+            ReportId::Sales | ReportId::GrossProfit => {
                 query.counterparty = id_of(SubjectKind::Counterparty);
                 query.item = id_of(SubjectKind::Item);
                 query.warehouse = id_of(SubjectKind::Warehouse);
@@ -498,6 +651,9 @@ impl Turn<'_> {
             }
             ReportId::CashFlow => {
                 query.counterparty = id_of(SubjectKind::Counterparty);
+                query.group_by = frame
+                    .group_by
+                    .filter(|group| matches!(group, GroupBy::Day | GroupBy::Week | GroupBy::Month));
                 // The rows of one direction are picked out of all.
                 query.limit = Some(1000);
             }
@@ -516,25 +672,34 @@ impl Turn<'_> {
             ReportId::Documents => {
                 query.counterparty = id_of(SubjectKind::Counterparty);
                 query.unposted = frame.unposted.then_some(true);
-                query.limit = Some(frame.top.unwrap_or(if frame.unposted { ROWS } else { 10 }));
+                query.number.clone_from(&frame.number);
+                query.limit = Some(frame.top.unwrap_or(if frame.unposted || query.from.is_some() { ROWS } else { 10 }));
             }
             ReportId::Postings => {
                 query.number.clone_from(&frame.number);
                 query.from = None;
                 query.to = None;
             }
-            ReportId::TrialBalance | ReportId::AccountAnalysis => query.account.clone_from(&frame.account),
+            ReportId::TrialBalance => {
+                query.account.clone_from(&frame.account);
+                query.breakdown = frame.breakdown.filter(|_| frame.account.is_some());
+            }
+            ReportId::AccountAnalysis => query.account.clone_from(&frame.account),
             ReportId::AccountCard => {
                 query.account.clone_from(&frame.account);
                 query.counterparty = id_of(SubjectKind::Counterparty);
+                query.item = id_of(SubjectKind::Item);
+                query.warehouse = id_of(SubjectKind::Warehouse);
             }
             ReportId::StockTurnover => {
                 query.item = id_of(SubjectKind::Item);
                 query.warehouse = id_of(SubjectKind::Warehouse);
             }
-            ReportId::GrossProfit => query.group_by = frame.group_by,
             ReportId::Taxes => query.limit = None,
             ReportId::Cash => {}
+        }
+        if filter::is_wanted(frame, id) {
+            query.limit = Some(filter::ALL_ROWS);
         }
         query
     }
@@ -543,7 +708,7 @@ impl Turn<'_> {
         let compare = self.frame.compare?;
         if !matches!(
             report.report,
-            ReportId::Sales | ReportId::CashFlow | ReportId::Taxes
+            ReportId::Sales | ReportId::GrossProfit | ReportId::CashFlow | ReportId::Taxes
         ) {
             return None;
         }

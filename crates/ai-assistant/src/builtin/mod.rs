@@ -1,19 +1,29 @@
 //! The built-in engine: answers the commonest accounting questions by rules, without a language
 //! model. It never guesses: what it does not understand it says, and every figure is a report's.
 
+#[cfg(test)]
+mod accuracy;
+mod amount;
+mod confidence;
 mod engine;
+mod explain;
+mod filter;
 pub(crate) mod format;
 mod frame;
 mod help;
 mod intent;
 mod lexicon;
 mod names;
+mod paid;
 #[cfg(test)]
 mod paraphrases;
 mod parse;
 pub(crate) mod period;
 mod render;
 mod several;
+mod slots;
+mod spelling;
+mod suggest;
 mod words;
 
 pub(crate) use engine::{Surroundings, answer, intent_of, language_of};

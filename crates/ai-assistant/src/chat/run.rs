@@ -57,6 +57,16 @@ pub struct Answer {
     pub model: String,
     /// What the question is about, as the built-in engine sees it.
     pub intent: Option<String>,
+    /// True when a language model made it.
+    #[serde(default)]
+    pub llm: bool,
+    /// `high`, `medium` or `low`: how sure the built-in engine is of what it has understood; null of a
+    /// language model, which cannot tell.
+    #[serde(default)]
+    pub confidence: Option<String>,
+    /// How the built-in engine has understood the question, in words.
+    #[serde(default)]
+    pub understood: Option<String>,
     /// Where the figures come from.
     pub citations: Vec<NumberedCitation>,
     /// The moment the oldest of the figures is of; null when there are none.
@@ -334,6 +344,9 @@ impl Job {
             provider: engine.provider().to_owned(),
             model: engine.model().to_owned(),
             intent: draft.intent,
+            llm: matches!(engine, Engine::Model(_)),
+            confidence: draft.confidence.map(str::to_owned),
+            understood: draft.understood,
             citations: draft.citations,
             as_of: draft.as_of,
             tables: draft.tables,

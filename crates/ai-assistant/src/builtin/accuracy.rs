@@ -1,0 +1,191 @@
+//! How many of the questions in `tests/data` are understood, and how sure the engine is of those that
+//! are not.
+
+use std::fmt::Write;
+
+use chrono::NaiveDate;
+
+use super::confidence::Confidence;
+use super::intent::Intent;
+use super::parse::{Compare, Parsed, parse};
+use super::words::fold;
+
+/// Questions by which the engine was made.
+const KNOWN: &str = include_str!("../../tests/data/phrasings.txt");
+
+/// Questions that were written when it had been made.
+const HELD_OUT: &str = include_str!("../../tests/data/held_out.txt");
+
+fn today() -> NaiveDate {
+    "2026-11-24".parse().unwrap()
+}
+
+/// The slots of a question, in words of the files.
+fn slots(parsed: &Parsed) -> Vec<String> {
+    let mut slots = Vec::new();
+    if let Some(span) = parsed.span {
+        slots.push(if span.from == span.to {
+            span.to.to_string()
+        } else {
+            format!("{}..{}", span.from, span.to)
+        });
+    }
+    slots.extend(parsed.names.iter().map(|name| format!("name={}", fold(&name.text))));
+    let text = |value: serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    let json = |value: &dyn erased::Shown| text(value.json());
+    slots.extend(parsed.group_by.map(|group| format!("by={}", group.as_str())));
+    slots.extend(parsed.top.map(|top| format!("top={top}")));
+    slots.extend(parsed.account.iter().map(|account| format!("account={account}")));
+    slots.extend(parsed.number.iter().map(|number| format!("number={}", fold(number))));
+    slots.extend(parsed.days.map(|days| format!("days={days}")));
+    slots.extend(parsed.limit.map(|limit| {
+        let sign = if limit.above { "more" } else { "less" };
+        format!("{sign}={}", limit.value.normalize())
+    }));
+    slots.extend(parsed.tax.map(|tax| format!("tax={}", json(&tax))));
+    slots.extend(parsed.flow.map(|flow| format!("flow={}", json(&flow))));
+    slots.extend(parsed.document_type.map(|kind| format!("type={}", json(&kind))));
+    slots.extend(parsed.breakdown.map(|by| format!("breakdown={}", json(&by))));
+    slots.extend(parsed.compare.map(|compare| {
+        let with = match compare {
+            Compare::Previous => "previous",
+            Compare::YearBefore => "year",
+            Compare::With(_) => "period",
+        };
+        format!("compare={with}")
+    }));
+    for (is, name) in [
+        (parsed.overdue, "overdue"),
+        (parsed.unposted, "unposted"),
+        (parsed.cash_desk, "desk"),
+        (parsed.bank, "bank"),
+        (parsed.least, "least"),
+    ] {
+        if is {
+            slots.push(name.to_owned());
+        }
+    }
+    slots
+}
+
+/// Values of the data files are the names that the types have in JSON.
+mod erased {
+    pub(super) trait Shown {
+        fn json(&self) -> serde_json::Value;
+    }
+
+    impl<T: serde::Serialize> Shown for T {
+        fn json(&self) -> serde_json::Value {
+            serde_json::to_value(self).unwrap()
+        }
+    }
+}
+
+/// Slots that matter whether they are expected or not, for the reports that know them.
+fn matters(intent: &str, slot: &str) -> bool {
+    let key = slot.split('=').next().unwrap_or(slot);
+    if matches!(intent, "none" | "help" | "not_covered" | "create_document" | "unclear") {
+        return false;
+    }
+    match key {
+        "by" => false,
+        "flow" => intent == "cash_flow",
+        "type" => matches!(intent, "documents" | "find_document" | "document_payment"),
+        "tax" => intent == "taxes",
+        "breakdown" => intent == "trial_balance",
+        "bank" | "desk" => intent == "cash",
+        "least" => matches!(intent, "sales" | "gross_profit" | "stock"),
+        "compare" => matches!(intent, "sales" | "gross_profit" | "cash_flow" | "taxes"),
+        _ => true,
+    }
+}
+
+struct Outcome {
+    all: usize,
+    right: usize,
+    wrong_and_sure: usize,
+    report: String,
+}
+
+fn judged(file: &str) -> Outcome {
+    let mut outcome = Outcome {
+        all: 0,
+        right: 0,
+        wrong_and_sure: 0,
+        report: String::new(),
+    };
+    for line in file.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty()) {
+        let mut parts = line.split(" | ").map(str::trim);
+        let (question, intent) = (parts.next().unwrap(), parts.next().unwrap());
+        let expected: Vec<String> = parts
+            .next()
+            .unwrap_or_default()
+            .split(';')
+            .map(|slot| {
+                let slot = slot.trim();
+                if slot.starts_with("name=") || slot.starts_with("number=") {
+                    fold(slot)
+                } else {
+                    slot.to_owned()
+                }
+            })
+            .filter(|slot| !slot.is_empty())
+            .collect();
+        let parsed = parse(question, today());
+        let found = parsed.intent.map_or("none", Intent::as_str);
+        let slots = slots(&parsed);
+        let unsure: Vec<String> = parsed
+            .names
+            .iter()
+            .filter(|name| !name.sure)
+            .map(|name| format!("name={}", fold(&name.text)))
+            .collect();
+        let missing: Vec<_> = expected
+            .iter()
+            .filter(|slot| matters(intent, slot) || slot.starts_with("by="))
+            .filter(|slot| !slots.contains(slot))
+            .collect();
+        let extra: Vec<_> = slots
+            .iter()
+            // Words that are no sure names are dropped when the infobase does not know them.
+            .filter(|slot| matters(intent, slot) && !expected.contains(slot) && !unsure.contains(slot))
+            .collect();
+        outcome.all += 1;
+        if found == intent && missing.is_empty() && extra.is_empty() {
+            outcome.right += 1;
+            continue;
+        }
+        let sure = parsed.confidence == Confidence::High;
+        outcome.wrong_and_sure += usize::from(sure);
+        writeln!(
+            outcome.report,
+            "  {question}: expected {intent} {expected:?}, found {found} ({}) missing {missing:?} extra {extra:?}",
+            parsed.confidence.as_str()
+        )
+        .unwrap();
+    }
+    outcome
+}
+
+fn told(name: &str, outcome: &Outcome) -> String {
+    let share = 100.0 * outcome.right as f64 / outcome.all as f64;
+    format!(
+        "{name}: {} of {} right ({share:.1} %), wrong with high confidence: {}",
+        outcome.right, outcome.all, outcome.wrong_and_sure
+    )
+}
+
+#[test]
+#[expect(clippy::print_stdout, reason = "the accuracy is what this test is for")]
+fn ninety_five_of_a_hundred_are_understood_and_no_mistake_is_sure() {
+    let known = judged(KNOWN);
+    println!("{}\n{}", told("phrasings", &known), known.report);
+    let held_out = judged(HELD_OUT);
+    println!("{}\n{}", told("held out", &held_out), held_out.report);
+    assert!(known.all >= 300);
+    assert!(known.right * 100 >= known.all * 95, "{}", told("phrasings", &known));
+    assert_eq!(known.wrong_and_sure, 0, "{}", known.report);
+    assert!(held_out.all >= 100);
+    assert!(held_out.right * 100 >= held_out.all * 95, "{}", told("held out", &held_out));
+    assert_eq!(held_out.wrong_and_sure, 0, "{}", held_out.report);
+}
