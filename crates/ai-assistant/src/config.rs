@@ -26,6 +26,9 @@ pub struct Config {
     pub models: Models,
     /// `TOOL_TIMEOUT` (20s): how long one call of a tool may take.
     pub tool_timeout: Duration,
+    /// `RULES_FIRST` (false): questions that name no model and that the built-in rules are certain of are
+    /// answered by them, free of charge, although a language model is connected.
+    pub rules_first: bool,
 }
 
 /// Language models.
@@ -69,6 +72,7 @@ impl Config {
         let zone = reader.parse("TIME_ZONE", "Europe/Moscow".to_owned());
         let models = Models::read(reader);
         let tool_timeout = reader.duration("TOOL_TIMEOUT", Duration::from_secs(20));
+        let rules_first = reader.parse("RULES_FIRST", false);
         let zone = zone?.parse::<Tz>();
         if zone.is_err() {
             reader.invalid(
@@ -84,6 +88,7 @@ impl Config {
             time_zone: zone.ok()?,
             models: models?,
             tool_timeout: tool_timeout?,
+            rules_first: rules_first?,
         })
     }
 }

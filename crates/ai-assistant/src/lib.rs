@@ -91,6 +91,7 @@ pub fn app(
             timeout: config.tool_timeout,
             ..tools::Limits::default()
         },
+        rules_first: config.rules_first,
     };
     Ok(App {
         router: router::routes()

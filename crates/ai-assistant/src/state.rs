@@ -19,6 +19,8 @@ pub struct AppState {
     pub(crate) models: Arc<Registry>,
     pub(crate) zone: Tz,
     pub(crate) limits: Limits,
+    /// Questions that the built-in rules are certain of are answered by them.
+    pub(crate) rules_first: bool,
 }
 
 /// The engines on offer.

@@ -15,6 +15,8 @@ const KNOWN: &str = include_str!("../../tests/data/phrasings.txt");
 
 /// Questions that were written when it had been made.
 const HELD_OUT: &str = include_str!("../../tests/data/held_out.txt");
+/// More of them, written when those had been mended.
+const HELD_OUT_2: &str = include_str!("../../tests/data/held_out_2.txt");
 
 fn today() -> NaiveDate {
     "2026-11-24".parse().unwrap()
@@ -23,7 +25,11 @@ fn today() -> NaiveDate {
 /// The slots of a question, in words of the files.
 fn slots(parsed: &Parsed) -> Vec<String> {
     let mut slots = Vec::new();
-    if let Some(span) = parsed.span {
+    // A balance without a day is that of today.
+    let today_of_a_balance = |span: &super::period::Span| {
+        span.point && span.to == today() && parsed.intent.is_some_and(Intent::is_balance)
+    };
+    if let Some(span) = parsed.span.filter(|span| !today_of_a_balance(span)) {
         slots.push(if span.from == span.to {
             span.to.to_string()
         } else {
@@ -100,6 +106,10 @@ fn matters(intent: &str, slot: &str) -> bool {
     }
 }
 
+fn is_balance(intent: &str) -> bool {
+    matches!(intent, "receivables" | "payables" | "debt" | "stock" | "cash")
+}
+
 struct Outcome {
     all: usize,
     right: usize,
@@ -129,7 +139,7 @@ fn judged(file: &str) -> Outcome {
                     slot.to_owned()
                 }
             })
-            .filter(|slot| !slot.is_empty())
+            .filter(|slot| !slot.is_empty() && !(slot == "2026-11-24" && is_balance(intent)))
             .collect();
         let parsed = parse(question, today());
         let found = parsed.intent.map_or("none", Intent::as_str);
@@ -176,16 +186,38 @@ fn told(name: &str, outcome: &Outcome) -> String {
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "the time is what this test is for")]
+fn a_question_is_understood_in_less_than_twenty_milliseconds() {
+    let mut times: Vec<_> = KNOWN
+        .lines()
+        .chain(HELD_OUT.lines())
+        .filter_map(|line| line.split_once(" | "))
+        .map(|(question, _)| {
+            let began = std::time::Instant::now();
+            let _ = parse(question, today());
+            began.elapsed()
+        })
+        .collect();
+    times.sort();
+    let (median, p95) = (times[times.len() / 2], times[times.len() * 95 / 100]);
+    println!("{} questions: median {median:?}, p95 {p95:?}", times.len());
+    // An unoptimised build on a busy machine says nothing.
+    assert!(cfg!(debug_assertions) || p95.as_millis() < 20, "{p95:?}");
+}
+
+#[test]
 #[expect(clippy::print_stdout, reason = "the accuracy is what this test is for")]
 fn ninety_five_of_a_hundred_are_understood_and_no_mistake_is_sure() {
-    let known = judged(KNOWN);
-    println!("{}\n{}", told("phrasings", &known), known.report);
-    let held_out = judged(HELD_OUT);
-    println!("{}\n{}", told("held out", &held_out), held_out.report);
-    assert!(known.all >= 300);
-    assert!(known.right * 100 >= known.all * 95, "{}", told("phrasings", &known));
-    assert_eq!(known.wrong_and_sure, 0, "{}", known.report);
-    assert!(held_out.all >= 100);
-    assert!(held_out.right * 100 >= held_out.all * 95, "{}", told("held out", &held_out));
-    assert_eq!(held_out.wrong_and_sure, 0, "{}", held_out.report);
+    for (name, file, least) in [
+        ("phrasings", KNOWN, 300),
+        ("held out", HELD_OUT, 100),
+        ("held out, the second", HELD_OUT_2, 80),
+    ] {
+        let outcome = judged(file);
+        let told = told(name, &outcome);
+        println!("{told}\n{}", outcome.report);
+        assert!(outcome.all >= least, "{told}");
+        assert!(outcome.right * 100 >= outcome.all * 95, "{told}");
+        assert_eq!(outcome.wrong_and_sure, 0, "{told}\n{}", outcome.report);
+    }
 }

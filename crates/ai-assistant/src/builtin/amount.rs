@@ -119,6 +119,20 @@ fn quantity(words: &[Word], start: usize, above: bool) -> Option<(usize, Found)>
 /// `100`, `50 000`, `100,000`, `1,5`, `100к`: the index after it, the value, whether it is money.
 fn number(words: &[Word], start: usize) -> Option<(usize, Decimal, bool)> {
     let first = words.get(start)?;
+    let in_words = match first.lower.as_str() {
+        "двух" | "два" | "две" | "two" => Some(2),
+        "трех" | "три" | "three" => Some(3),
+        "четырех" | "four" => Some(4),
+        "пяти" | "пять" | "five" => Some(5),
+        "шести" | "six" => Some(6),
+        "десяти" | "десять" | "ten" => Some(10),
+        "тридцати" => Some(30),
+        "ста" | "сто" | "hundred" => Some(100),
+        _ => None,
+    };
+    if let Some(value) = in_words {
+        return Some((start + 1, Decimal::from(value), false));
+    }
     if first.kind == Kind::Word {
         // `100к`, `5млн`
         let digits: String = first.lower.chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect();
@@ -215,6 +229,7 @@ mod tests {
             ("просрочка больше 30 дней", 30),
             ("более чем на 90 дней", 90),
             ("дольше месяца", 30),
+            ("старше двух месяцев", 60),
             ("over 60 days", 60),
             ("30+ дней", 30),
         ] {

@@ -20,6 +20,7 @@ mod paraphrases;
 mod parse;
 pub(crate) mod period;
 mod render;
+mod route;
 mod several;
 mod slots;
 mod spelling;
@@ -29,6 +30,7 @@ mod words;
 pub(crate) use engine::{Surroundings, answer, intent_of, language_of};
 pub(crate) use frame::State;
 pub(crate) use names::{Fit, fit};
+pub(crate) use route::understand;
 
 /// Name of the engine as a provider.
 pub(crate) const PROVIDER: &str = "builtin";

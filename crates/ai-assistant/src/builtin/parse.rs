@@ -126,6 +126,7 @@ pub(crate) fn parse(text: &str, today: NaiveDate) -> Parsed {
         has_number: number.is_some(),
         has_names: !names.is_empty(),
         names_goods: matches!(names.as_slice(), [one] if one.kind.is_none() && !one.proper),
+        limits: matches!(limit, Some(amount::Found::Amount(_))),
         of_the_future: periods.first().is_some_and(|found| found.span.from > today),
     };
     let mut intent = intent::classify(&signs);

@@ -168,6 +168,12 @@ pub(crate) async fn open(
     conversations::message_add(&mut tx, conversation_id, &message).await?;
     tx.commit().await.store("commit")?;
     let context = context_for(&question.message);
+    // Free answers before a paid model, unless one is asked for by name.
+    let today = now.with_timezone(&state.zone).date_naive();
+    let by_rules = state.rules_first
+        && question.model.is_none()
+        && builtin::understand(&question.message, &memory, today).is_some_and(|understood| understood.is_certain());
+    let engine = if by_rules { Engine::Rules } else { engine };
     Ok(Opened::Job(Box::new(Job {
         state,
         identity,

@@ -66,6 +66,7 @@ fn not_told_by_reports(s: &Signs<'_>) -> Option<Intent> {
         && s.any(&[C::Invoice, C::Document, C::Waybill, C::Account, C::PaymentOrder, C::Order])
         && !s.any(&[C::Reconcile, C::TrialBalance, C::Analysis, C::Card])
         && !s.has_account
+        && !s.says(&["отчет", "список", "реестр", "report", "list"])
     {
         return Some(Intent::CreateDocument);
     }
@@ -77,7 +78,7 @@ fn not_told_by_reports(s: &Signs<'_>) -> Option<Intent> {
     {
         return Some(Intent::NotCovered(Topic::Forecast));
     }
-    if s.has(C::Salary) {
+    if s.has(C::Salary) || (s.says(&["получает", "earns"]) && s.has_names && !s.any(&[C::Money, C::Pay])) {
         return Some(Intent::NotCovered(Topic::Salary));
     }
     if s.phrase(&["основные", "средства"])
@@ -129,6 +130,9 @@ fn of_documents(s: &Signs<'_>) -> Option<Intent> {
     let some_document = s.any(&[
         C::Document, C::Waybill, C::Act, C::Invoice, C::PaymentOrder, C::Order, C::Return,
     ]);
+    if s.has(C::Postings) && s.has_account && !s.has_number {
+        return Some(Intent::AccountCard);
+    }
     if s.has(C::Postings) || (s.has(C::DebitCredit) && (some_document || s.has_number) && !s.has_account) {
         return Some(Intent::Postings);
     }
@@ -225,6 +229,10 @@ fn of_one_counterparty(s: &Signs<'_>) -> Option<Intent> {
         && !s.any(&[C::Sales, C::Money, C::Bank, C::Overdue])
     {
         return Some(Intent::Statement);
+    }
+    let bank_details = s.phrase(&["расчетный", "счет"]) && s.has_names && !s.any(&[C::Balance, C::Money]) && !s.says(&["сколько"]);
+    if bank_details && s.says(&["какой", "у", "номер"]) {
+        return Some(Intent::CounterpartyCard);
     }
     let phones_in_stock = s.any(&[C::Stock, C::Warehouse, C::Sales, C::Balance, C::Bought]);
     if s.any(&[C::Card, C::TaxNumber]) && !phones_in_stock || s.phrase(&["tax", "number"]) {
@@ -323,6 +331,9 @@ fn by_a_hint(s: &Signs<'_>) -> Option<Intent> {
     }
     if s.has(C::Turnover) {
         return Some(Intent::TrialBalance);
+    }
+    if s.has(C::Item) && s.limits {
+        return Some(Intent::Stock);
     }
     // «есть у нас степлеры?», «сколько у нас папок?»
     let at_hand = s.phrase(&["у", "нас"]) || s.says(&["есть", "нету", "есть-ли"]) || s.phrase(&["do", "we", "have"]);

@@ -21,7 +21,7 @@ pub(super) fn debt(s: &Signs<'_>) -> Option<Intent> {
         });
     }
     // «рассчитался ли с нами Вектор»
-    if s.begins(&["рассчитал", "расчитал", "рассчитыва"]) && (s.has_names || s.has(C::Customer)) {
+    if s.begins(&["рассчитал", "расчитал", "рассчитыва", "расплатил"]) && (s.has_names || s.has(C::Customer)) {
         return Some(if s.has(C::We) { Intent::Payables } else { Intent::Receivables });
     }
     if s.says(&["bills"]) && s.any(&[C::Ought, C::We]) {

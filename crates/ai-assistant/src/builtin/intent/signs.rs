@@ -14,6 +14,8 @@ pub(in crate::builtin) struct Signs<'a> {
     pub(in crate::builtin) has_names: bool,
     /// One name in small letters, as goods are written.
     pub(in crate::builtin) names_goods: bool,
+    /// Rows above or below a figure are asked for.
+    pub(in crate::builtin) limits: bool,
     /// The period begins after today.
     pub(in crate::builtin) of_the_future: bool,
 }

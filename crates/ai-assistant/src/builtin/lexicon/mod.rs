@@ -4,7 +4,7 @@ pub(super) mod idle;
 mod meanings;
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
 use super::words::{Kind, Word, stem};
@@ -119,6 +119,8 @@ pub(super) enum Concept {
 struct Table {
     exact: HashMap<&'static str, Concept>,
     stems: HashMap<String, Concept>,
+    /// Stems of the words that change nothing.
+    idle_stems: HashSet<String>,
     /// Beginnings, the longest first.
     beginnings: Vec<(&'static str, Concept)>,
     /// Listed forms long enough to be recognised with a typo.
@@ -133,6 +135,7 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
     let mut table = Table {
         exact: HashMap::new(),
         stems: HashMap::new(),
+        idle_stems: HashSet::new(),
         beginnings: Vec::new(),
         forms: Vec::new(),
         sounds: HashMap::new(),
@@ -153,6 +156,12 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
     }
     for word in IDLE.split_whitespace() {
         table.exact.entry(word).or_insert(Concept::Idle);
+        if word.chars().count() >= 4 {
+            let stem = stem(word);
+            if stem.chars().count() >= 4 {
+                table.idle_stems.insert(stem);
+            }
+        }
     }
     table.beginnings.sort_by_key(|(text, _)| Reverse(text.len()));
     table
@@ -191,7 +200,10 @@ impl Table {
         {
             return Some(*concept);
         }
-        self.stems.get(&word.stem).copied()
+        self.stems
+            .get(&word.stem)
+            .copied()
+            .or_else(|| self.idle_stems.contains(&word.stem).then_some(Concept::Idle))
     }
 
     /// A word written as it is heard: «прадажи», «дибиторка».
@@ -245,7 +257,6 @@ fn sound(folded: &str) -> String {
         let c = match c {
             'о' => 'а',
             'е' | 'э' | 'я' | 'й' => 'и',
-            'ы' => 'и',
             'ъ' | 'ь' => continue,
             'щ' => 'ш',
             other => other,

@@ -200,8 +200,8 @@ impl<'a> Periods<'a> {
 
     /// «конец октября», «начало года»: one day.
     fn edge(&self, i: usize) -> Option<(usize, Span)> {
-        let last = self.is(i, &["конец", "концу", "end"]);
-        if !last && !self.is(i, &["начало", "началу", "beginning", "start"]) {
+        let last = self.is(i, &["конец", "концу", "конца", "конце", "end"]);
+        if !last && !self.is(i, &["начало", "началу", "начале", "beginning", "start"]) {
             return None;
         }
         let start = self.skip(i + 1, &["of", "the"]);
