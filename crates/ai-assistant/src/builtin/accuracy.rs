@@ -17,6 +17,8 @@ const KNOWN: &str = include_str!("../../tests/data/phrasings.txt");
 const HELD_OUT: &str = include_str!("../../tests/data/held_out.txt");
 /// More of them, written when those had been mended.
 const HELD_OUT_2: &str = include_str!("../../tests/data/held_out_2.txt");
+/// And once more.
+const HELD_OUT_3: &str = include_str!("../../tests/data/held_out_3.txt");
 
 fn today() -> NaiveDate {
     "2026-11-24".parse().unwrap()
@@ -26,23 +28,34 @@ fn today() -> NaiveDate {
 fn slots(parsed: &Parsed) -> Vec<String> {
     let mut slots = Vec::new();
     // A balance without a day is that of today.
-    let today_of_a_balance = |span: &super::period::Span| {
-        span.point && span.to == today() && parsed.intent.is_some_and(Intent::is_balance)
-    };
+    let today_of_a_balance =
+        |span: &super::period::Span| span.to >= today() && parsed.intent.is_some_and(Intent::is_balance);
     if let Some(span) = parsed.span.filter(|span| !today_of_a_balance(span)) {
-        slots.push(if span.from == span.to {
-            span.to.to_string()
+        // A balance is at the end of a period.
+        let balance = parsed.intent.is_some_and(Intent::is_balance);
+        slots.push(if span.from == span.to || balance {
+            if balance { span.to.min(today()) } else { span.to }.to_string()
         } else {
             format!("{}..{}", span.from, span.to)
         });
     }
-    slots.extend(parsed.names.iter().map(|name| format!("name={}", fold(&name.text))));
+    slots.extend(
+        parsed
+            .names
+            .iter()
+            .map(|name| format!("name={}", fold(&name.text))),
+    );
     let text = |value: serde_json::Value| value.as_str().unwrap_or_default().to_owned();
     let json = |value: &dyn erased::Shown| text(value.json());
     slots.extend(parsed.group_by.map(|group| format!("by={}", group.as_str())));
     slots.extend(parsed.top.map(|top| format!("top={top}")));
     slots.extend(parsed.account.iter().map(|account| format!("account={account}")));
-    slots.extend(parsed.number.iter().map(|number| format!("number={}", fold(number))));
+    slots.extend(
+        parsed
+            .number
+            .iter()
+            .map(|number| format!("number={}", fold(number))),
+    );
     slots.extend(parsed.days.map(|days| format!("days={days}")));
     slots.extend(parsed.limit.map(|limit| {
         let sign = if limit.above { "more" } else { "less" };
@@ -90,7 +103,10 @@ mod erased {
 /// Slots that matter whether they are expected or not, for the reports that know them.
 fn matters(intent: &str, slot: &str) -> bool {
     let key = slot.split('=').next().unwrap_or(slot);
-    if matches!(intent, "none" | "help" | "not_covered" | "create_document" | "unclear") {
+    if matches!(
+        intent,
+        "none" | "help" | "not_covered" | "create_document" | "unclear"
+    ) {
         return false;
     }
     match key {
@@ -124,7 +140,10 @@ fn judged(file: &str) -> Outcome {
         wrong_and_sure: 0,
         report: String::new(),
     };
-    for line in file.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty()) {
+    for line in file
+        .lines()
+        .filter(|line| !line.starts_with('#') && !line.trim().is_empty())
+    {
         let mut parts = line.split(" | ").map(str::trim);
         let (question, intent) = (parts.next().unwrap(), parts.next().unwrap());
         let expected: Vec<String> = parts
@@ -139,7 +158,14 @@ fn judged(file: &str) -> Outcome {
                     slot.to_owned()
                 }
             })
-            .filter(|slot| !slot.is_empty() && !(slot == "2026-11-24" && is_balance(intent)))
+            .map(|slot| match slot.split_once("..") {
+                Some((_, end)) if is_balance(intent) => end.to_owned(),
+                _ => slot,
+            })
+            .filter(|slot| {
+                !slot.is_empty()
+                    && !(slot.as_str() >= "2026-11-24" && slot.starts_with("20") && is_balance(intent))
+            })
             .collect();
         let parsed = parse(question, today());
         let found = parsed.intent.map_or("none", Intent::as_str);
@@ -212,6 +238,7 @@ fn ninety_five_of_a_hundred_are_understood_and_no_mistake_is_sure() {
         ("phrasings", KNOWN, 300),
         ("held out", HELD_OUT, 100),
         ("held out, the second", HELD_OUT_2, 80),
+        ("held out, the third", HELD_OUT_3, 60),
     ] {
         let outcome = judged(file);
         let told = told(name, &outcome);

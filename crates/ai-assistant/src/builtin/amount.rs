@@ -34,7 +34,10 @@ pub(super) fn find(words: &[Word], used: &mut [bool]) -> Option<Found> {
             continue;
         };
         let mut at = i + 1;
-        while words.get(at).is_some_and(|word| word.is(&["чем", "на", "than", "="])) {
+        while words
+            .get(at)
+            .is_some_and(|word| word.is(&["чем", "на", "than", "="]))
+        {
             at += 1;
         }
         let Some((end, found)) = quantity(words, at, above) else {
@@ -59,13 +62,40 @@ pub(super) fn find(words: &[Word], used: &mut [bool]) -> Option<Found> {
 
 fn sign(word: &Word) -> Option<bool> {
     if word.is(&[
-        "больше", "более", "свыше", "выше", "дольше", "старше", "превышает", "превышающие", "превышающий", "дороже", "крупнее", "over",
-        "above", "more", "exceeding", "exceeds", "longer", ">", "от",
+        "больше",
+        "более",
+        "свыше",
+        "выше",
+        "дольше",
+        "старше",
+        "превышает",
+        "превышающие",
+        "превышающий",
+        "дороже",
+        "крупнее",
+        "over",
+        "above",
+        "more",
+        "exceeding",
+        "exceeds",
+        "longer",
+        ">",
+        "от",
     ]) {
         return Some(true);
     }
-    word.is(&["меньше", "менее", "ниже", "дешевле", "less", "under", "below", "fewer", "<"])
-        .then_some(false)
+    word.is(&[
+        "меньше",
+        "менее",
+        "ниже",
+        "дешевле",
+        "less",
+        "under",
+        "below",
+        "fewer",
+        "<",
+    ])
+    .then_some(false)
 }
 
 fn quantity(words: &[Word], start: usize, above: bool) -> Option<(usize, Found)> {
@@ -99,7 +129,19 @@ fn quantity(words: &[Word], start: usize, above: bool) -> Option<(usize, Found)>
         money = true;
         at += 1;
     } else if words.get(at).is_some_and(|word| {
-        word.is(&["штук", "шт", "штуки", "штука", "pieces", "pcs", "units", "единиц", "упаковок", "пачек", "кг"])
+        word.is(&[
+            "штук",
+            "шт",
+            "штуки",
+            "штука",
+            "pieces",
+            "pcs",
+            "units",
+            "единиц",
+            "упаковок",
+            "пачек",
+            "кг",
+        ])
     }) {
         at += 1;
     }
@@ -135,7 +177,11 @@ fn number(words: &[Word], start: usize) -> Option<(usize, Decimal, bool)> {
     }
     if first.kind == Kind::Word {
         // `100к`, `5млн`
-        let digits: String = first.lower.chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect();
+        let digits: String = first
+            .lower
+            .chars()
+            .take_while(|c| c.is_ascii_digit() || *c == '.')
+            .collect();
         let times = multiplier_of(first.lower.get(digits.len()..)?)?;
         return Some((start + 1, digits.parse::<Decimal>().ok()? * times, true));
     }
@@ -144,7 +190,11 @@ fn number(words: &[Word], start: usize) -> Option<(usize, Decimal, bool)> {
     }
     let mut text = first.lower.clone();
     let mut at = start + 1;
-    let group = |i: usize| words.get(i).is_some_and(|word| word.kind == Kind::Number && word.lower.len() == 3);
+    let group = |i: usize| {
+        words
+            .get(i)
+            .is_some_and(|word| word.kind == Kind::Number && word.lower.len() == 3)
+    };
     loop {
         if group(at) {
             text.push_str(&words[at].lower);
@@ -157,7 +207,9 @@ fn number(words: &[Word], start: usize) -> Option<(usize, Decimal, bool)> {
         }
     }
     if words.get(at).is_some_and(|word| word.is(&[","]))
-        && let Some(fraction) = words.get(at + 1).filter(|word| word.kind == Kind::Number && word.lower.len() <= 2)
+        && let Some(fraction) = words
+            .get(at + 1)
+            .filter(|word| word.kind == Kind::Number && word.lower.len() <= 2)
     {
         text = format!("{text}.{}", fraction.lower);
         at += 2;
@@ -171,9 +223,12 @@ fn multiplier(word: &Word) -> Option<(Decimal, usize)> {
 
 fn multiplier_of(text: &str) -> Option<Decimal> {
     Some(Decimal::from(match text {
-        "к" | "k" | "т" | "тыс" | "тыщ" | "тысяч" | "тысячи" | "тысяча" | "thousand" | "тр" => 1_000,
+        "к" | "k" | "т" | "тыс" | "тыщ" | "тысяч" | "тысячи" | "тысяча" | "thousand" | "тр" => {
+            1_000
+        }
         "полмиллиона" => 500_000,
-        "м" | "m" | "млн" | "лям" | "ляма" | "лямов" | "миллион" | "миллиона" | "миллионов" | "million" | "mln" => 1_000_000,
+        "м" | "m" | "млн" | "лям" | "ляма" | "лямов" | "миллион" | "миллиона" | "миллионов" | "million"
+        | "mln" => 1_000_000,
         "млрд" | "миллиард" | "миллиарда" | "billion" => 1_000_000_000_u64,
         _ => return None,
     }))
@@ -181,7 +236,16 @@ fn multiplier_of(text: &str) -> Option<Decimal> {
 
 fn is_currency(word: &Word) -> bool {
     word.is(&[
-        "руб", "рублей", "рубля", "рубль", "₽", "р", "rub", "roubles", "rubles", "деревянных",
+        "руб",
+        "рублей",
+        "рубля",
+        "рубль",
+        "₽",
+        "р",
+        "rub",
+        "roubles",
+        "rubles",
+        "деревянных",
     ])
 }
 
@@ -223,7 +287,11 @@ mod tests {
             let Some(Found::Amount(limit)) = of(text) else {
                 panic!("{text}");
             };
-            assert_eq!((limit.above, limit.value.normalize(), limit.money), (above, value.parse().unwrap(), money), "{text}");
+            assert_eq!(
+                (limit.above, limit.value.normalize(), limit.money),
+                (above, value.parse().unwrap(), money),
+                "{text}"
+            );
         }
         for (text, days) in [
             ("просрочка больше 30 дней", 30),
@@ -235,7 +303,12 @@ mod tests {
         ] {
             assert_eq!(of(text), Some(Found::Days(days)), "{text}");
         }
-        for text in ["больше всего", "от 1 октября", "от Ромашки", "меньше чем в прошлом месяце"] {
+        for text in [
+            "больше всего",
+            "от 1 октября",
+            "от Ромашки",
+            "меньше чем в прошлом месяце",
+        ] {
             assert_eq!(of(text), None, "{text}");
         }
     }

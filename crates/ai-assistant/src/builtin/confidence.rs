@@ -57,7 +57,9 @@ pub(super) fn of(
         .count();
     let known = words
         .iter()
-        .filter(|word| word.kind == Kind::Word && lexicon::concept(word).is_some_and(|concept| concept != Concept::Idle))
+        .filter(|word| {
+            word.kind == Kind::Word && lexicon::concept(word).is_some_and(|concept| concept != Concept::Idle)
+        })
         .count();
     let small: usize = names
         .iter()
@@ -68,10 +70,61 @@ pub(super) fn of(
     if small > 3 && small > known + 1 {
         return Confidence::Low;
     }
-    let foreign = set.iter().filter(|concept| is_strong(**concept) && !belongs(intent, **concept)).count();
+    let foreign = set
+        .iter()
+        .filter(|concept| is_strong(**concept) && !belongs(intent, **concept))
+        .count();
     let unsure = names.iter().any(|mention| !mention.sure);
-    let several_names = names.iter().filter(|mention| !mention.proper && mention.kind.is_none()).count() > 1;
-    if stray > 0 || unsure || foreign > 0 || weak || several_names || small > 3 {
+    let several_names = names
+        .iter()
+        .filter(|mention| !mention.proper && mention.kind.is_none())
+        .count()
+        > 1;
+    // Goods are written in small letters, counterparties hardly.
+    let of_goods = matches!(
+        intent,
+        Intent::Stock
+            | Intent::Sales
+            | Intent::GrossProfit
+            | Intent::StockTurnover
+            | Intent::NotCovered(_)
+            | Intent::CreateDocument
+    );
+    let small_name = small > 0 && !of_goods;
+    let long = words.iter().filter(|word| word.kind != Kind::Sign).count() > 14;
+    // «кроме», «доля», «в среднем»: no report leaves out or computes that.
+    let more_than_told = words.iter().any(|word| {
+        word.is(&[
+            "кроме",
+            "исключая",
+            "без",
+            "except",
+            "excluding",
+            "without",
+            "доля",
+            "долю",
+            "процент",
+            "процентов",
+            "проценты",
+            "share",
+            "percentage",
+            "среднем",
+            "медиана",
+            "или",
+            "or",
+        ]) || word.lower.starts_with("почему")
+            || word.is(&["why", "зачем"])
+    });
+    if stray > 0
+        || small_name
+        || long
+        || more_than_told
+        || unsure
+        || foreign > 0
+        || weak
+        || several_names
+        || small > 3
+    {
         Confidence::Medium
     } else {
         Confidence::High
@@ -124,7 +177,17 @@ fn is_strong(concept: Concept) -> bool {
 fn belongs(intent: Intent, concept: Concept) -> bool {
     use Concept as C;
     let of_debts = [
-        C::Debt, C::Receivable, C::Payable, C::Unpaid, C::Overdue, C::Pay, C::Balance, C::Money, C::Received, C::Document, C::Waybill,
+        C::Debt,
+        C::Receivable,
+        C::Payable,
+        C::Unpaid,
+        C::Overdue,
+        C::Pay,
+        C::Balance,
+        C::Money,
+        C::Received,
+        C::Document,
+        C::Waybill,
         C::Bought,
     ];
     match intent {
@@ -138,24 +201,33 @@ fn belongs(intent: Intent, concept: Concept) -> bool {
             concept,
             C::Money | C::Bank | C::CashDesk | C::Pay | C::Received | C::Spent | C::Flow
         ),
-        Intent::Taxes => matches!(concept, C::Tax | C::Pay | C::Debt | C::Overdue | C::Profit | C::Balance),
-        Intent::TrialBalance | Intent::AccountAnalysis | Intent::AccountCard => {
-            matches!(concept, C::TrialBalance | C::Balance | C::Flow | C::Card | C::Document)
-        }
-        Intent::StockTurnover => matches!(
+        Intent::Taxes => matches!(
             concept,
-            C::Stock | C::Received | C::Spent | C::Flow | C::Balance
+            C::Tax | C::Pay | C::Debt | C::Overdue | C::Profit | C::Balance
         ),
+        Intent::TrialBalance | Intent::AccountAnalysis | Intent::AccountCard => {
+            matches!(
+                concept,
+                C::TrialBalance | C::Balance | C::Flow | C::Card | C::Document
+            )
+        }
+        Intent::StockTurnover => matches!(concept, C::Stock | C::Received | C::Spent | C::Flow | C::Balance),
         Intent::Statement => matches!(concept, C::Reconcile | C::Debt | C::Balance),
         Intent::CounterpartyCard => matches!(concept, C::Card | C::Bank),
         Intent::Documents | Intent::FindDocument => {
-            matches!(concept, C::Document | C::Waybill | C::Unposted | C::Sales | C::Pay | C::Received | C::Purchase)
+            matches!(
+                concept,
+                C::Document | C::Waybill | C::Unposted | C::Sales | C::Pay | C::Received | C::Purchase
+            )
         }
         Intent::DocumentPayment => matches!(
             concept,
             C::Document | C::Waybill | C::Pay | C::Received | C::Money | C::Sales
         ),
-        Intent::Postings => matches!(concept, C::Postings | C::Document | C::Waybill | C::Sales | C::Received),
+        Intent::Postings => matches!(
+            concept,
+            C::Postings | C::Document | C::Waybill | C::Sales | C::Received
+        ),
         Intent::CreateDocument
         | Intent::NotCovered(_)
         | Intent::Unclear(_)

@@ -107,6 +107,9 @@ pub(crate) async fn answer(
         notices: Vec::new(),
         dropped: false,
     };
+    for name in &parsed.excluded {
+        turn.cannot_leave_out(name);
+    }
     match turn.run().await {
         Ok(mut draft) => {
             draft.intent = Some(turn.frame.intent.as_str().to_owned());
@@ -204,7 +207,11 @@ impl Turn<'_> {
             })
             .collect();
         let name = self.frame.names.first().and_then(|name| name.found.as_ref());
-        let draft = help::unclear(Doubt::AboutWhom, name.map(|found| (found, readings.as_slice())), self.locale);
+        let draft = help::unclear(
+            Doubt::AboutWhom,
+            name.map(|found| (found, readings.as_slice())),
+            self.locale,
+        );
         self.done(draft, Some(Pending::Meaning { readings }))
     }
 
@@ -326,6 +333,16 @@ impl Turn<'_> {
         }
     }
 
+    fn cannot_leave_out(&mut self, name: &str) {
+        self.dropped = true;
+        let name = format::escaped(name);
+        self.notices.push(say!(
+            self.locale,
+            "Исключить «{name}» из отчёта нельзя: показано вместе с ним.",
+            "“{name}” cannot be left out of the report: it is included."
+        ));
+    }
+
     fn ignored(&mut self, text: &str) {
         self.dropped = true;
         let text = format::escaped(text);
@@ -338,7 +355,12 @@ impl Turn<'_> {
 
     /// A report is of one counterparty, one item: of two in a question, one is left out.
     fn note_several(&mut self) {
-        let found: Vec<Match> = self.frame.names.iter().filter_map(|name| name.found.clone()).collect();
+        let found: Vec<Match> = self
+            .frame
+            .names
+            .iter()
+            .filter_map(|name| name.found.clone())
+            .collect();
         let (Some(last), Some(other)) = (found.last(), found.iter().rev().nth(1)) else {
             return;
         };
@@ -671,9 +693,14 @@ impl Turn<'_> {
             }
             ReportId::Documents => {
                 query.counterparty = id_of(SubjectKind::Counterparty);
+                query.manager = id_of(SubjectKind::Manager);
                 query.unposted = frame.unposted.then_some(true);
                 query.number.clone_from(&frame.number);
-                query.limit = Some(frame.top.unwrap_or(if frame.unposted || query.from.is_some() { ROWS } else { 10 }));
+                query.limit = Some(frame.top.unwrap_or(if frame.unposted || query.from.is_some() {
+                    ROWS
+                } else {
+                    10
+                }));
             }
             ReportId::Postings => {
                 query.number.clone_from(&frame.number);

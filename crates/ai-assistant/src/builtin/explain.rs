@@ -25,9 +25,14 @@ pub(super) fn understood(frame: &Frame, locale: Locale) -> Option<String> {
         });
     }
     for name in &frame.names {
-        let text = name.found.as_ref().map_or(&name.mention.text, |found| &found.name);
+        let text = name
+            .found
+            .as_ref()
+            .map_or(&name.mention.text, |found| &found.name);
         let kind = name.found.as_ref().map(|found| found.kind).or(name.mention.kind);
-        let kind = kind.map_or(String::new(), |kind| format!("{} ", help::kind_name(kind, locale)));
+        let kind = kind.map_or(String::new(), |kind| {
+            format!("{} ", help::kind_name(kind, locale))
+        });
         parts.push(say!(locale, "{kind}«{text}»", "{kind}“{text}”"));
     }
     if let Some(account) = &frame.account {
@@ -75,8 +80,16 @@ pub(super) fn understood(frame: &Frame, locale: Locale) -> Option<String> {
     }
     if let Some(compare) = frame.compare {
         parts.push(match compare {
-            Compare::Previous => say!(locale, "в сравнении с периодом перед ним", "compared with the period before"),
-            Compare::YearBefore => say!(locale, "в сравнении с прошлым годом", "compared with the year before"),
+            Compare::Previous => say!(
+                locale,
+                "в сравнении с периодом перед ним",
+                "compared with the period before"
+            ),
+            Compare::YearBefore => say!(
+                locale,
+                "в сравнении с прошлым годом",
+                "compared with the year before"
+            ),
             Compare::With(span) => {
                 let with = during(span, locale);
                 say!(locale, "в сравнении: {with}", "compared with: {with}")
@@ -95,8 +108,7 @@ fn title(intent: Intent, report: ReportId, locale: Locale) -> String {
 }
 
 fn groups(intent: Intent) -> bool {
-    matches!(intent, Intent::Sales | Intent::GrossProfit)
-        || matches!(intent, Intent::CashFlow)
+    matches!(intent, Intent::Sales | Intent::GrossProfit) || matches!(intent, Intent::CashFlow)
 }
 
 fn group_name(group: GroupBy, locale: Locale) -> &'static str {
@@ -162,11 +174,18 @@ mod tests {
                 "просрочка больше 30 дней на 1 ноября",
                 "Дебиторская задолженность · на 01.11.2026 · просрочка больше 30 дн.",
             ),
-            ("осв 62 по контрагентам", "Оборотно-сальдовая ведомость · счёт 62 · по контрагентам"),
+            (
+                "осв 62 по контрагентам",
+                "Оборотно-сальдовая ведомость · счёт 62 · по контрагентам",
+            ),
         ] {
             let parsed = parse(question, "2026-11-24".parse().unwrap());
             let frame = complete(&parsed, &State::default()).unwrap();
-            assert_eq!(understood(&frame, Locale::Ru).as_deref(), Some(expected), "{question}");
+            assert_eq!(
+                understood(&frame, Locale::Ru).as_deref(),
+                Some(expected),
+                "{question}"
+            );
         }
     }
 }

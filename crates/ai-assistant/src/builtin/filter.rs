@@ -23,7 +23,12 @@ pub(super) fn is_wanted(frame: &Frame, report: ReportId) -> bool {
 
 /// The report with the rows that the question limits it to and the totals of these, and a note on how
 /// many were left out.
-pub(super) fn narrowed(report: Report, frame: &Frame, today: NaiveDate, locale: Locale) -> (Report, Vec<String>) {
+pub(super) fn narrowed(
+    report: Report,
+    frame: &Frame,
+    today: NaiveDate,
+    locale: Locale,
+) -> (Report, Vec<String>) {
     if !is_wanted(frame, report.report) {
         return (report, Vec::new());
     }
@@ -70,7 +75,9 @@ fn passes(row: &Map<String, Value>, frame: &Frame, report: ReportId, at: NaiveDa
         _ => true,
     };
     let by_type = match frame.document_type {
-        Some(kind) if report == ReportId::Documents && frame.number.is_none() => is_of_type(text(row, "type"), kind),
+        Some(kind) if report == ReportId::Documents && frame.number.is_none() => {
+            is_of_type(text(row, "type"), kind)
+        }
         _ => true,
     };
     by_figure && by_days && by_type
@@ -178,7 +185,10 @@ fn totals(report: &mut Report) {
 /// The conditions in words.
 pub(super) fn condition(frame: &Frame, report: ReportId, locale: Locale) -> String {
     let mut parts = Vec::new();
-    if let Some(days) = frame.days.filter(|_| matches!(report, ReportId::Receivables | ReportId::Payables)) {
+    if let Some(days) = frame
+        .days
+        .filter(|_| matches!(report, ReportId::Receivables | ReportId::Payables))
+    {
         parts.push(say!(
             locale,
             "просрочка больше {days} дн.",
@@ -219,11 +229,20 @@ pub(super) fn is_of_type(title: &str, kind: DocumentType) -> bool {
         DocumentType::TaxInvoice => tax_invoice,
         DocumentType::Invoice => any(&["счет", "invoice"]) && !tax_invoice,
         DocumentType::Waybill => {
-            any(&["реализац", "поступлен", "накладн", "перемещен", "sale", "receipt of goods", "receipt"])
-                && !any(&["денеж", "расчетн", "наличн", "cash", "payment", "bank"])
+            any(&[
+                "реализац",
+                "поступлен",
+                "накладн",
+                "перемещен",
+                "sale",
+                "receipt of goods",
+                "receipt",
+            ]) && !any(&["денеж", "расчетн", "наличн", "cash", "payment", "bank"])
         }
         DocumentType::Sale => any(&["реализац", "sale"]),
-        DocumentType::Receipt => any(&["поступлен", "receipt"]) && !any(&["расчетн", "наличн", "bank", "cash"]),
+        DocumentType::Receipt => {
+            any(&["поступлен", "receipt"]) && !any(&["расчетн", "наличн", "bank", "cash"])
+        }
         DocumentType::Payment => any(&["платеж", "списание с", "расчетн", "payment", "bank"]),
         DocumentType::Act => any(&["акт", "act"]),
         DocumentType::Order => any(&["заказ", "order"]),
@@ -253,8 +272,8 @@ pub(super) fn type_name(kind: DocumentType, locale: Locale) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::builtin::parse::parse;
     use crate::builtin::frame::{State, complete};
+    use crate::builtin::parse::parse;
 
     fn asked(question: &str) -> Frame {
         let parsed = parse(question, "2026-11-24".parse().unwrap());
@@ -264,12 +283,22 @@ mod tests {
     #[test]
     fn rows_are_limited_and_their_totals_are_summed_anew() {
         let today = "2026-11-24".parse().unwrap();
-        let (report, notes) = narrowed(crate::testing::report(), &asked("должники с долгом больше 500 тыс"), today, Locale::Ru);
+        let (report, notes) = narrowed(
+            crate::testing::report(),
+            &asked("должники с долгом больше 500 тыс"),
+            today,
+            Locale::Ru,
+        );
         assert_eq!((report.rows.len(), report.row_count), (1, 1));
         assert_eq!(report.totals["debt"], "1234567.89");
         assert_eq!(report.totals["overdue"], "234567.89");
         assert!(notes[0].contains("долг больше 500\u{a0}000: 1 из 2"), "{notes:?}");
-        let (report, notes) = narrowed(crate::testing::report(), &asked("кто нам должен"), today, Locale::Ru);
+        let (report, notes) = narrowed(
+            crate::testing::report(),
+            &asked("кто нам должен"),
+            today,
+            Locale::Ru,
+        );
         assert_eq!((report.rows.len(), notes.len()), (2, 0));
     }
 

@@ -288,7 +288,10 @@ fn answered(parsed: &Parsed, frame: &Frame, pending: &Pending) -> Option<Frame> 
         Pending::Meaning { readings } => {
             let meant = match parsed.choice {
                 Some(number) => readings.get(number - 1).copied()?,
-                None => readings.iter().copied().find(|reading| parsed.intent == Some(*reading) || named_by(parsed, *reading))?,
+                None => readings
+                    .iter()
+                    .copied()
+                    .find(|reading| parsed.intent == Some(*reading) || named_by(parsed, *reading))?,
             };
             let mut frame = narrowed(&frame, parsed);
             frame.intent = meant;
@@ -340,8 +343,8 @@ pub(crate) fn kinds(intent: Intent) -> &'static [SubjectKind] {
         | Intent::Payables
         | Intent::DebtOfUnknownDirection
         | Intent::CashFlow
-        | Intent::Statement
-        | Intent::Documents => &[Counterparty, Company],
+        | Intent::Statement => &[Counterparty, Company],
+        Intent::Documents => &[Counterparty, Manager, Company],
         Intent::CounterpartyCard => &[Counterparty],
         Intent::Stock => &[Item, Warehouse, Company],
         Intent::FindDocument | Intent::DocumentPayment => &[Counterparty],

@@ -80,16 +80,35 @@ pub(super) fn cannot_write(locale: Locale) -> Draft {
 pub(super) fn unclear(doubt: Doubt, name: Option<(&Match, &[Intent])>, locale: Locale) -> Draft {
     let (question, answers) = match (doubt, name) {
         (Doubt::Balance, _) => (
-            say!(locale, "Остатки чего показать: **товаров** или **денег**?", "Balances of what: **goods** or **money**?"),
-            options(&["Остатки товаров", "Остатки денег"], &["Stock of goods", "Balance of money"], locale),
+            say!(
+                locale,
+                "Остатки чего показать: **товаров** или **денег**?",
+                "Balances of what: **goods** or **money**?"
+            ),
+            options(
+                &["Остатки товаров", "Остатки денег"],
+                &["Stock of goods", "Balance of money"],
+                locale,
+            ),
         ),
         (Doubt::Movement, _) => (
-            say!(locale, "Движение чего показать: **денег** или **товаров**?", "Movement of what: **money** or **goods**?"),
-            options(&["Движение денег", "Движение товаров"], &["Movement of money", "Movement of goods"], locale),
+            say!(
+                locale,
+                "Движение чего показать: **денег** или **товаров**?",
+                "Movement of what: **money** or **goods**?"
+            ),
+            options(
+                &["Движение денег", "Движение товаров"],
+                &["Movement of money", "Movement of goods"],
+                locale,
+            ),
         ),
         (Doubt::AboutWhom, Some((found, readings))) => {
             let label = escaped(&found.name);
-            let answers: Vec<String> = readings.iter().map(|reading| reading_name(*reading, locale)).collect();
+            let answers: Vec<String> = readings
+                .iter()
+                .map(|reading| reading_name(*reading, locale))
+                .collect();
             let list: String = answers
                 .iter()
                 .enumerate()
@@ -138,8 +157,16 @@ pub(super) fn not_covered(topic: Topic, locale: Locale) -> Draft {
         Topic::Purchases => (
             "отчёта о закупках у меня нет; могу показать приход товаров, долг поставщикам и платежи им",
             "I have no report on purchases; I can show goods received, what we owe to suppliers, and payments to them",
-            &["Приход и расход товаров за прошлый месяц", "Кому должны мы?", "Выплаты поставщикам за прошлый месяц"],
-            &["Goods received and issued last month", "Whom do we owe?", "Payments to suppliers last month"],
+            &[
+                "Приход и расход товаров за прошлый месяц",
+                "Кому должны мы?",
+                "Выплаты поставщикам за прошлый месяц",
+            ],
+            &[
+                "Goods received and issued last month",
+                "Whom do we owe?",
+                "Payments to suppliers last month",
+            ],
         ),
         Topic::Salary => (
             "данные о зарплате мне недоступны; могу показать начисленные и уплаченные налоги и взносы или ОСВ по счёту 70",
@@ -150,8 +177,14 @@ pub(super) fn not_covered(topic: Topic, locale: Locale) -> Draft {
         Topic::Forecast => (
             "прогнозов я не строю: отвечаю только по тому, что уже есть в 1С. Могу показать, как было: например, продажи по месяцам",
             "I make no forecasts and answer only from what is in 1C. I can show how it was: sales by month, for example",
-            &["Продажи по месяцам за этот год", "Продажи этого месяца к прошлому"],
-            &["Sales by month this year", "Compare sales this month with last month"],
+            &[
+                "Продажи по месяцам за этот год",
+                "Продажи этого месяца к прошлому",
+            ],
+            &[
+                "Sales by month this year",
+                "Compare sales this month with last month",
+            ],
         ),
         Topic::HowTo => (
             "как что-то сделать в 1С и что означают слова, отчёты не говорят, а своих объяснений я не придумываю. Об этом расскажет справка 1С или подключённая языковая модель. Показать цифры могу",

@@ -21,6 +21,9 @@ pub(crate) struct Mention {
     /// when they are not found there.
     #[serde(default = "yes")]
     pub(crate) sure: bool,
+    /// «кроме Ромашки»: it is to be left out.
+    #[serde(default)]
+    pub(crate) excluded: bool,
     /// Written as a name: with a capital letter, in quotes, or as a tax number.
     #[serde(default)]
     pub(crate) proper: bool,
@@ -61,7 +64,10 @@ pub(super) fn find(words: &[Word], concepts: &[Option<Concept>], used: &[bool]) 
 fn begins_a_capitalised_name(words: &[Word], concepts: &[Option<Concept>], used: &[bool], i: usize) -> bool {
     let capital = |j: usize| {
         words.get(j).is_some_and(|word| {
-            !used[j] && word.capital && word.kind == Kind::Word && word.lower.chars().count() > 3
+            !used[j]
+                && word.capital
+                && word.kind == Kind::Word
+                && word.lower.chars().count() > 3
                 && !word.text.chars().all(char::is_uppercase)
         })
     };
@@ -88,6 +94,13 @@ fn run_end(
     after_form: bool,
 ) -> usize {
     let mut end = start + 1;
+    // «вводил Иванов»: a verb before a name.
+    if !words[start].capital
+        && idle::looks_like_the_past(&words[start].lower)
+        && words.get(end).is_some_and(|next| next.capital)
+    {
+        return end;
+    }
     loop {
         let Some(word) = words.get(end) else {
             return end;
@@ -122,10 +135,15 @@ fn run_end(
 
 /// «остаток степлеров», «бумаги осталось», «по вектору», «есть ли бумага»: as against «принёс»,
 /// «в итоге» and whatever else a question is made of.
-fn stands_where_names_do(words: &[Word], concepts: &[Option<Concept>], range: &std::ops::Range<usize>) -> bool {
+fn stands_where_names_do(
+    words: &[Word],
+    concepts: &[Option<Concept>],
+    range: &std::ops::Range<usize>,
+) -> bool {
     use Concept as C;
     let first = &words[range.start];
-    if range.len() == 1 && (idle::looks_like_a_verb(&first.lower) || idle::looks_like_an_adverb(&first.lower)) {
+    if range.len() == 1 && (idle::looks_like_a_verb(&first.lower) || idle::looks_like_an_adverb(&first.lower))
+    {
         return false;
     }
     let next = concepts.get(range.end).copied().flatten();
@@ -145,16 +163,62 @@ fn stands_where_names_do(words: &[Word], concepts: &[Option<Concept>], range: &s
             });
     };
     let after_preposition = words[before].is(&[
-        "по", "у", "от", "для", "с", "со", "к", "перед", "of", "for", "to", "from", "with", "about",
+        "по",
+        "у",
+        "от",
+        "для",
+        "с",
+        "со",
+        "к",
+        "перед",
+        "of",
+        "for",
+        "to",
+        "from",
+        "with",
+        "about",
     ]);
     let after_count = words[before].is(&[
-        "есть", "сколько", "ли", "нет", "штук", "пачек", "коробок", "any", "many", "much", "имеется", "скок", "скоко", "скока", "на", "the",
-    ]) && (!words[before].is(&["на", "the"]) || concepts.iter().take(before).flatten().any(|c| matches!(c, C::Price | C::Profit | C::Stock | C::Balance | C::Warehouse)));
+        "есть",
+        "сколько",
+        "ли",
+        "нет",
+        "штук",
+        "пачек",
+        "коробок",
+        "any",
+        "many",
+        "much",
+        "имеется",
+        "скок",
+        "скоко",
+        "скока",
+        "на",
+        "the",
+    ]) && (!words[before].is(&["на", "the"])
+        || concepts
+            .iter()
+            .take(before)
+            .flatten()
+            .any(|c| matches!(c, C::Price | C::Profit | C::Stock | C::Balance | C::Warehouse)));
     let after_meaning = concepts[before].is_some_and(|concept| {
         matches!(
             concept,
-            C::Debt | C::Receivable | C::Payable | C::Balance | C::Stock | C::Warehouse | C::Sales | C::Bought | C::Profit | C::Card
-                | C::Reconcile | C::Pay | C::Flow | C::Enough | C::Price
+            C::Debt
+                | C::Receivable
+                | C::Payable
+                | C::Balance
+                | C::Stock
+                | C::Warehouse
+                | C::Sales
+                | C::Bought
+                | C::Profit
+                | C::Card
+                | C::Reconcile
+                | C::Pay
+                | C::Flow
+                | C::Enough
+                | C::Price
         )
     });
     let before_meaning = next.is_some_and(|concept| matches!(concept, C::Stock | C::Balance))
@@ -188,15 +252,32 @@ fn mention(words: &[Word], concepts: &[Option<Concept>], range: std::ops::Range<
     let asks = |kind: usize| {
         kind.checked_sub(1).is_some_and(|i| {
             words[i].is(&[
-                "какой", "какие", "каких", "какому", "какая", "какое", "каком", "какого", "каким", "which", "what", "кто", "самый", "самые",
+                "какой",
+                "какие",
+                "каких",
+                "какому",
+                "какая",
+                "какое",
+                "каком",
+                "какого",
+                "каким",
+                "which",
+                "what",
+                "кто",
+                "самый",
+                "самые",
             ])
         }) && !words[range.start].capital
     };
     let found = before
         .checked_sub(1)
         .and_then(kind_at)
-        .filter(|(_, i)| !asks(*i))
-        .filter(|_| words[range.start].capital || words[range.start].quotation.is_some() || !idle::looks_like_the_past(&words[range.start].lower))
+        .filter(|(kind, i)| !asks(*i) && !is_plural(*kind, &words[*i].lower))
+        .filter(|_| {
+            words[range.start].capital
+                || words[range.start].quotation.is_some()
+                || !idle::looks_like_the_past(&words[range.start].lower)
+        })
         // After: «на центральном складе». Only singular forms name one.
         .or_else(|| {
             kind_at(range.end).filter(|(kind, i)| {
@@ -216,10 +297,33 @@ fn mention(words: &[Word], concepts: &[Option<Concept>], range: std::ops::Range<
             .map(|(kind, _)| kind)
             .or(legal_form.then_some(SubjectKind::Counterparty)),
         kind_word: found.map(|(_, i)| i),
+        excluded: before.checked_sub(1).is_some_and(|i| {
+            let i = if found.is_some() && i > 0 { i - 1 } else { i };
+            words[i].is(&[
+                "кроме",
+                "исключая",
+                "без",
+                "except",
+                "excluding",
+                "without",
+                "помимо",
+            ])
+        }),
         sure: proper || legal_form || found.is_some() || stands_where_names_do(words, concepts, &range),
         proper: proper || legal_form,
         text,
     }
+}
+
+/// «топ клиентов Иванова»: only singular forms name one.
+fn is_plural(kind: SubjectKind, lower: &str) -> bool {
+    const ENDINGS: [&str; 11] = ["ов", "ей", "ы", "и", "ам", "ям", "ах", "ях", "ами", "ями", "s"];
+    kind != SubjectKind::Company
+        && !matches!(
+            lower,
+            "фирмы" | "компании" | "номенклатуры" | "позиции" | "продукции"
+        )
+        && ENDINGS.iter().any(|ending| lower.ends_with(ending))
 }
 
 fn kind_of(concept: Concept) -> Option<SubjectKind> {

@@ -56,7 +56,11 @@ impl Turn<'_> {
                     "There are several documents No. {number_text} ({total}). Please name the kind of document or the counterparty. [1]\n"
                 );
                 for row in several {
-                    let (kind, day, whom) = (escaped(text(row, "type")), self.day(row), escaped(text(row, "counterparty")));
+                    let (kind, day, whom) = (
+                        escaped(text(row, "type")),
+                        self.day(row),
+                        escaped(text(row, "counterparty")),
+                    );
                     words += &say!(l, "\n- {kind} от {day}, {whom}", "\n- {kind} of {day}, {whom}");
                 }
                 return Ok(self.told(words, &[&documents]));
@@ -99,14 +103,27 @@ impl Turn<'_> {
         let l = self.locale;
         let is_payment = |row: &&Row| {
             let title = super::words::fold(text(row, "document"));
-            ["расчетн", "наличн", "платеж", "оплат", "списание", "касс", "эквайр", "payment", "bank", "cash"]
-                .iter()
-                .any(|part| title.contains(part))
+            [
+                "расчетн",
+                "наличн",
+                "платеж",
+                "оплат",
+                "списание",
+                "касс",
+                "эквайр",
+                "payment",
+                "bank",
+                "cash",
+            ]
+            .iter()
+            .any(|part| title.contains(part))
         };
         let payments: Vec<&Row> = statement.rows.iter().filter(is_payment).collect();
         // Either side: an invoice of ours is paid on the credit, one of theirs on the debit.
         let paid_by = |row: &Row| figure(row, "credit").max(figure(row, "debit"));
-        let exact = payments.iter().find(|row| paid_by(row) == amount && !amount.is_zero());
+        let exact = payments
+            .iter()
+            .find(|row| paid_by(row) == amount && !amount.is_zero());
         let total: Decimal = payments.iter().map(|row| paid_by(row)).sum();
         let closing = figure(&statement.totals, "closing");
         let (total_text, closing_text) = (
@@ -140,17 +157,30 @@ impl Turn<'_> {
             )
         };
         words += &if closing.is_zero() {
-            say!(l, " Сальдо расчётов — ноль.", " The balance of settlements is zero.")
+            say!(
+                l,
+                " Сальдо расчётов — ноль.",
+                " The balance of settlements is zero."
+            )
         } else if closing.is_sign_positive() {
-            say!(l, " По расчётам должны нам: {closing_text}.", " They owe us {closing_text} in all.")
+            say!(
+                l,
+                " По расчётам должны нам: {closing_text}.",
+                " They owe us {closing_text} in all."
+            )
         } else {
-            say!(l, " По расчётам должны мы: {closing_text}.", " We owe them {closing_text} in all.")
+            say!(
+                l,
+                " По расчётам должны мы: {closing_text}.",
+                " We owe them {closing_text} in all."
+            )
         };
-        words + &say!(
-            l,
-            "\n\nСвязи платежа с документом отчёты 1С не показывают: вывод сделан по суммам и датам взаиморасчётов.",
-            "\n\nReports of 1C do not link payments to documents: this is concluded from the amounts and days of settlements."
-        )
+        words
+            + &say!(
+                l,
+                "\n\nСвязи платежа с документом отчёты 1С не показывают: вывод сделан по суммам и датам взаиморасчётов.",
+                "\n\nReports of 1C do not link payments to documents: this is concluded from the amounts and days of settlements."
+            )
     }
 
     /// Without a number: what the counterparty has paid and still owes.
@@ -181,9 +211,17 @@ impl Turn<'_> {
         words += &if closing.is_zero() {
             say!(l, " Никто никому не должен.", " Nobody owes anything.")
         } else if closing.is_sign_positive() {
-            say!(l, " Сейчас должны нам **{closing_text}**.", " They owe us **{closing_text}** now.")
+            say!(
+                l,
+                " Сейчас должны нам **{closing_text}**.",
+                " They owe us **{closing_text}** now."
+            )
         } else {
-            say!(l, " Сейчас должны мы **{closing_text}**.", " We owe them **{closing_text}** now.")
+            say!(
+                l,
+                " Сейчас должны мы **{closing_text}**.",
+                " We owe them **{closing_text}** now."
+            )
         };
         words += &say!(
             l,

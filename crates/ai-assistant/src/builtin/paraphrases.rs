@@ -580,3 +580,29 @@ fn follow_ups() {
     assert!(of("а у Ромашки?").names.len() == 1);
     assert!(of("а её реквизиты?").follow_up);
 }
+
+#[test]
+fn what_is_to_be_left_out_is_no_filter() {
+    let parsed = of("Продажи за октябрь, кроме Ромашки");
+    assert!(parsed.names.is_empty());
+    assert_eq!(parsed.excluded, ["Ромашки"]);
+    assert!(of("выручка без НДС за октябрь").names.is_empty());
+}
+
+#[test]
+fn one_word_is_asked_back_about() {
+    use super::intent::Doubt;
+    for (text, doubt) in [
+        ("остатки", Doubt::Balance),
+        ("Покажи остатки", Doubt::Balance),
+        ("движение", Doubt::Movement),
+        ("приход за октябрь", Doubt::Movement),
+        ("Ромашка", Doubt::AboutWhom),
+        ("что по Вектору", Doubt::AboutWhom),
+        ("ООО «Ромашка»", Doubt::AboutWhom),
+    ] {
+        let parsed = of(text);
+        assert_eq!(parsed.intent, Some(Intent::Unclear(doubt)), "{text}");
+        assert_eq!(parsed.confidence, super::confidence::Confidence::Low, "{text}");
+    }
+}

@@ -75,6 +75,8 @@ pub(crate) struct Parsed {
     /// «она», «его»: somebody named before.
     pub(crate) of_that_one: bool,
     pub(crate) names: Vec<Mention>,
+    /// «кроме Ромашки»: names that no report leaves out.
+    pub(crate) excluded: Vec<String>,
     /// «по всем складам»: the name of that kind no longer counts.
     pub(crate) all_of: Option<SubjectKind>,
     /// A bare number, as an answer to a question with choices.
@@ -118,7 +120,9 @@ pub(crate) fn parse(text: &str, today: NaiveDate) -> Parsed {
     {
         number = account.take();
     }
-    let names = names::find(&words, &concepts, &used);
+    let (excluded, names): (Vec<Mention>, Vec<Mention>) = names::find(&words, &concepts, &used)
+        .into_iter()
+        .partition(|mention| mention.excluded);
     let signs = Signs {
         concepts: &set,
         words: &words,
@@ -169,7 +173,8 @@ pub(crate) fn parse(text: &str, today: NaiveDate) -> Parsed {
         flow: slots::flow(&words, &set),
         tax: slots::tax(&words),
         cash_desk: has(Concept::CashDesk) && !has(Concept::Bank) && !has(Concept::Account),
-        bank: (has(Concept::Bank) || (has(Concept::Account) && !has(Concept::Money) && says(&["р/с", "расчетном"])))
+        bank: (has(Concept::Bank)
+            || (has(Concept::Account) && !has(Concept::Money) && says(&["р/с", "расчетном"])))
             && !has(Concept::CashDesk),
         least: (has(Concept::Least) && !says(&["чем", "than"])) || has(Concept::RunsOut),
         why: says(&["почему", "отчего", "why"]),
@@ -195,6 +200,7 @@ pub(crate) fn parse(text: &str, today: NaiveDate) -> Parsed {
         } else {
             None
         },
+        excluded: excluded.into_iter().map(|mention| mention.text).collect(),
         names,
     }
 }
@@ -243,9 +249,45 @@ fn is_only_a_name(words: &[Word], names: &[Mention]) -> bool {
         .filter(|word| word.kind != Kind::Sign)
         .filter(|word| {
             !word.is(&[
-                "по", "про", "о", "у", "что", "покажи", "дай", "найди", "за", "информация", "информацию", "инфо", "инфу", "данные", "там",
-                "все", "по-нашему", "about", "show", "info", "on", "me", "ооо", "ао", "ип", "пао", "зао", "клиент", "клиенту", "клиенте",
-                "контрагент", "контрагенту", "контрагенте", "поставщик", "поставщику", "customer", "company", "фирма", "фирме",
+                "по",
+                "про",
+                "о",
+                "у",
+                "что",
+                "покажи",
+                "дай",
+                "найди",
+                "за",
+                "информация",
+                "информацию",
+                "инфо",
+                "инфу",
+                "данные",
+                "там",
+                "все",
+                "по-нашему",
+                "about",
+                "show",
+                "info",
+                "on",
+                "me",
+                "ооо",
+                "ао",
+                "ип",
+                "пао",
+                "зао",
+                "клиент",
+                "клиенту",
+                "клиенте",
+                "контрагент",
+                "контрагенту",
+                "контрагенте",
+                "поставщик",
+                "поставщику",
+                "customer",
+                "company",
+                "фирма",
+                "фирме",
             ])
         })
         .count()
@@ -290,11 +332,27 @@ fn document_number(words: &[Word], used: &mut [bool]) -> Option<String> {
         // «документа 123», «накладная 45»; a short number beside «счёт» may be an account.
         let paper = matches!(
             lexicon::concept(word),
-            Some(Concept::Document | Concept::Waybill | Concept::Invoice | Concept::PaymentOrder | Concept::Act | Concept::Order)
+            Some(
+                Concept::Document
+                    | Concept::Waybill
+                    | Concept::Invoice
+                    | Concept::PaymentOrder
+                    | Concept::Act
+                    | Concept::Order
+            )
         ) || word.is(&["реализация", "реализации", "реализацию", "реализацией"]);
         let least = if paper {
             1
-        } else if word.is(&["поступления", "поступление", "счета", "счет", "счету", "счете", "проводки", "postings"]) {
+        } else if word.is(&[
+            "поступления",
+            "поступление",
+            "счета",
+            "счет",
+            "счету",
+            "счете",
+            "проводки",
+            "postings",
+        ]) {
             3
         } else {
             continue;
@@ -323,7 +381,13 @@ fn account(words: &[Word], used: &mut [bool]) -> Option<String> {
     let of_ledger = |concept| {
         matches!(
             concept,
-            Some(Concept::Account | Concept::TrialBalance | Concept::Turnover | Concept::Analysis | Concept::Correspond)
+            Some(
+                Concept::Account
+                    | Concept::TrialBalance
+                    | Concept::Turnover
+                    | Concept::Analysis
+                    | Concept::Correspond
+            )
         )
     };
     for (i, word) in words.iter().enumerate() {
@@ -331,7 +395,8 @@ fn account(words: &[Word], used: &mut [bool]) -> Option<String> {
             continue;
         }
         let parts: Vec<&str> = word.lower.split('.').collect();
-        let first_ok = parts[0].len() == 2 && parts[0].bytes().all(|b| b.is_ascii_digit()) && parts[0] != "00";
+        let first_ok =
+            parts[0].len() == 2 && parts[0].bytes().all(|b| b.is_ascii_digit()) && parts[0] != "00";
         let rest_ok = parts.len() <= 3
             && parts[1..]
                 .iter()
@@ -340,16 +405,24 @@ fn account(words: &[Word], used: &mut [bool]) -> Option<String> {
             continue;
         }
         let before = i.checked_sub(1);
-        let card_before = words[..i].iter().any(|word| word.lower.starts_with("карточк") || word.is(&["card", "субсчет", "субсчету"]));
+        let card_before = words[..i]
+            .iter()
+            .any(|word| word.lower.starts_with("карточк") || word.is(&["card", "субсчет", "субсчету"]));
         let unit_after = words.get(i + 1).is_some_and(|after| {
-            period::month(&after.lower).is_some() || after.is(&["дней", "штук", "шт", "лучших", "квартал", "число"])
+            period::month(&after.lower).is_some()
+                || after.is(&["дней", "штук", "шт", "лучших", "квартал", "число"])
         });
         let announced = of_ledger(concept_at(before))
             || (before.is_some_and(|b| words[b].is(&["по", "for", "of", "с", "у"]))
-                && (of_ledger(concept_at(i.checked_sub(2))) || words[..i].iter().any(|word| word.is(&["осв", "сальдо", "оборотка", "оборотку", "анализ"]))));
+                && (of_ledger(concept_at(i.checked_sub(2)))
+                    || words[..i]
+                        .iter()
+                        .any(|word| word.is(&["осв", "сальдо", "оборотка", "оборотку", "анализ"]))));
         let named_after = matches!(concept_at(Some(i + 1)), Some(Concept::Account));
         let dotted = parts.len() > 1
-            && words.iter().any(|word| of_ledger(lexicon::concept(word)) || word.lower.starts_with("карточк"))
+            && words
+                .iter()
+                .any(|word| of_ledger(lexicon::concept(word)) || word.lower.starts_with("карточк"))
             && !before.is_some_and(|b| words[b].is(&["на", "до", "за"]));
         if (announced || named_after || dotted || card_before) && !unit_after {
             used[i] = true;
@@ -361,19 +434,41 @@ fn account(words: &[Word], used: &mut [bool]) -> Option<String> {
 
 fn is_follow_up(words: &[Word]) -> bool {
     let first = words.iter().find(|word| word.kind == Kind::Word);
-    first.is_some_and(|word| word.is(&["а", "и", "and", "теперь", "тоже", "также", "только", "only", "now"]))
-        || words.first().is_some_and(|word| word.is(&["ну"]))
+    first.is_some_and(|word| {
+        word.is(&[
+            "а",
+            "и",
+            "and",
+            "теперь",
+            "тоже",
+            "также",
+            "только",
+            "only",
+            "now",
+        ])
+    }) || words.first().is_some_and(|word| word.is(&["ну"]))
         || (words.len() > 1 && words[0].is(&["what", "how"]) && words[1].is(&["about"]))
         || (words.len() > 1 && words[0].is(&["то"]) && words[1].is(&["же"]))
 }
 
 fn compare(words: &[Word], set: &HashSet<Concept>, periods: &[period::Found]) -> Option<Compare> {
     let main = periods.first().map(|found| found.span);
-    let second = periods.get(1).map(|found| found.span).filter(|second| Some(*second) != main);
+    let second = periods
+        .get(1)
+        .map(|found| found.span)
+        .filter(|second| Some(*second) != main);
     // «этого месяца к прошлому»: the month is not said again.
     let to_the_one_before = words.windows(2).any(|pair| {
         pair[0].is(&["к", "от", "чем", "против", "с"])
-            && pair[1].is(&["прошлому", "прошлого", "прошлым", "предыдущему", "предыдущего", "предыдущим", "позапрошлому"])
+            && pair[1].is(&[
+                "прошлому",
+                "прошлого",
+                "прошлым",
+                "предыдущему",
+                "предыдущего",
+                "предыдущим",
+                "позапрошлому",
+            ])
     });
     let asked = set.contains(&Concept::Compare)
         || words.windows(2).any(|pair| {
@@ -401,7 +496,12 @@ fn compare(words: &[Word], set: &HashSet<Concept>, periods: &[period::Found]) ->
 }
 
 /// The period that is asked about. «больше, чем в прошлом месяце?» asks about this month.
-fn main_span(words: &[Word], set: &HashSet<Concept>, periods: &[period::Found], today: NaiveDate) -> Option<Span> {
+fn main_span(
+    words: &[Word],
+    set: &HashSet<Concept>,
+    periods: &[period::Found],
+    today: NaiveDate,
+) -> Option<Span> {
     let first = periods.first()?;
     let than = words[..first.words.start]
         .iter()
@@ -438,7 +538,8 @@ fn bare_account(words: &[Word]) -> Option<String> {
         return None;
     };
     let digits = word.lower.split('.').next()?;
-    (digits.len() == 2 && word.lower.bytes().all(|b| b.is_ascii_digit() || b == b'.')).then(|| word.text.clone())
+    (digits.len() == 2 && word.lower.bytes().all(|b| b.is_ascii_digit() || b == b'.'))
+        .then(|| word.text.clone())
 }
 
 /// «1», «2-й», «первый», "the second".

@@ -71,7 +71,11 @@ mod tests {
             ("Что ты умеешь?", false),
             ("Создай счёт для Ромашки", false),
         ] {
-            assert_eq!(of(question).is_some_and(|understood| understood.is_certain()), certain, "{question}");
+            assert_eq!(
+                of(question).is_some_and(|understood| understood.is_certain()),
+                certain,
+                "{question}"
+            );
         }
         assert!(of("Напиши стихотворение").is_none());
     }
@@ -80,7 +84,10 @@ mod tests {
     fn questions_that_mean_the_same_have_one_key() {
         let key = |question: &str| of(question).unwrap().key();
         assert_eq!(key("Сколько нам должна Ромашка?"), key("какой долг у Ромашки"));
-        assert_eq!(key("выручка за октябрь"), key("Покажи продажи за октябрь 2026 года"));
+        assert_eq!(
+            key("выручка за октябрь"),
+            key("Покажи продажи за октябрь 2026 года")
+        );
         assert_ne!(key("выручка за октябрь"), key("выручка за сентябрь"));
     }
 }

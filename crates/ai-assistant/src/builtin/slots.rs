@@ -123,10 +123,38 @@ pub(super) fn group_by(
     if let Some((_, group)) = after_by.or_else(|| groups().next()) {
         return Some(group);
     }
-    if set.contains(&Concept::Who) {
+    // «в каком месяце», «какой день», "which month"
+    let which = words.windows(2).find_map(|pair| {
+        if !pair[0].is(&[
+            "какой",
+            "каком",
+            "какого",
+            "какая",
+            "какую",
+            "какие",
+            "какие-то",
+            "which",
+            "what",
+        ]) {
+            return None;
+        }
+        match pair[1].lower.as_str() {
+            "месяц" | "месяце" | "месяца" | "month" => Some(GroupBy::Month),
+            "неделя" | "неделю" | "неделе" | "week" => Some(GroupBy::Week),
+            "день" | "дни" | "day" => Some(GroupBy::Day),
+            _ => None,
+        }
+    });
+    if which.is_some() {
+        return which;
+    }
+    let sold_to_whom = set.contains(&Concept::Whom) && set.contains(&Concept::Sales);
+    if set.contains(&Concept::Who) || sold_to_whom {
         return Some(GroupBy::Counterparty);
     }
-    if set.contains(&Concept::Sought) || words.iter().any(|word| word.is(&["что", "чего", "чем"])) && !set.contains(&Concept::Compare) {
+    if set.contains(&Concept::Sought)
+        || words.iter().any(|word| word.is(&["что", "чего", "чем"])) && !set.contains(&Concept::Compare)
+    {
         let of_goods = set.contains(&Concept::Sales) || set.contains(&Concept::Sought);
         return of_goods.then_some(GroupBy::Item);
     }
@@ -151,7 +179,11 @@ fn group_of(concept: Concept) -> Option<GroupBy> {
 }
 
 /// The analytics that the balance of an account is broken down by.
-pub(super) fn breakdown(words: &[Word], concepts: &[Option<Concept>], names: &[Mention]) -> Option<Breakdown> {
+pub(super) fn breakdown(
+    words: &[Word],
+    concepts: &[Option<Concept>],
+    names: &[Mention],
+) -> Option<Breakdown> {
     concepts.iter().enumerate().find_map(|(i, concept)| {
         let by = i > 0 && words[i - 1].is(&["по", "разрезе", "by", "per", "each", "и", "and"]);
         if !by || names.iter().any(|mention| mention.kind_word == Some(i)) {
@@ -175,12 +207,11 @@ pub(super) fn is_overdue_only(words: &[Word], set: &HashSet<Concept>) -> bool {
         return false;
     }
     let overdue = |word: &Word| lexicon::concept(word) == Some(Concept::Overdue);
-    let shown_besides = words
-        .windows(3)
-        .any(|window| window[0].is(&["и", "and", "сколько", "включая", "плюс"]) && window[1..].iter().any(overdue))
-        || words
-            .windows(5)
-            .any(|window| window[0].is(&["and", "и"]) && window[1..].iter().any(overdue));
+    let shown_besides = words.windows(3).any(|window| {
+        window[0].is(&["и", "and", "сколько", "включая", "плюс"]) && window[1..].iter().any(overdue)
+    }) || words
+        .windows(5)
+        .any(|window| window[0].is(&["and", "и"]) && window[1..].iter().any(overdue));
     !(shown_besides
         && (set.contains(&Concept::Debt)
             || set.contains(&Concept::Receivable)
@@ -207,8 +238,17 @@ pub(super) fn flow(words: &[Word], set: &HashSet<Concept>) -> Option<Flow> {
             || has(Concept::Whom)
             || has(Concept::Supplier)
             || says(&["поставщикам", "outgoing"])
-            || (says(&["выплатили", "заплатили", "перечислили", "выплаты", "выплачено", "уплачено", "переводили", "перевели", "оплатили"])
-                && !has(Concept::Who)
+            || (says(&[
+                "выплатили",
+                "заплатили",
+                "перечислили",
+                "выплаты",
+                "выплачено",
+                "уплачено",
+                "переводили",
+                "перевели",
+                "оплатили",
+            ]) && !has(Concept::Who)
                 && !has(Concept::Customer));
         if ours {
             return Some(Flow::Out);
@@ -231,8 +271,12 @@ pub(super) fn flow(words: &[Word], set: &HashSet<Concept>) -> Option<Flow> {
 }
 
 pub(super) fn tax(words: &[Word]) -> Option<Tax> {
-    let profit_tax = words.windows(3).any(|w| w[0].lower.starts_with("налог") && w[1].is(&["на"]) && w[2].is(&["прибыль"]))
-        || words.windows(2).any(|w| w[0].is(&["income", "profit"]) && w[1].is(&["tax", "taxes"]));
+    let profit_tax = words
+        .windows(3)
+        .any(|w| w[0].lower.starts_with("налог") && w[1].is(&["на"]) && w[2].is(&["прибыль"]))
+        || words
+            .windows(2)
+            .any(|w| w[0].is(&["income", "profit"]) && w[1].is(&["tax", "taxes"]));
     if profit_tax {
         return Some(Tax::Profit);
     }
@@ -240,7 +284,9 @@ pub(super) fn tax(words: &[Word]) -> Option<Tax> {
         "ндс" | "vat" | "ндсу" | "ндс-то" => Some(Tax::Vat),
         "ндфл" => Some(Tax::Income),
         "прибыль" => Some(Tax::Profit),
-        "взносы" | "взносов" | "взносам" | "взнос" | "страховые" | "страховых" | "contributions" => Some(Tax::Contributions),
+        "взносы" | "взносов" | "взносам" | "взнос" | "страховые" | "страховых" | "contributions" => {
+            Some(Tax::Contributions)
+        }
         _ => None,
     })
 }
@@ -249,11 +295,14 @@ pub(super) fn tax(words: &[Word]) -> Option<Tax> {
 pub(super) fn document_type(words: &[Word], set: &HashSet<Concept>) -> Option<DocumentType> {
     let has = |concept| set.contains(&concept);
     let begins = |beginnings: &[&str]| {
-        words
-            .iter()
-            .any(|word| beginnings.iter().any(|beginning| word.lower.starts_with(beginning)))
+        words.iter().any(|word| {
+            beginnings
+                .iter()
+                .any(|beginning| word.lower.starts_with(beginning))
+        })
     };
-    if begins(&["счет-фактур", "счета-фактур", "счетов-фактур", "упд", "счф"]) {
+    if begins(&["счет-фактур", "счета-фактур", "счетов-фактур", "упд", "счф"])
+    {
         return Some(DocumentType::TaxInvoice);
     }
     if has(Concept::Waybill) {

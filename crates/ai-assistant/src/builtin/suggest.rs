@@ -33,7 +33,11 @@ pub(super) fn next(frame: &Frame, locale: Locale) -> Vec<String> {
 fn of_counterparty(intent: Intent, name: &str, locale: Locale) -> Vec<String> {
     let mut questions = Vec::new();
     if !matches!(intent, Intent::Receivables | Intent::Payables) {
-        questions.push(say!(locale, "Сколько нам должен «{name}»?", "How much does “{name}” owe us?"));
+        questions.push(say!(
+            locale,
+            "Сколько нам должен «{name}»?",
+            "How much does “{name}” owe us?"
+        ));
     }
     if intent != Intent::Statement {
         questions.push(say!(
@@ -51,7 +55,11 @@ fn of_counterparty(intent: Intent, name: &str, locale: Locale) -> Vec<String> {
 fn of_item(intent: Intent, name: &str, locale: Locale) -> Vec<String> {
     let mut questions = Vec::new();
     if intent != Intent::Stock {
-        questions.push(say!(locale, "Сколько «{name}» на складе?", "How much “{name}” is in stock?"));
+        questions.push(say!(
+            locale,
+            "Сколько «{name}» на складе?",
+            "How much “{name}” is in stock?"
+        ));
     }
     if intent != Intent::Sales {
         questions.push(say!(
@@ -89,7 +97,10 @@ fn of_report(frame: &Frame, locale: Locale) -> Vec<String> {
         }
         Intent::Stock => {
             questions.push(("А на начало месяца?", "What about the beginning of the month?"));
-            questions.push(("Движение товаров за прошлый месяц", "Movement of goods last month"));
+            questions.push((
+                "Движение товаров за прошлый месяц",
+                "Movement of goods last month",
+            ));
             questions.push(("Топ-10 товаров за прошлый месяц", "Top 10 products last month"));
         }
         Intent::Sales | Intent::GrossProfit => {
@@ -100,12 +111,18 @@ fn of_report(frame: &Frame, locale: Locale) -> Vec<String> {
                 questions.push(("А по товарам?", "What about by item?"));
             }
             if frame.compare.is_none() {
-                questions.push(("А по сравнению с прошлым периодом?", "Compare with the previous period"));
+                questions.push((
+                    "А по сравнению с прошлым периодом?",
+                    "Compare with the previous period",
+                ));
             }
             questions.push(("А за прошлый месяц?", "What about last month?"));
         }
         Intent::Cash => {
-            questions.push(("Приход и расход денег за прошлый месяц", "Cash flow for last month"));
+            questions.push((
+                "Приход и расход денег за прошлый месяц",
+                "Cash flow for last month",
+            ));
             questions.push(("Кому должны мы?", "Whom do we owe?"));
         }
         Intent::CashFlow => {
@@ -144,11 +161,22 @@ fn of_report(frame: &Frame, locale: Locale) -> Vec<String> {
         | Intent::Unclear(_)
         | Intent::Help => {}
     }
-    let number = frame.number.as_deref().filter(|_| frame.intent == Intent::FindDocument);
+    let number = frame
+        .number
+        .as_deref()
+        .filter(|_| frame.intent == Intent::FindDocument);
     let of_document = number.map(|number| {
         [
-            say!(locale, "Проводки документа № {number}", "Postings of document No. {number}"),
-            say!(locale, "Оплачен ли документ № {number}?", "Is document No. {number} paid?"),
+            say!(
+                locale,
+                "Проводки документа № {number}",
+                "Postings of document No. {number}"
+            ),
+            say!(
+                locale,
+                "Оплачен ли документ № {number}?",
+                "Is document No. {number} paid?"
+            ),
         ]
     });
     questions
@@ -164,13 +192,25 @@ fn of_report(frame: &Frame, locale: Locale) -> Vec<String> {
 fn of_account(intent: Intent, account: &str, locale: Locale) -> Vec<String> {
     let mut questions = Vec::new();
     if intent != Intent::TrialBalance {
-        questions.push(say!(locale, "ОСВ по счёту {account}", "Trial balance of account {account}"));
+        questions.push(say!(
+            locale,
+            "ОСВ по счёту {account}",
+            "Trial balance of account {account}"
+        ));
     }
     if intent != Intent::AccountAnalysis {
-        questions.push(say!(locale, "Анализ счёта {account}", "Analysis of account {account}"));
+        questions.push(say!(
+            locale,
+            "Анализ счёта {account}",
+            "Analysis of account {account}"
+        ));
     }
     if intent != Intent::AccountCard {
-        questions.push(say!(locale, "Карточка счёта {account}", "Card of account {account}"));
+        questions.push(say!(
+            locale,
+            "Карточка счёта {account}",
+            "Card of account {account}"
+        ));
     }
     questions.push(say!(locale, "А за прошлый квартал?", "What about last quarter?"));
     questions

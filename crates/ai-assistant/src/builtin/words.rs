@@ -148,7 +148,10 @@ fn joins(chars: &[char], i: usize) -> bool {
     };
     match chars[i] {
         // `62.01`, `76.АВ`
-        '.' => before.is_ascii_digit() && (after.is_ascii_digit() || (after.is_uppercase() && is_cyrillic(*after))),
+        '.' => {
+            before.is_ascii_digit()
+                && (after.is_ascii_digit() || (after.is_uppercase() && is_cyrillic(*after)))
+        }
         '\'' | '\u{2019}' => before.is_alphabetic() && after.is_alphabetic() && before.is_ascii(),
         '-' | '/' | '\u{2011}' => before.is_alphanumeric() && after.is_alphanumeric(),
         _ => false,
@@ -169,7 +172,12 @@ fn push(words: &mut Vec<Word>, piece: &str, quotation: Option<usize>) {
     let owner = piece
         .strip_suffix("'s")
         .or_else(|| piece.strip_suffix("\u{2019}s"))
-        .filter(|owner| !matches!(fold(owner).as_str(), "what" | "who" | "it" | "how" | "let" | "where"));
+        .filter(|owner| {
+            !matches!(
+                fold(owner).as_str(),
+                "what" | "who" | "it" | "how" | "let" | "where"
+            )
+        });
     words.push(Word::new(owner.unwrap_or(piece), quotation));
 }
 

@@ -172,7 +172,8 @@ pub(crate) async fn open(
     let today = now.with_timezone(&state.zone).date_naive();
     let by_rules = state.rules_first
         && question.model.is_none()
-        && builtin::understand(&question.message, &memory, today).is_some_and(|understood| understood.is_certain());
+        && builtin::understand(&question.message, &memory, today)
+            .is_some_and(|understood| understood.is_certain());
     let engine = if by_rules { Engine::Rules } else { engine };
     Ok(Opened::Job(Box::new(Job {
         state,

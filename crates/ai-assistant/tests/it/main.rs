@@ -12,5 +12,6 @@ mod generate;
 mod onec;
 mod outages;
 mod providers;
+mod rules;
 mod setup;
 mod streams;

@@ -69,6 +69,11 @@ impl Service {
         Self::with(&settings).await
     }
 
+    /// The service with these settings; `{provider}` is the address of the provider.
+    pub(crate) async fn with_settings(settings: &[(&str, &str)]) -> Self {
+        Self::with(settings).await
+    }
+
     async fn with(settings: &[(&str, &str)]) -> Self {
         let onec = Onec::default();
         let onec_server = onec.start().await;

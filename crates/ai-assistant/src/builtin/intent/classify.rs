@@ -25,9 +25,11 @@ fn about_the_engine(s: &Signs<'_>) -> Option<Intent> {
         || s.phrase(&["what", "can", "you"])
         || s.near(&["what"], &["ask"])
         || s.phrase(&["who", "are", "you"])
-        || s.near(&["какие", "список", "which", "what"], &["отчеты", "отчетов", "reports"])
-            && s.only(&[]);
-    let greets = s.has(C::Greeting) && s.only(&[C::Greeting, C::Help]);
+        || s.near(
+            &["какие", "список", "which", "what"],
+            &["отчеты", "отчетов", "reports"],
+        ) && s.only(&[]);
+    let greets = s.has(C::Greeting) && !s.has_names && s.only(&[C::Greeting, C::Help]);
     ((asks_for_help && s.only(&[C::Help, C::Greeting, C::Who])) || greets)
         .then_some(Intent::Help)
         .filter(|_| !s.has_number && !s.has_names || greets)
@@ -38,7 +40,13 @@ fn not_told_by_reports(s: &Signs<'_>) -> Option<Intent> {
     use Concept as C;
     if s.has(C::Write) && s.has(C::Letter) {
         let trade = s.any(&[
-            C::Customer, C::Supplier, C::Counterparty, C::Receivable, C::Debt, C::Reconcile, C::Item,
+            C::Customer,
+            C::Supplier,
+            C::Counterparty,
+            C::Receivable,
+            C::Debt,
+            C::Reconcile,
+            C::Item,
         ]) || s.begins(&["письм", "претензи", "напоминани", "letter", "claim", "reminder"]);
         return trade.then_some(Intent::NotCovered(Topic::Letter));
     }
@@ -46,7 +54,17 @@ fn not_told_by_reports(s: &Signs<'_>) -> Option<Intent> {
         let ours = s.concepts.iter().any(|concept| {
             !matches!(
                 concept,
-                C::Idle | C::Who | C::Whom | C::We | C::Us | C::Our | C::Not | C::All | C::Pronoun | C::Top | C::Least
+                C::Idle
+                    | C::Who
+                    | C::Whom
+                    | C::We
+                    | C::Us
+                    | C::Our
+                    | C::Not
+                    | C::All
+                    | C::Pronoun
+                    | C::Top
+                    | C::Least
             )
         });
         return ours.then_some(Intent::NotCovered(Topic::HowTo));
@@ -55,15 +73,37 @@ fn not_told_by_reports(s: &Signs<'_>) -> Option<Intent> {
     if to_be_made
         && (s.has_number
             || s.any(&[
-                C::Invoice, C::Document, C::Waybill, C::Act, C::PaymentOrder, C::Order, C::Return, C::Account, C::Sales,
-                C::Pay, C::Received, C::Money, C::Counterparty, C::Customer, C::Supplier, C::Item, C::Warehouse,
+                C::Invoice,
+                C::Document,
+                C::Waybill,
+                C::Act,
+                C::PaymentOrder,
+                C::Order,
+                C::Return,
+                C::Account,
+                C::Sales,
+                C::Pay,
+                C::Received,
+                C::Money,
+                C::Counterparty,
+                C::Customer,
+                C::Supplier,
+                C::Item,
+                C::Warehouse,
             ])
             || (s.has_names && s.begins(&["спиши", "оприход", "отгрузи", "оплати", "проведи", "удали"])))
     {
         return Some(Intent::CreateDocument);
     }
     if s.has(C::MakeWord)
-        && s.any(&[C::Invoice, C::Document, C::Waybill, C::Account, C::PaymentOrder, C::Order])
+        && s.any(&[
+            C::Invoice,
+            C::Document,
+            C::Waybill,
+            C::Account,
+            C::PaymentOrder,
+            C::Order,
+        ])
         && !s.any(&[C::Reconcile, C::TrialBalance, C::Analysis, C::Card])
         && !s.has_account
         && !s.says(&["отчет", "список", "реестр", "report", "list"])
@@ -71,14 +111,36 @@ fn not_told_by_reports(s: &Signs<'_>) -> Option<Intent> {
         return Some(Intent::CreateDocument);
     }
     let figures = s.any(&[
-        C::Sales, C::Profit, C::Bought, C::Money, C::Received, C::Spent, C::Flow, C::Tax, C::Income,
+        C::Sales,
+        C::Profit,
+        C::Bought,
+        C::Money,
+        C::Received,
+        C::Spent,
+        C::Flow,
+        C::Tax,
+        C::Income,
     ]);
-    if (s.has(C::Forecast) && (figures || s.begins(&["прогноз", "спрогноз", "предскаж", "продадим", "заработаем", "forecast", "predict"])))
+    if (s.has(C::Forecast)
+        && (figures
+            || s.begins(&[
+                "прогноз",
+                "спрогноз",
+                "предскаж",
+                "продадим",
+                "заработаем",
+                "forecast",
+                "predict",
+            ])))
         || (s.of_the_future && s.any(&[C::Sales, C::Profit, C::Bought, C::Income]))
     {
         return Some(Intent::NotCovered(Topic::Forecast));
     }
-    if s.has(C::Salary) || (s.says(&["получает", "earns"]) && s.has_names && !s.any(&[C::Money, C::Pay])) {
+    if s.has(C::Enough) && s.has(C::Money) {
+        return Some(Intent::Cash);
+    }
+    if s.has(C::Salary) || (s.says(&["получает", "earns"]) && s.has_names && !s.any(&[C::Money, C::Pay]))
+    {
         return Some(Intent::NotCovered(Topic::Salary));
     }
     if s.phrase(&["основные", "средства"])
@@ -106,7 +168,9 @@ fn asks_how(s: &Signs<'_>) -> bool {
         || s.phrase(&["что", "значит"])
         || s.phrase(&["что", "означает"])
         || s.says(&["объясни", "объясните", "поясни", "explain"])
-        || s.begins(&["отличает", "разниц"]) && s.says(&["чем", "чего", "в"]) && s.says(&["отличается", "разница"])
+        || s.begins(&["отличает", "разниц"])
+            && s.says(&["чем", "чего", "в"])
+            && s.says(&["отличается", "разница"])
         || s.phrase(&["how", "to"])
         || s.phrase(&["how", "do", "i"])
         || s.phrase(&["how", "can", "i"])
@@ -115,20 +179,30 @@ fn asks_how(s: &Signs<'_>) -> bool {
     {
         return true;
     }
-    s.words.iter().enumerate().filter(|(_, word)| word.is(&["как"])).any(|(i, _)| {
-        s.words.iter().skip(i + 1).take(3).any(|word| {
-            let infinitive = ["ть", "ти", "чь", "ться"].iter().any(|ending| word.lower.ends_with(ending));
-            infinitive
-                && word.lower.chars().count() >= 5
-                && lexicon::concept(word) != Some(Concept::Idle)
+    s.words
+        .iter()
+        .enumerate()
+        .filter(|(_, word)| word.is(&["как"]))
+        .any(|(i, _)| {
+            s.words.iter().skip(i + 1).take(3).any(|word| {
+                let infinitive = ["ть", "ти", "чь", "ться"]
+                    .iter()
+                    .any(|ending| word.lower.ends_with(ending));
+                infinitive && word.lower.chars().count() >= 5 && lexicon::concept(word) != Some(Concept::Idle)
+            })
         })
-    })
 }
 
 fn of_documents(s: &Signs<'_>) -> Option<Intent> {
     use Concept as C;
     let some_document = s.any(&[
-        C::Document, C::Waybill, C::Act, C::Invoice, C::PaymentOrder, C::Order, C::Return,
+        C::Document,
+        C::Waybill,
+        C::Act,
+        C::Invoice,
+        C::PaymentOrder,
+        C::Order,
+        C::Return,
     ]);
     if s.has(C::Postings) && s.has_account && !s.has_number {
         return Some(Intent::AccountCard);
@@ -154,7 +228,17 @@ fn of_documents(s: &Signs<'_>) -> Option<Intent> {
     {
         return Some(Intent::DocumentPayment);
     }
-    let document_word = some_document || s.says(&["счет", "счета", "счетов", "реализацию", "реализация", "реализации", "поступление", "поступления"]);
+    let document_word = some_document
+        || s.says(&[
+            "счет",
+            "счета",
+            "счетов",
+            "реализацию",
+            "реализация",
+            "реализации",
+            "поступление",
+            "поступления",
+        ]);
     if s.has_number && document_word && !s.has_account {
         return Some(Intent::FindDocument);
     }
@@ -166,8 +250,25 @@ fn of_documents(s: &Signs<'_>) -> Option<Intent> {
         return Some(Intent::Documents);
     }
     let listed = s.says(&["список", "списком", "перечень", "перечислить", "list"]);
-    if listed && s.says(&["реализации", "реализаций", "поступления", "поступлений", "отгрузок", "счетов", "счета"])
-        && !s.any(&[C::Unpaid, C::Overdue, C::Receivable, C::Debt, C::Customer, C::Item, C::Supplier])
+    if listed
+        && s.says(&[
+            "реализации",
+            "реализаций",
+            "поступления",
+            "поступлений",
+            "отгрузок",
+            "счетов",
+            "счета",
+        ])
+        && !s.any(&[
+            C::Unpaid,
+            C::Overdue,
+            C::Receivable,
+            C::Debt,
+            C::Customer,
+            C::Item,
+            C::Supplier,
+        ])
         && !s.has_account
     {
         return Some(Intent::Documents);
@@ -196,7 +297,8 @@ fn of_accounts(s: &Signs<'_>) -> Option<Intent> {
     if card_of_account {
         return Some(Intent::AccountCard);
     }
-    if s.has(C::Analysis) && s.says(&["счета", "счету", "account"]) && !s.any(&[C::Sales, C::Bank]) {
+    if s.has(C::Analysis) && s.says(&["счета", "счету", "account"]) && !s.any(&[C::Sales, C::Bank])
+    {
         return Some(Intent::AccountAnalysis);
     }
     let goods = s.any(&[C::Item, C::Warehouse, C::Stock]);
@@ -212,7 +314,10 @@ fn of_accounts(s: &Signs<'_>) -> Option<Intent> {
     if s.has(C::Tax)
         && !s.phrase(&["tax", "number"])
         && !s.any(&[C::Sales, C::Card, C::Customer, C::Supplier, C::Item, C::Bought])
-        && (!s.has(C::Profit) || s.phrase(&["на", "прибыль"]) || s.phrase(&["profit", "tax"]) || s.says(&["ндс", "ндфл", "vat"]))
+        && (!s.has(C::Profit)
+            || s.phrase(&["на", "прибыль"])
+            || s.phrase(&["profit", "tax"])
+            || s.says(&["ндс", "ндфл", "vat"]))
     {
         return Some(Intent::Taxes);
     }
@@ -221,16 +326,21 @@ fn of_accounts(s: &Signs<'_>) -> Option<Intent> {
 
 fn of_one_counterparty(s: &Signs<'_>) -> Option<Intent> {
     use Concept as C;
-    let history_of_sales = s.begins(&["истори", "history"]) && s.any(&[C::Sales, C::Pay, C::Received, C::Bought]);
+    let history_of_sales =
+        s.begins(&["истори", "history"]) && s.any(&[C::Sales, C::Pay, C::Received, C::Bought]);
     if s.has(C::Reconcile) && !history_of_sales && !s.any(&[C::Document, C::Waybill]) {
         return Some(Intent::Statement);
     }
-    if s.has(C::Settlement) && (s.has_names || s.any(&[C::Customer, C::Supplier, C::Counterparty]))
+    if s.has(C::Settlement)
+        && (s.has_names || s.any(&[C::Customer, C::Supplier, C::Counterparty]))
         && !s.any(&[C::Sales, C::Money, C::Bank, C::Overdue])
     {
         return Some(Intent::Statement);
     }
-    let bank_details = s.phrase(&["расчетный", "счет"]) && s.has_names && !s.any(&[C::Balance, C::Money]) && !s.says(&["сколько"]);
+    let bank_details = s.phrase(&["расчетный", "счет"])
+        && s.has_names
+        && !s.any(&[C::Balance, C::Money])
+        && !s.says(&["сколько"]);
     if bank_details && s.says(&["какой", "у", "номер"]) {
         return Some(Intent::CounterpartyCard);
     }
@@ -238,7 +348,10 @@ fn of_one_counterparty(s: &Signs<'_>) -> Option<Intent> {
     if s.any(&[C::Card, C::TaxNumber]) && !phones_in_stock || s.phrase(&["tax", "number"]) {
         return Some(Intent::CounterpartyCard);
     }
-    let who_is_it = (s.phrase(&["что", "за"]) || s.phrase(&["кто", "такие"]) || s.phrase(&["кто", "такой"]) || s.phrase(&["who", "is"]))
+    let who_is_it = (s.phrase(&["что", "за"])
+        || s.phrase(&["кто", "такие"])
+        || s.phrase(&["кто", "такой"])
+        || s.phrase(&["who", "is"]))
         && s.any(&[C::Counterparty, C::Customer, C::Supplier])
         && s.has_names
         && !s.any(&[C::Debt, C::Sales, C::Top, C::Pay]);
@@ -256,9 +369,16 @@ fn of_goods_and_money(s: &Signs<'_>) -> Option<Intent> {
         return Some(Intent::Sales);
     }
     if some_document
-        && (s.any(&[C::Latest, C::Made]) || !s.any(&[C::Sales, C::Stock, C::Warehouse, C::Pay, C::Profit, C::Balance]))
+        && (s.any(&[C::Latest, C::Made])
+            || !s.any(&[C::Sales, C::Stock, C::Warehouse, C::Pay, C::Profit, C::Balance]))
     {
         return Some(Intent::Documents);
+    }
+    // «себестоимость остатков» is what goods at hand cost.
+    let of_stock =
+        s.begins(&["себестоимост"]) && s.any(&[C::Balance, C::Stock, C::Warehouse]) && !s.has(C::Sales);
+    if of_stock {
+        return Some(Intent::Stock);
     }
     if s.has(C::Profit) {
         return Some(Intent::GrossProfit);
@@ -269,8 +389,12 @@ fn of_goods_and_money(s: &Signs<'_>) -> Option<Intent> {
     let money = s.any(&[C::Money, C::Bank, C::CashDesk]);
     let moves = s.any(&[C::Flow, C::Received, C::Spent, C::Pay]);
     // Goods that come and go; «пришли деньги за товар» is money.
-    let goods = s.any(&[C::Item, C::Warehouse, C::Stock]) || (s.names_goods && s.has(C::Flow) && !s.says(&["от", "с"]));
-    if goods && !money && s.any(&[C::Flow, C::Received, C::Spent, C::Turnover]) && !s.any(&[C::Pay, C::Top, C::Least])
+    let goods = s.any(&[C::Item, C::Warehouse, C::Stock])
+        || (s.names_goods && (s.has(C::Flow) || s.begins(&["израсход"])) && !s.says(&["от", "с"]));
+    if goods
+        && !money
+        && s.any(&[C::Flow, C::Received, C::Spent, C::Turnover])
+        && !s.any(&[C::Pay, C::Top, C::Least])
     {
         return Some(Intent::StockTurnover);
     }
@@ -278,14 +402,18 @@ fn of_goods_and_money(s: &Signs<'_>) -> Option<Intent> {
         return Some(Intent::StockTurnover);
     }
     // «какой клиент принёс больше всего денег»
-    if money && s.any(&[C::Top, C::Least]) && s.any(&[C::Customer, C::Manager, C::Item, C::Counterparty]) && !moves {
+    if money
+        && s.any(&[C::Top, C::Least])
+        && s.any(&[C::Customer, C::Manager, C::Item, C::Counterparty])
+        && !moves
+    {
         return Some(Intent::Sales);
-    }
-    if money && !moves {
-        return Some(Intent::Cash);
     }
     if money && s.says(&["куда", "where"]) && !goods {
         return Some(Intent::CashFlow);
+    }
+    if money && !moves {
+        return Some(Intent::Cash);
     }
     if s.has(C::Bought) {
         return Some(Intent::Sales);
@@ -317,7 +445,11 @@ fn by_a_hint(s: &Signs<'_>) -> Option<Intent> {
     if s.has(C::Balance) && s.only(&[C::Balance]) && !s.has_names && !s.says(&["чего", "что"]) {
         return Some(Intent::Unclear(Doubt::Balance));
     }
-    if s.any(&[C::Stock, C::Balance, C::RunsOut]) || (s.has(C::Warehouse) && !s.any(&[C::Manager, C::Customer]) && (!s.has(C::Top) || s.says(&["чего", "что"]))) {
+    if s.any(&[C::Stock, C::Balance, C::RunsOut])
+        || (s.has(C::Warehouse)
+            && !s.any(&[C::Manager, C::Customer])
+            && (!s.has(C::Top) || s.says(&["чего", "что"])))
+    {
         return Some(Intent::Stock);
     }
     if s.has(C::Enough) && (s.has_names || s.has(C::Item)) {
@@ -326,7 +458,9 @@ fn by_a_hint(s: &Signs<'_>) -> Option<Intent> {
     if s.any(&[C::Document, C::Waybill, C::Invoice]) {
         return Some(Intent::Documents);
     }
-    if s.any(&[C::Customer, C::Manager, C::Item, C::ItemGroup, C::Counterparty]) && s.any(&[C::Top, C::Least, C::Turnover]) {
+    if s.any(&[C::Customer, C::Manager, C::Item, C::ItemGroup, C::Counterparty])
+        && s.any(&[C::Top, C::Least, C::Turnover])
+    {
         return Some(Intent::Sales);
     }
     if s.has(C::Turnover) {
@@ -336,12 +470,14 @@ fn by_a_hint(s: &Signs<'_>) -> Option<Intent> {
         return Some(Intent::Stock);
     }
     // «есть у нас степлеры?», «сколько у нас папок?»
-    let at_hand = s.phrase(&["у", "нас"]) || s.says(&["есть", "нету", "есть-ли"]) || s.phrase(&["do", "we", "have"]);
+    let at_hand =
+        s.phrase(&["у", "нас"]) || s.says(&["есть", "нету", "есть-ли"]) || s.phrase(&["do", "we", "have"]);
     if s.names_goods && at_hand && s.only(&[]) {
         return Some(Intent::Stock);
     }
     // «что есть на Южном»
-    if s.has_names && s.only(&[]) && s.near(&["есть"], &["на", "в"]) && s.says(&["что", "чего"]) {
+    if s.has_names && s.only(&[]) && s.near(&["есть"], &["на", "в"]) && s.says(&["что", "чего"])
+    {
         return Some(Intent::Stock);
     }
     None

@@ -21,8 +21,13 @@ pub(super) fn debt(s: &Signs<'_>) -> Option<Intent> {
         });
     }
     // «рассчитался ли с нами Вектор»
-    if s.begins(&["рассчитал", "расчитал", "рассчитыва", "расплатил"]) && (s.has_names || s.has(C::Customer)) {
-        return Some(if s.has(C::We) { Intent::Payables } else { Intent::Receivables });
+    if s.begins(&["рассчитал", "расчитал", "рассчитыва", "расплатил"]) && (s.has_names || s.has(C::Customer))
+    {
+        return Some(if s.has(C::We) {
+            Intent::Payables
+        } else {
+            Intent::Receivables
+        });
     }
     if s.says(&["bills"]) && s.any(&[C::Ought, C::We]) {
         return Some(Intent::Payables);
@@ -34,7 +39,8 @@ pub(super) fn debt(s: &Signs<'_>) -> Option<Intent> {
         return Some(intent);
     }
     let hangs = s.has(C::Hangs) && !s.any(&[C::Warehouse, C::Money, C::Bank, C::Stock, C::Account]);
-    let ought = s.has(C::Ought) && s.any(&[C::Us, C::We, C::Our, C::Supplier, C::Customer]);
+    let awaited_of_us = s.has(C::Await) && s.phrase(&["от", "нас"]);
+    let ought = awaited_of_us || s.has(C::Ought) && s.any(&[C::Us, C::We, C::Our, C::Supplier, C::Customer]);
     if !(s.any(&[C::Debt, C::Overdue]) || hangs || ought) {
         return None;
     }
@@ -51,11 +57,13 @@ pub(super) fn debt(s: &Signs<'_>) -> Option<Intent> {
     }
     if s.has(C::Whom) {
         // «кому звонить по просрочке» asks for those who owe us.
-        return Some(if s.begins(&["звон", "позвон", "напомн", "пис", "call", "remind"]) {
-            Intent::Receivables
-        } else {
-            Intent::Payables
-        });
+        return Some(
+            if s.begins(&["звон", "позвон", "напомн", "пис", "call", "remind"]) {
+                Intent::Receivables
+            } else {
+                Intent::Payables
+            },
+        );
     }
     if s.has(C::We) {
         return Some(Intent::Payables);
@@ -95,10 +103,19 @@ pub(super) fn debt(s: &Signs<'_>) -> Option<Intent> {
 
 /// «мы должны», «наш долг перед …», «с нас».
 fn we_owe(s: &Signs<'_>) -> bool {
-    let debtor = ["должны", "должен", "должна", "задолжали", "торчим", "просрочили", "недоплатили"];
+    let debtor = [
+        "должны",
+        "должен",
+        "должна",
+        "задолжали",
+        "торчим",
+        "просрочили",
+        "недоплатили",
+    ];
     s.near(&["мы", "я"], &debtor)
         || s.near(&debtor, &["мы", "я"])
         || s.phrase(&["с", "нас"])
+        || s.phrase(&["от", "нас"])
         || s.near(&["we", "i"], &["owe", "owes"])
         || (s.says(&["торчим"]))
         || (s.has(C::Facing) && !s.says(&["нами"]))
@@ -121,13 +138,25 @@ fn of_unpaid(s: &Signs<'_>) -> Option<Intent> {
         return None;
     }
     let ours = (s.has(C::We) && !s.has(C::Us)) || s.has(C::Supplier) || (s.has(C::Whom) && !s.has(C::Us));
-    Some(if ours { Intent::Payables } else { Intent::Receivables })
+    Some(if ours {
+        Intent::Payables
+    } else {
+        Intent::Receivables
+    })
 }
 
 /// «кому и когда платить», «сколько нужно заплатить поставщикам», «от кого ждать денег».
 fn of_payments_to_come(s: &Signs<'_>) -> Option<Intent> {
     let pay = &[
-        "платить", "заплатить", "оплатить", "уплатить", "рассчитаться", "погасить", "отдать", "перечислить", "перевести",
+        "платить",
+        "заплатить",
+        "оплатить",
+        "уплатить",
+        "рассчитаться",
+        "погасить",
+        "отдать",
+        "перечислить",
+        "перевести",
     ];
     let to_pay = s.says(pay)
         || s.phrase(&["to", "pay"])
@@ -136,21 +165,50 @@ fn of_payments_to_come(s: &Signs<'_>) -> Option<Intent> {
         || s.phrase(&["платежи", "предстоящие"])
         || s.phrase(&["upcoming", "payments"])
         || (s.has(C::Whom) && s.says(&["платим", "заплатим", "отдаем"]));
-    let have_to = s.says(&["нужно", "надо", "предстоящие", "need", "have", "осталось", "когда", "пора", "обязаны", "upcoming"]);
+    let have_to = s.says(&[
+        "нужно",
+        "надо",
+        "предстоящие",
+        "need",
+        "have",
+        "осталось",
+        "когда",
+        "пора",
+        "обязаны",
+        "upcoming",
+    ]);
     if to_pay {
         // «сколько нам должны перечислить клиенты», but «что нам надо оплатить»
-        let they = s.has(C::Customer) || (s.has(C::Us) && s.has(C::Debt)) || s.says(&["они"]);
+        let they =
+            s.has(C::Customer) || s.says(&["us"]) || (s.has(C::Us) && s.has(C::Debt)) || s.says(&["они"]);
         if they && !s.says(&["надо", "нужно"]) {
             return Some(Intent::Receivables);
         }
-        let ours = s.any(&[C::Whom, C::Supplier, C::We, C::Our]) || s.phrase(&["to", "pay"]) || s.phrase(&["upcoming", "payments"]);
+        let ours = s.any(&[C::Whom, C::Supplier, C::We, C::Our])
+            || s.phrase(&["to", "pay"])
+            || s.phrase(&["upcoming", "payments"]);
         if have_to || ours {
             return Some(Intent::Payables);
         }
     }
-    let from_whom = s.phrase(&["с", "кого"]) || s.phrase(&["от", "кого"]) || s.phrase(&["у", "кого"]) || s.phrase(&["from", "whom"]);
-    let to_get = s.says(&["получить", "получим", "взыскать", "стрясти", "трясти", "требовать", "collect", "спросить", "просить"])
-        || s.has(C::Await)
+    let from_whom = s.phrase(&["с", "кого"])
+        || s.phrase(&["от", "кого"])
+        || s.phrase(&["у", "кого"])
+        || s.phrase(&["from", "whom"]);
+    if s.phrase(&["от", "нас"]) {
+        return None;
+    }
+    let to_get = s.says(&[
+        "получить",
+        "получим",
+        "взыскать",
+        "стрясти",
+        "трясти",
+        "требовать",
+        "collect",
+        "спросить",
+        "просить",
+    ]) || s.has(C::Await)
         || s.has(C::Ought) && s.has(C::Us);
     let money = s.any(&[C::Money, C::Pay, C::Received, C::Debt]);
     if to_get && (from_whom || s.any(&[C::Customer, C::Us])) && (money || s.has(C::Await)) {

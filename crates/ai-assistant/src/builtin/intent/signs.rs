@@ -35,9 +35,11 @@ impl Signs<'_> {
 
     /// A word that begins so.
     pub(super) fn begins(&self, beginnings: &[&str]) -> bool {
-        self.words
-            .iter()
-            .any(|word| beginnings.iter().any(|beginning| word.lower.starts_with(beginning)))
+        self.words.iter().any(|word| {
+            beginnings
+                .iter()
+                .any(|beginning| word.lower.starts_with(beginning))
+        })
     }
 
     /// True when the words stand in this order, next to each other.

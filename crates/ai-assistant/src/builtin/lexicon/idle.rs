@@ -38,8 +38,33 @@ pub(super) const IDLE: &str = "\
 /// sign that the question says more than is understood.
 pub(in crate::builtin) fn looks_like_a_verb(lower: &str) -> bool {
     const ENDINGS: [&str; 27] = [
-        "ться", "тся", "лись", "лась", "лось", "лся", "ешь", "ишь", "йте", "ают", "яют", "уют", "ает", "яет",
-        "ует", "ить", "ать", "ять", "нули", "ывал", "ивал", "руем", "ируй", "ился", "ился", "аем", "ируйте",
+        "ться",
+        "тся",
+        "лись",
+        "лась",
+        "лось",
+        "лся",
+        "ешь",
+        "ишь",
+        "йте",
+        "ают",
+        "яют",
+        "уют",
+        "ает",
+        "яет",
+        "ует",
+        "ить",
+        "ать",
+        "ять",
+        "нули",
+        "ывал",
+        "ивал",
+        "руем",
+        "ируй",
+        "ился",
+        "ился",
+        "аем",
+        "ируйте",
     ];
     let length = lower.chars().count();
     length >= 5 && ENDINGS.iter().any(|ending| lower.ends_with(ending))
@@ -48,7 +73,8 @@ pub(in crate::builtin) fn looks_like_a_verb(lower: &str) -> bool {
 /// Verbs of the past tense, as far as an ending tells: «закрыла», «принёс».
 pub(in crate::builtin) fn looks_like_the_past(lower: &str) -> bool {
     const ENDINGS: [&str; 20] = [
-        "ала", "яла", "ила", "ыла", "ула", "ал", "ял", "ил", "ыл", "ул", "али", "яли", "или", "ыли", "ули", "ало", "ило", "шла", "шло", "нес",
+        "ала", "яла", "ила", "ыла", "ула", "ал", "ял", "ил", "ыл", "ул", "али", "яли", "или", "ыли", "ули",
+        "ало", "ило", "шла", "шло", "нес",
     ];
     lower.chars().count() >= 4 && ENDINGS.iter().any(|ending| lower.ends_with(ending))
 }
@@ -56,13 +82,25 @@ pub(in crate::builtin) fn looks_like_the_past(lower: &str) -> bool {
 /// «живых», «незакрытые»: an ending of adjectives and participles.
 pub(in crate::builtin) fn looks_like_an_adjective(lower: &str) -> bool {
     const ENDINGS: [&str; 20] = [
-        "ый", "ий", "ой", "ая", "яя", "ое", "ее", "ые", "ие", "ых", "их", "ого", "его", "ому", "ему", "ую", "юю", "ыми", "ими", "ным",
+        "ый", "ий", "ой", "ая", "яя", "ое", "ее", "ые", "ие", "ых", "их", "ого", "его", "ому", "ему", "ую",
+        "юю", "ыми", "ими", "ным",
     ];
     lower.chars().count() >= 4 && ENDINGS.iter().any(|ending| lower.ends_with(ending))
 }
 
 /// «помесячно», «раздельно», and short participles such as «отражена».
 pub(in crate::builtin) fn looks_like_an_adverb(lower: &str) -> bool {
-    const ENDINGS: [&str; 10] = ["енно", "ично", "ельно", "чески", "ивно", "ьно", "ена", "ены", "ено", "ана"];
+    const ENDINGS: [&str; 10] = [
+        "енно",
+        "ично",
+        "ельно",
+        "чески",
+        "ивно",
+        "ьно",
+        "ена",
+        "ены",
+        "ено",
+        "ана",
+    ];
     lower.chars().count() >= 6 && ENDINGS.iter().any(|ending| lower.ends_with(ending))
 }

@@ -146,7 +146,8 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
             table.exact.entry(word).or_insert(*concept);
         }
     }
-    for word in "ооо оао зао пао ао ип нко фгуп муп тд llc ltd inc".split_whitespace() {
+    for word in "ооо оао зао пао ао ип нко фгуп муп тд llc ltd inc".split_whitespace()
+    {
         table.exact.entry(word).or_insert(Concept::LegalForm);
     }
     for (concept, words) in MEANINGS {

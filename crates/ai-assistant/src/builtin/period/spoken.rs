@@ -10,10 +10,24 @@ use crate::builtin::words::Word;
 impl Periods<'_> {
     /// «в понедельник», «за прошлую пятницу», "on Monday": the latest such day before today.
     pub(super) fn weekday(&self, i: usize) -> Option<(usize, Span)> {
-        let i = if self.is(i, &["утро", "вечер", "конец"]) { i + 1 } else { i };
+        let i = if self.is(i, &["утро", "вечер", "конец"]) {
+            i + 1
+        } else {
+            i
+        };
         let of_last_week = self.is(
             i,
-            &["прошлый", "прошлую", "прошлое", "прошлой", "прошлого", "last", "этот", "эту", "this"],
+            &[
+                "прошлый",
+                "прошлую",
+                "прошлое",
+                "прошлой",
+                "прошлого",
+                "last",
+                "этот",
+                "эту",
+                "this",
+            ],
         );
         let at = if of_last_week { i + 1 } else { i };
         let day = weekday(&self.words().get(at)?.lower)?;
@@ -80,7 +94,8 @@ impl Periods<'_> {
     /// «в следующем месяце», "next week".
     pub(super) fn next_unit(&self, i: usize) -> Option<(usize, Span)> {
         let word = self.words().get(i)?;
-        if !word.lower.starts_with("следующ") && !word.lower.starts_with("будущ") && !self.is(i, &["next"]) {
+        if !word.lower.starts_with("следующ") && !word.lower.starts_with("будущ") && !self.is(i, &["next"])
+        {
             return None;
         }
         let unit = self.unit(i + 1)?;
@@ -131,8 +146,12 @@ impl Periods<'_> {
 
     /// «за полгода»: the last six months.
     pub(super) fn half_a_year(&self, i: usize) -> Option<(usize, Span)> {
-        self.is(i, &["полгода"])
-            .then(|| (i + 1, Span::of(self.today() - Months::new(6) + Days::new(1), self.today())))
+        self.is(i, &["полгода"]).then(|| {
+            (
+                i + 1,
+                Span::of(self.today() - Months::new(6) + Days::new(1), self.today()),
+            )
+        })
     }
 }
 
@@ -148,7 +167,9 @@ fn season(lower: &str) -> Option<u32> {
 
 fn weekday(lower: &str) -> Option<Weekday> {
     Some(match lower {
-        "понедельник" | "понедельника" | "понедельнику" | "monday" => Weekday::Mon,
+        "понедельник" | "понедельника" | "понедельнику" | "monday" => {
+            Weekday::Mon
+        }
         "вторник" | "вторника" | "вторнику" | "tuesday" => Weekday::Tue,
         "среду" | "среда" | "среды" | "wednesday" => Weekday::Wed,
         "четверг" | "четверга" | "четвергу" | "thursday" => Weekday::Thu,

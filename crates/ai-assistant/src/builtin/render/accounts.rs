@@ -49,7 +49,10 @@ impl View<'_> {
             "Анализ счёта {account} {during}: сальдо на начало {opening}, обороты Дт **{debit}** / Кт **{credit}**, сальдо на конец **{closing}**.",
             "Analysis of account {account} {during}: opening {opening}, turnovers Dr **{debit}** / Cr **{credit}**, closing **{closing}**."
         );
-        for (key, ru, en) in [("debit", "в дебет", "to the debit"), ("credit", "в кредит", "to the credit")] {
+        for (key, ru, en) in [
+            ("debit", "в дебет", "to the debit"),
+            ("credit", "в кредит", "to the credit"),
+        ] {
             let largest = rows.iter().max_by_key(|row| figure(row, key));
             if let Some(row) = largest.filter(|row| !self.report.truncated && !figure(row, key).is_zero()) {
                 let (other, name) = (escaped(text_of(row, "account")), escaped(text_of(row, "name")));

@@ -107,7 +107,10 @@ impl View<'_> {
             .and_then(|top| usize::try_from(top).ok())
             .unwrap_or(match self.report.report {
                 ReportId::CounterpartyCard | ReportId::Taxes | ReportId::TrialBalance => 50,
-                ReportId::Statement | ReportId::Postings | ReportId::AccountCard | ReportId::AccountAnalysis => 30,
+                ReportId::Statement
+                | ReportId::Postings
+                | ReportId::AccountCard
+                | ReportId::AccountAnalysis => 30,
                 ReportId::Sales | ReportId::GrossProfit | ReportId::CashFlow
                     if matches!(
                         self.report.parameters.group_by,

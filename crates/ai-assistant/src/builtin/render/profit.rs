@@ -32,9 +32,17 @@ impl View<'_> {
                 "The profit {during}{of} cannot be computed: this infobase has no account of the cost of sales."
             );
         }
-        let net_key = if totals.contains_key("revenue_without_vat") { "revenue_without_vat" } else { "net" };
+        let net_key = if totals.contains_key("revenue_without_vat") {
+            "revenue_without_vat"
+        } else {
+            "net"
+        };
         let (net, profit) = (self.total(net_key), self.total("gross_profit"));
-        let (net_text, cost, profit_text) = (self.money(net), self.money(self.total("cost")), self.money(profit));
+        let (net_text, cost, profit_text) = (
+            self.money(net),
+            self.money(self.total("cost")),
+            self.money(profit),
+        );
         let margin = if net.is_zero() {
             String::new()
         } else {
@@ -64,9 +72,17 @@ impl View<'_> {
                     self.money(figure(first, "gross_profit")),
                 );
                 lead += &if self.frame.least {
-                    say!(l, " Меньше всего — **{who}**: {much}.", " The least is **{who}**: {much}.")
+                    say!(
+                        l,
+                        " Меньше всего — **{who}**: {much}.",
+                        " The least is **{who}**: {much}."
+                    )
                 } else {
-                    say!(l, " Больше всего — **{who}**: {much}.", " The most is **{who}**: {much}.")
+                    say!(
+                        l,
+                        " Больше всего — **{who}**: {much}.",
+                        " The most is **{who}**: {much}."
+                    )
                 };
             }
             let losses = rows
