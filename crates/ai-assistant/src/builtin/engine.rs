@@ -311,9 +311,15 @@ impl Turn<'_> {
 
     /// Verbs, adverbs and adjectives that nothing marks as a name are not looked for.
     fn drop_what_is_no_name(&mut self) {
+        // «печать» and «кровать» look like verbs; goods are looked for in any case.
+        let of_goods = matches!(
+            self.frame.intent,
+            Intent::Stock | Intent::Sales | Intent::GrossProfit | Intent::StockTurnover
+        );
         let is_none = |name: &frame::Name| {
             let lower = name.mention.text.to_lowercase();
-            name.found.is_none()
+            !of_goods
+                && name.found.is_none()
                 && !name.mention.sure
                 && (idle::looks_like_a_verb(&lower)
                     || idle::looks_like_the_past(&lower)

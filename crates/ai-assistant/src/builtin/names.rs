@@ -112,7 +112,8 @@ fn run_end(
         if words[start].capital && !word.capital && idle::looks_like_the_past(&word.lower) {
             return end;
         }
-        let goes_on = (word.kind == Kind::Word && concepts[end].is_none())
+        let is_verb = !word.capital && idle::looks_like_a_verb(&word.lower);
+        let goes_on = (word.kind == Kind::Word && concepts[end].is_none() && !is_verb)
             || word.kind == Kind::Number
             || (after_form && word.capital && word.kind == Kind::Word);
         if goes_on {
@@ -288,10 +289,16 @@ fn mention(words: &[Word], concepts: &[Option<Concept>], range: std::ops::Range<
     let legal_form = before < range.start;
     let first = &words[range.start];
     // The first word of a question has a capital in any case, «А4» always.
+    let begins = range.start == 0;
+    let is_verb = begins && idle::looks_like_a_verb(&first.lower);
     let proper = first.quotation.is_some()
         || is_tax_number(first)
-        || (first.capital && (range.start > 0 || words.len() <= 2 || range.len() == words.len()))
-        || (first.capital && range.start == 0 && words.get(range.end).is_some_and(|next| !next.capital));
+        || (first.capital
+            && !is_verb
+            && (!begins
+                || words.len() <= 2
+                || range.len() == words.len()
+                || words.get(range.end).is_some_and(|next| !next.capital)));
     Mention {
         kind: found
             .map(|(kind, _)| kind)

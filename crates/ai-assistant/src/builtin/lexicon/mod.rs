@@ -283,6 +283,14 @@ pub(super) fn look_up(word: &Word) -> Option<Concept> {
         return None;
     }
     let table = &*TABLE;
+    // «глянь-ка», «долги-то»
+    let plain = word
+        .lower
+        .strip_suffix("-ка")
+        .or_else(|| word.lower.strip_suffix("-то"));
+    if let Some(concept) = plain.and_then(|plain| table.exact.get(plain)) {
+        return Some(*concept);
+    }
     table
         .known(word)
         .or_else(|| table.misheard(word))
