@@ -132,8 +132,8 @@ impl From<Error> for Problem {
                 "This report is computed from the copy only",
             )
             .detail(Text::new(
-                format!("Отчёт {report} не поддерживает source=live."),
-                format!("The report {report} does not support source=live."),
+                format!("Отчёт {report} не поддерживает source=live: прямо в 1С считаются только отчёты по бухгалтерскому регистру."),
+                format!("The report {report} does not support source=live: only reports on an accounting register are computed in 1C itself."),
             )),
             Error::NotSynchronised => simple(
                 StatusCode::SERVICE_UNAVAILABLE,

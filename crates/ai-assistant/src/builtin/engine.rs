@@ -3,9 +3,11 @@
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 use common::Locale;
-use common::contract::onec::{GroupBy, Match, Report, ReportId, ReportQuery, SubjectKind};
+use common::contract::onec::{GroupBy, InfobaseInfo, Match, Report, ReportId, ReportQuery, SubjectKind};
 
+use super::bases;
 use super::confidence::Confidence;
+use super::double;
 use super::explain;
 use super::filter;
 use super::format::{self, say};
@@ -14,6 +16,7 @@ use super::help;
 use super::intent::{Doubt, Intent};
 use super::lexicon::idle;
 use super::names::{self, Fit};
+use super::over_bases;
 use super::parse::{self, Compare};
 use super::period::Span;
 use super::render;
@@ -76,8 +79,12 @@ pub(crate) async fn answer(
     toolbox: &mut Toolbox,
     around: Surroundings,
 ) -> Result<Draft, OnecError> {
-    let parsed = parse::parse(message, around.today);
     let locale = toolbox.locale();
+    let bases = bases_of(toolbox, around).await;
+    let asked = bases::asked(message, &bases);
+    let mut parsed = parse::parse(&asked.text, around.today);
+    parsed.bases = asked.bases;
+    parsed.all_bases = asked.all;
     if let Some(day) = &parsed.impossible_day {
         let mut draft = Draft::words(say!(
             locale,
@@ -99,32 +106,77 @@ pub(crate) async fn answer(
         };
         return Ok(draft);
     };
-    let mut turn = Turn {
-        frame,
-        locale,
-        toolbox,
-        around,
-        notices: Vec::new(),
-        dropped: false,
+    let pair = if parsed.follow_up || state.pending.is_some() {
+        None
+    } else {
+        double::split(&asked.text, around.today)
     };
-    for name in &parsed.excluded {
-        turn.cannot_leave_out(name);
+    let Some(pair) = pair else {
+        return over(frame, &bases, toolbox, around).await;
+    };
+    let bases_named = |mut frame: Frame| {
+        frame.bases.clone_from(&parsed.bases);
+        frame
+    };
+    let first = over(bases_named(pair.first), &bases, toolbox, around).await?;
+    if first.tables.is_empty() {
+        // A question back comes before the second question.
+        return Ok(first);
     }
-    match turn.run().await {
-        Ok(mut draft) => {
-            draft.intent = Some(turn.frame.intent.as_str().to_owned());
-            draft.confidence = Some(turn.confidence(&parsed).as_str());
-            draft.understood = explain::understood(&turn.frame, turn.locale);
-            draft.notices.splice(0..0, std::mem::take(&mut turn.notices));
-            Ok(draft)
+    let second = over(bases_named(pair.second), &bases, toolbox, around).await?;
+    Ok(double::together(first, second))
+}
+
+/// Puts a question to the infobase that it names, or to all.
+async fn over(
+    frame: Frame,
+    bases: &[InfobaseInfo],
+    toolbox: &mut Toolbox,
+    around: Surroundings,
+) -> Result<Draft, OnecError> {
+    let locale = toolbox.locale();
+    let chosen = over_bases::chosen(&frame, bases);
+    match chosen.as_slice() {
+        _ if frame.intent.report().is_none() || bases.len() < 2 => {}
+        [] => {}
+        [one] => {
+            toolbox.within(one.id);
+            let mut draft = Turn::new(frame, toolbox, around).answer().await?;
+            if !draft.tables.is_empty() {
+                let (name, text) = (format::escaped(&one.name), draft.text);
+                draft.text = say!(locale, "База «{name}». {text}", "Infobase “{name}”. {text}");
+            }
+            return Ok(draft);
         }
-        Err(OnecError::Refused {
-            status,
-            code,
-            message,
-        }) => Ok(turn.refused(status, &code, &message)),
-        Err(error) => Err(error),
+        several => {
+            let (understood, confidence) = (explain::understood(&frame, locale), sureness(&frame));
+            let mut draft = over_bases::answer(frame, several, toolbox, around).await?;
+            draft.understood = draft.understood.or(understood);
+            draft.confidence = draft.confidence.or(Some(confidence.as_str()));
+            return Ok(draft);
+        }
     }
+    Turn::new(frame, toolbox, around).answer().await
+}
+
+/// How sure the engine is of a question that it answers. A follow-up rests on the question before.
+fn sureness(frame: &Frame) -> Confidence {
+    match frame.intent {
+        Intent::Unclear(_) | Intent::DebtOfUnknownDirection => Confidence::Low,
+        _ => frame
+            .confidence
+            .map_or(Confidence::Medium, |sure| sure.max(Confidence::Medium)),
+    }
+}
+
+/// The infobases that a question may be about; none when the request names one. That they cannot be
+/// told is no answer yet: the report says why.
+async fn bases_of(toolbox: &Toolbox, around: Surroundings) -> Vec<InfobaseInfo> {
+    let is_limited = toolbox.infobase().is_some() || toolbox.company().is_some();
+    if is_limited || !around.may_read {
+        return Vec::new();
+    }
+    toolbox.infobases().await.unwrap_or_default()
 }
 
 pub(super) struct Turn<'a> {
@@ -137,7 +189,41 @@ pub(super) struct Turn<'a> {
     dropped: bool,
 }
 
-impl Turn<'_> {
+impl<'a> Turn<'a> {
+    /// A complete question about one infobase.
+    pub(super) fn new(frame: Frame, toolbox: &'a mut Toolbox, around: Surroundings) -> Self {
+        Self {
+            frame,
+            locale: toolbox.locale(),
+            toolbox,
+            around,
+            notices: Vec::new(),
+            dropped: false,
+        }
+    }
+
+    /// The answer; a refusal of onec-integration becomes one in words.
+    pub(super) async fn answer(mut self) -> Result<Draft, OnecError> {
+        for name in self.frame.excluded.clone() {
+            self.cannot_leave_out(&name);
+        }
+        match self.run().await {
+            Ok(mut draft) => {
+                draft.intent = Some(self.frame.intent.as_str().to_owned());
+                draft.confidence = Some(self.confidence().as_str());
+                draft.understood = explain::understood(&self.frame, self.locale);
+                draft.notices.splice(0..0, std::mem::take(&mut self.notices));
+                Ok(draft)
+            }
+            Err(OnecError::Refused {
+                status,
+                code,
+                message,
+            }) => Ok(self.refused(status, &code, &message)),
+            Err(error) => Err(error),
+        }
+    }
+
     async fn run(&mut self) -> Result<Draft, OnecError> {
         let locale = self.locale;
         match self.frame.intent {
@@ -216,13 +302,12 @@ impl Turn<'_> {
     }
 
     /// How sure the answer is: words that were dropped make it less so.
-    fn confidence(&self, parsed: &parse::Parsed) -> Confidence {
-        match self.frame.intent {
-            Intent::Unclear(_) | Intent::DebtOfUnknownDirection => Confidence::Low,
-            _ if self.dropped => Confidence::Medium,
-            // A follow-up rests on the question before.
-            _ if parsed.intent.is_none() => Confidence::Medium,
-            _ => parsed.confidence.max(Confidence::Medium),
+    fn confidence(&self) -> Confidence {
+        let sure = sureness(&self.frame);
+        if self.dropped {
+            sure.min(Confidence::Medium)
+        } else {
+            sure
         }
     }
 
@@ -619,6 +704,9 @@ impl Turn<'_> {
             }
             _ => self.frame.group_by.is_none(),
         };
+        if !matches!(self.frame.intent, Intent::Sales | Intent::GrossProfit) {
+            self.frame.then_by = None;
+        }
         if !fits {
             self.frame.group_by = None;
             self.notices.push(say!(
@@ -676,6 +764,7 @@ impl Turn<'_> {
                     query.limit = Some(1000);
                 }
                 query.group_by = Some(frame.group_by.unwrap_or(render::default_group(&query)));
+                query.then_by = frame.then_by;
             }
             ReportId::CashFlow => {
                 query.counterparty = id_of(SubjectKind::Counterparty);
@@ -765,6 +854,11 @@ impl Turn<'_> {
                 locale,
                 "Этих данных нет или они вам недоступны. {message}",
                 "That data does not exist or is not open to you. {message}"
+            ),
+            (_, "onec.report_not_available") => say!(
+                locale,
+                "Такого учёта в этой базе нет. {message}",
+                "This infobase does not keep such books. {message}"
             ),
             (503, _) => say!(
                 locale,

@@ -53,6 +53,9 @@ pub(super) fn understood(frame: &Frame, locale: Locale) -> Option<String> {
     if let Some(group) = frame.group_by.filter(|_| groups(frame.intent)) {
         parts.push(group_name(group, locale).to_owned());
     }
+    if let Some(group) = frame.then_by.filter(|_| groups(frame.intent)) {
+        parts.push(group_name(group, locale).to_owned());
+    }
     if let Some(breakdown) = frame.breakdown.filter(|_| frame.intent == Intent::TrialBalance) {
         parts.push(breakdown_name(breakdown, locale).to_owned());
     }

@@ -4,6 +4,7 @@ use common::contract::onec::{Breakdown, GroupBy, Match, SubjectKind};
 use serde::{Deserialize, Serialize};
 
 use super::amount::Limit;
+use super::confidence::Confidence;
 use super::intent::{Doubt, Intent};
 use super::names::{self, Fit, Mention};
 use super::parse::{Compare, Parsed};
@@ -17,6 +18,11 @@ pub(crate) struct Frame {
     pub(crate) span: Option<Span>,
     pub(crate) compare: Option<Compare>,
     pub(crate) group_by: Option<GroupBy>,
+    #[serde(default)]
+    pub(crate) then_by: Option<GroupBy>,
+    /// The infobases that are asked for; all when empty.
+    #[serde(default)]
+    pub(crate) bases: Vec<uuid::Uuid>,
     pub(crate) overdue: bool,
     pub(crate) top: Option<u32>,
     pub(crate) account: Option<String>,
@@ -52,6 +58,12 @@ pub(crate) struct Frame {
     #[serde(default)]
     pub(crate) document_type: Option<DocumentType>,
     pub(crate) names: Vec<Name>,
+    /// «кроме Ромашки»: names that no report leaves out.
+    #[serde(default)]
+    pub(crate) excluded: Vec<String>,
+    /// How sure the words of the question are; a follow-up rests on the question before.
+    #[serde(skip)]
+    pub(crate) confidence: Option<Confidence>,
 }
 
 /// A name and whom it was found to mean.
@@ -131,6 +143,8 @@ fn fresh(intent: Intent, parsed: &Parsed) -> Frame {
         span: parsed.span,
         compare: parsed.compare,
         group_by: parsed.group_by,
+        then_by: parsed.then_by,
+        bases: parsed.bases.clone(),
         overdue: parsed.overdue,
         top: parsed.top,
         account: parsed.account.clone(),
@@ -151,6 +165,8 @@ fn fresh(intent: Intent, parsed: &Parsed) -> Frame {
         limit: parsed.limit,
         document_type: parsed.document_type,
         names: parsed.names.iter().cloned().map(unknown).collect(),
+        excluded: parsed.excluded.clone(),
+        confidence: Some(parsed.confidence),
     }
 }
 
@@ -172,6 +188,9 @@ fn inherit(frame: &mut Frame, before: &Frame, parsed: &Parsed) {
             .cloned()
             .collect();
     }
+    if frame.bases.is_empty() && !parsed.all_bases {
+        frame.bases.clone_from(&before.bases);
+    }
     if frame.span.is_none() && frame.intent.is_balance() == before.intent.is_balance() {
         frame.span = before.span;
     }
@@ -180,6 +199,8 @@ fn inherit(frame: &mut Frame, before: &Frame, parsed: &Parsed) {
 /// The same report, seen otherwise.
 fn narrowed(before: &Frame, parsed: &Parsed) -> Frame {
     let mut frame = before.clone();
+    frame.confidence = None;
+    frame.excluded.clone_from(&parsed.excluded);
     if let Some(span) = parsed.span {
         frame.span = Some(span);
         frame.compare = None;
@@ -195,7 +216,13 @@ fn narrowed(before: &Frame, parsed: &Parsed) -> Frame {
     if let Some(kind) = parsed.all_of {
         frame.names.retain(|name| name.kind() != Some(kind));
     }
-    frame.group_by = parsed.group_by.or(frame.group_by);
+    if parsed.group_by.is_some() {
+        frame.group_by = parsed.group_by;
+        frame.then_by = parsed.then_by;
+    }
+    if parsed.all_bases || !parsed.bases.is_empty() {
+        frame.bases.clone_from(&parsed.bases);
+    }
     frame.overdue |= parsed.overdue;
     frame.top = parsed.top.or(frame.top);
     frame.account = parsed.account.clone().or(frame.account);
@@ -230,6 +257,8 @@ fn says_something(parsed: &Parsed) -> bool {
     let slots = parsed.span.is_some()
         || parsed.compare.is_some()
         || parsed.group_by.is_some()
+        || parsed.all_bases
+        || !parsed.bases.is_empty()
         || parsed.overdue
         || parsed.top.is_some()
         || parsed.account.is_some()
@@ -262,6 +291,9 @@ fn answered(parsed: &Parsed, frame: &Frame, pending: &Pending) -> Option<Frame> 
                 None => return None,
             };
             frame.names.get_mut(*name)?.found = Some(chosen.clone());
+            if let Some(base) = chosen.infobase_id {
+                frame.bases = vec![base];
+            }
             Some(frame)
         }
         Pending::Direction => {
@@ -451,6 +483,7 @@ mod tests {
         state.pending = Some(Pending::Number);
         assert_eq!(ask(&mut state, "15").number.as_deref(), Some("15"));
         let candidate = |name: &str| Match {
+            infobase_id: None,
             id: common::ids::new_id(),
             kind: SubjectKind::Counterparty,
             name: name.to_owned(),

@@ -4,7 +4,9 @@
 #[cfg(test)]
 mod accuracy;
 mod amount;
+mod bases;
 mod confidence;
+mod double;
 mod engine;
 mod explain;
 mod filter;
@@ -14,6 +16,7 @@ mod help;
 mod intent;
 mod lexicon;
 mod names;
+mod over_bases;
 mod paid;
 #[cfg(test)]
 mod paraphrases;

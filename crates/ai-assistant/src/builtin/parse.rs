@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use chrono::{Datelike, Days, NaiveDate};
+use chrono::{Days, NaiveDate};
 use common::contract::onec::{Breakdown, GroupBy, SubjectKind};
 use serde::{Deserialize, Serialize};
 
@@ -47,6 +47,12 @@ pub(crate) struct Parsed {
     pub(crate) compare: Option<Compare>,
     pub(crate) group_by: Option<GroupBy>,
     pub(crate) breakdown: Option<Breakdown>,
+    /// «по менеджерам и товарам»: the second of two dimensions.
+    pub(crate) then_by: Option<GroupBy>,
+    /// Infobases that the question names; [`super::bases`] fills them in.
+    pub(crate) bases: Vec<uuid::Uuid>,
+    /// «по всем базам».
+    pub(crate) all_bases: bool,
     pub(crate) overdue: bool,
     /// Overdue by more days than this.
     pub(crate) days: Option<u32>,
@@ -146,6 +152,7 @@ pub(crate) fn parse(text: &str, today: NaiveDate) -> Parsed {
         Some(amount::Found::Days(days)) => Some(days),
         _ => None,
     };
+    let mut dimensions = slots::dimensions(&words, &concepts, &names, &set).into_iter();
     Parsed {
         intent,
         confidence,
@@ -155,7 +162,10 @@ pub(crate) fn parse(text: &str, today: NaiveDate) -> Parsed {
         follow_up: is_follow_up(&words) || has(Concept::Pronoun),
         compare: compare(&words, &set, &periods),
         span: main_span(&words, &set, &periods, today),
-        group_by: slots::group_by(&words, &concepts, &names, &set),
+        group_by: dimensions.next(),
+        then_by: dimensions.next(),
+        bases: Vec::new(),
+        all_bases: false,
         breakdown: slots::breakdown(&words, &concepts, &names),
         overdue: slots::is_overdue_only(&words, &set) || days.is_some(),
         days,
@@ -528,7 +538,6 @@ fn main_span(
     {
         return Some(Span::of(one.span.from, two.span.to));
     }
-    debug_assert!(first.span.from.year() > 1900);
     Some(first.span)
 }
 

@@ -90,13 +90,56 @@ fn count(word: &Word) -> Option<u32> {
     })
 }
 
-/// What the rows of a report are to be.
-pub(super) fn group_by(
+/// What the rows of a report are to be: one dimension, or two that the question joins.
+pub(super) fn dimensions(
     words: &[Word],
     concepts: &[Option<Concept>],
     names: &[Mention],
     set: &HashSet<Concept>,
-) -> Option<GroupBy> {
+) -> Vec<GroupBy> {
+    let mut found: Vec<(usize, GroupBy)> = Vec::new();
+    for (i, concept) in concepts.iter().enumerate() {
+        let Some(group) = concept.and_then(group_of) else {
+            continue;
+        };
+        // «по складу Центральный» names one, it does not group.
+        let names_one = names.iter().any(|mention| mention.kind_word == Some(i));
+        if !names_one && found.iter().all(|(_, other)| *other != group) {
+            found.push((i, group));
+        }
+    }
+    // A second one only where the two are joined: «продажи клиентам по товарам» has one.
+    let joined: Option<(GroupBy, GroupBy)> = found.windows(2).find_map(|pair| {
+        let [(first, group), (second, then)] = pair else {
+            return None;
+        };
+        let between = words.get(first + 1..*second)?;
+        let is_joined = between.iter().any(|word| word.is(&["и", ",", "and"]))
+            && between.iter().all(|word| word.is(&["и", ",", "and", "по", "by"]));
+        is_joined.then_some((*group, *then))
+    });
+    // «по товарам» before the «клиентам» of «продажи клиентам по товарам».
+    let main = found
+        .iter()
+        .find(|(at, _)| is_grouped(words, *at))
+        .or_else(|| found.first());
+    match (time(words, set), joined, main) {
+        (_, Some((group, then)), _) => vec![group, then],
+        (Some(time), None, Some((at, group))) if is_grouped(words, *at) => vec![*group, time],
+        (Some(time), None, _) => vec![time],
+        (None, None, Some((_, group))) => vec![*group],
+        (None, None, None) => asked_for(words, set).into_iter().collect(),
+    }
+}
+
+/// «по менеджерам», "by manager": the word groups.
+fn is_grouped(words: &[Word], at: usize) -> bool {
+    let before = at.checked_sub(1).and_then(|before| words.get(before));
+    before.is_some_and(|word| word.is(&["по", "by", "per"]))
+}
+
+/// «по дням», «в каком месяце», "which week".
+fn time(words: &[Word], set: &HashSet<Concept>) -> Option<GroupBy> {
     if set.contains(&Concept::ByDay) || by_word(words, &["day"]) {
         return Some(GroupBy::Day);
     }
@@ -106,25 +149,7 @@ pub(super) fn group_by(
     if set.contains(&Concept::ByMonth) || by_word(words, &["month"]) {
         return Some(GroupBy::Month);
     }
-    if set.contains(&Concept::ItemGroup) {
-        return Some(GroupBy::ItemGroup);
-    }
-    // «по товарам» before the «клиентам» of «продажи клиентам по товарам».
-    let named = |i: usize| names.iter().any(|mention| mention.kind_word == Some(i));
-    let groups = || {
-        concepts
-            .iter()
-            .enumerate()
-            .filter_map(|(i, concept)| Some((i, concept.and_then(group_of)?)))
-            // «по складу Центральный» names one, it does not group.
-            .filter(|(i, _)| !named(*i))
-    };
-    let after_by = groups().find(|(i, _)| *i > 0 && words[i - 1].is(&["по", "by", "per"]));
-    if let Some((_, group)) = after_by.or_else(|| groups().next()) {
-        return Some(group);
-    }
-    // «в каком месяце», «какой день», "which month"
-    let which = words.windows(2).find_map(|pair| {
+    words.windows(2).find_map(|pair| {
         if !pair[0].is(&[
             "какой",
             "каком",
@@ -132,7 +157,6 @@ pub(super) fn group_by(
             "какая",
             "какую",
             "какие",
-            "какие-то",
             "which",
             "what",
         ]) {
@@ -144,21 +168,17 @@ pub(super) fn group_by(
             "день" | "дни" | "day" => Some(GroupBy::Day),
             _ => None,
         }
-    });
-    if which.is_some() {
-        return which;
-    }
-    let sold_to_whom = set.contains(&Concept::Whom) && set.contains(&Concept::Sales);
-    if set.contains(&Concept::Who) || sold_to_whom {
+    })
+}
+
+/// «кто купил», «что продали»: the pronoun tells what the rows are.
+fn asked_for(words: &[Word], set: &HashSet<Concept>) -> Option<GroupBy> {
+    let has = |concept| set.contains(&concept);
+    if has(Concept::Who) || (has(Concept::Whom) && has(Concept::Sales)) {
         return Some(GroupBy::Counterparty);
     }
-    if set.contains(&Concept::Sought)
-        || words.iter().any(|word| word.is(&["что", "чего", "чем"])) && !set.contains(&Concept::Compare)
-    {
-        let of_goods = set.contains(&Concept::Sales) || set.contains(&Concept::Sought);
-        return of_goods.then_some(GroupBy::Item);
-    }
-    None
+    let what = words.iter().any(|word| word.is(&["что", "чего", "чем"])) && !has(Concept::Compare);
+    (has(Concept::Sought) || (what && has(Concept::Sales))).then_some(GroupBy::Item)
 }
 
 fn by_word(words: &[Word], units: &[&str]) -> bool {
@@ -172,6 +192,7 @@ fn group_of(concept: Concept) -> Option<GroupBy> {
         Concept::Customer | Concept::Counterparty => Some(GroupBy::Counterparty),
         Concept::Manager => Some(GroupBy::Manager),
         Concept::Item => Some(GroupBy::Item),
+        Concept::ItemGroup => Some(GroupBy::ItemGroup),
         Concept::Warehouse => Some(GroupBy::Warehouse),
         Concept::Company => Some(GroupBy::Company),
         _ => None,

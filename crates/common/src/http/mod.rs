@@ -5,6 +5,7 @@
 pub mod client;
 mod extract;
 pub mod layers;
+mod once;
 mod page;
 mod peer;
 mod problem;
@@ -12,6 +13,7 @@ pub mod routes;
 pub mod server;
 
 pub use extract::{Json, Path, Query, parse_query};
+pub use once::FirstAnswers;
 pub use page::{Cursor, Page, PageQuery};
 pub use peer::ClientIp;
 pub use problem::{FieldError, Problem, Violations};

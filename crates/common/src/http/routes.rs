@@ -10,6 +10,7 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 use axum::{Extension, Router};
 use http::{Method, Request, StatusCode};
 
+use super::once::once;
 use super::{Problem, layers};
 use crate::Text;
 use crate::auth::{Authenticator, Permission};
@@ -98,6 +99,18 @@ where
         self.add(Method::POST, MethodFilter::POST, path, access, handler)
     }
 
+    /// Adds a route for POST that has its effect once for each `Idempotency-Key` of a caller. The
+    /// router needs [`FirstAnswers`](super::FirstAnswers) as an extension.
+    #[must_use]
+    pub fn post_once<H, T>(self, path: &'static str, access: Access, handler: H) -> Self
+    where
+        H: Handler<T, S>,
+        T: 'static,
+    {
+        let route = on(MethodFilter::POST, handler).layer(middleware::from_fn(once));
+        self.add_route(Method::POST, path, access, route)
+    }
+
     /// Adds a route for PUT.
     #[must_use]
     pub fn put<H, T>(self, path: &'static str, access: Access, handler: H) -> Self
@@ -129,7 +142,7 @@ where
     }
 
     fn add<H, T>(
-        mut self,
+        self,
         method: Method,
         filter: MethodFilter,
         path: &'static str,
@@ -140,9 +153,18 @@ where
         H: Handler<T, S>,
         T: 'static,
     {
+        self.add_route(method, path, access, on(filter, handler))
+    }
+
+    fn add_route(
+        mut self,
+        method: Method,
+        path: &'static str,
+        access: Access,
+        route: MethodRouter<S>,
+    ) -> Self {
         self.specs.push(RouteSpec { method, path, access });
         let own_logins = self.own_logins && access == Access::Authenticated;
-        let route: MethodRouter<S> = on(filter, handler);
         let route = route.layer(middleware::from_fn(move |request, next| {
             authorize(access, own_logins, request, next)
         }));

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::checks::ReportView;
 use super::{Caller, audit, locale};
 use crate::error::Error;
+use crate::profile::Profiles;
 use crate::settings::InfobaseSettings;
 use crate::state::AppState;
 use crate::store::infobases::{self, Infobase, Kind};
@@ -24,6 +25,8 @@ pub(crate) struct Condition {
     id: Uuid,
     /// The configuration's profile, once it is known.
     profile: Option<String>,
+    /// What people call the configuration.
+    configuration: Option<String>,
     /// Whether 1C answered the last call; null before the first.
     reachable: Option<bool>,
     last_attempt_at: Option<DateTime<Utc>>,
@@ -66,10 +69,15 @@ pub(crate) struct WholeView {
 }
 
 impl InfobaseView {
-    fn new(stored: Infobase, viewer: &Identity) -> Self {
+    fn new(profiles: Profiles, stored: Infobase, viewer: &Identity) -> Self {
         let settings = InfobaseSettings::of(&stored);
         let condition = Condition {
             id: stored.id,
+            configuration: stored
+                .profile
+                .as_deref()
+                .and_then(|id| profiles.by_id(id))
+                .map(|profile| profile.title.clone()),
             profile: stored.profile,
             reachable: stored.reachable,
             last_attempt_at: stored.attempted_at,
@@ -113,7 +121,7 @@ pub(crate) async fn list(
     Ok(Json(InfobaseList {
         items: items
             .into_iter()
-            .map(|stored| InfobaseView::new(stored, &identity))
+            .map(|stored| InfobaseView::new(state.profiles, stored, &identity))
             .collect(),
     }))
 }
@@ -133,7 +141,7 @@ pub(crate) async fn get(
     let items = visible(&state, &identity).await?;
     let stored = items.into_iter().find(|stored| stored.id == id);
     let stored = stored.ok_or(Error::InfobaseNotFound)?;
-    Ok(Json(InfobaseView::new(stored, &identity)))
+    Ok(Json(InfobaseView::new(state.profiles, stored, &identity)))
 }
 
 /// Connects an infobase; its first synchronisation begins by itself.
@@ -178,7 +186,7 @@ pub(crate) async fn add(
         .await?
         .ok_or(Error::InfobaseNotFound)?;
     transaction.commit().await.store("commit")?;
-    let view = InfobaseView::new(stored, &identity);
+    let view = InfobaseView::new(state.profiles, stored, &identity);
     Ok((StatusCode::CREATED, Json(view)))
 }
 
@@ -229,7 +237,7 @@ pub(crate) async fn change(
     if anew {
         state.connections.forget(id).await;
     }
-    Ok(Json(InfobaseView::new(stored, &identity)))
+    Ok(Json(InfobaseView::new(state.profiles, stored, &identity)))
 }
 
 /// The settings after a patch, when they are right.

@@ -74,13 +74,20 @@ pub(crate) async fn choose_infobase(
         (0, false) => Err(Error::NoInfobase.into()),
         (0, true) => Err(Error::CompanyNotFound.into()),
         (1, _) => Ok(visible.remove(0)),
-        _ => Err(Problem::validation(vec![FieldError {
-            pointer: pointer.to_owned(),
-            detail: Text::new(
-                "Подключено несколько информационных баз: укажите одну.",
-                "Several infobases are connected: name one.",
-            ),
-        }])),
+        _ => {
+            let listed: Vec<String> = visible
+                .iter()
+                .map(|infobase| format!("{} ({})", infobase.id, infobase.name))
+                .collect();
+            let listed = listed.join(", ");
+            Err(Problem::validation(vec![FieldError {
+                pointer: pointer.to_owned(),
+                detail: Text::new(
+                    format!("Подключено несколько информационных баз: укажите одну. Есть {listed}."),
+                    format!("Several infobases are connected: name one. There are {listed}."),
+                ),
+            }]))
+        }
     }
 }
 

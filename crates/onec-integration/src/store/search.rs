@@ -19,6 +19,7 @@ pub(crate) async fn companies(
         Company,
         r#"select id, infobase_id, ref as "reference", name, full_name, inn, kpp, ogrn from onec.companies
            where not deleted and ($1::uuid[] is null or id = any($1))
+             and infobase_id in (select b.id from onec.infobases b where b.deleted_at is null)
              and ($2::text is null or (name, id) > ($2, $3))
            order by name, id limit $4"#,
         restriction,
@@ -44,13 +45,27 @@ pub(crate) struct Asked<'a> {
 
 struct Found {
     id: Uuid,
+    infobase_id: Uuid,
     name: String,
     code: Option<String>,
     score: f32,
 }
 
-/// Least likeness of a result.
+/// Least likeness of a result; `%` of pg_trgm has the same by itself.
 const LEAST_SCORE: f32 = 0.3;
+
+/// Has `<%` of pg_trgm, which finds rows by the index, hold from the least likeness of a result on.
+/// Nothing else on the connection uses it.
+async fn widen(connection: &mut PgConnection) -> Result<(), StoreError> {
+    sqlx::query!(
+        "select set_config('pg_trgm.word_similarity_threshold', $1, false)",
+        LEAST_SCORE.to_string()
+    )
+    .fetch_one(connection)
+    .await
+    .store("search_widen")?;
+    Ok(())
+}
 
 /// Subjects of a kind, the likeliest first. A code that is typed whole is a sure hit. The words
 /// asked for may be a part of the name, so the greater of both likenesses counts, and of equal
@@ -62,16 +77,17 @@ pub(crate) async fn subjects(
     asked: &Asked<'_>,
     restriction: Option<&[Uuid]>,
 ) -> Result<Vec<Match>, StoreError> {
+    widen(connection).await?;
     let found = match kind {
         SubjectKind::Counterparty => sqlx::query_as!(
             Found,
-            r#"select id as "id!", name as "name!", code, score as "score!" from (
-                   select id, name, nullif(inn, '') as code, not is_folder as leaf,
+            r#"select id as "id!", infobase_id as "infobase_id!", name as "name!", code, score as "score!" from (
+                   select id, infobase_id, name, nullif(inn, '') as code, not is_folder as leaf,
                           case when inn = $2 and $2 <> '' then 1::real else
                             greatest(similarity(search_name, $3), 0.98 * word_similarity($3, search_name),
                                      case when search_name = $3 then 1 else 0 end)::real end as score
                    from onec.counterparties subject
-                   where not deleted and ($1::uuid is null or infobase_id = $1)
+                   where not deleted and (search_name % $3 or $3 <% search_name or inn = $2) and ($1::uuid is null or infobase_id = $1)
                      and infobase_id in (select b.id from onec.infobases b where b.deleted_at is null)
                      and ($6::uuid[] is null or exists (
                          select 1 from onec.companies c
@@ -89,13 +105,13 @@ pub(crate) async fn subjects(
         .store("search_counterparties")?,
         SubjectKind::Item => sqlx::query_as!(
             Found,
-            r#"select id as "id!", name as "name!", code, score as "score!" from (
-                   select id, name, nullif(article, '') as code,
+            r#"select id as "id!", infobase_id as "infobase_id!", name as "name!", code, score as "score!" from (
+                   select id, infobase_id, name, nullif(article, '') as code,
                           case when article = $2 and $2 <> '' then 1::real else
                             greatest(similarity(search_name, $3), 0.98 * word_similarity($3, search_name),
                                      case when search_name = $3 then 1 else 0 end)::real end as score
                    from onec.items subject
-                   where not deleted and ($1::uuid is null or infobase_id = $1)
+                   where not deleted and (search_name % $3 or $3 <% search_name or article = $2) and ($1::uuid is null or infobase_id = $1)
                      and infobase_id in (select b.id from onec.infobases b where b.deleted_at is null)
                      and ($6::uuid[] is null or exists (
                          select 1 from onec.companies c
@@ -113,8 +129,8 @@ pub(crate) async fn subjects(
         .store("search_items")?,
         SubjectKind::Warehouse => sqlx::query_as!(
             Found,
-            r#"select id as "id!", name as "name!", null as code, score as "score!" from (
-                   select id, name,
+            r#"select id as "id!", infobase_id as "infobase_id!", name as "name!", null as code, score as "score!" from (
+                   select id, infobase_id, name,
                           greatest(similarity(search_name, $2), 0.98 * word_similarity($2, search_name),
                                    case when search_name = $2 then 1 else 0 end)::real as score
                    from onec.warehouses subject
@@ -135,8 +151,8 @@ pub(crate) async fn subjects(
         .store("search_warehouses")?,
         SubjectKind::Manager => sqlx::query_as!(
             Found,
-            r#"select id as "id!", name as "name!", null as code, score as "score!" from (
-                   select id, name,
+            r#"select id as "id!", infobase_id as "infobase_id!", name as "name!", null as code, score as "score!" from (
+                   select id, infobase_id, name,
                           greatest(similarity(search_name, $2), 0.98 * word_similarity($2, search_name),
                                    case when search_name = $2 then 1 else 0 end)::real as score
                    from onec.managers subject
@@ -157,13 +173,14 @@ pub(crate) async fn subjects(
         .store("search_managers")?,
         SubjectKind::Company => sqlx::query_as!(
             Found,
-            r#"select id as "id!", name as "name!", code, score as "score!" from (
-                   select id, name, nullif(inn, '') as code,
+            r#"select id as "id!", infobase_id as "infobase_id!", name as "name!", code, score as "score!" from (
+                   select id, infobase_id, name, nullif(inn, '') as code,
                           case when inn = $2 and $2 <> '' then 1::real else
                             greatest(similarity(search_name, $3), 0.98 * word_similarity($3, search_name),
                                      case when search_name = $3 then 1 else 0 end)::real end as score
                    from onec.companies
                    where not deleted and ($1::uuid is null or infobase_id = $1)
+                     and infobase_id in (select b.id from onec.infobases b where b.deleted_at is null)
                      and ($6::uuid[] is null or id = any($6))) found
                where score >= $4 order by score desc, length(name), name limit $5"#,
             asked.infobase,
@@ -181,6 +198,7 @@ pub(crate) async fn subjects(
         .into_iter()
         .map(|found| Match {
             id: found.id,
+            infobase_id: Some(found.infobase_id),
             kind,
             name: found.name,
             code: found.code,

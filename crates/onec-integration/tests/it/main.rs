@@ -21,6 +21,7 @@ mod faults;
 mod faults_at_once;
 mod front;
 mod hostile;
+mod idempotency;
 mod infobases;
 mod ledger_reports;
 mod profiles;

@@ -4,7 +4,8 @@ use common::contract::onec::{GroupBy, SubjectKind};
 use rust_decimal::Decimal;
 
 use super::View;
-use crate::builtin::format::{escaped, figure, percent, say, text as text_of};
+use super::turnovers::whom;
+use crate::builtin::format::{figure, percent, say, text as text_of};
 
 impl View<'_> {
     pub(super) fn gross_profit(&self) -> String {
@@ -67,10 +68,7 @@ impl View<'_> {
                 rows.reverse();
             }
             if let Some(first) = rows.first().filter(|_| rows.len() > 1 && !self.report.truncated) {
-                let (who, much) = (
-                    escaped(text_of(first, "key")),
-                    self.money(figure(first, "gross_profit")),
-                );
+                let (who, much) = (whom(first), self.money(figure(first, "gross_profit")));
                 lead += &if self.frame.least {
                     say!(
                         l,
