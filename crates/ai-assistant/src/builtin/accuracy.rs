@@ -17,8 +17,9 @@ const KNOWN: &str = include_str!("../../tests/data/phrasings.txt");
 const HELD_OUT: &str = include_str!("../../tests/data/held_out.txt");
 /// More of them, written when those had been mended.
 const HELD_OUT_2: &str = include_str!("../../tests/data/held_out_2.txt");
-/// And once more.
+/// And twice more.
 const HELD_OUT_3: &str = include_str!("../../tests/data/held_out_3.txt");
+const HELD_OUT_4: &str = include_str!("../../tests/data/held_out_4.txt");
 
 fn today() -> NaiveDate {
     "2026-11-24".parse().unwrap()
@@ -239,6 +240,7 @@ fn ninety_five_of_a_hundred_are_understood_and_no_mistake_is_sure() {
         ("held out", HELD_OUT, 100),
         ("held out, the second", HELD_OUT_2, 80),
         ("held out, the third", HELD_OUT_3, 60),
+        ("held out, the fourth", HELD_OUT_4, 60),
     ] {
         let outcome = judged(file);
         let told = told(name, &outcome);

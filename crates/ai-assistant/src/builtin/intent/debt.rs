@@ -29,6 +29,10 @@ pub(super) fn debt(s: &Signs<'_>) -> Option<Intent> {
             Intent::Receivables
         });
     }
+    // «нам заплатили все?»
+    if s.has(C::Pay) && s.says(&["все", "everybody", "everyone"]) && s.any(&[C::Us, C::Customer]) {
+        return Some(Intent::Receivables);
+    }
     if s.says(&["bills"]) && s.any(&[C::Ought, C::We]) {
         return Some(Intent::Payables);
     }
