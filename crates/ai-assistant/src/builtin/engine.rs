@@ -132,6 +132,7 @@ async fn over(
         [] => {}
         [one] => {
             toolbox.within(one.id);
+            let frame = over_bases::within(&frame, one.id);
             let mut draft = Turn::new(frame, toolbox, around).answer().await?;
             if !draft.tables.is_empty() {
                 let (name, text) = (format::escaped(&one.name), draft.text);

@@ -95,7 +95,7 @@ pub(super) async fn answer(
 }
 
 /// The question as one base is asked it: whom names mean there is found out there.
-fn within(frame: &Frame, base: Uuid) -> Frame {
+pub(super) fn within(frame: &Frame, base: Uuid) -> Frame {
     let mut frame = frame.clone();
     for name in &mut frame.names {
         if name

@@ -117,3 +117,23 @@ async fn whoever_is_named_is_looked_for_in_each() {
         "{answer:#}"
     );
 }
+
+#[tokio::test]
+async fn a_name_is_looked_for_anew_in_another_base() {
+    let service = Service::start().await;
+    service.onec.connect(Several::Apart);
+    let client = service.accountant();
+    let first: Value = client
+        .post("/chat", &json!({"message": "Сколько должен Вектор по базе УТ?"}))
+        .await
+        .json();
+    assert!(text(&first).starts_with("База «Опт»."), "{first:#}");
+    let asked = service.onec.asked().len();
+    let next = json!({"message": "а в бухгалтерии?", "conversation_id": first["conversation_id"]});
+    let second: Value = client.post("/chat", &next).await.json();
+    assert!(text(&second).starts_with("База «Главная»."), "{second:#}");
+    let searched = service.onec.asked()[asked..]
+        .iter()
+        .any(|path| path.starts_with("/search"));
+    assert!(searched, "{:?}", service.onec.asked());
+}

@@ -159,7 +159,11 @@ async fn search(State(onec): State<Onec>, headers: HeaderMap, RawQuery(query): R
         return response;
     }
     let one = |id, kind, name: &str| Match {
-        infobase_id: None,
+        infobase_id: Some(if query.contains(&TRADE.to_string()) {
+            TRADE
+        } else {
+            BOOKS
+        }),
         id,
         kind,
         name: name.to_owned(),

@@ -18,7 +18,7 @@ use crate::catalogue::values::{Parts, object};
 use crate::drafts::reading;
 use crate::error::Error;
 use crate::infobase::{InfobaseError, Zone};
-use crate::odata::{Collection, Filter, OdataError, Query, VirtualTable};
+use crate::odata::{Collection, OdataError, Query, VirtualTable};
 use crate::state::AppState;
 use crate::store::catalogue::{self, StoredFunction, StoredProperty};
 
@@ -98,21 +98,24 @@ pub(crate) async fn get(
     let as_of = state.clock.now();
     let mut built = build(&function, &query, limit, zone.today(as_of))?;
 
-    let mut conditions: Vec<Filter> = Vec::new();
     let restriction = companies(&mut connection, state.profiles, &identity, &infobase).await?;
     let restricted_to = restriction.as_ref().map(|companies| companies.set.clone());
-    if let Some(companies) = &restriction {
-        // The types of tables do not tell what references lead to; the records of the register do.
-        let records = load(&mut connection, infobase.id, &format!("{name}_RecordType")).await;
-        let told_by = records.as_ref().unwrap_or(&entity);
-        let own =
-            company_fields(told_by, &columns, companies).ok_or(Error::EntityDenied(Denied::NotByCompany))?;
-        conditions.push(own);
-    }
+    let own = match &restriction {
+        Some(companies) => {
+            // The types of tables do not tell what references lead to; the records of the register do.
+            let records = load(&mut connection, infobase.id, &format!("{name}_RecordType")).await;
+            let told_by = records.as_ref().unwrap_or(&entity);
+            let own = company_fields(told_by, &columns, companies);
+            Some(own.ok_or(Error::EntityDenied(Denied::NotByCompany))?)
+        }
+        None => None,
+    };
     let mut lookup = Lookup::new(&mut connection, infobase.id, restricted_to.as_deref());
-    if let Some(text) = given(query.filter.as_deref()) {
-        conditions.push(condition(&mut lookup, &returned, "?filter", text).await?);
-    }
+    // What was computed may be asked for, so this is no condition of the table.
+    let mut filter = match given(query.filter.as_deref()) {
+        Some(text) => Some(condition(&mut lookup, &returned, "?filter", text).await?),
+        None => None,
+    };
     for (pointer, text, is_balanced) in [
         ("?account_filter", &query.account_filter, false),
         ("?balanced_account_filter", &query.balanced_account_filter, true),
@@ -137,20 +140,21 @@ pub(crate) async fn get(
         })?;
     }
     drop(connection);
-    let mut request = Query::set(&name);
-    if let Some(filter) = conditions.into_iter().reduce(|all, one| all.and(&one)) {
-        // 1C computes less by a condition of the table than by a filter of what it has computed; a text
-        // cannot stand in a condition.
+    if let Some(own) = own {
+        // 1C computes less by a condition of the table than by a filter of what it has computed.
         let is_taken = function
             .parameters
             .iter()
             .any(|parameter| parameter == "Condition");
-        match built.clone().condition(&filter).ok().filter(|_| is_taken) {
+        match built.clone().condition(&own).ok().filter(|_| is_taken) {
             Some(conditioned) => built = conditioned,
-            None => request = request.filter(filter),
+            None => filter = Some(filter.map_or_else(|| own.clone(), |asked| asked.and(&own))),
         }
     }
-    let request = request.of(built).top(limit + 1);
+    let mut request = Query::set(&name).of(built).top(limit + 1);
+    if let Some(filter) = filter {
+        request = request.filter(filter);
+    }
     if !request.fits(infobase.base_url.as_deref().map_or(0, str::len)) {
         return Err(Error::QueryTooLong.into());
     }

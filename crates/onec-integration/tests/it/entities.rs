@@ -343,7 +343,7 @@ async fn virtual_tables_of_any_register_are_computed() {
             .sum()
     };
     let report: Value = client
-        .get("/reports/trial_balance?account=51&from=2026-05-01&to=2026-05-31")
+        .get("/reports/account_analysis?account=51&from=2026-05-01&to=2026-05-31")
         .await
         .json();
     for (side, total) in [("СуммаTurnoverDr", "debit"), ("СуммаTurnoverCr", "credit")] {

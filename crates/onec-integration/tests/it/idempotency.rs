@@ -58,7 +58,7 @@ async fn what_a_request_makes_is_made_once() {
     for wrong in ["", "two words", &long] {
         send(&admin, "/commerceml/exchanges", wrong, &exchange("Третий"))
             .await
-            .assert_problem(400, "request.bad_request");
+            .assert_problem(400, "request.invalid");
     }
 }
 
