@@ -168,8 +168,9 @@ fn totals(report: &mut Report) {
     let kept: Vec<String> = summed.iter().map(|(key, _)| key.clone()).collect();
     report.totals.retain(|key, _| kept.contains(key));
     for (key, kind) in summed {
-        // A share or a margin has no sum.
-        if key.ends_with("share") || key.ends_with("growth") || key == "margin" {
+        // A share or a margin has no sum, and a document may be in several rows.
+        if kind == ColumnKind::Integer || key.ends_with("share") || key.ends_with("growth") || key == "margin"
+        {
             report.totals.remove(&key);
             continue;
         }
