@@ -98,6 +98,8 @@ impl Service {
             ("TOOL_TIMEOUT".to_owned(), "500ms".to_owned()),
             ("LLM_FIRST_TOKEN_TIMEOUT".to_owned(), "1s".to_owned()),
             ("LLM_IDLE_TIMEOUT".to_owned(), "1s".to_owned()),
+            // Tests of single faults do not wear the breaker out.
+            ("LLM_BREAKER_FAILURES".to_owned(), "1000".to_owned()),
         ];
         for (name, value) in settings {
             values.push((
