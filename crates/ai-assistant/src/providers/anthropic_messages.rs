@@ -179,7 +179,6 @@ pub(super) struct Fold {
     uncached: u64,
     tokens: Tokens,
     stop_reason: Option<String>,
-    done: bool,
 }
 
 impl Fold {
@@ -219,10 +218,7 @@ impl Fold {
                     .or(self.stop_reason.take());
                 Ok(Step::Nothing)
             }
-            "message_stop" => {
-                self.done = true;
-                Ok(Step::Done)
-            }
+            "message_stop" => Ok(Step::Done),
             "error" => {
                 let error = frame.error.unwrap_or_default();
                 let failure = by_name(&error).unwrap_or(Failure::Server);
@@ -281,7 +277,9 @@ impl Fold {
 
     pub(super) fn end(self) -> Result<Turn, ProviderError> {
         let tokens = self.tokens();
-        if !self.done || self.stop_reason.is_none() {
+        // The reason comes after the last block, so with it the answer is whole even when the
+        // last mark is missing.
+        if self.stop_reason.is_none() {
             return Err(ProviderError::new(Failure::Interrupted));
         }
         let finish = match self.stop_reason.as_deref() {

@@ -218,10 +218,37 @@ pub(super) struct Details {
     error_code: Option<String>,
 }
 
+/// The error of a body or of a chunk: an object, or a text as some servers have it.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum AnyError {
+    Object(ErrorObject),
+    Text(String),
+    Other(serde_json::Value),
+}
+
+impl AnyError {
+    pub(super) fn object(self) -> ErrorObject {
+        match self {
+            Self::Object(object) => object,
+            Self::Text(message) => ErrorObject {
+                message: Some(message),
+                ..ErrorObject::default()
+            },
+            Self::Other(value) => ErrorObject {
+                message: Some(value.to_string()),
+                ..ErrorObject::default()
+            },
+        }
+    }
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct ErrorBody {
-    error: Option<ErrorObject>,
+    error: Option<AnyError>,
+    /// Where GigaChat and others say it.
+    message: Option<String>,
 }
 
 /// Reads the error out of a response that is no success.
@@ -235,10 +262,11 @@ pub(super) async fn of_response(mut response: reqwest::Response, now: DateTime<U
             break;
         }
     }
-    let object = serde_json::from_slice::<ErrorBody>(&body)
-        .unwrap_or_default()
-        .error
-        .unwrap_or_default();
+    let body = serde_json::from_slice::<ErrorBody>(&body).unwrap_or_default();
+    let object = body.error.map(AnyError::object).unwrap_or(ErrorObject {
+        message: body.message,
+        ..ErrorObject::default()
+    });
     let failure = by_status(status, &object);
     // Messages about keys quote parts of them.
     let message = if failure == Failure::Unauthorized {

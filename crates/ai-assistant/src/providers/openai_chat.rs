@@ -4,7 +4,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::failure::{ErrorObject, by_name};
+use super::failure::{AnyError, by_name};
 use super::fold::Step;
 use super::prompt::{arguments, arguments_of};
 use super::sse::Event;
@@ -102,7 +102,7 @@ fn add_options(body: &mut Value, prompt: &Prompt<'_>) {
 struct Chunk {
     choices: Option<Vec<Choice>>,
     usage: Option<Usage>,
-    error: Option<ErrorObject>,
+    error: Option<AnyError>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -211,7 +211,7 @@ impl Fold {
         }
         let chunk: Chunk = serde_json::from_str(&event.data)
             .map_err(|error| ProviderError::because(Failure::Malformed, error))?;
-        if let Some(error) = chunk.error {
+        if let Some(error) = chunk.error.map(AnyError::object) {
             let failure = by_name(&error).unwrap_or(Failure::Server);
             return Err(ProviderError::because(failure, error.message.unwrap_or_default()));
         }

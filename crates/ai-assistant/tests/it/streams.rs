@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::setup::{Service, eventually};
 
-async fn events(client: &Client, body: &Value) -> Vec<(String, Value)> {
+pub(crate) async fn events(client: &Client, body: &Value) -> Vec<(String, Value)> {
     let request = client
         .request(http::Method::POST, "/chat")
         .header("accept", "text/event-stream")
@@ -31,7 +31,7 @@ async fn events(client: &Client, body: &Value) -> Vec<(String, Value)> {
         .collect()
 }
 
-fn text_of(events: &[(String, Value)]) -> String {
+pub(crate) fn text_of(events: &[(String, Value)]) -> String {
     events
         .iter()
         .filter(|(name, _)| name == "delta")
