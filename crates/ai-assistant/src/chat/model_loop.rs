@@ -96,7 +96,12 @@ pub(crate) async fn run(
         }
         items.push(Item::Results(prompt::wrapped(results, &mark)));
     };
-    let draft = finished(task.question, task.around, toolbox, spent, finish);
+    let mut draft = finished(task.question, task.around, toolbox, spent, finish);
+    if task.around.may_read && !chain.remote().calls_tools() {
+        draft
+            .notices
+            .push(no_tools_notice(&chain.remote().model, toolbox.locale()));
+    }
     Ok((draft, chain.remote().clone()))
 }
 
@@ -170,4 +175,15 @@ fn finished(question: &str, around: Surroundings, toolbox: &Toolbox, spent: &Spe
         });
     }
     draft
+}
+
+fn no_tools_notice(model: &str, locale: common::Locale) -> String {
+    match locale {
+        common::Locale::Ru => {
+            format!("Модель «{model}» не умеет обращаться к данным 1С: ответ дан без них.")
+        }
+        common::Locale::En => {
+            format!("The model “{model}” cannot look into 1C: the answer is without its data.")
+        }
+    }
 }

@@ -13,5 +13,6 @@ mod generate;
 mod onec;
 mod outages;
 mod providers;
+mod providers_more;
 mod setup;
 mod streams;
