@@ -10,8 +10,10 @@ use super::draft::Draft;
 use super::events::{ChatEvent, Sink};
 use super::{guard, prompt};
 use crate::builtin::{self, Surroundings};
-use crate::providers::{Attempt, Chain, Finish, Item, Options, Part, Prompt, ProviderError, Remote, Turn};
-use crate::tools::{self, OnecError, Tool, ToolSpec, Toolbox};
+use crate::providers::{
+    Attempt, Chain, Finish, Item, Options, Part, Prompt, ProviderError, Remote, ToolChoice, Turn,
+};
+use crate::tools::{self, OnecError, Tool, Toolbox};
 
 /// Rounds of tools before the model has to answer.
 const MAX_ROUNDS: u32 = 8;
@@ -66,13 +68,20 @@ pub(crate) async fn run(
     let finish = loop {
         round += 1;
         // In the last round there is nothing to do but answer.
-        let tools: &[ToolSpec] = if round > MAX_ROUNDS { &[] } else { &specs };
+        let tool_choice = if round > MAX_ROUNDS {
+            ToolChoice::None
+        } else {
+            ToolChoice::Auto
+        };
         let prompt = Prompt {
             system: task.system,
             items: &items,
-            tools,
+            tools: &specs,
             max_output_tokens: task.max_output_tokens,
-            options: Options::default(),
+            options: Options {
+                tool_choice,
+                ..Options::default()
+            },
         };
         if !spent.text.is_empty() {
             say(sink, spent, "\n\n");
@@ -115,7 +124,11 @@ async fn turn(
 ) -> Result<Turn, LoopError> {
     let before = spent.text.len();
     let mut on_part = |part| match part {
-        Part::Began { .. } => {}
+        Part::Began { remote } => tracing::debug!(
+            labels.provider = &*remote.provider,
+            labels.model = &*remote.model,
+            "a language model begins to answer"
+        ),
         Part::Text(text) => {
             spent.first_token.get_or_insert_with(|| started.elapsed());
             say(sink, spent, &text);
