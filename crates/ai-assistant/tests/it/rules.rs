@@ -200,7 +200,7 @@ async fn an_english_name_is_looked_for_in_russian_too() {
 
 #[tokio::test]
 async fn the_rules_may_answer_before_a_model() {
-    let service = Service::with_settings(&[
+    let service = Service::with(&[
         ("OPENAI_BASE_URL", "{provider}/v1"),
         ("OPENAI_MODEL", "fake"),
         ("OPENAI_API", "chat"),
