@@ -228,7 +228,7 @@ pub(super) fn is_of_type(title: &str, kind: DocumentType) -> bool {
     let tax_invoice = any(&["фактур", "tax invoice"]);
     match kind {
         DocumentType::TaxInvoice => tax_invoice,
-        DocumentType::Invoice => any(&["счет", "invoice"]) && !tax_invoice,
+        DocumentType::Invoice => any(&["счет", "invoice"]) && !any(&["расчетн"]) && !tax_invoice,
         DocumentType::Waybill => {
             any(&[
                 "реализац",
@@ -308,6 +308,8 @@ mod tests {
         for (title, kind, is) in [
             ("Счёт на оплату покупателю", DocumentType::Invoice, true),
             ("Счёт-фактура выданный", DocumentType::Invoice, false),
+            ("Поступление на расчётный счёт", DocumentType::Invoice, false),
+            ("Счет покупателю", DocumentType::Invoice, true),
             ("Счёт-фактура выданный", DocumentType::TaxInvoice, true),
             ("Реализация товаров и услуг", DocumentType::Waybill, true),
             ("Поступление на расчётный счёт", DocumentType::Waybill, false),

@@ -146,7 +146,7 @@ pub(crate) fn parse(text: &str, today: NaiveDate) -> Parsed {
     if intent.is_none() && is_only_a_name(&words, &names) {
         intent = Some(Intent::Unclear(intent::Doubt::AboutWhom));
     }
-    let weak = is_weak(&set, &signs);
+    let weak = is_weak(&set, &signs) && !matches!(limit, Some(amount::Found::Days(_)));
     let confidence = confidence::of(intent, weak, &set, &names, &words);
     let days = match limit {
         Some(amount::Found::Days(days)) => Some(days),

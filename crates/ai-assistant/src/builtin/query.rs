@@ -44,8 +44,8 @@ impl Turn<'_> {
                 query.item = id_of(SubjectKind::Item);
                 query.warehouse = id_of(SubjectKind::Warehouse);
                 query.manager = id_of(SubjectKind::Manager);
-                if frame.least {
-                    // The smallest come last.
+                if frame.least || id == ReportId::GrossProfit {
+                    // The smallest come last, and rows are in the order of revenue.
                     query.limit = Some(1000);
                 }
                 query.group_by = Some(frame.group_by.unwrap_or(render::default_group(&query)));
