@@ -44,7 +44,8 @@ fn alone(part: &str, today: NaiveDate) -> Option<Frame> {
     let unfinished = parsed.intent == Some(Intent::CashFlow) && parsed.length < 2;
     let sure = !unfinished
         && parsed.intent.is_some_and(|intent| intent.report().is_some())
-        && !parsed.weak
+        // «топ-5 клиентов» says enough.
+        && (!parsed.weak || parsed.top.is_some())
         && parsed.confidence >= Confidence::Medium
         && parsed.impossible_day.is_none();
     frame::complete(&parsed, &State::default()).filter(|_| sure)
@@ -137,6 +138,10 @@ mod tests {
             (
                 "Сколько отгрузили и сколько оплатили в октябре",
                 (Intent::Sales, Intent::CashFlow),
+            ),
+            (
+                "топ-5 клиентов за год и дебиторка",
+                (Intent::Sales, Intent::Receivables),
             ),
             (
                 "sales and cash flow for October",
