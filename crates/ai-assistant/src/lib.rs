@@ -37,7 +37,7 @@ pub use chat::draft::{NumberedCitation, Table};
 pub use chat::ledger::Used;
 pub use chat::run::Answer;
 pub use config::Config;
-pub use providers::{Dialect, Patience};
+pub use providers::{Breaking, Catalog, CatalogError, Dialect, Fallback, Patience};
 pub use state::AppState;
 
 /// What never changes about this service.
@@ -77,8 +77,14 @@ pub fn app(
     redis: Redis,
     authenticator: Authenticator,
 ) -> Result<App, BoxError> {
-    let models = Arc::new(state::Registry::new(&config.models)?);
-    metrics::describe(models.remotes());
+    let models = Arc::new(state::Registry::new(&config.models, &context.clock)?);
+    metrics::describe(&models.remotes());
+    let watching = providers::watch(
+        models.clone(),
+        config.models.probe_every,
+        context.shutdown.clone(),
+    );
+    context.spawn("language models", watching);
     let relay = Relay::new(db.clone(), redis.clone(), &store::SCHEMA);
     context.spawn("outbox", relay.run(context.shutdown.clone()));
     let checks = vec![Check::postgres(&db), Check::redis(&redis)];
@@ -92,6 +98,7 @@ pub fn app(
             timeout: config.tool_timeout,
             ..tools::Limits::default()
         },
+        rules_first: config.rules_first,
     };
     Ok(App {
         router: router::routes()

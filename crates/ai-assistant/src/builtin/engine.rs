@@ -3,26 +3,24 @@
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 use common::Locale;
-use common::contract::onec::{GroupBy, InfobaseInfo, Match, Report, ReportId, ReportQuery, SubjectKind};
+use common::contract::onec::{GroupBy, InfobaseInfo, Match, Report, ReportQuery, SubjectKind};
 
 use super::bases;
+use super::confidence::Confidence;
+use super::double;
+use super::explain;
+use super::filter;
 use super::format::{self, say};
 use super::frame::{self, Frame, Pending, State};
 use super::help;
-use super::intent::Intent;
-use super::names::{self, Fit};
+use super::intent::{Doubt, Intent};
 use super::over_bases;
-use super::parse::{self, Compare};
-use super::period::Span;
+use super::parse;
 use super::render;
-use super::several;
+use super::spelling;
+use super::suggest;
 use crate::chat::draft::Draft;
 use crate::tools::{OnecError, Toolbox};
-
-/// Rows that are asked for and shown as data beside the text.
-const ROWS: u32 = 50;
-/// Candidates that a question back names.
-const CANDIDATES: usize = 5;
 
 /// What an answer depends on besides the question.
 #[derive(Debug, Clone, Copy)]
@@ -43,6 +41,7 @@ pub(crate) fn intent_of(message: &str, today: NaiveDate) -> Option<&'static str>
 /// The language of a question. Names in it say nothing: «Долг SvetoCopy» is Russian, "Debt of
 /// Ромашка" is English.
 pub(crate) fn language_of(message: &str) -> Locale {
+    let message = spelling::repaired(message);
     let words: Vec<&str> = message.split_whitespace().collect();
     let plain = |(i, word): &(usize, &&str)| *i == 0 || !word.starts_with(char::is_uppercase);
     let letters = |cyrillic: bool| -> usize {
@@ -86,7 +85,11 @@ pub(crate) async fn answer(
         draft.state = state.clone();
         return Ok(draft);
     }
-    let Some(frame) = frame::complete(&parsed, state) else {
+    let doubtful = parsed.intent.is_some_and(|intent| intent.report().is_some())
+        && parsed.confidence == Confidence::Low
+        && !parsed.follow_up
+        && state.pending.is_none();
+    let Some(frame) = frame::complete(&parsed, state).filter(|_| !doubtful) else {
         let mut draft = help::not_understood(locale);
         draft.state = State {
             frame: state.frame.clone(),
@@ -94,7 +97,36 @@ pub(crate) async fn answer(
         };
         return Ok(draft);
     };
-    let chosen = over_bases::chosen(&frame, &bases);
+    let pair = if parsed.follow_up || state.pending.is_some() {
+        None
+    } else {
+        double::split(&asked.text, around.today)
+    };
+    let Some(pair) = pair else {
+        return over(frame, &bases, toolbox, around).await;
+    };
+    let bases_named = |mut frame: Frame| {
+        frame.bases.clone_from(&parsed.bases);
+        frame
+    };
+    let first = over(bases_named(pair.first), &bases, toolbox, around).await?;
+    if first.tables.is_empty() {
+        // A question back comes before the second question.
+        return Ok(first);
+    }
+    let second = over(bases_named(pair.second), &bases, toolbox, around).await?;
+    Ok(double::together(first, second))
+}
+
+/// Puts a question to the infobase that it names, or to all.
+async fn over(
+    frame: Frame,
+    bases: &[InfobaseInfo],
+    toolbox: &mut Toolbox,
+    around: Surroundings,
+) -> Result<Draft, OnecError> {
+    let locale = toolbox.locale();
+    let chosen = over_bases::chosen(&frame, bases);
     match chosen.as_slice() {
         _ if frame.intent.report().is_none() || bases.len() < 2 => {}
         [] => {}
@@ -108,9 +140,25 @@ pub(crate) async fn answer(
             }
             return Ok(draft);
         }
-        several => return over_bases::answer(frame, several, toolbox, around).await,
+        several => {
+            let (understood, confidence) = (explain::understood(&frame, locale), sureness(&frame));
+            let mut draft = over_bases::answer(frame, several, toolbox, around).await?;
+            draft.understood = draft.understood.or(understood);
+            draft.confidence = draft.confidence.or(Some(confidence.as_str()));
+            return Ok(draft);
+        }
     }
     Turn::new(frame, toolbox, around).answer().await
+}
+
+/// How sure the engine is of a question that it answers. A follow-up rests on the question before.
+fn sureness(frame: &Frame) -> Confidence {
+    match frame.intent {
+        Intent::Unclear(_) | Intent::DebtOfUnknownDirection => Confidence::Low,
+        _ => frame
+            .confidence
+            .map_or(Confidence::Medium, |sure| sure.max(Confidence::Medium)),
+    }
 }
 
 /// The infobases that a question may be about; none when the request names one. That they cannot be
@@ -128,7 +176,9 @@ pub(super) struct Turn<'a> {
     pub(super) locale: Locale,
     pub(super) toolbox: &'a mut Toolbox,
     pub(super) around: Surroundings,
-    notices: Vec<String>,
+    pub(super) notices: Vec<String>,
+    /// Words that may have been a name were left out.
+    pub(super) dropped: bool,
 }
 
 impl<'a> Turn<'a> {
@@ -140,14 +190,20 @@ impl<'a> Turn<'a> {
             toolbox,
             around,
             notices: Vec::new(),
+            dropped: false,
         }
     }
 
     /// The answer; a refusal of onec-integration becomes one in words.
     pub(super) async fn answer(mut self) -> Result<Draft, OnecError> {
+        for name in self.frame.excluded.clone() {
+            self.cannot_leave_out(&name);
+        }
         match self.run().await {
             Ok(mut draft) => {
                 draft.intent = Some(self.frame.intent.as_str().to_owned());
+                draft.confidence = Some(self.confidence().as_str());
+                draft.understood = explain::understood(&self.frame, self.locale);
                 draft.notices.splice(0..0, std::mem::take(&mut self.notices));
                 Ok(draft)
             }
@@ -166,6 +222,12 @@ impl<'a> Turn<'a> {
             Intent::Help => return Ok(self.done(help::help(locale), None)),
             Intent::CreateDocument => return Ok(self.done(help::cannot_write(locale), None)),
             Intent::NotCovered(topic) => return Ok(self.done(help::not_covered(topic, locale), None)),
+            Intent::Unclear(doubt @ (Doubt::Balance | Doubt::Movement)) => {
+                let pending = Pending::Meaning {
+                    readings: doubt.readings().to_vec(),
+                };
+                return Ok(self.done(help::unclear(doubt, None, locale), Some(pending)));
+            }
             _ => {}
         }
         if !self.around.may_read {
@@ -200,7 +262,45 @@ impl<'a> Turn<'a> {
         if let Some(question) = self.missing() {
             return Ok(question);
         }
-        self.report().await
+        match self.frame.intent {
+            Intent::DocumentPayment => self.payment_of_document().await,
+            Intent::Unclear(_) => Ok(self.what_of_it()),
+            _ => self.report().await,
+        }
+    }
+
+    /// Only a name was given: what of it is asked for?
+    fn what_of_it(&self) -> Draft {
+        let readings: Vec<Intent> = Doubt::AboutWhom
+            .readings()
+            .iter()
+            .copied()
+            .filter(|reading| {
+                let kinds = frame::kinds(*reading);
+                self.frame
+                    .names
+                    .iter()
+                    .filter_map(|name| name.found.as_ref())
+                    .all(|found| kinds.contains(&found.kind))
+            })
+            .collect();
+        let name = self.frame.names.first().and_then(|name| name.found.as_ref());
+        let draft = help::unclear(
+            Doubt::AboutWhom,
+            name.map(|found| (found, readings.as_slice())),
+            self.locale,
+        );
+        self.done(draft, Some(Pending::Meaning { readings }))
+    }
+
+    /// How sure the answer is: words that were dropped make it less so.
+    fn confidence(&self) -> Confidence {
+        let sure = sureness(&self.frame);
+        if self.dropped {
+            sure.min(Confidence::Medium)
+        } else {
+            sure
+        }
     }
 
     /// Ends the turn: what was understood is remembered for the next question.
@@ -210,157 +310,6 @@ impl<'a> Turn<'a> {
             pending,
         };
         draft
-    }
-
-    /// Finds out whom the names mean; `Some` is a question back.
-    async fn resolve(&mut self) -> Result<Option<Draft>, OnecError> {
-        let kinds = frame::kinds(self.frame.intent);
-        let mut all_of = None;
-        for index in 0..self.frame.names.len() {
-            if self.frame.names[index].found.is_some() {
-                continue;
-            }
-            let mention = self.frame.names[index].mention.clone();
-            // Accounts of money are not searchable: their rows are looked through instead.
-            if self.frame.intent == Intent::Cash && mention.kind.is_none() {
-                continue;
-            }
-            let wanted: Vec<SubjectKind> = match mention.kind {
-                Some(kind) if kinds.contains(&kind) => vec![kind],
-                Some(_) | None if kinds.is_empty() => continue,
-                Some(_) => return Ok(Some(self.cannot_narrow(&mention.text))),
-                None => kinds.to_vec(),
-            };
-            let candidates = self.candidates(&wanted, &mention.text).await?;
-            match candidates.as_slice() {
-                [one] if one.0 >= Fit::Typo => self.frame.names[index].found = Some(one.1.clone()),
-                [] => {
-                    let name = format::escaped(&mention.text);
-                    let draft = Draft::words(say!(
-                        self.locale,
-                        "Не нашёл в базе «{name}». Проверьте, пожалуйста, название или назовите ИНН.",
-                        "I found nothing called “{name}” in the infobase. Please check the name, or give the tax number (ИНН)."
-                    ));
-                    self.frame.names.remove(index);
-                    return Ok(Some(self.done(draft, None)));
-                }
-                several => {
-                    let exact = several[0].0 >= Fit::Typo;
-                    let candidates: Vec<Match> =
-                        several.iter().map(|(_, candidate)| candidate.clone()).collect();
-                    if self.frame.intent == Intent::Stock && several::can_be_summed(several[0].0, &candidates)
-                    {
-                        all_of = Some((index, candidates));
-                        continue;
-                    }
-                    return Ok(Some(self.which(index, &mention.text, candidates, exact)));
-                }
-            }
-        }
-        // After the loop: a warehouse that is named too has been found by now.
-        if let Some((name, candidates)) = all_of {
-            return self.stock_of_several(name, candidates).await.map(Some);
-        }
-        // Of two names of one kind, the later one counts: it came with the follow-up.
-        let mut kept: Vec<frame::Name> = Vec::new();
-        for name in self.frame.names.drain(..).rev() {
-            let kind = name.found.as_ref().map(|found| found.kind);
-            if kind.is_none()
-                || !kept
-                    .iter()
-                    .any(|other| other.found.as_ref().map(|found| found.kind) == kind)
-            {
-                kept.push(name);
-            }
-        }
-        kept.reverse();
-        self.frame.names = kept;
-        Ok(None)
-    }
-
-    /// The best candidates only: whole names before parts of names, those before mere likeness.
-    async fn candidates(
-        &mut self,
-        kinds: &[SubjectKind],
-        text: &str,
-    ) -> Result<Vec<(Fit, Match)>, OnecError> {
-        let mut found: Vec<(Fit, Match)> = Vec::new();
-        let stems = names::stems(text);
-        for query in [text.to_owned(), stems] {
-            for kind in kinds {
-                for candidate in self.toolbox.find(*kind, &query).await? {
-                    if !found.iter().any(|(_, other)| other.id == candidate.id) {
-                        found.push((names::fit(text, &candidate), candidate));
-                    }
-                }
-            }
-            if found.iter().any(|(fit, _)| *fit >= Fit::Words) {
-                break;
-            }
-        }
-        let Some(best) = found.iter().map(|(fit, _)| *fit).max() else {
-            return Ok(found);
-        };
-        found.retain(|(fit, candidate)| {
-            *fit == best && (best > Fit::Part || names::resembles(text, candidate))
-        });
-        found.sort_by(|a, b| b.1.score.total_cmp(&a.1.score));
-        Ok(found)
-    }
-
-    fn which(&self, name: usize, text: &str, mut candidates: Vec<Match>, exact: bool) -> Draft {
-        let locale = self.locale;
-        let total = candidates.len();
-        candidates.truncate(CANDIDATES);
-        let name_text = format::escaped(text);
-        let mut question = if exact {
-            say!(
-                locale,
-                "Под «{name_text}» подходят несколько. Кого или что вы имеете в виду?",
-                "Several things are called “{name_text}”. Which one do you mean?"
-            )
-        } else {
-            say!(
-                locale,
-                "Точно «{name_text}» не нашлось. Возможно, вы имеете в виду:",
-                "There is no exact “{name_text}”. Did you mean:"
-            )
-        };
-        for (i, candidate) in candidates.iter().enumerate() {
-            let number = i + 1;
-            let label = format::escaped(&candidate.name);
-            let kind = help::kind_name(candidate.kind, locale);
-            let code = candidate
-                .code
-                .as_deref()
-                .map(|code| format!(", {}", format::escaped(code)))
-                .unwrap_or_default();
-            question += &format!("\n{number}. {label} ({kind}{code})");
-        }
-        if total > CANDIDATES {
-            let shown = CANDIDATES;
-            question += &say!(
-                locale,
-                "\n\nПоказаны первые {shown}; можно назвать точнее.",
-                "\n\nShown are the first {shown}; a longer name helps."
-            );
-        }
-        let suggestions = candidates
-            .iter()
-            .map(|candidate| candidate.name.clone())
-            .collect();
-        let pending = Pending::Choice { name, candidates };
-        self.done(Draft::words(question).suggest(suggestions), Some(pending))
-    }
-
-    fn cannot_narrow(&self, text: &str) -> Draft {
-        let text = format::escaped(text);
-        let draft = Draft::words(say!(
-            self.locale,
-            "Этот отчёт нельзя отобрать по «{text}»: такого разреза в нём нет.",
-            "This report cannot be narrowed to “{text}”: it has no such breakdown."
-        ));
-        self.done(draft, None)
     }
 
     /// What a report cannot do without.
@@ -380,6 +329,22 @@ impl<'a> Turn<'a> {
                     "Which counterparty? Give the name or the tax number (ИНН)."
                 ));
                 Some(self.done(draft, Some(Pending::Counterparty)))
+            }
+            Intent::AccountAnalysis | Intent::AccountCard if self.frame.account.is_none() => {
+                let draft = Draft::words(say!(
+                    locale,
+                    "По какому счёту? Назовите его номер, например 51 или 62.01.",
+                    "Which account? Give its number, such as 51 or 62.01."
+                ));
+                Some(self.done(draft, Some(Pending::Account)))
+            }
+            Intent::FindDocument if self.frame.number.is_none() => {
+                let draft = Draft::words(say!(
+                    locale,
+                    "Какой документ найти? Назовите его номер.",
+                    "Which document? Give its number."
+                ));
+                Some(self.done(draft, Some(Pending::Number)))
             }
             Intent::Postings if self.frame.number.is_none() => {
                 let draft = Draft::words(say!(
@@ -408,6 +373,8 @@ impl<'a> Turn<'a> {
         self.note_ignored();
         let query = self.query(id);
         let report = self.toolbox.report(id, query.clone()).await?;
+        let (report, notes) = filter::narrowed(report, &self.frame, self.around.today, self.locale);
+        self.notices.extend(notes);
         let compared = match self.compared_with(&report) {
             Some(span) => {
                 let query = ReportQuery {
@@ -415,7 +382,9 @@ impl<'a> Turn<'a> {
                     to: Some(span.to),
                     ..query
                 };
-                Some((span, self.toolbox.report(id, query).await?))
+                let other = self.toolbox.report(id, query).await?;
+                let (other, _) = filter::narrowed(other, &self.frame, self.around.today, self.locale);
+                Some((span, other))
             }
             None => None,
         };
@@ -427,7 +396,7 @@ impl<'a> Turn<'a> {
             today: self.around.today,
         };
         let text = render::text(&view);
-        let mut draft = Draft::words(text).suggest(help::follow_ups(self.frame.intent, self.locale));
+        let mut draft = Draft::words(text).suggest(suggest::next(&self.frame, self.locale));
         let reports: Vec<&Report> = std::iter::once(&report)
             .chain(compared.as_ref().map(|(_, report)| report))
             .collect();
@@ -464,22 +433,29 @@ impl<'a> Turn<'a> {
             }
         }
         let fits = match self.frame.intent {
-            Intent::Sales => true,
+            Intent::Sales | Intent::GrossProfit => true,
+            Intent::CashFlow => matches!(
+                self.frame.group_by,
+                None | Some(GroupBy::Counterparty | GroupBy::Day | GroupBy::Week | GroupBy::Month)
+            ),
+            // The breakdown of an account is a slot of its own; «что», «кто» of the others change nothing.
+            Intent::TrialBalance if self.frame.breakdown.is_some() => true,
             Intent::Stock | Intent::StockTurnover => matches!(
                 self.frame.group_by,
                 None | Some(GroupBy::Warehouse | GroupBy::Item)
             ),
             Intent::Receivables
             | Intent::Payables
-            | Intent::CashFlow
             | Intent::Statement
             | Intent::CounterpartyCard
+            | Intent::FindDocument
+            | Intent::DocumentPayment
             | Intent::Documents => {
                 matches!(self.frame.group_by, None | Some(GroupBy::Counterparty))
             }
             _ => self.frame.group_by.is_none(),
         };
-        if self.frame.intent != Intent::Sales {
+        if !matches!(self.frame.intent, Intent::Sales | Intent::GrossProfit) {
             self.frame.then_by = None;
         }
         if !fits {
@@ -501,105 +477,6 @@ impl<'a> Turn<'a> {
                 "That day is still to come; the figures are as of today."
             ));
         }
-    }
-
-    pub(super) fn query(&self, id: ReportId) -> ReportQuery {
-        let frame = &self.frame;
-        let id_of = |kind| self.found(kind).map(|found| found.id);
-        let today = self.around.today;
-        let mut query = ReportQuery {
-            company: id_of(SubjectKind::Company),
-            limit: Some(ROWS),
-            ..ReportQuery::default()
-        };
-        if frame.intent.is_balance() {
-            query.date = Some(frame.span.map_or(today, |span| span.to.min(today)));
-        } else if let Some(span) = frame.span {
-            query.from = Some(span.from);
-            query.to = Some(span.to);
-        }
-        match id {
-            ReportId::Receivables | ReportId::Payables => {
-                query.counterparty = id_of(SubjectKind::Counterparty);
-                query.overdue = frame.overdue.then_some(true);
-                // The nearest due date is looked for in all rows.
-                query.limit = Some(1000);
-            }
-            ReportId::Stock => {
-                query.item = id_of(SubjectKind::Item);
-                query.warehouse = id_of(SubjectKind::Warehouse);
-            }
-            ReportId::Sales => {
-                query.counterparty = id_of(SubjectKind::Counterparty);
-                query.item = id_of(SubjectKind::Item);
-                query.warehouse = id_of(SubjectKind::Warehouse);
-                query.manager = id_of(SubjectKind::Manager);
-                if frame.least {
-                    // The smallest come last.
-                    query.limit = Some(1000);
-                }
-                query.group_by = Some(frame.group_by.unwrap_or(render::default_group(&query)));
-                query.then_by = frame.then_by;
-            }
-            ReportId::CashFlow => {
-                query.counterparty = id_of(SubjectKind::Counterparty);
-                // The rows of one direction are picked out of all.
-                query.limit = Some(1000);
-            }
-            ReportId::Statement => {
-                query.counterparty = id_of(SubjectKind::Counterparty);
-                let year = today.format("%Y").to_string().parse().unwrap_or(2000);
-                query.from = query.from.or_else(|| NaiveDate::from_ymd_opt(year, 1, 1));
-                query.to = query.to.or(Some(today));
-            }
-            ReportId::CounterpartyCard => {
-                query.counterparty = id_of(SubjectKind::Counterparty);
-                query.from = None;
-                query.to = None;
-                query.limit = None;
-            }
-            ReportId::Documents => {
-                query.counterparty = id_of(SubjectKind::Counterparty);
-                query.unposted = frame.unposted.then_some(true);
-                query.limit = Some(frame.top.unwrap_or(if frame.unposted { ROWS } else { 10 }));
-            }
-            ReportId::Postings => {
-                query.number.clone_from(&frame.number);
-                query.from = None;
-                query.to = None;
-            }
-            ReportId::TrialBalance | ReportId::AccountAnalysis => query.account.clone_from(&frame.account),
-            ReportId::AccountCard => {
-                query.account.clone_from(&frame.account);
-                query.counterparty = id_of(SubjectKind::Counterparty);
-            }
-            ReportId::StockTurnover => {
-                query.item = id_of(SubjectKind::Item);
-                query.warehouse = id_of(SubjectKind::Warehouse);
-            }
-            ReportId::GrossProfit => query.group_by = frame.group_by,
-            ReportId::Taxes => query.limit = None,
-            ReportId::Cash => {}
-        }
-        query
-    }
-
-    fn compared_with(&self, report: &Report) -> Option<Span> {
-        let compare = self.frame.compare?;
-        if !matches!(
-            report.report,
-            ReportId::Sales | ReportId::CashFlow | ReportId::Taxes
-        ) {
-            return None;
-        }
-        let shown = Span::of(report.parameters.from?, report.parameters.to?);
-        // An unfinished period is compared with as many days of the one before.
-        let main = self.frame.span.unwrap_or(shown).until(self.around.today);
-        Some(match compare {
-            Compare::Previous => main.previous(),
-            Compare::YearBefore => main.year_before(),
-            Compare::With(span) => span,
-        })
     }
 
     /// A refusal of onec-integration, in words.

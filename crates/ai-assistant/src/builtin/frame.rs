@@ -1,12 +1,15 @@
 //! A question with everything that earlier questions of the conversation add to it.
 
-use common::contract::onec::{GroupBy, Match, SubjectKind};
+use common::contract::onec::{Breakdown, GroupBy, Match, SubjectKind};
 use serde::{Deserialize, Serialize};
 
-use super::intent::Intent;
+use super::amount::Limit;
+use super::confidence::Confidence;
+use super::intent::{Doubt, Intent};
 use super::names::{self, Fit, Mention};
-use super::parse::{Compare, Flow, Parsed, Tax};
+use super::parse::{Compare, Parsed};
 use super::period::Span;
+use super::slots::{DocumentType, Flow, Tax};
 
 /// A complete question.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -41,7 +44,26 @@ pub(crate) struct Frame {
     pub(crate) profit: bool,
     #[serde(default)]
     pub(crate) of_that_one: bool,
+    /// The average sale was asked for.
+    #[serde(default)]
+    pub(crate) average: bool,
+    #[serde(default)]
+    pub(crate) breakdown: Option<Breakdown>,
+    /// Overdue by more days than this.
+    #[serde(default)]
+    pub(crate) days: Option<u32>,
+    /// Only rows above or below a figure.
+    #[serde(default)]
+    pub(crate) limit: Option<Limit>,
+    #[serde(default)]
+    pub(crate) document_type: Option<DocumentType>,
     pub(crate) names: Vec<Name>,
+    /// «кроме Ромашки»: names that no report leaves out.
+    #[serde(default)]
+    pub(crate) excluded: Vec<String>,
+    /// How sure the words of the question are; a follow-up rests on the question before.
+    #[serde(skip)]
+    pub(crate) confidence: Option<Confidence>,
 }
 
 /// A name and whom it was found to mean.
@@ -69,6 +91,10 @@ pub(crate) enum Pending {
     Counterparty,
     /// The number of a document.
     Number,
+    /// Which of these was asked for.
+    Meaning { readings: Vec<Intent> },
+    /// The number of an account.
+    Account,
 }
 
 /// What the engine remembers of a conversation.
@@ -81,6 +107,13 @@ pub(crate) struct State {
 
 /// Puts a question together with what came before; `None` when it is not understood.
 pub(crate) fn complete(parsed: &Parsed, state: &State) -> Option<Frame> {
+    // A bare name goes on with what was asked before; only the first question of all is unclear.
+    let parsed = &Parsed {
+        intent: parsed
+            .intent
+            .filter(|intent| *intent != Intent::Unclear(Doubt::AboutWhom) || state.frame.is_none()),
+        ..parsed.clone()
+    };
     if let (Some(frame), Some(pending)) = (&state.frame, &state.pending)
         && let Some(frame) = answered(parsed, frame, pending)
     {
@@ -126,7 +159,14 @@ fn fresh(intent: Intent, parsed: &Parsed) -> Frame {
         net_profit: parsed.net_profit,
         profit: parsed.profit,
         of_that_one: parsed.of_that_one,
+        average: parsed.average,
+        breakdown: parsed.breakdown,
+        days: parsed.days,
+        limit: parsed.limit,
+        document_type: parsed.document_type,
         names: parsed.names.iter().cloned().map(unknown).collect(),
+        excluded: parsed.excluded.clone(),
+        confidence: Some(parsed.confidence),
     }
 }
 
@@ -159,6 +199,8 @@ fn inherit(frame: &mut Frame, before: &Frame, parsed: &Parsed) {
 /// The same report, seen otherwise.
 fn narrowed(before: &Frame, parsed: &Parsed) -> Frame {
     let mut frame = before.clone();
+    frame.confidence = None;
+    frame.excluded.clone_from(&parsed.excluded);
     if let Some(span) = parsed.span {
         frame.span = Some(span);
         frame.compare = None;
@@ -189,6 +231,10 @@ fn narrowed(before: &Frame, parsed: &Parsed) -> Frame {
     frame.flow = parsed.flow.or(frame.flow);
     frame.tax = parsed.tax.or(frame.tax);
     frame.cash_desk |= parsed.cash_desk;
+    frame.days = parsed.days.or(frame.days);
+    frame.limit = parsed.limit.or(frame.limit);
+    frame.breakdown = parsed.breakdown.or(frame.breakdown);
+    frame.document_type = parsed.document_type.or(frame.document_type);
     frame.profit |= parsed.profit;
     frame.least |= parsed.least;
     frame.why = parsed.why;
@@ -219,6 +265,10 @@ fn says_something(parsed: &Parsed) -> bool {
         || parsed.number.is_some()
         || parsed.flow.is_some()
         || parsed.tax.is_some()
+        || parsed.days.is_some()
+        || parsed.limit.is_some()
+        || parsed.breakdown.is_some()
+        || parsed.unposted
         || parsed.all_of.is_some()
         || parsed.weak && parsed.intent.is_some();
     if parsed.follow_up {
@@ -267,6 +317,22 @@ fn answered(parsed: &Parsed, frame: &Frame, pending: &Pending) -> Option<Frame> 
             frame.span = parsed.span.or(frame.span);
             Some(frame)
         }
+        Pending::Meaning { readings } => {
+            let meant = match parsed.choice {
+                Some(number) => readings.get(number - 1).copied()?,
+                None => readings
+                    .iter()
+                    .copied()
+                    .find(|reading| parsed.intent == Some(*reading) || named_by(parsed, *reading))?,
+            };
+            let mut frame = narrowed(&frame, parsed);
+            frame.intent = meant;
+            Some(frame)
+        }
+        Pending::Account => {
+            frame.account = Some(parsed.account.clone().or_else(|| parsed.bare_account.clone())?);
+            Some(frame)
+        }
         Pending::Number => {
             let number = parsed
                 .number
@@ -275,6 +341,17 @@ fn answered(parsed: &Parsed, frame: &Frame, pending: &Pending) -> Option<Frame> 
             frame.number = Some(number);
             Some(frame)
         }
+    }
+}
+
+/// «товары», «деньги», «мы ему»: a word for one of the readings.
+fn named_by(parsed: &Parsed, reading: Intent) -> bool {
+    match reading {
+        Intent::Stock | Intent::StockTurnover => parsed.of_goods,
+        Intent::Cash | Intent::CashFlow => parsed.of_money,
+        Intent::Receivables => parsed.we_owe == Some(false),
+        Intent::Payables => parsed.we_owe == Some(true),
+        _ => false,
     }
 }
 
@@ -298,15 +375,21 @@ pub(crate) fn kinds(intent: Intent) -> &'static [SubjectKind] {
         | Intent::Payables
         | Intent::DebtOfUnknownDirection
         | Intent::CashFlow
-        | Intent::Statement
-        | Intent::Documents => &[Counterparty, Company],
+        | Intent::Statement => &[Counterparty, Company],
+        Intent::Documents => &[Counterparty, Manager, Company],
         Intent::CounterpartyCard => &[Counterparty],
         Intent::Stock => &[Item, Warehouse, Company],
-        Intent::Sales => &[Counterparty, Item, Manager, Warehouse, Company],
+        Intent::FindDocument | Intent::DocumentPayment => &[Counterparty],
+        Intent::Sales | Intent::GrossProfit => &[Counterparty, Item, Manager, Warehouse, Company],
         Intent::Cash | Intent::Taxes | Intent::TrialBalance | Intent::AccountAnalysis => &[Company],
-        Intent::AccountCard => &[Company, Counterparty],
+        Intent::AccountCard => &[Company, Counterparty, Item, Warehouse],
+        Intent::Unclear(Doubt::AboutWhom) => &[Counterparty, Item, Warehouse, Manager],
         Intent::StockTurnover => &[Company, Item, Warehouse],
-        Intent::Postings | Intent::CreateDocument | Intent::NotCovered(_) | Intent::Help => &[],
+        Intent::Postings
+        | Intent::CreateDocument
+        | Intent::NotCovered(_)
+        | Intent::Unclear(_)
+        | Intent::Help => &[],
     }
 }
 

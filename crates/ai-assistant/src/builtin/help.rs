@@ -1,10 +1,10 @@
 //! Answers without data: what the engine can do, what it cannot, and whom to ask.
 
 use common::Locale;
-use common::contract::onec::SubjectKind;
+use common::contract::onec::{Match, SubjectKind};
 
-use super::format::say;
-use super::intent::{Intent, Topic};
+use super::format::{escaped, say};
+use super::intent::{Doubt, Intent, Topic};
 use crate::chat::draft::Draft;
 
 /// Ten questions that are answered.
@@ -12,7 +12,7 @@ fn examples(locale: Locale) -> Vec<String> {
     let examples: [&str; 10] = match locale {
         Locale::Ru => [
             "Кто нам должен больше всего и сколько просрочено?",
-            "Сколько товара на складе Центральный?",
+            "Какие остатки на складе?",
             "Продажи за прошлый месяц по менеджерам",
             "Сколько денег на счетах и в кассе?",
             "Приход и расход денег за прошлый месяц",
@@ -76,33 +76,157 @@ pub(super) fn cannot_write(locale: Locale) -> Draft {
     ))
 }
 
-/// A topic that no report covers.
+/// A question back about what is meant; of a name, with what can be told of it.
+pub(super) fn unclear(doubt: Doubt, name: Option<(&Match, &[Intent])>, locale: Locale) -> Draft {
+    let (question, answers) = match (doubt, name) {
+        (Doubt::Balance, _) => (
+            say!(
+                locale,
+                "Остатки чего показать: **товаров** или **денег**?",
+                "Balances of what: **goods** or **money**?"
+            ),
+            options(
+                &["Остатки товаров", "Остатки денег"],
+                &["Stock of goods", "Balance of money"],
+                locale,
+            ),
+        ),
+        (Doubt::Movement, _) => (
+            say!(
+                locale,
+                "Движение чего показать: **денег** или **товаров**?",
+                "Movement of what: **money** or **goods**?"
+            ),
+            options(
+                &["Движение денег", "Движение товаров"],
+                &["Movement of money", "Movement of goods"],
+                locale,
+            ),
+        ),
+        (Doubt::AboutWhom, Some((found, readings))) => {
+            let label = escaped(&found.name);
+            let answers: Vec<String> = readings
+                .iter()
+                .map(|reading| reading_name(*reading, locale))
+                .collect();
+            let list: String = answers
+                .iter()
+                .enumerate()
+                .map(|(i, answer)| format!("\n{}. {answer}", i + 1))
+                .collect();
+            (
+                say!(
+                    locale,
+                    "Что показать по «{label}»? Назовите или выберите номер:{list}",
+                    "What of “{label}” is to be shown? Name it or give its number:{list}"
+                ),
+                answers,
+            )
+        }
+        (Doubt::AboutWhom, None) => return not_understood(locale),
+    };
+    Draft::words(question).suggest(answers)
+}
+
+fn options(ru: &[&str], en: &[&str], locale: Locale) -> Vec<String> {
+    let chosen = match locale {
+        Locale::Ru => ru,
+        Locale::En => en,
+    };
+    chosen.iter().map(|text| (*text).to_owned()).collect()
+}
+
+fn reading_name(reading: Intent, locale: Locale) -> String {
+    let (ru, en) = match reading {
+        Intent::Receivables => ("Сколько он должен нам", "How much it owes us"),
+        Intent::Payables => ("Сколько мы должны ему", "How much we owe it"),
+        Intent::Statement => ("Акт сверки с ним", "Reconciliation statement with it"),
+        Intent::Sales => ("Продажи", "Sales"),
+        Intent::CounterpartyCard => ("Реквизиты", "Requisites"),
+        _ => ("Остатки товаров", "Stock of goods"),
+    };
+    match locale {
+        Locale::Ru => ru.to_owned(),
+        Locale::En => en.to_owned(),
+    }
+}
+
+/// A topic that no report covers, with questions near it that are answered.
 pub(super) fn not_covered(topic: Topic, locale: Locale) -> Draft {
-    let what = match (topic, locale) {
-        (Topic::Purchases, Locale::Ru) => {
-            "о закупках отчёта у меня нет; могу показать долг поставщикам, остатки и платежи поставщикам"
-        }
-        (Topic::Purchases, Locale::En) => {
-            "I have no report on purchases; I can show what we owe to suppliers, stock, and payments to suppliers"
-        }
-        (Topic::Salary, Locale::Ru) => {
-            "данные о зарплате мне недоступны; могу показать начисленные и уплаченные налоги и взносы или ОСВ по счёту 70"
-        }
-        (Topic::Salary, Locale::En) => {
-            "payroll data is not available to me; I can show taxes and contributions, or the trial balance of account 70"
-        }
-        (Topic::Forecast, Locale::Ru) => {
-            "прогнозов я не строю: отвечаю только по тому, что уже есть в 1С. Могу показать, как было: например, продажи по месяцам"
-        }
-        (Topic::Forecast, Locale::En) => {
-            "I make no forecasts and answer only from what is in 1C. I can show how it was: sales by month, for example"
-        }
+    let (ru, en, instead_ru, instead_en): (_, _, &[&str], &[&str]) = match topic {
+        Topic::Purchases => (
+            "отчёта о закупках у меня нет; могу показать приход товаров, долг поставщикам и платежи им",
+            "I have no report on purchases; I can show goods received, what we owe to suppliers, and payments to them",
+            &[
+                "Приход и расход товаров за прошлый месяц",
+                "Кому должны мы?",
+                "Выплаты поставщикам за прошлый месяц",
+            ],
+            &[
+                "Goods received and issued last month",
+                "Whom do we owe?",
+                "Payments to suppliers last month",
+            ],
+        ),
+        Topic::Salary => (
+            "данные о зарплате мне недоступны; могу показать начисленные и уплаченные налоги и взносы или ОСВ по счёту 70",
+            "payroll data is not available to me; I can show taxes and contributions, or the trial balance of account 70",
+            &["ОСВ по счёту 70", "Страховые взносы за прошлый месяц"],
+            &["Trial balance of account 70", "Contributions for last month"],
+        ),
+        Topic::Forecast => (
+            "прогнозов я не строю: отвечаю только по тому, что уже есть в 1С. Могу показать, как было: например, продажи по месяцам",
+            "I make no forecasts and answer only from what is in 1C. I can show how it was: sales by month, for example",
+            &[
+                "Продажи по месяцам за этот год",
+                "Продажи этого месяца к прошлому",
+            ],
+            &[
+                "Sales by month this year",
+                "Compare sales this month with last month",
+            ],
+        ),
+        Topic::HowTo => (
+            "как что-то сделать в 1С и что означают слова, отчёты не говорят, а своих объяснений я не придумываю. Об этом расскажет справка 1С или подключённая языковая модель. Показать цифры могу",
+            "reports do not tell how something is done in 1C or what a word means, and I do not make explanations up. 1C's help or a connected language model will. I can show the figures",
+            &["Что ты умеешь?"],
+            &["What can you do?"],
+        ),
+        Topic::Letter => (
+            "тексты писем готовятся в разделе «Тексты» (`POST /generate`): там есть напоминание о долге, ответ на претензию и другие. Я могу показать цифры для письма",
+            "letters are made in the section “Texts” (`POST /generate`): reminders, answers to claims and others. I can show the figures for a letter",
+            &["Кто нам должен больше всего?", "Просрочка больше 30 дней"],
+            &["Who owes us the most?", "Overdue more than 30 days"],
+        ),
+        Topic::Prices => (
+            "отчёта о ценах у меня нет; могу показать, по какой цене товар продавали (выручка и количество), и его себестоимость на складе",
+            "I have no report on prices; I can show what goods were sold for (revenue and quantity) and their cost in stock",
+            &["Продажи по товарам за прошлый месяц", "Остатки на складе"],
+            &["Sales by item last month", "What is in stock?"],
+        ),
+        Topic::FixedAssets => (
+            "отчёта об основных средствах у меня нет; могу показать ОСВ по счетам 01 и 02",
+            "I have no report on fixed assets; I can show the trial balance of accounts 01 and 02",
+            &["ОСВ по счёту 01", "ОСВ по счёту 02"],
+            &["Trial balance of account 01", "Trial balance of account 02"],
+        ),
+        Topic::Loans => (
+            "отчёта о кредитах и займах у меня нет; могу показать ОСВ по счетам 66 и 67",
+            "I have no report on loans; I can show the trial balance of accounts 66 and 67",
+            &["ОСВ по счёту 66", "ОСВ по счёту 67"],
+            &["Trial balance of account 66", "Trial balance of account 67"],
+        ),
+    };
+    let (what, instead) = match locale {
+        Locale::Ru => (ru, instead_ru),
+        Locale::En => (en, instead_en),
     };
     Draft::words(say!(
         locale,
         "На это ответить не могу: {what}.",
         "I cannot answer that: {what}."
     ))
+    .suggest(instead.iter().map(|text| (*text).to_owned()).collect())
 }
 
 /// The caller has no right to 1C data.
@@ -112,93 +236,6 @@ pub(super) fn no_access(locale: Locale) -> Draft {
         "У вас нет права читать данные 1С (`onec:read`), поэтому ответить цифрами я не могу. Право выдаёт администратор.",
         "You have no right to read 1C data (`onec:read`), so I cannot answer with figures. An administrator grants it."
     ))
-}
-
-/// What to ask next.
-pub(super) fn follow_ups(intent: Intent, locale: Locale) -> Vec<String> {
-    let (ru, en): (&[&str], &[&str]) = match intent {
-        Intent::Receivables => (
-            &[
-                "Только просроченная дебиторка",
-                "А на начало месяца?",
-                "Кому должны мы?",
-            ],
-            &[
-                "Only overdue receivables",
-                "What about the beginning of the month?",
-                "Whom do we owe?",
-            ],
-        ),
-        Intent::Payables => (
-            &[
-                "Только просроченная кредиторка",
-                "Сколько денег на счетах?",
-                "Кто должен нам?",
-            ],
-            &[
-                "Only overdue payables",
-                "How much money do we have?",
-                "Who owes us?",
-            ],
-        ),
-        Intent::Stock => (
-            &[
-                "А на начало месяца?",
-                "А по складу Центральный?",
-                "Топ-10 товаров за прошлый месяц",
-            ],
-            &[
-                "What about the beginning of the month?",
-                "Top 10 products last month",
-            ],
-        ),
-        Intent::Sales => (
-            &[
-                "А по менеджерам?",
-                "А за прошлый месяц?",
-                "А по сравнению с прошлым периодом?",
-            ],
-            &[
-                "What about by manager?",
-                "What about last month?",
-                "Compare with the previous period",
-            ],
-        ),
-        Intent::Cash => (
-            &["Приход и расход денег за прошлый месяц", "Кому должны мы?"],
-            &["Cash flow for last month", "Whom do we owe?"],
-        ),
-        Intent::CashFlow => (
-            &["А за прошлый месяц?", "Сколько денег на счетах?"],
-            &["What about last month?", "How much money do we have?"],
-        ),
-        Intent::Taxes => (
-            &["А за прошлый квартал?", "ОСВ по счёту 68"],
-            &["What about last quarter?", "Trial balance of account 68"],
-        ),
-        Intent::TrialBalance | Intent::AccountAnalysis | Intent::AccountCard | Intent::StockTurnover => {
-            (&["А за прошлый квартал?"], &["What about last quarter?"])
-        }
-        Intent::Statement => (
-            &["А его реквизиты?", "А за прошлый год?"],
-            &["What about its requisites?", "What about last year?"],
-        ),
-        Intent::CounterpartyCard => (
-            &["А его долг?", "Акт сверки с ним"],
-            &["What about its debt?", "Reconciliation statement with it"],
-        ),
-        Intent::Documents => (&["Непроведённые документы"], &["Unposted documents"]),
-        Intent::Postings
-        | Intent::DebtOfUnknownDirection
-        | Intent::CreateDocument
-        | Intent::NotCovered(_)
-        | Intent::Help => (&[], &[]),
-    };
-    let chosen = match locale {
-        Locale::Ru => ru,
-        Locale::En => en,
-    };
-    chosen.iter().map(|text| (*text).to_owned()).collect()
 }
 
 /// «контрагент», «товар», …

@@ -4,7 +4,7 @@
 use common::contract::onec::{Match, SubjectKind};
 use serde::{Deserialize, Serialize};
 
-use super::lexicon::Concept;
+use super::lexicon::{Concept, idle};
 use super::words::{self, Kind, Word};
 
 /// A name as the question writes it.
@@ -17,6 +17,20 @@ pub(crate) struct Mention {
     /// Index of the word that says what it is.
     #[serde(skip)]
     pub(super) kind_word: Option<usize>,
+    /// It stands where names do; other words are looked for in the infobase, but nothing is asked back
+    /// when they are not found there.
+    #[serde(default = "yes")]
+    pub(crate) sure: bool,
+    /// «кроме Ромашки»: it is to be left out.
+    #[serde(default)]
+    pub(crate) excluded: bool,
+    /// Written as a name: with a capital letter, in quotes, or as a tax number.
+    #[serde(default)]
+    pub(crate) proper: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// All names, in order.
@@ -32,7 +46,8 @@ pub(super) fn find(words: &[Word], concepts: &[Option<Concept>], used: &[bool]) 
             i = end;
             continue;
         }
-        let after_form = i > 0 && concepts[i - 1] == Some(Concept::LegalForm) && words[i].capital;
+        let after_form = (i > 0 && concepts[i - 1] == Some(Concept::LegalForm) && words[i].capital)
+            || begins_a_capitalised_name(words, concepts, used, i);
         if !used[i] && (is_unknown(words, concepts, i) || after_form) {
             let end = run_end(words, concepts, used, i, after_form);
             mentions.push(mention(words, concepts, i..end));
@@ -42,6 +57,21 @@ pub(super) fn find(words: &[Word], concepts: &[Option<Concept>], used: &[bool]) 
         i += 1;
     }
     mentions
+}
+
+/// «Склад Сервис», «Торговый Дом Вега»: in the middle of a question two words with capitals, one of
+/// them unknown, are one name.
+fn begins_a_capitalised_name(words: &[Word], concepts: &[Option<Concept>], used: &[bool], i: usize) -> bool {
+    let capital = |j: usize| {
+        words.get(j).is_some_and(|word| {
+            !used[j]
+                && word.capital
+                && word.kind == Kind::Word
+                && word.lower.chars().count() > 3
+                && !word.text.chars().all(char::is_uppercase)
+        })
+    };
+    i > 0 && capital(i) && concepts[i].is_some() && capital(i + 1) && concepts[i + 1].is_none()
 }
 
 fn is_unknown(words: &[Word], concepts: &[Option<Concept>], i: usize) -> bool {
@@ -64,6 +94,13 @@ fn run_end(
     after_form: bool,
 ) -> usize {
     let mut end = start + 1;
+    // «вводил Иванов»: a verb before a name.
+    if !words[start].capital
+        && idle::looks_like_the_past(&words[start].lower)
+        && words.get(end).is_some_and(|next| next.capital)
+    {
+        return end;
+    }
     loop {
         let Some(word) = words.get(end) else {
             return end;
@@ -71,7 +108,12 @@ fn run_end(
         if used[end] || word.quotation.is_some() {
             return end;
         }
-        let goes_on = (word.kind == Kind::Word && concepts[end].is_none())
+        // «Ромашка закрыла долг»
+        if words[start].capital && !word.capital && idle::looks_like_the_past(&word.lower) {
+            return end;
+        }
+        let is_verb = !word.capital && idle::looks_like_a_verb(&word.lower);
+        let goes_on = (word.kind == Kind::Word && concepts[end].is_none() && !is_verb)
             || word.kind == Kind::Number
             || (after_form && word.capital && word.kind == Kind::Word);
         if goes_on {
@@ -90,6 +132,99 @@ fn run_end(
         }
         return end;
     }
+}
+
+/// «остаток степлеров», «бумаги осталось», «по вектору», «есть ли бумага»: as against «принёс»,
+/// «в итоге» and whatever else a question is made of.
+fn stands_where_names_do(
+    words: &[Word],
+    concepts: &[Option<Concept>],
+    range: &std::ops::Range<usize>,
+) -> bool {
+    use Concept as C;
+    let first = &words[range.start];
+    if range.len() == 1 && (idle::looks_like_a_verb(&first.lower) || idle::looks_like_an_adverb(&first.lower))
+    {
+        return false;
+    }
+    let next = concepts.get(range.end).copied().flatten();
+    // «живых денег»: an adjective of a known word, unless of a warehouse.
+    if range.len() == 1
+        && idle::looks_like_an_adjective(&first.lower)
+        && next.is_some_and(|concept| !matches!(concept, C::Idle | C::Warehouse))
+    {
+        return false;
+    }
+    let Some(before) = range.start.checked_sub(1) else {
+        // «бумага есть?», «степлеры в наличии?»
+        return range.len() == words.len()
+            || next.is_some_and(|concept| matches!(concept, C::Stock | C::Balance | C::Enough))
+            || words[range.end..].iter().take(2).any(|word| {
+                word.is(&["есть", "осталось", "остались"]) || matches!(word.concept(), Some(C::Stock))
+            });
+    };
+    let after_preposition = words[before].is(&[
+        "по",
+        "у",
+        "от",
+        "для",
+        "с",
+        "со",
+        "к",
+        "перед",
+        "of",
+        "for",
+        "to",
+        "from",
+        "with",
+        "about",
+    ]);
+    let after_count = words[before].is(&[
+        "есть",
+        "сколько",
+        "ли",
+        "нет",
+        "штук",
+        "пачек",
+        "коробок",
+        "any",
+        "many",
+        "much",
+        "имеется",
+        "скок",
+        "скоко",
+        "скока",
+        "на",
+        "the",
+    ]) && (!words[before].is(&["на", "the"])
+        || concepts
+            .iter()
+            .take(before)
+            .flatten()
+            .any(|c| matches!(c, C::Price | C::Profit | C::Stock | C::Balance | C::Warehouse)));
+    let after_meaning = concepts[before].is_some_and(|concept| {
+        matches!(
+            concept,
+            C::Debt
+                | C::Receivable
+                | C::Payable
+                | C::Balance
+                | C::Stock
+                | C::Warehouse
+                | C::Sales
+                | C::Bought
+                | C::Profit
+                | C::Card
+                | C::Reconcile
+                | C::Pay
+                | C::Flow
+                | C::Enough
+                | C::Price
+        )
+    });
+    let before_meaning = next.is_some_and(|concept| matches!(concept, C::Stock | C::Balance))
+        || words.get(range.end).is_some_and(|word| word.is(&["есть"]));
+    after_preposition || after_count || after_meaning || before_meaning
 }
 
 fn mention(words: &[Word], concepts: &[Option<Concept>], range: std::ops::Range<usize>) -> Mention {
@@ -114,9 +249,36 @@ fn mention(words: &[Word], concepts: &[Option<Concept>], range: std::ops::Range<
     while before > 0 && (concepts[before - 1] == Some(Concept::LegalForm)) {
         before -= 1;
     }
+    // «какой клиент принёс» names nobody.
+    let asks = |kind: usize| {
+        kind.checked_sub(1).is_some_and(|i| {
+            words[i].is(&[
+                "какой",
+                "какие",
+                "каких",
+                "какому",
+                "какая",
+                "какое",
+                "каком",
+                "какого",
+                "каким",
+                "which",
+                "what",
+                "кто",
+                "самый",
+                "самые",
+            ])
+        }) && !words[range.start].capital
+    };
     let found = before
         .checked_sub(1)
         .and_then(kind_at)
+        .filter(|(kind, i)| !asks(*i) && !is_plural(*kind, &words[*i].lower))
+        .filter(|_| {
+            words[range.start].capital
+                || words[range.start].quotation.is_some()
+                || !idle::looks_like_the_past(&words[range.start].lower)
+        })
         // After: «на центральном складе». Only singular forms name one.
         .or_else(|| {
             kind_at(range.end).filter(|(kind, i)| {
@@ -125,13 +287,50 @@ fn mention(words: &[Word], concepts: &[Option<Concept>], range: std::ops::Range<
             })
         });
     let legal_form = before < range.start;
+    let first = &words[range.start];
+    // The first word of a question has a capital in any case, «А4» always.
+    let begins = range.start == 0;
+    let is_verb = begins && idle::looks_like_a_verb(&first.lower);
+    let proper = first.quotation.is_some()
+        || is_tax_number(first)
+        || (first.capital
+            && !is_verb
+            && (!begins
+                || words.len() <= 2
+                || range.len() == words.len()
+                || words.get(range.end).is_some_and(|next| !next.capital)));
     Mention {
         kind: found
             .map(|(kind, _)| kind)
             .or(legal_form.then_some(SubjectKind::Counterparty)),
         kind_word: found.map(|(_, i)| i),
+        excluded: before.checked_sub(1).is_some_and(|i| {
+            let i = if found.is_some() && i > 0 { i - 1 } else { i };
+            words[i].is(&[
+                "кроме",
+                "исключая",
+                "без",
+                "except",
+                "excluding",
+                "without",
+                "помимо",
+            ])
+        }),
+        sure: proper || legal_form || found.is_some() || stands_where_names_do(words, concepts, &range),
+        proper: proper || legal_form,
         text,
     }
+}
+
+/// «топ клиентов Иванова»: only singular forms name one.
+fn is_plural(kind: SubjectKind, lower: &str) -> bool {
+    const ENDINGS: [&str; 11] = ["ов", "ей", "ы", "и", "ам", "ям", "ах", "ях", "ами", "ями", "s"];
+    kind != SubjectKind::Company
+        && !matches!(
+            lower,
+            "фирмы" | "компании" | "номенклатуры" | "позиции" | "продукции"
+        )
+        && ENDINGS.iter().any(|ending| lower.ends_with(ending))
 }
 
 fn kind_of(concept: Concept) -> Option<SubjectKind> {

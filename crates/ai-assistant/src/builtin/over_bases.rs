@@ -12,7 +12,7 @@ use super::engine::{Surroundings, Turn};
 use super::format::{escaped, figure, money, say};
 use super::frame::{Frame, Pending, State};
 use super::intent::Intent;
-use super::parse::Flow;
+use super::slots::Flow;
 use crate::chat::draft::{Draft, Table};
 use crate::tools::{OnecError, Toolbox};
 
@@ -71,8 +71,9 @@ pub(super) async fn answer(
         let turn = Turn::new(within(&frame, base.id), toolbox, around);
         let draft = turn.answer().await?;
         // What is missing is missing everywhere.
-        if let Some(pending @ (Pending::Direction | Pending::Counterparty | Pending::Number)) =
-            draft.state.pending.clone()
+        if let Some(
+            pending @ (Pending::Direction | Pending::Counterparty | Pending::Number | Pending::Account),
+        ) = draft.state.pending.clone()
         {
             return Ok(remembered(draft, frame, Some(pending)));
         }

@@ -1,6 +1,10 @@
 //! From a question to words: spelling differences removed, stems found, quoted names kept whole.
 
+use std::cell::OnceCell;
+
 use rust_stemmers::{Algorithm, Stemmer};
+
+use super::lexicon::{self, Concept};
 
 /// What a piece of the question is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +31,8 @@ pub(super) struct Word {
     pub(super) capital: bool,
     /// Number of the quotation that it stands in.
     pub(super) quotation: Option<usize>,
+    /// What it means, once that has been asked.
+    meaning: OnceCell<Option<Concept>>,
 }
 
 impl Word {
@@ -50,7 +56,13 @@ impl Word {
             lower,
             kind,
             quotation,
+            meaning: OnceCell::new(),
         }
+    }
+
+    /// What it means here: looked up once.
+    pub(super) fn concept(&self) -> Option<Concept> {
+        *self.meaning.get_or_init(|| lexicon::look_up(self))
     }
 
     /// True when the word is one of these, in lower case.
@@ -68,7 +80,7 @@ impl Word {
 
 /// Lower case, with ё as е.
 pub(super) fn fold(text: &str) -> String {
-    text.to_lowercase().replace('ё', "е")
+    text.to_lowercase().replace('ё', "е").replace('\u{2019}', "'")
 }
 
 /// The stem of a folded word, by its script.
@@ -135,7 +147,12 @@ fn joins(chars: &[char], i: usize) -> bool {
         return false;
     };
     match chars[i] {
-        '.' => before.is_ascii_digit() && after.is_ascii_digit(),
+        // `62.01`, `76.АВ`
+        '.' => {
+            before.is_ascii_digit()
+                && (after.is_ascii_digit() || (after.is_uppercase() && is_cyrillic(*after)))
+        }
+        '\'' | '\u{2019}' => before.is_alphabetic() && after.is_alphabetic() && before.is_ascii(),
         '-' | '/' | '\u{2011}' => before.is_alphanumeric() && after.is_alphanumeric(),
         _ => false,
     }
@@ -151,7 +168,17 @@ fn push(words: &mut Vec<Word>, piece: &str, quotation: Option<usize>) {
         words.push(Word::new(right, None));
         return;
     }
-    words.push(Word::new(piece, quotation));
+    // "Vector's"
+    let owner = piece
+        .strip_suffix("'s")
+        .or_else(|| piece.strip_suffix("\u{2019}s"))
+        .filter(|owner| {
+            !matches!(
+                fold(owner).as_str(),
+                "what" | "who" | "it" | "how" | "let" | "where"
+            )
+        });
+    words.push(Word::new(owner.unwrap_or(piece), quotation));
 }
 
 fn comes_apart(left: &str, right: &str) -> bool {
@@ -162,6 +189,13 @@ fn comes_apart(left: &str, right: &str) -> bool {
         || (day(&l) && day(&r))
         || (matches!(l.as_str(), "топ" | "top") && r.parse::<u32>().is_ok())
         || (super::period::month(&l).is_some() && super::period::month(&r).is_some())
+        || (asks_for_something(left) && asks_for_something(right))
+}
+
+/// «приход» and «расход» of «приход-расход».
+fn asks_for_something(part: &str) -> bool {
+    part.chars().count() >= 4
+        && lexicon::concept_as_spelt(&Word::new(part, None)).is_some_and(|concept| concept != Concept::Idle)
 }
 
 #[cfg(test)]

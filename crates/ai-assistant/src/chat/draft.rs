@@ -44,6 +44,10 @@ pub struct Table {
 pub(crate) struct Draft {
     pub(crate) text: String,
     pub(crate) intent: Option<String>,
+    /// How sure the built-in engine is of what it has understood.
+    pub(crate) confidence: Option<&'static str>,
+    /// How it has understood the question.
+    pub(crate) understood: Option<String>,
     pub(crate) citations: Vec<NumberedCitation>,
     pub(crate) as_of: Option<DateTime<Utc>>,
     pub(crate) tables: Vec<Table>,

@@ -29,6 +29,8 @@ pub(crate) enum ChatEvent {
     Citation(NumberedCitation),
     /// The whole answer.
     Done(Box<Answer>),
+    /// The text so far is void, the answer begins anew: a model broke off and another takes over.
+    Restart {},
     /// The problem that ended it.
     Error { problem: serde_json::Value },
 }
@@ -42,6 +44,7 @@ impl ChatEvent {
             Self::Delta { .. } => "delta",
             Self::Citation(_) => "citation",
             Self::Done(_) => "done",
+            Self::Restart {} => "restart",
             Self::Error { .. } => "error",
         }
     }
@@ -61,11 +64,6 @@ impl Sink {
     pub(crate) fn stream() -> (Self, mpsc::UnboundedReceiver<ChatEvent>) {
         let (sender, receiver) = mpsc::unbounded_channel();
         (Self(Some(sender)), receiver)
-    }
-
-    /// True when somebody watches.
-    pub(crate) fn is_watched(&self) -> bool {
-        self.0.is_some()
     }
 
     /// Sends an event; a client that has gone does not matter here.

@@ -1,5 +1,6 @@
 //! A language model answers: it asks for tools, gets their results, and writes.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use common::ids;
@@ -9,20 +10,19 @@ use super::draft::Draft;
 use super::events::{ChatEvent, Sink};
 use super::{guard, prompt};
 use crate::builtin::{self, Surroundings};
-use crate::providers::{Finish, Item, Prompt, ProviderError, Remote, Tokens, Turn};
-use crate::tools::{self, OnecError, Tool, ToolSpec, Toolbox};
+use crate::providers::{
+    Attempt, Chain, Finish, Item, Options, Part, Prompt, ProviderError, Remote, ToolChoice, Turn,
+};
+use crate::tools::{self, OnecError, Tool, Toolbox};
 
 /// Rounds of tools before the model has to answer.
 const MAX_ROUNDS: u32 = 8;
-/// How often one turn is tried.
-const TRIES: u32 = 2;
-/// A provider that wants to be asked later than this is not waited for.
-const MAX_WAIT: Duration = Duration::from_secs(5);
 
 /// What to answer.
 #[derive(Debug)]
 pub(crate) struct Task<'a> {
-    pub(crate) remote: &'a Remote,
+    /// The models that may answer.
+    pub(crate) chain: Chain,
     pub(crate) system: &'a str,
     /// Earlier messages and the question.
     pub(crate) items: Vec<Item>,
@@ -42,19 +42,20 @@ pub(crate) enum LoopError {
 /// What an exchange used; filled in even when it fails or is dropped in the middle.
 #[derive(Debug, Default)]
 pub(crate) struct Spent {
-    pub(crate) tokens: Tokens,
+    /// The tries so far, in their order.
+    pub(crate) tries: Vec<Attempt>,
     pub(crate) first_token: Option<Duration>,
     /// Text that has come so far.
     pub(crate) text: String,
 }
 
-/// Runs the exchange to its answer.
+/// Runs the exchange to its answer; tells the model that gave it.
 pub(crate) async fn run(
     task: Task<'_>,
     toolbox: &mut Toolbox,
     sink: &Sink,
     spent: &mut Spent,
-) -> Result<Draft, LoopError> {
+) -> Result<(Draft, Arc<Remote>), LoopError> {
     let started = Instant::now();
     let mark = ids::new_id().simple().to_string();
     let specs = if task.around.may_read {
@@ -62,23 +63,30 @@ pub(crate) async fn run(
     } else {
         Vec::new()
     };
-    let mut items = task.items;
+    let (mut items, mut chain) = (task.items, task.chain);
     let mut round = 0;
     let finish = loop {
         round += 1;
         // In the last round there is nothing to do but answer.
-        let tools: &[ToolSpec] = if round > MAX_ROUNDS { &[] } else { &specs };
+        let tool_choice = if round > MAX_ROUNDS {
+            ToolChoice::None
+        } else {
+            ToolChoice::Auto
+        };
         let prompt = Prompt {
             system: task.system,
             items: &items,
-            tools,
+            tools: &specs,
             max_output_tokens: task.max_output_tokens,
+            options: Options {
+                tool_choice,
+                ..Options::default()
+            },
         };
         if !spent.text.is_empty() {
             say(sink, spent, "\n\n");
         }
-        let turn = turn(task.remote, &prompt, sink, spent, started).await?;
-        spent.tokens += turn.tokens;
+        let turn = turn(&mut chain, &prompt, sink, spent, started).await?;
         if turn.calls.is_empty() || round > MAX_ROUNDS {
             break turn.finish;
         }
@@ -97,44 +105,52 @@ pub(crate) async fn run(
         }
         items.push(Item::Results(prompt::wrapped(results, &mark)));
     };
-    Ok(finished(task.question, task.around, toolbox, spent, finish))
+    let mut draft = finished(task.question, task.around, toolbox, spent, finish);
+    if task.around.may_read && !chain.remote().calls_tools() {
+        draft
+            .notices
+            .push(no_tools_notice(&chain.remote().model, toolbox.locale()));
+    }
+    Ok((draft, chain.remote().clone()))
 }
 
-/// One turn, tried again when nothing of it had reached the reader.
+/// One turn, of the first model that gives one. What a model said before it broke off is void.
 async fn turn(
-    remote: &Remote,
+    chain: &mut Chain,
     prompt: &Prompt<'_>,
     sink: &Sink,
     spent: &mut Spent,
     started: Instant,
 ) -> Result<Turn, LoopError> {
-    let mut tried = 0;
-    loop {
-        tried += 1;
-        let result = remote
-            .turn(prompt, &mut |text| {
-                spent.first_token.get_or_insert_with(|| started.elapsed());
-                say(sink, spent, &text);
-            })
-            .await;
-        let error = match result {
-            Ok(turn) => return Ok(turn),
-            Err(error) => error,
-        };
-        spent.tokens += error.tokens;
-        let wait = error.retry_after.unwrap_or(Duration::from_millis(500));
-        if error.spoke || tried >= TRIES || !error.failure.is_passing() || wait > MAX_WAIT {
-            return Err(LoopError::Provider(error));
+    let before = spent.text.len();
+    let mut on_part = |part| match part {
+        Part::Began { remote } => tracing::debug!(
+            labels.provider = &*remote.provider,
+            labels.model = &*remote.model,
+            "a language model begins to answer"
+        ),
+        Part::Text(text) => {
+            spent.first_token.get_or_insert_with(|| started.elapsed());
+            say(sink, spent, &text);
         }
-        tracing::info!(
-            labels.failure = error.failure.as_str(),
-            "the model provider failed; trying once more"
-        );
-        tokio::time::sleep(wait).await;
-    }
+        Part::Restart => {
+            let kept = spent.text[..before].to_owned();
+            spent.text.clear();
+            sink.send(ChatEvent::Restart {});
+            say(sink, spent, &kept);
+        }
+        Part::Tried(attempt) => spent.tries.push(attempt),
+    };
+    chain
+        .turn(prompt, &mut on_part)
+        .await
+        .map_err(LoopError::Provider)
 }
 
 fn say(sink: &Sink, spent: &mut Spent, text: &str) {
+    if text.is_empty() {
+        return;
+    }
     spent.text.push_str(text);
     sink.send(ChatEvent::Delta {
         text: text.to_owned(),
@@ -172,4 +188,15 @@ fn finished(question: &str, around: Surroundings, toolbox: &Toolbox, spent: &Spe
         });
     }
     draft
+}
+
+fn no_tools_notice(model: &str, locale: common::Locale) -> String {
+    match locale {
+        common::Locale::Ru => {
+            format!("Модель «{model}» не умеет обращаться к данным 1С: ответ дан без них.")
+        }
+        common::Locale::En => {
+            format!("The model “{model}” cannot look into 1C: the answer is without its data.")
+        }
+    }
 }

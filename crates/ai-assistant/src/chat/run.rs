@@ -58,6 +58,16 @@ pub struct Answer {
     pub model: String,
     /// What the question is about, as the built-in engine sees it.
     pub intent: Option<String>,
+    /// True when a language model made it.
+    #[serde(default)]
+    pub llm: bool,
+    /// `high`, `medium` or `low`: how sure the built-in engine is of what it has understood; null of a
+    /// language model, which cannot tell.
+    #[serde(default)]
+    pub confidence: Option<String>,
+    /// How the built-in engine has understood the question, in words.
+    #[serde(default)]
+    pub understood: Option<String>,
     /// Where the figures come from.
     pub citations: Vec<NumberedCitation>,
     /// The moment the oldest of the figures is of; null when there are none.
@@ -120,10 +130,10 @@ pub(crate) async fn open(
         .ok_or_else(|| Error::UnknownModel(question.model.clone().unwrap_or_default()))?;
     let now = state.context.clock.now();
     let mut tx = state.db.begin().await.store("begin")?;
-    if let Some(key) = &key {
-        if let Claim::Answered(answer) = idempotency::claim(&mut tx, &SCHEMA, key, now).await? {
-            return Ok(Opened::Replay(answer));
-        }
+    if let Some(key) = &key
+        && let Claim::Answered(answer) = idempotency::claim(&mut tx, &SCHEMA, key, now).await?
+    {
+        return Ok(Opened::Replay(answer));
     }
     let (conversation_id, memory, history) = match question.conversation_id {
         Some(id) => {
@@ -156,6 +166,13 @@ pub(crate) async fn open(
     conversations::message_add(&mut tx, conversation_id, &message).await?;
     tx.commit().await.store("commit")?;
     let context = context_for(&question.message);
+    // Free answers before a paid model, unless one is asked for by name.
+    let today = now.with_timezone(&state.zone).date_naive();
+    let by_rules = state.rules_first
+        && question.model.is_none()
+        && builtin::understand(&question.message, &memory, today)
+            .is_some_and(|understood| understood.is_certain());
+    let engine = if by_rules { Engine::Rules } else { engine };
     Ok(Opened::Job(Box::new(Job {
         state,
         identity,
@@ -244,11 +261,11 @@ impl Job {
             locale,
         };
         let mut notices = Vec::new();
-        if let Engine::Model(remote) = &self.engine {
+        if let (Engine::Model(remote), Some(chain)) = (&self.engine, self.chain()) {
             ledger.begin(&self.engine);
             let mut toolbox = Toolbox::new(self.state.onec.clone(), scope.clone(), self.state.limits);
             let task = Task {
-                remote,
+                chain,
                 system: prompt::CHAT,
                 items: self.items(around),
                 question: &self.question.message,
@@ -256,22 +273,26 @@ impl Job {
                 max_output_tokens: self.state.models.max_output_tokens,
             };
             match model_loop::run(task, &mut toolbox, sink, &mut ledger.spent).await {
-                Ok(draft) => {
+                Ok((mut draft, answered)) => {
                     ledger.end("answered", None, toolbox.calls());
-                    return Ok((draft, self.engine.clone()));
+                    if !std::sync::Arc::ptr_eq(&answered, remote) {
+                        draft
+                            .notices
+                            .insert(0, stand_in_notice(&remote.model, &answered.model, locale));
+                    }
+                    return Ok((draft, Engine::Model(answered)));
                 }
                 Err(LoopError::Onec(error)) => {
                     ledger.end("failed", Some("onec_unavailable"), toolbox.calls());
                     return Err(Error::Onec(error));
                 }
                 Err(LoopError::Provider(error)) => {
-                    tracing::warn!(error = %Chain(&error), labels.provider = remote.provider, labels.model = remote.model, "the language model failed");
-                    // What the client has read cannot be taken back.
-                    let shown = sink.is_watched() && !ledger.spent.text.is_empty();
-                    ledger.end("failed", Some(error.failure.as_str()), toolbox.calls());
-                    if shown {
-                        return Err(Error::Provider(error));
+                    tracing::warn!(error = %Chain(&error), labels.provider = &*remote.provider, labels.model = &*remote.model, "the language model failed");
+                    // What the client has read is called void.
+                    if !ledger.spent.text.is_empty() {
+                        sink.send(ChatEvent::Restart {});
                     }
+                    ledger.end("failed", Some(error.failure.as_str()), toolbox.calls());
                     notices.push(fallback_notice(&remote.model, locale));
                 }
             }
@@ -297,6 +318,11 @@ impl Job {
             });
         }
         Ok((draft, Engine::Rules))
+    }
+
+    /// The models that may answer; none when the built-in engine is wanted.
+    fn chain(&self) -> Option<crate::providers::Chain> {
+        self.state.models.chain(self.question.model.as_deref())
     }
 
     /// The conversation so far and the question.
@@ -332,6 +358,9 @@ impl Job {
             provider: engine.provider().to_owned(),
             model: engine.model().to_owned(),
             intent: draft.intent,
+            llm: matches!(engine, Engine::Model(_)),
+            confidence: draft.confidence.map(str::to_owned),
+            understood: draft.understood,
             citations: draft.citations,
             as_of: draft.as_of,
             tables: draft.tables,
@@ -424,6 +453,14 @@ pub(crate) fn rules_notice(locale: Locale) -> String {
     match locale {
         Locale::Ru => "Ответ сформирован встроенными правилами, без языковой модели.".to_owned(),
         Locale::En => "This answer was made by built-in rules, without a language model.".to_owned(),
+    }
+}
+
+/// Says that another model answered than the one asked.
+pub(crate) fn stand_in_notice(wanted: &str, answered: &str, locale: Locale) -> String {
+    match locale {
+        Locale::Ru => format!("Языковая модель «{wanted}» не ответила, вместо неё ответила «{answered}»."),
+        Locale::En => format!("The language model “{wanted}” did not answer; “{answered}” answered instead."),
     }
 }
 

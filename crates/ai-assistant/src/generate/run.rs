@@ -201,10 +201,11 @@ impl Job {
             }
         };
         let mut notices = Vec::new();
-        if let Engine::Model(remote) = &self.engine {
+        let chain = self.state.models.chain(self.order.model.as_deref());
+        if let (Engine::Model(remote), Some(chain)) = (&self.engine, chain) {
             let question = self.task(filled.as_ref());
             let task = Task {
-                remote,
+                chain,
                 system: prompt::GENERATE,
                 items: vec![Item::User(prompt::question(
                     &question,
@@ -220,21 +221,25 @@ impl Job {
                 model_loop::run(task, &mut toolbox, &Sink::none(), &mut ledger.spent).await,
                 &filled,
             ) {
-                (Ok(draft), filled) => {
+                (Ok((mut draft, answered)), filled) => {
                     ledger.end("answered", None, toolbox.calls());
+                    if !std::sync::Arc::ptr_eq(&answered, remote) {
+                        let notice = run::stand_in_notice(&remote.model, &answered.model, locale);
+                        draft.notices.insert(0, notice);
+                    }
                     return Ok(Written {
                         draft,
                         missing: filled
                             .as_ref()
                             .map(|(_, missing)| missing.clone())
                             .unwrap_or_default(),
-                        engine: self.engine.clone(),
+                        engine: Engine::Model(answered),
                     });
                 }
                 (Err(LoopError::Onec(error)), _) => return Err(Error::Onec(error)),
                 (Err(LoopError::Provider(error)), None) => return Err(Error::Provider(error)),
                 (Err(LoopError::Provider(error)), Some(_)) => {
-                    tracing::warn!(error = %Chain(&error), labels.provider = remote.provider, "the language model failed");
+                    tracing::warn!(error = %Chain(&error), labels.provider = &*remote.provider, "the language model failed");
                     ledger.end("failed", Some(error.failure.as_str()), toolbox.calls());
                     notices.push(run::fallback_notice(&remote.model, locale));
                     ledger.begin(&Engine::Rules);

@@ -7,12 +7,15 @@ mod access;
 mod bases;
 mod chat;
 mod conversations;
+mod failover;
 #[path = "../../examples/fake_provider/server.rs"]
 mod fake_provider;
 mod generate;
 mod onec;
 mod outages;
 mod providers;
+mod providers_more;
+mod rules;
 mod setup;
 mod streams;
 mod templates;

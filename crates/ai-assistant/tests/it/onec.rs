@@ -256,6 +256,23 @@ fn data(id: ReportId) -> (Value, Value, Value) {
             json!([{"document": "Реализация 1", "debit": "1200.50"}]),
             json!({"opening": "0.00", "debit": "1200.50", "credit": "0.00", "closing": "1200.50"}),
         ),
+        ReportId::Documents => (
+            json!([
+                {"key": "date", "title": "Дата", "kind": "date"}, {"key": "type", "title": "Документ", "kind": "text"},
+                {"key": "number", "title": "Номер", "kind": "text"}, {"key": "counterparty", "title": "Контрагент", "kind": "text"},
+                {"key": "amount", "title": "Сумма", "kind": "money"},
+            ]),
+            json!([
+                {"date": "2026-10-05", "type": "Счёт на оплату покупателю", "number": "15", "counterparty": "Вектор ООО", "amount": "1200.50"},
+                {"date": "2026-10-06", "type": "Реализация товаров и услуг", "number": "15", "counterparty": "Вектор ООО", "amount": "300.00"},
+            ]),
+            json!({"count": 2}),
+        ),
+        ReportId::GrossProfit => (
+            json!([{"key": "key", "title": "Номенклатура", "kind": "text"}, {"key": "gross_profit", "title": "Валовая прибыль", "kind": "money"}]),
+            json!([{"key": "Бумага", "gross_profit": "90.00"}, {"key": "Папка", "gross_profit": "-10.00"}]),
+            json!({"revenue_without_vat": "400.00", "cost": "320.00", "gross_profit": "80.00"}),
+        ),
         _ => (json!([]), json!([]), json!({})),
     }
 }

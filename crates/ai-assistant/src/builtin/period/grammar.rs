@@ -9,7 +9,7 @@ use super::calendar::{
 use crate::builtin::words::{Kind, Word};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Unit {
+pub(super) enum Unit {
     Day,
     Week,
     Month,
@@ -29,7 +29,15 @@ impl<'a> Periods<'a> {
         Self { words, today }
     }
 
-    fn is(&self, i: usize, words: &[&str]) -> bool {
+    pub(super) fn words(&self) -> &'a [Word] {
+        self.words
+    }
+
+    pub(super) fn today(&self) -> NaiveDate {
+        self.today
+    }
+
+    pub(super) fn is(&self, i: usize, words: &[&str]) -> bool {
         self.words.get(i).is_some_and(|word| word.is(words))
     }
 
@@ -143,6 +151,9 @@ impl<'a> Periods<'a> {
                 "всю",
                 "until",
                 "состоянию",
+                "ко",
+                "аж",
+                "around",
             ],
         );
         let (end, span) = self.single(start)?;
@@ -158,6 +169,14 @@ impl<'a> Periods<'a> {
 
     fn single(&self, i: usize) -> Option<(usize, Span)> {
         self.all_time(i)
+            .or_else(|| self.nine_months(i))
+            .or_else(|| self.ago(i))
+            .or_else(|| self.next_unit(i))
+            .or_else(|| self.day_to_come(i))
+            .or_else(|| self.weekend(i))
+            .or_else(|| self.weekday(i))
+            .or_else(|| self.half_a_year(i))
+            .or_else(|| self.season(i))
             .or_else(|| self.edge(i))
             .or_else(|| self.day(i).map(|(end, day)| (end, Span::day(day))))
             .or_else(|| self.month_name(i))
@@ -181,8 +200,8 @@ impl<'a> Periods<'a> {
 
     /// «конец октября», «начало года»: one day.
     fn edge(&self, i: usize) -> Option<(usize, Span)> {
-        let last = self.is(i, &["конец", "концу", "end"]);
-        if !last && !self.is(i, &["начало", "началу", "beginning", "start"]) {
+        let last = self.is(i, &["конец", "концу", "конца", "конце", "end"]);
+        if !last && !self.is(i, &["начало", "началу", "начале", "beginning", "start"]) {
             return None;
         }
         let start = self.skip(i + 1, &["of", "the"]);
@@ -470,7 +489,7 @@ impl<'a> Periods<'a> {
         Some((i + 1, span.until(self.today)))
     }
 
-    fn relative_year(&self, i: usize) -> Option<(usize, i32)> {
+    pub(super) fn relative_year(&self, i: usize) -> Option<(usize, i32)> {
         let back = relative_word(&self.words.get(i)?.lower)?;
         if self.unit(i + 1)? != Unit::Year {
             return None;
@@ -479,7 +498,7 @@ impl<'a> Periods<'a> {
     }
 
     /// `2026`, with or without «год».
-    fn year(&self, i: usize) -> Option<(usize, i32)> {
+    pub(super) fn year(&self, i: usize) -> Option<(usize, i32)> {
         let word = self.words.get(i)?;
         let digits = word.lower.strip_suffix('г').unwrap_or(&word.lower);
         let year: i32 = digits.parse().ok().filter(|year| (1990..=2100).contains(year))?;
@@ -498,7 +517,7 @@ impl<'a> Periods<'a> {
         Some((end, year))
     }
 
-    fn unit(&self, i: usize) -> Option<Unit> {
+    pub(super) fn unit(&self, i: usize) -> Option<Unit> {
         let word = self.words.get(i)?;
         let unit = match word.lower.as_str() {
             "день" | "дня" | "дней" | "day" | "days" => Unit::Day,
@@ -519,7 +538,7 @@ impl<'a> Periods<'a> {
     }
 
     /// The whole current unit.
-    fn current(&self, unit: Unit) -> Option<Span> {
+    pub(super) fn current(&self, unit: Unit) -> Option<Span> {
         let today = self.today;
         let month = today.with_day(1)?;
         Some(match unit {

@@ -4,6 +4,7 @@ use chrono::NaiveDate;
 use common::contract::onec::{Match, SubjectKind};
 
 use super::{Row, View};
+use crate::builtin::filter;
 use crate::builtin::format::{count, date, escaped, figure, quantity, say, text as text_of};
 use crate::builtin::names::{self, Fit};
 use crate::builtin::words;
@@ -125,7 +126,33 @@ impl View<'_> {
                 )
             };
         }
+        lead += &self.late();
         self.with_table(lead, &rows, true)
+    }
+
+    /// How much is overdue by more days than the question says, where the report tells it.
+    fn late(&self) -> String {
+        let l = self.locale;
+        let Some(days) = self.frame.days else {
+            return String::new();
+        };
+        filter::late(&self.report.totals, days).map_or_else(
+            || {
+                say!(
+                    l,
+                    " Суммы по срокам отчёт считает для 30, 60 и 90 дней; для {days} дней отобраны те, у кого такой самый ранний срок оплаты.",
+                    " The report tells amounts by 30, 60 and 90 days; for {days} days it shows those whose earliest due date is as old."
+                )
+            },
+            |late| {
+                let late = self.money(late);
+                say!(
+                    l,
+                    " Из них дольше {days} дней — **{late}**.",
+                    " Of that, **{late}** is overdue by more than {days} days."
+                )
+            },
+        )
     }
 
     /// The due date nearest from today, and those that have passed.

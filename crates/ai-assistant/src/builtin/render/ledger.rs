@@ -90,7 +90,7 @@ impl View<'_> {
                 "Unposted documents: **{number}**."
             )
         } else {
-            let shown = count(rows.len() as u64, l);
+            let shown = count(rows.len().min(self.limit()) as u64, l);
             let during = self.during();
             if during.is_empty() {
                 say!(

@@ -1,7 +1,9 @@
 //! Reports in words: the direct answer first, then the table it rests on.
 
+mod accounts;
 mod balances;
 mod ledger;
+mod profit;
 mod turnovers;
 
 use chrono::NaiveDate;
@@ -49,10 +51,10 @@ pub(super) fn text(view: &View<'_>) -> String {
         ReportId::CashFlow => view.cash_flow(),
         ReportId::Taxes => view.taxes(),
         ReportId::TrialBalance => view.trial_balance(),
-        ReportId::AccountAnalysis
-        | ReportId::AccountCard
-        | ReportId::StockTurnover
-        | ReportId::GrossProfit => view.plain(),
+        ReportId::GrossProfit => view.gross_profit(),
+        ReportId::AccountAnalysis => view.account_analysis(),
+        ReportId::AccountCard => view.account_card(),
+        ReportId::StockTurnover => view.stock_turnover(),
         ReportId::Statement => view.statement(),
         ReportId::CounterpartyCard => view.card(),
         ReportId::Documents => view.documents(),
@@ -77,20 +79,6 @@ impl View<'_> {
     /// The day that a balance is of.
     fn at(&self) -> String {
         date(self.report.parameters.date.unwrap_or(self.today), self.locale)
-    }
-
-    /// A report in no words but its title and table.
-    fn plain(&self) -> String {
-        let (title, during) = (escaped(&self.report.title), self.during());
-        if self.report.rows.is_empty() {
-            return say!(
-                self.locale,
-                "{title} {during}: движений нет.",
-                "{title} {during}: nothing happened."
-            );
-        }
-        let lead = format!("**{title}** {during}.");
-        self.with_table(lead, &self.all_rows(), true)
     }
 
     /// The period that turnovers are of.
@@ -119,11 +107,14 @@ impl View<'_> {
             .and_then(|top| usize::try_from(top).ok())
             .unwrap_or(match self.report.report {
                 ReportId::CounterpartyCard | ReportId::Taxes | ReportId::TrialBalance => 50,
-                ReportId::Statement | ReportId::Postings => 30,
-                ReportId::Sales
+                ReportId::Statement
+                | ReportId::Postings
+                | ReportId::AccountCard
+                | ReportId::AccountAnalysis => 30,
+                ReportId::Sales | ReportId::GrossProfit | ReportId::CashFlow
                     if matches!(
                         self.report.parameters.group_by,
-                        Some(GroupBy::Day | GroupBy::Month)
+                        Some(GroupBy::Day | GroupBy::Week | GroupBy::Month)
                     ) =>
                 {
                     31

@@ -4,12 +4,12 @@ use common::contract::onec::{GroupBy, SubjectKind};
 use rust_decimal::Decimal;
 
 use super::{Row, View};
-use crate::builtin::format::{during, escaped, figure, percent, say, text as text_of};
-use crate::builtin::parse::{Flow, Tax};
+use crate::builtin::format::{during, escaped, figure, percent, quantity, say, text as text_of};
+use crate::builtin::slots::{Flow, Tax};
 use crate::builtin::words;
 
 /// The name of a row, of both its dimensions where it has two.
-fn whom(row: &Row) -> String {
+pub(super) fn whom(row: &Row) -> String {
     let (key, then) = (escaped(text_of(row, "key")), escaped(text_of(row, "then")));
     if then.is_empty() {
         key
@@ -52,7 +52,7 @@ impl View<'_> {
         );
         let group = self.report.parameters.group_by;
         let mut rows = self.all_rows();
-        if matches!(group, Some(GroupBy::Day | GroupBy::Month)) {
+        if matches!(group, Some(GroupBy::Day | GroupBy::Week | GroupBy::Month)) {
             rows.sort_by(|a, b| text_of(a, "key").cmp(text_of(b, "key")));
         } else if self.frame.least && !self.report.truncated && rows.len() > 1 {
             rows.reverse();
@@ -72,12 +72,29 @@ impl View<'_> {
                 " In the first place is **{who}**: {much}."
             );
         }
+        lead += &self.average_sale();
         lead += &if self.frame.profit {
             self.compared("gross_profit", &say!(l, "валовая прибыль", "gross profit"))
         } else {
             self.compared("revenue", &say!(l, "выручка", "revenue"))
         };
         self.with_table(lead, &rows, true)
+    }
+
+    /// «Средний чек»: the revenue of a document, when that is asked for.
+    fn average_sale(&self) -> String {
+        let documents = self.total("documents");
+        if !self.frame.average || documents.is_zero() {
+            return String::new();
+        }
+        let l = self.locale;
+        let average = self.money((self.total("revenue") / documents).round_dp(2));
+        let number = quantity(documents, l);
+        say!(
+            l,
+            " Средний чек — **{average}**: выручка, делённая на число документов ({number}).",
+            " The average sale is **{average}**: revenue divided by the number of documents ({number})."
+        )
     }
 
     /// The sentence that compares a total with that of the other period.
@@ -140,8 +157,12 @@ impl View<'_> {
         }
         // Payments of wages, for one, are to no counterparty.
         let named = rows.iter().find(|row| !text_of(row, "counterparty").is_empty());
+        let by_time = matches!(
+            self.report.parameters.group_by,
+            Some(GroupBy::Day | GroupBy::Week | GroupBy::Month)
+        );
         let largest = match (wanted, named) {
-            (Some(_), Some(first)) if rows.len() > 1 => {
+            (Some(_), Some(first)) if rows.len() > 1 && !by_time => {
                 let (who, much) = (
                     escaped(text_of(first, "counterparty")),
                     self.money(figure(first, "amount")),
