@@ -14,6 +14,7 @@ mod error;
 mod generate;
 mod http;
 mod metrics;
+mod privacy;
 mod providers;
 pub mod router;
 mod state;

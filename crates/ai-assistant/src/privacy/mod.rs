@@ -1,0 +1,28 @@
+//! What leaves the company for language models of others: names and requisites are replaced by
+//! tokens on the way out and put back on the way in; what data say is never an instruction.
+//!
+//! In reading order: `kind`, `policy`, `mask` and `mask_json` (out), `unmask` (in), `vault` (the
+//! tokens), `dictionary`, `patterns`, `organisations`, `persons` (what is found).
+
+mod checksum;
+mod common_words;
+mod dictionary;
+mod forms;
+mod kind;
+mod literals;
+mod mask;
+mod mask_json;
+mod organisations;
+mod patterns;
+mod persons;
+mod policy;
+mod unmask;
+mod vault;
+mod words;
+
+pub(crate) use dictionary::Dictionary;
+pub(crate) use kind::Kind;
+pub(crate) use mask::Mask;
+pub(crate) use policy::{Mode, Policies, Policy};
+pub(crate) use unmask::Unmasker;
+pub(crate) use vault::Secret;
