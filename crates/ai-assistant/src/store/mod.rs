@@ -2,6 +2,7 @@
 
 pub(crate) mod conversations;
 pub(crate) mod idempotency;
+pub(crate) mod privacy;
 pub(crate) mod usage;
 
 use common::db::Schema;

@@ -23,6 +23,7 @@ mod front;
 mod hostile;
 mod infobases;
 mod ledger_reports;
+mod names;
 mod profiles;
 mod reports;
 mod resume;
