@@ -239,6 +239,11 @@ mod tests {
     }
 
     #[test]
+    fn all_forms_are_in_force() {
+        assert_eq!(FORMS.len(), 26);
+    }
+
+    #[test]
     fn figures_and_ids_are_not() {
         for text in [
             "Долг 1 234 567,89 ₽",
