@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use chrono_tz::Tz;
 use common::config::{Auth, Database, Reader, Redis};
-use secrecy::SecretString;
 use url::Url;
 
-use crate::providers::{Dialect, Patience};
+mod models;
+
+pub use models::{Models, Provider, Signing};
 
 /// Settings of the service.
 #[derive(Debug, Clone)]
@@ -26,37 +27,6 @@ pub struct Config {
     pub models: Models,
     /// `TOOL_TIMEOUT` (20s): how long one call of a tool may take.
     pub tool_timeout: Duration,
-}
-
-/// Language models.
-#[derive(Debug, Clone)]
-pub struct Models {
-    /// `OPENAI_API_KEY`, `OPENAI_BASE_URL`, `OPENAI_MODEL`, `OPENAI_API`.
-    pub openai: Option<Connection>,
-    /// `ANTHROPIC_API_KEY`, `ANTHROPIC_BASE_URL`, `ANTHROPIC_MODEL`, `ANTHROPIC_VERSION`.
-    pub anthropic: Option<Connection>,
-    /// `AI_DEFAULT_MODEL`: the model that answers when a request names none; the first one
-    /// configured by default, `builtin` when there is none.
-    pub default: String,
-    /// `LLM_FIRST_TOKEN_TIMEOUT` (30s) and `LLM_IDLE_TIMEOUT` (20s).
-    pub patience: Patience,
-    /// `LLM_MAX_OUTPUT_TOKENS` (4096): of one turn.
-    pub max_output_tokens: u32,
-}
-
-/// One provider.
-#[derive(Debug, Clone)]
-pub struct Connection {
-    /// The key; servers of one's own may need none.
-    pub key: Option<SecretString>,
-    /// Where its API begins.
-    pub base_url: Url,
-    /// The models to offer, the first one first.
-    pub models: Vec<String>,
-    /// Its wire format.
-    pub dialect: Dialect,
-    /// `anthropic-version` (2026-10-21).
-    pub version: String,
 }
 
 impl Config {
@@ -88,89 +58,6 @@ impl Config {
     }
 }
 
-impl Models {
-    fn read(reader: &mut Reader) -> Option<Self> {
-        let openai = openai(reader);
-        let anthropic = anthropic(reader);
-        let default = reader.optional::<String>("AI_DEFAULT_MODEL");
-        let first_token = reader.duration("LLM_FIRST_TOKEN_TIMEOUT", Duration::from_secs(30));
-        let idle = reader.duration("LLM_IDLE_TIMEOUT", Duration::from_secs(20));
-        let max_output_tokens = reader.parse("LLM_MAX_OUTPUT_TOKENS", 4096);
-        let (openai, anthropic) = (openai?, anthropic?);
-        let known: Vec<String> = openai
-            .iter()
-            .chain(&anthropic)
-            .flat_map(|connection| connection.models.iter().cloned())
-            .chain([crate::builtin::MODEL.to_owned()])
-            .collect();
-        let default = default?.unwrap_or_else(|| known[0].clone());
-        if !known.contains(&default) {
-            let known = known.join(", ");
-            reader.invalid("AI_DEFAULT_MODEL", format!("`{default}` is not one of {known}"));
-            return None;
-        }
-        Some(Self {
-            openai,
-            anthropic,
-            default,
-            patience: Patience {
-                first_token: first_token?,
-                idle: idle?,
-            },
-            max_output_tokens: max_output_tokens?,
-        })
-    }
-}
-
-/// OpenAI, or a server of one's own that speaks its protocol and may need no key.
-fn openai(reader: &mut Reader) -> Option<Option<Connection>> {
-    const HOME: &str = "https://api.openai.com/v1";
-    let key = reader.secret("OPENAI_API_KEY");
-    let base = reader.optional::<Url>("OPENAI_BASE_URL");
-    let models = reader.parse("OPENAI_MODEL", "gpt-6.1-terra".to_owned());
-    let base = base?;
-    let configured = key.is_some() || base.is_some();
-    let base_url = match base {
-        Some(base) => base,
-        None => Url::parse(HOME).ok()?,
-    };
-    // Only OpenAI itself is sure to have the newer API.
-    let usual = if base_url.host_str() == Some("api.openai.com") {
-        "responses"
-    } else {
-        "chat"
-    };
-    let api = reader.one_of("OPENAI_API", &["responses", "chat"], usual);
-    let connection = Connection {
-        key,
-        base_url,
-        models: list(&models?),
-        dialect: if api? == "responses" {
-            Dialect::OpenAiResponses
-        } else {
-            Dialect::OpenAiChat
-        },
-        version: String::new(),
-    };
-    Some(configured.then_some(connection))
-}
-
-fn anthropic(reader: &mut Reader) -> Option<Option<Connection>> {
-    let key = reader.secret("ANTHROPIC_API_KEY");
-    let base_url = url(reader, "ANTHROPIC_BASE_URL", "https://api.anthropic.com");
-    let models = reader.parse("ANTHROPIC_MODEL", "claude-sonnet-5-5".to_owned());
-    let version = reader.parse("ANTHROPIC_VERSION", "2026-10-21".to_owned());
-    let configured = key.is_some();
-    let connection = Connection {
-        key,
-        base_url: base_url?,
-        models: list(&models?),
-        dialect: Dialect::AnthropicMessages,
-        version: version?,
-    };
-    Some(configured.then_some(connection))
-}
-
 fn url(reader: &mut Reader, name: &str, default: &str) -> Option<Url> {
     match reader.optional::<Url>(name)? {
         Some(url) => Some(url),
@@ -189,6 +76,7 @@ fn list(text: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::providers::Dialect;
 
     fn read(values: &[(&str, &str)]) -> Result<Config, String> {
         let base = [("DATABASE_URL", "postgres://u@h/d"), ("REDIS_URL", "redis://h")];
@@ -200,22 +88,20 @@ mod tests {
     #[test]
     fn without_keys_the_engine_is_built_in() {
         let models = read(&[]).unwrap().models;
-        assert!(models.openai.is_none() && models.anthropic.is_none());
-        assert_eq!(models.default, "builtin");
+        assert!(models.providers.is_empty() && models.default.is_none());
     }
 
     #[test]
     fn the_wire_format_follows_the_address() {
-        let openai = |values: &[(&str, &str)]| read(values).unwrap().models.openai.unwrap();
-        assert_eq!(
-            openai(&[("OPENAI_API_KEY", "k")]).dialect,
-            Dialect::OpenAiResponses
-        );
+        let openai = |values: &[(&str, &str)]| read(values).unwrap().models.providers.remove(0);
+        let own = openai(&[("OPENAI_API_KEY", "k")]);
+        assert_eq!((own.dialect, own.external), (Dialect::OpenAiResponses, true));
         let local = openai(&[
             ("OPENAI_BASE_URL", "http://127.0.0.1:11434/v1"),
             ("OPENAI_MODEL", "a, b"),
         ]);
-        assert_eq!((local.dialect, local.key.is_none()), (Dialect::OpenAiChat, true));
+        assert_eq!((local.dialect, local.external), (Dialect::OpenAiChat, false));
+        assert!(matches!(local.auth, Signing::None));
         assert_eq!(local.models, ["a", "b"]);
     }
 
@@ -226,5 +112,85 @@ mod tests {
             error.contains("AI_DEFAULT_MODEL") && error.contains("TIME_ZONE"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn more_providers_are_named_and_then_described() {
+        let models = read(&[
+            ("ANTHROPIC_API_KEY", "k"),
+            ("LLM_PROVIDERS", "yandex, our-server, sber"),
+            ("LLM_YANDEX_URL", "https://llm.api.cloud.yandex.net/v1"),
+            ("LLM_YANDEX_KEY", "k"),
+            ("LLM_YANDEX_AUTH", "api-key"),
+            (
+                "LLM_YANDEX_HEADERS",
+                "OpenAI-Project: b1g, x-data-logging-enabled: false",
+            ),
+            ("LLM_YANDEX_MODELS", "gpt://b1g/yandexgpt/latest"),
+            ("LLM_OUR_SERVER_URL", "http://gpu.office.internal:8000/v1"),
+            ("LLM_OUR_SERVER_FIRST_TOKEN_TIMEOUT", "90s"),
+            ("LLM_SBER_DIALECT", "gigachat"),
+            ("LLM_SBER_KEY", "k"),
+            ("LLM_SBER_MODELS", "GigaChat-2-Max"),
+            ("LLM_SBER_EXTERNAL", "false"),
+            ("OLLAMA_HOST", "0.0.0.0"),
+            ("LOCAL_LLM_URL", "http://llama:8080/v1"),
+            (
+                "LLM_FALLBACK",
+                "yandex/gpt://b1g/yandexgpt/latest, GigaChat-2-Max",
+            ),
+        ])
+        .unwrap()
+        .models;
+        let told: Vec<_> = models
+            .providers
+            .iter()
+            .map(|one| {
+                (
+                    one.name.as_str(),
+                    one.dialect.as_str(),
+                    one.external,
+                    one.patience.first_token.as_secs(),
+                )
+            })
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ("anthropic", "anthropic-messages", true, 10),
+                ("yandex", "openai-chat", true, 10),
+                ("our-server", "openai-chat", false, 90),
+                ("sber", "gigachat", false, 60),
+                ("ollama", "openai-chat", false, 60),
+                ("local", "openai-chat", false, 60),
+            ]
+        );
+        assert_eq!(models.providers[1].headers.len(), 2);
+        assert!(matches!(models.providers[1].auth, Signing::ApiKey(_)));
+        assert!(matches!(models.providers[3].auth, Signing::Exchange { .. }));
+        assert_eq!(models.providers[4].base_url.as_str(), "http://127.0.0.1:11434/v1");
+    }
+
+    #[test]
+    fn mistakes_in_providers_are_named() {
+        let error = read(&[
+            ("LLM_PROVIDERS", "one, two, Three"),
+            ("LLM_ONE_URL", "https://one.example/v1"),
+            ("LLM_TWO_URL", "https://two.example/v1"),
+            ("LLM_TWO_MODELS", "m"),
+            ("LLM_TWO_CA_FILE", "/nowhere"),
+            ("MODELS_FILE", "/nowhere"),
+        ])
+        .unwrap_err();
+        for name in [
+            "LLM_ONE_MODELS",
+            "LLM_TWO_CA_FILE",
+            "LLM_PROVIDERS",
+            "MODELS_FILE",
+        ] {
+            assert!(error.contains(name), "{name}: {error}");
+        }
+        let error = read(&[("OPENAI_API_KEY", "k"), ("LLM_FALLBACK", "gpt-6.1-terra, nobody")]).unwrap_err();
+        assert!(error.contains("LLM_FALLBACK `nobody`"), "{error}");
     }
 }

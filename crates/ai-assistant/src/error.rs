@@ -80,8 +80,11 @@ impl Error {
             Self::Onec(OnecError::Refused { .. }) => "assistant.onec_refused",
             Self::Onec(OnecError::Malformed(_)) => "assistant.onec_malformed",
             Self::Provider(error) => match error.failure {
-                Failure::Interrupted | Failure::Stalled | Failure::Malformed => "assistant.model_interrupted",
+                Failure::Interrupted | Failure::Stalled | Failure::TimedOut | Failure::Malformed => {
+                    "assistant.model_interrupted"
+                }
                 Failure::Unreachable
+                | Failure::Resting
                 | Failure::NoFirstToken
                 | Failure::RateLimited
                 | Failure::QuotaExhausted

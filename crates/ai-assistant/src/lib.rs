@@ -37,7 +37,7 @@ pub use chat::draft::{NumberedCitation, Table};
 pub use chat::ledger::Used;
 pub use chat::run::Answer;
 pub use config::Config;
-pub use providers::{Dialect, Patience};
+pub use providers::{Breaking, Catalog, CatalogError, Dialect, Fallback, Patience};
 pub use state::AppState;
 
 /// What never changes about this service.
@@ -77,8 +77,8 @@ pub fn app(
     redis: Redis,
     authenticator: Authenticator,
 ) -> Result<App, BoxError> {
-    let models = Arc::new(state::Registry::new(&config.models)?);
-    metrics::describe(models.remotes());
+    let models = Arc::new(state::Registry::new(&config.models, &context.clock)?);
+    metrics::describe(&models.remotes());
     let relay = Relay::new(db.clone(), redis.clone(), &store::SCHEMA);
     context.spawn("outbox", relay.run(context.shutdown.clone()));
     let checks = vec![Check::postgres(&db), Check::redis(&redis)];

@@ -1,13 +1,12 @@
 //! Names and descriptions of this service's metrics.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use metrics::Unit;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
-use crate::providers::{Failure, Remote};
+use crate::providers::{Attempt, Failure, Remote};
 use crate::tools::{OnecError, Tool};
 
 /// Describes the metrics, and makes the series that alerts look at exist from the start: those of
@@ -27,6 +26,21 @@ pub(crate) fn describe(models: &[Arc<Remote>]) {
         "llm_request_duration_seconds",
         Unit::Seconds,
         "Time of one call of a language model to the end of its answer"
+    );
+    metrics::describe_histogram!(
+        "llm_first_token_seconds",
+        Unit::Seconds,
+        "Time from the request to the first part of a language model's answer"
+    );
+    metrics::describe_counter!(
+        "llm_tokens_estimated_total",
+        Unit::Count,
+        "Of the tokens of language models, those that the provider did not tell and that are guessed"
+    );
+    metrics::describe_gauge!(
+        "llm_breaker_open",
+        Unit::Count,
+        "1 while a provider is left alone because it failed several times in a row"
     );
     metrics::describe_counter!(
         "llm_requests_total",
@@ -61,22 +75,32 @@ pub(crate) fn describe(models: &[Arc<Remote>]) {
         }
     }
     for model in models {
-        model_exists(model.provider, &model.model);
+        model_exists(model);
     }
 }
 
-fn model_exists(provider: &'static str, model: &str) {
-    let labels = [("provider", provider.to_owned()), ("model", model.to_owned())];
+/// Makes the series of a model exist.
+pub(crate) fn model_exists(remote: &Remote) {
+    let (provider, model) = (remote.provider.to_string(), remote.model.to_string());
+    let labels = [("provider", provider.clone()), ("model", model.clone())];
     drop(metrics::histogram!("llm_request_duration_seconds", &labels));
+    drop(metrics::histogram!("llm_first_token_seconds", &labels));
     metrics::counter!("llm_cost_microdollars_total", &labels).absolute(0);
-    metrics::counter!("llm_cost_unknown_total", "model" => model.to_owned()).absolute(0);
+    metrics::counter!("llm_tokens_estimated_total", &labels).absolute(0);
+    metrics::counter!("llm_cost_unknown_total", "model" => model.clone()).absolute(0);
     let failures = Failure::ALL.map(Failure::as_str);
-    for outcome in std::iter::once("ok").chain(failures) {
-        metrics::counter!("llm_requests_total", "provider" => provider, "model" => model.to_owned(), "outcome" => outcome).absolute(0);
+    for outcome in ["ok", "cancelled"].into_iter().chain(failures) {
+        metrics::counter!("llm_requests_total", "provider" => provider.clone(), "model" => model.clone(), "outcome" => outcome).absolute(0);
     }
     for direction in ["input", "output"] {
-        metrics::counter!("llm_tokens_total", "provider" => provider, "model" => model.to_owned(), "direction" => direction).absolute(0);
+        metrics::counter!("llm_tokens_total", "provider" => provider.clone(), "model" => model.clone(), "direction" => direction).absolute(0);
     }
+    breaker_is(&provider, false);
+}
+
+/// A provider is left alone, or is not.
+pub(crate) fn breaker_is(provider: &str, open: bool) {
+    metrics::gauge!("llm_breaker_open", "provider" => provider.to_owned()).set(if open { 1.0 } else { 0.0 });
 }
 
 /// One attempt to answer ended.
@@ -84,32 +108,36 @@ pub(crate) fn attempt_ended(operation: &'static str, engine: &'static str, outco
     metrics::counter!("assistant_requests_total", "operation" => operation, "engine" => engine, "outcome" => outcome).increment(1);
 }
 
-/// One call of a model ended.
-pub(crate) fn model_called(
-    provider: &'static str,
-    model: &str,
-    outcome: &'static str,
-    elapsed: Duration,
-    input: u64,
-    output: u64,
-) {
-    let labels = [("provider", provider.to_owned()), ("model", model.to_owned())];
-    metrics::histogram!("llm_request_duration_seconds", &labels).record(elapsed.as_secs_f64());
-    metrics::counter!("llm_requests_total", "provider" => provider, "model" => model.to_owned(), "outcome" => outcome).increment(1);
+/// One try on a model ended.
+pub(crate) fn model_called(attempt: &Attempt) {
+    let (provider, model) = (
+        attempt.remote.provider.to_string(),
+        attempt.remote.model.to_string(),
+    );
+    let labels = [("provider", provider.clone()), ("model", model.clone())];
+    metrics::histogram!("llm_request_duration_seconds", &labels).record(attempt.duration.as_secs_f64());
+    if let Some(first_token) = attempt.first_token {
+        metrics::histogram!("llm_first_token_seconds", &labels).record(first_token.as_secs_f64());
+    }
+    let (input, output) = (attempt.tokens.input, attempt.tokens.output);
+    if attempt.estimated {
+        metrics::counter!("llm_tokens_estimated_total", &labels).increment(input + output);
+    }
+    metrics::counter!("llm_requests_total", "provider" => provider.clone(), "model" => model.clone(), "outcome" => attempt.outcome.as_str()).increment(1);
     for (direction, tokens) in [("input", input), ("output", output)] {
-        metrics::counter!("llm_tokens_total", "provider" => provider, "model" => model.to_owned(), "direction" => direction).increment(tokens);
+        metrics::counter!("llm_tokens_total", "provider" => provider.clone(), "model" => model.clone(), "direction" => direction).increment(tokens);
     }
 }
 
 /// What an attempt to answer cost; `None` when the price of the model is not known.
-pub(crate) fn attempt_cost(provider: &'static str, model: &str, dollars: Option<Decimal>) {
+pub(crate) fn attempt_cost(provider: &str, model: &str, dollars: Option<Decimal>) {
     let Some(dollars) = dollars else {
         cost_unknown(model);
         return;
     };
     // A counter holds whole numbers; what is below a millionth of a dollar is rounded.
     let micros = (dollars * Decimal::from(1_000_000)).round().to_u64().unwrap_or(0);
-    metrics::counter!("llm_cost_microdollars_total", "provider" => provider, "model" => model.to_owned())
+    metrics::counter!("llm_cost_microdollars_total", "provider" => provider.to_owned(), "model" => model.to_owned())
         .increment(micros);
 }
 

@@ -6,8 +6,8 @@ use chrono_tz::Tz;
 use common::service::Context;
 use sqlx::PgPool;
 
-use crate::config::Models;
-use crate::providers::{self, Remote};
+pub(crate) use crate::providers::Registry;
+use crate::providers::Remote;
 use crate::tools::{Limits, Onec};
 
 /// State of the service. Cheap to clone.
@@ -21,14 +21,6 @@ pub struct AppState {
     pub(crate) limits: Limits,
 }
 
-/// The engines on offer.
-#[derive(Debug)]
-pub(crate) struct Registry {
-    remotes: Vec<Arc<Remote>>,
-    default: String,
-    pub(crate) max_output_tokens: u32,
-}
-
 /// What answers a question.
 #[derive(Debug, Clone)]
 pub(crate) enum Engine {
@@ -39,62 +31,23 @@ pub(crate) enum Engine {
 }
 
 impl Registry {
-    pub(crate) fn new(models: &Models) -> reqwest::Result<Self> {
-        let http = providers::http_client()?;
-        let connections = [("openai", &models.openai), ("anthropic", &models.anthropic)];
-        let remotes = connections
-            .into_iter()
-            .filter_map(|(provider, connection)| connection.as_ref().map(|connection| (provider, connection)))
-            .flat_map(|(provider, connection)| {
-                let (http, patience) = (http.clone(), models.patience);
-                connection.models.iter().map(move |model| {
-                    Arc::new(Remote {
-                        provider,
-                        model: model.clone(),
-                        dialect: connection.dialect,
-                        base: connection.base_url.clone(),
-                        key: connection.key.clone(),
-                        version: connection.version.clone(),
-                        patience,
-                        http: http.clone(),
-                    })
-                })
-            })
-            .collect();
-        Ok(Self {
-            remotes,
-            default: models.default.clone(),
-            max_output_tokens: models.max_output_tokens,
-        })
-    }
-
-    /// All language models; the built-in engine comes besides.
-    pub(crate) fn remotes(&self) -> &[Arc<Remote>] {
-        &self.remotes
-    }
-
-    /// Name of the model that answers when none is named.
-    pub(crate) fn default_model(&self) -> &str {
-        &self.default
-    }
-
     /// The engine of that model, or of the default one.
     pub(crate) fn engine(&self, model: Option<&str>) -> Option<Engine> {
-        let model = model.unwrap_or(&self.default);
+        let default = self.default_model();
+        let model = model.unwrap_or(&default);
         if model == crate::builtin::MODEL {
             return Some(Engine::Rules);
         }
-        let remote = self.remotes.iter().find(|remote| remote.model == model)?;
-        Some(Engine::Model(remote.clone()))
+        self.find(model).map(Engine::Model)
     }
 }
 
 impl Engine {
     /// Name of the provider.
-    pub(crate) fn provider(&self) -> &'static str {
+    pub(crate) fn provider(&self) -> &str {
         match self {
             Self::Rules => crate::builtin::PROVIDER,
-            Self::Model(remote) => remote.provider,
+            Self::Model(remote) => &remote.provider,
         }
     }
 

@@ -1,78 +1,143 @@
-//! The protocols: OpenAI Responses, OpenAI Chat Completions and Anthropic Messages, as streams. The
-//! name of the model chooses what happens.
+//! The protocols: OpenAI Responses, OpenAI Chat Completions, Anthropic Messages and GigaChat, as
+//! streams. The name of the model chooses what happens.
 //!
 //! A model without a fault first asks for receivables, if it is given tools, and then writes one
-//! sentence with the first debt it finds in the results.
+//! sentence with the first debt it finds in the results. No model accepts an answer that is begun
+//! for it («prefill»).
 
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
+use axum::routing::{get, post};
 use futures_util::stream;
 use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 
+#[path = "wire.rs"]
+mod wire;
+
+use wire::Wire;
+
 /// The models and their faults.
 pub(crate) const MODELS: &[&str] = &[
     "fake",               // asks for a tool, answers with its figure
+    "fake-large",         // the same, under another name
     "fake-invents",       // answers with a figure that no tool returned
     "fake-slow",          // sends one piece of text, then a piece every 100 ms
     "fake-loops",         // asks for the same tool for ever
     "fake-bad-arguments", // calls a tool with broken JSON first
+    "fake-no-tools",      // never calls a tool
     "fault-401",
-    "fault-429",      // Retry-After: 1, always
-    "fault-429-once", // then answers
-    "fault-quota",    // 429 that no waiting helps
-    "fault-500-once", // then answers
+    "fault-429",         // Retry-After: 1, always
+    "fault-429-once",    // then answers
+    "fault-429-two",     // Retry-After: 2 once, then answers
+    "fault-429-date",    // Retry-After: a date 1 s from now once, then answers
+    "fault-429-long",    // Retry-After: 60, always
+    "fault-quota",       // 429 that no waiting helps
+    "fault-spend-limit", // the same in Anthropic's words
+    "fault-500-once",    // then answers
+    "fault-500-final",   // x-should-retry: false
+    "fault-400-passing", // x-should-retry: true once, then answers
     "fault-503",
     "fault-529",
-    "fault-context",    // the conversation is too long
-    "fault-late-error", // 200, then an error in the stream before any text
-    "fault-silent",     // accepts and says nothing
-    "fault-cut-early",  // the stream ends before any text
-    "fault-cut",        // the stream ends in the middle of the text
-    "fault-stall",      // goes silent in the middle of the text
-    "fault-malformed",  // sends broken JSON
-    "fault-reset",      // breaks the connection off in the middle
+    "fault-context",        // the conversation is too long
+    "fault-filter",         // the provider's rules forbid it
+    "fault-late-error",     // 200, then an error in the stream before any text
+    "fault-no-response",    // accepts the connection and sends nothing
+    "fault-silent",         // begins a stream and says nothing
+    "fault-slow-start",     // the first text comes after 20 s
+    "fault-cut-early",      // the stream ends before any text
+    "fault-cut",            // the stream ends in the middle of the text
+    "fault-cut-late",       // the stream ends after 40 of 60 pieces
+    "fault-stall",          // goes silent in the middle of the text
+    "fault-malformed",      // sends broken JSON
+    "fault-malformed-late", // sends broken JSON in the middle of the text
+    "fault-reset",          // breaks the connection off in the middle
+    "fault-no-done",        // leaves the last mark out
+    "fault-flapping",       // fails three times, answers five times, and so on
+    "quirk-unstreamed",     // answers at once with JSON
+    "quirk-error-200",      // an error as JSON with status 200
+    "quirk-llama-cpp",      // as llama.cpp's Python server
+    "quirk-careless",       // as careless compatible servers
 ];
+
+/// One request.
+#[derive(Debug, Clone)]
+pub(crate) struct Asked {
+    pub(crate) at: Instant,
+    pub(crate) protocol: Protocol,
+    pub(crate) model: String,
+    headers: HeaderMap,
+    body: Value,
+}
 
 /// What the server was asked.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Log {
-    requests: Arc<Mutex<Vec<(HeaderMap, Value)>>>,
-    failures: Arc<AtomicU32>,
+    requests: Arc<Mutex<Vec<Asked>>>,
+    /// Tokens that GigaChat's exchange has given.
+    tokens: Arc<AtomicU32>,
     /// Streams that ran to their end.
     finished: Arc<AtomicU32>,
+    /// Streams whose reader went away, with the moment.
+    left: Arc<Mutex<Vec<Instant>>>,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 impl Log {
+    /// The requests so far.
+    pub(crate) fn asked(&self) -> Vec<Asked> {
+        locked(&self.requests).clone()
+    }
+
     /// The bodies so far.
     pub(crate) fn bodies(&self) -> Vec<Value> {
-        let requests = self
-            .requests
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        requests.iter().map(|(_, body)| body.clone()).collect()
+        locked(&self.requests)
+            .iter()
+            .map(|asked| asked.body.clone())
+            .collect()
     }
 
     /// A header of the latest request.
     pub(crate) fn header(&self, name: &str) -> Option<String> {
-        let requests = self
-            .requests
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        let (headers, _) = requests.last()?;
-        Some(headers.get(name)?.to_str().ok()?.to_owned())
+        let requests = locked(&self.requests);
+        Some(requests.last()?.headers.get(name)?.to_str().ok()?.to_owned())
     }
 
     /// How many streams were read to their end.
     pub(crate) fn finished(&self) -> u32 {
         self.finished.load(Ordering::SeqCst)
+    }
+
+    /// When readers went away from streams that were not at their end.
+    pub(crate) fn left(&self) -> Vec<Instant> {
+        locked(&self.left).clone()
+    }
+
+    /// Forgets the requests.
+    pub(crate) fn clear(&self) {
+        locked(&self.requests).clear();
+    }
+
+    /// GigaChat's tokens so far are worth nothing any more.
+    pub(crate) fn revoke(&self) {
+        self.tokens.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// How many requests there were for that model, this one included.
+    fn times(&self, model: &str) -> usize {
+        locked(&self.requests)
+            .iter()
+            .filter(|asked| asked.model == model)
+            .count()
     }
 }
 
@@ -82,52 +147,185 @@ pub(crate) fn router(log: Log) -> Router {
         .route("/v1/responses", post(responses))
         .route("/v1/chat/completions", post(chat))
         .route("/v1/messages", post(messages))
+        .route("/v1/models", get(models))
+        .route("/gigachat/oauth", post(oauth))
+        .route("/gigachat/api/v1/chat/completions", post(gigachat))
+        .route("/control/clear", post(clear))
+        .route("/control/revoke", post(revoke))
         .with_state(log)
 }
 
+async fn clear(State(log): State<Log>) {
+    log.clear();
+}
+
+async fn revoke(State(log): State<Log>) {
+    log.revoke();
+}
+
+/// Accepts connections, reads a little and resets them: a server that is going down.
+pub(crate) async fn reset_all(listener: tokio::net::TcpListener) {
+    while let Ok((stream, _)) = listener.accept().await {
+        let mut some = [0; 16];
+        if stream.readable().await.is_ok() {
+            let _ = stream.try_read(&mut some);
+        }
+        // Unread bytes make the closing a reset.
+        drop(stream);
+    }
+}
+
+/// The protocols.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Protocol {
+pub(crate) enum Protocol {
     Responses,
     Chat,
     Messages,
+    GigaChat,
 }
 
 async fn responses(State(log): State<Log>, headers: HeaderMap, body: Bytes) -> Response {
-    answer(Protocol::Responses, &log, headers, &body)
+    answer(Protocol::Responses, &log, headers, &body).await
 }
 
 async fn chat(State(log): State<Log>, headers: HeaderMap, body: Bytes) -> Response {
-    answer(Protocol::Chat, &log, headers, &body)
+    answer(Protocol::Chat, &log, headers, &body).await
 }
 
 async fn messages(State(log): State<Log>, headers: HeaderMap, body: Bytes) -> Response {
-    answer(Protocol::Messages, &log, headers, &body)
+    answer(Protocol::Messages, &log, headers, &body).await
 }
 
-fn answer(protocol: Protocol, log: &Log, headers: HeaderMap, body: &Bytes) -> Response {
+async fn gigachat(State(log): State<Log>, headers: HeaderMap, body: Bytes) -> Response {
+    let token = format!("Bearer token-{}", log.tokens.load(Ordering::SeqCst));
+    if headers.get("authorization").and_then(|value| value.to_str().ok()) != Some(&token) {
+        return (
+            StatusCode::UNAUTHORIZED,
+            axum::Json(json!({"status": 401, "message": "Unauthorized"})),
+        )
+            .into_response();
+    }
+    answer(Protocol::GigaChat, &log, headers, &body).await
+}
+
+/// GigaChat's exchange of a key for a token.
+async fn oauth(State(log): State<Log>, headers: HeaderMap, body: String) -> Response {
+    let well = headers.contains_key("rquid")
+        && headers
+            .get("authorization")
+            .is_some_and(|value| value == "Basic sk-very-secret")
+        && body == "scope=GIGACHAT_API_B2B";
+    if !well {
+        return (
+            StatusCode::BAD_REQUEST,
+            axum::Json(json!({"code": 4, "message": "bad request"})),
+        )
+            .into_response();
+    }
+    let number = log.tokens.fetch_add(1, Ordering::SeqCst) + 1;
+    // A far day: tests may have clocks of their own.
+    axum::Json(json!({"access_token": format!("token-{number}"), "expires_at": 4_102_444_800_000_u64}))
+        .into_response()
+}
+
+async fn models(headers: HeaderMap) -> Response {
+    let data: Vec<Value> = MODELS
+        .iter()
+        .map(|model| {
+            if headers.contains_key("anthropic-version") {
+                json!({"id": model, "type": "model", "display_name": model, "lifecycle": "active", "max_input_tokens": 200_000})
+            } else {
+                json!({"id": model, "object": "model", "created": 1, "owned_by": "fake"})
+            }
+        })
+        .collect();
+    axum::Json(json!({"object": "list", "data": data, "has_more": false})).into_response()
+}
+
+async fn answer(protocol: Protocol, log: &Log, headers: HeaderMap, body: &Bytes) -> Response {
     let Ok(body) = serde_json::from_slice::<Value>(body) else {
-        return error(protocol, 400, "invalid_request_error", None);
+        return error(protocol, 400, "invalid_request_error", &[]);
     };
-    if let Ok(mut requests) = log.requests.lock() {
-        requests.push((headers, body.clone()));
-    }
     let model = body["model"].as_str().unwrap_or_default().to_owned();
-    let first_failure = |log: &Log| log.failures.fetch_add(1, Ordering::SeqCst) == 0;
-    match model.as_str() {
-        "fault-401" => return error(protocol, 401, "authentication_error", None),
-        "fault-429" => return error(protocol, 429, "rate_limit_exceeded", Some("1")),
-        "fault-429-once" if first_failure(log) => {
-            return error(protocol, 429, "rate_limit_exceeded", Some("0"));
-        }
-        "fault-quota" => return error(protocol, 429, "insufficient_quota", None),
-        "fault-500-once" if first_failure(log) => return error(protocol, 500, "server_error", None),
-        "fault-503" => return error(protocol, 503, "server_error", None),
-        "fault-529" => return error(protocol, 529, "overloaded_error", None),
-        "fault-context" => return error(protocol, 400, "context_length_exceeded", None),
-        _ => {}
+    locked(&log.requests).push(Asked {
+        at: Instant::now(),
+        protocol,
+        model: model.clone(),
+        headers,
+        body: body.clone(),
+    });
+    let messages = body
+        .get("messages")
+        .or(body.get("input"))
+        .and_then(Value::as_array);
+    let prefill = messages
+        .and_then(|messages| messages.last())
+        .is_some_and(|last| last["role"] == "assistant");
+    if prefill {
+        return error(protocol, 400, "invalid_request_error", &[]);
     }
-    let steps = script(protocol, &model, &body);
-    streamed(steps, log.clone())
+    let times = log.times(&model);
+    if let Some(response) = refusal(protocol, &model, times) {
+        return response;
+    }
+    let wire = Wire { protocol };
+    match model.as_str() {
+        "fault-no-response" => {
+            tokio::time::sleep(Duration::from_secs(600)).await;
+            StatusCode::OK.into_response()
+        }
+        "quirk-unstreamed" => axum::Json(wire.unstreamed("Данных у меня нет.")).into_response(),
+        "quirk-error-200" => {
+            axum::Json(json!({"error": {"message": "no money", "type": "insufficient_quota", "code": "insufficient_quota"}}))
+                .into_response()
+        }
+        model => streamed(script(protocol, model, &body), log.clone()),
+    }
+}
+
+/// What some models answer instead of a stream; `times` is how often they were asked.
+fn refusal(protocol: Protocol, model: &str, times: usize) -> Option<Response> {
+    let error =
+        |status, code, headers: &[(&'static str, String)]| Some(error(protocol, status, code, headers));
+    let limited = |seconds: &str| error(429, "rate_limit_exceeded", &[("retry-after", seconds.to_owned())]);
+    let first = times == 1;
+    match model {
+        "fault-401" => error(401, "authentication_error", &[]),
+        "fault-429" => limited("1"),
+        "fault-429-once" if first => limited("0"),
+        "fault-429-two" if first => limited("2"),
+        "fault-429-long" => limited("60"),
+        "fault-429-date" if first => error(
+            429,
+            "rate_limit_exceeded",
+            &[
+                ("date", "Tue, 24 Nov 2026 10:00:00 GMT".to_owned()),
+                ("retry-after", "Tue, 24 Nov 2026 10:00:01 GMT".to_owned()),
+            ],
+        ),
+        "fault-quota" => error(
+            429,
+            "insufficient_quota",
+            &[("x-should-retry", "true".to_owned())],
+        ),
+        "fault-spend-limit" => error(429, "rate_limit_error", &[]),
+        "fault-500-once" if first => error(500, "server_error", &[]),
+        "fault-500-final" => error(500, "server_error", &[("x-should-retry", "false".to_owned())]),
+        "fault-400-passing" if first => error(
+            400,
+            "invalid_request_error",
+            &[
+                ("x-should-retry", "true".to_owned()),
+                ("retry-after-ms", "10".to_owned()),
+            ],
+        ),
+        "fault-503" => error(503, "server_error", &[]),
+        "fault-529" => error(529, "overloaded_error", &[]),
+        "fault-context" => error(400, "context_length_exceeded", &[]),
+        "fault-filter" => error(400, "content_policy_violation", &[]),
+        "fault-flapping" if (times - 1) % 8 < 3 => error(503, "server_error", &[]),
+        _ => None,
+    }
 }
 
 /// One thing that the server does.
@@ -140,28 +338,56 @@ enum Step {
 
 fn script(protocol: Protocol, model: &str, body: &Value) -> Vec<Step> {
     let wire = Wire { protocol };
-    let begin = wire.begin(model);
     let send = |frames: Vec<String>| frames.into_iter().map(Step::Send).collect::<Vec<_>>();
+    let long = Duration::from_secs(600);
     let results = results_of(&body.to_string());
-    let has_tools = body["tools"].as_array().is_some_and(|tools| !tools.is_empty());
+    let has_tools = ["tools", "functions"]
+        .iter()
+        .any(|name| body[name].as_array().is_some_and(|tools| !tools.is_empty()));
+    // The tool of the service, or the only one that there is.
+    let tool = if body.to_string().contains("get_receivables") {
+        "get_receivables"
+    } else {
+        "get_stock"
+    };
     let text = |debt: &str| format!("Больше всех нам должен первый в списке: {debt} ₽ [1].");
-    let mut steps = send(begin);
+    let mut steps = send(wire.begin(model));
+    let begun = |steps: &mut Vec<Step>| steps.extend(send(wire.text_begin("Долг составляет 1")));
     match model {
         "fault-late-error" => steps.extend(send(vec![wire.late_error()])),
-        "fault-silent" => steps.push(Step::Wait(Duration::from_secs(600))),
+        "fault-silent" => steps.push(Step::Wait(long)),
+        "fault-slow-start" => {
+            steps.push(Step::Wait(Duration::from_secs(20)));
+            steps.extend(send(wire.whole_text("Долг составляет 1")));
+        }
         "fault-cut-early" => {}
-        "fault-cut" => steps.extend(send(wire.text_begin("Долг составляет 1"))),
+        "fault-cut" => begun(&mut steps),
+        "fault-cut-late" => {
+            begun(&mut steps);
+            for _ in 1..40 {
+                steps.extend(send(wire.text_more("0")));
+            }
+        }
         "fault-reset" => {
-            steps.extend(send(wire.text_begin("Долг составляет 1")));
+            begun(&mut steps);
             // The text is on its way before the connection breaks.
             steps.push(Step::Wait(Duration::from_millis(50)));
             steps.push(Step::Reset);
         }
         "fault-stall" => {
-            steps.extend(send(wire.text_begin("Долг составляет 1")));
-            steps.push(Step::Wait(Duration::from_secs(600)));
+            begun(&mut steps);
+            steps.push(Step::Wait(long));
         }
         "fault-malformed" => steps.push(Step::Send("event: x\ndata: {\"type\":\n\n".to_owned())),
+        "fault-malformed-late" => {
+            begun(&mut steps);
+            steps.push(Step::Send("event: x\ndata: {\"type\":\n\n".to_owned()));
+            steps.extend(send(wire.text_end("Долг составляет 1")));
+        }
+        "fault-no-done" => {
+            steps.extend(send(wire.text_begin("Данных у меня нет.")));
+            steps.extend(send(wire.text_end_unmarked("Данных у меня нет.")));
+        }
         "fake-slow" => {
             steps.extend(send(wire.text_begin("Подождите")));
             for _ in 0..600 {
@@ -171,12 +397,20 @@ fn script(protocol: Protocol, model: &str, body: &Value) -> Vec<Step> {
             steps.extend(send(wire.text_end("Подождите")));
         }
         "fake-invents" => steps.extend(send(wire.whole_text("Нам должны 777 888 ₽."))),
-        "fake-loops" if has_tools => steps.extend(send(wire.call("get_receivables", "{}"))),
+        "fake-no-tools" => steps.extend(send(wire.whole_text("Инструментов не знаю."))),
+        "fake-loops" if has_tools => steps.extend(send(wire.call(tool, "{}"))),
         "fake-bad-arguments" if results.is_none() => {
-            steps.extend(send(wire.call("get_receivables", "{\"date\": \"2026-")))
+            steps.extend(send(wire.call(tool, "{\"date\": \"2026-")))
         }
+        "quirk-llama-cpp" if results.is_none() && has_tools => {
+            steps = send(wire::call_of_llama_cpp(tool, "{\"limit\": 5}"));
+        }
+        "quirk-careless" => steps = send(wire::text_of_careless_servers("Данных у меня нет.")),
         _ => match results {
-            None if has_tools => steps.extend(send(wire.call("get_receivables", "{\"limit\": 5}"))),
+            None if has_tools && tool == "get_stock" => {
+                steps.extend(send(wire.call(tool, "{\"item\": \"Бумага А4\"}")))
+            }
+            None if has_tools => steps.extend(send(wire.call(tool, "{\"limit\": 5}"))),
             None => steps.extend(send(wire.whole_text("Данных у меня нет."))),
             Some(debt) => steps.extend(send(wire.whole_text(&text(&debt)))),
         },
@@ -186,8 +420,13 @@ fn script(protocol: Protocol, model: &str, body: &Value) -> Vec<Step> {
 
 /// The first debt in the results of tools, when there are results.
 fn results_of(body: &str) -> Option<String> {
-    // How the three protocols name the result of a tool.
-    let names = ["\"tool_call_id\"", "\"function_call_output\"", "\"tool_result\""];
+    // How the protocols name the result of a tool.
+    let names = [
+        "\"tool_call_id\"",
+        "\"function_call_output\"",
+        "\"tool_result\"",
+        "\"role\":\"function\"",
+    ];
     if !names.iter().any(|name| body.contains(name)) {
         return None;
     }
@@ -200,15 +439,34 @@ fn results_of(body: &str) -> Option<String> {
     Some(debt.unwrap_or("нет данных").replace('.', ","))
 }
 
+/// Notices the reader that goes away.
+struct Guard {
+    log: Log,
+    ended: bool,
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if !self.ended {
+            locked(&self.log.left).push(Instant::now());
+        }
+    }
+}
+
 fn streamed(steps: Vec<Step>, log: Log) -> Response {
-    let body = stream::unfold((steps.into_iter(), log), |(mut steps, log)| async move {
+    let guard = Guard { log, ended: false };
+    let body = stream::unfold((steps.into_iter(), guard), |(mut steps, mut guard)| async move {
         loop {
             match steps.next() {
-                Some(Step::Send(frame)) => return Some((Ok(Bytes::from(frame)), (steps, log))),
+                Some(Step::Send(frame)) => return Some((Ok(Bytes::from(frame)), (steps, guard))),
                 Some(Step::Wait(pause)) => tokio::time::sleep(pause).await,
-                Some(Step::Reset) => return Some((Err(std::io::Error::other("reset")), (steps, log))),
+                Some(Step::Reset) => {
+                    guard.ended = true;
+                    return Some((Err(std::io::Error::other("reset")), (steps, guard)));
+                }
                 None => {
-                    log.finished.fetch_add(1, Ordering::SeqCst);
+                    guard.ended = true;
+                    guard.log.finished.fetch_add(1, Ordering::SeqCst);
                     return None;
                 }
             }
@@ -217,223 +475,28 @@ fn streamed(steps: Vec<Step>, log: Log) -> Response {
     ([("content-type", "text/event-stream")], Body::from_stream(body)).into_response()
 }
 
-fn error(protocol: Protocol, status: u16, code: &str, retry_after: Option<&str>) -> Response {
+fn error(protocol: Protocol, status: u16, code: &str, headers: &[(&'static str, String)]) -> Response {
     let body = match protocol {
         Protocol::Messages => {
-            json!({"type": "error", "error": {"type": code, "message": code}, "request_id": "req_1"})
+            // The spend limit of Anthropic is told in the details only.
+            let details =
+                (code == "rate_limit_error").then(|| json!({"error_code": "enforced_spend_limit_reached"}));
+            json!({"type": "error", "error": {"type": code, "message": code, "details": details}, "request_id": "req_1"})
+        }
+        Protocol::Responses | Protocol::Chat if code == "rate_limit_error" => {
+            json!({"error": {"message": code, "type": "insufficient_quota", "param": null, "code": null}})
         }
         Protocol::Responses | Protocol::Chat => {
             json!({"error": {"message": code, "type": code, "param": null, "code": code}})
         }
+        Protocol::GigaChat => json!({"status": status, "message": code}),
     };
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = (status, axum::Json(body)).into_response();
-    if let Some(seconds) = retry_after.and_then(|seconds| seconds.parse().ok()) {
-        response.headers_mut().insert("retry-after", seconds);
+    for (name, value) in headers {
+        if let Ok(value) = value.parse() {
+            response.headers_mut().insert(*name, value);
+        }
     }
     response
-}
-
-/// Frames of one protocol.
-#[derive(Debug, Clone, Copy)]
-struct Wire {
-    protocol: Protocol,
-}
-
-impl Wire {
-    fn named(name: &str, data: &Value) -> String {
-        format!("event: {name}\ndata: {data}\n\n")
-    }
-
-    fn chunk(delta: &Value, finish: Option<&str>) -> String {
-        let chunk = json!({"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "fake",
-            "choices": [{"index": 0, "delta": delta, "logprobs": null, "finish_reason": finish}], "usage": null});
-        format!("data: {chunk}\n\n")
-    }
-
-    fn begin(self, model: &str) -> Vec<String> {
-        match self.protocol {
-            Protocol::Responses => {
-                let response = json!({"id": "resp_1", "object": "response", "status": "in_progress", "model": model, "output": [], "usage": null});
-                ["response.created", "response.in_progress"]
-                    .map(|name| {
-                        Self::named(
-                            name,
-                            &json!({"type": name, "sequence_number": 0, "response": response}),
-                        )
-                    })
-                    .to_vec()
-            }
-            Protocol::Chat => vec![
-                ": keep-alive\n\n".to_owned(),
-                Self::chunk(&json!({"role": "assistant", "content": null}), None),
-            ],
-            Protocol::Messages => vec![
-                Self::named(
-                    "message_start",
-                    &json!({"type": "message_start", "message": {"id": "msg_1", "type": "message", "role": "assistant",
-                    "content": [], "model": model, "stop_reason": null, "usage": {"input_tokens": 100, "cache_read_input_tokens": 20, "output_tokens": 1}}}),
-                ),
-                Self::named("ping", &json!({"type": "ping"})),
-            ],
-        }
-    }
-
-    fn text_begin(self, text: &str) -> Vec<String> {
-        match self.protocol {
-            Protocol::Responses => vec![Self::named("response.output_item.added", &json!({"type": "response.output_item.added", "output_index": 0,
-                "item": {"type": "message", "id": "msg_1", "role": "assistant", "status": "in_progress", "content": []}}))],
-            Protocol::Chat => Vec::new(),
-            Protocol::Messages => vec![Self::named("content_block_start", &json!({"type": "content_block_start", "index": 0,
-                "content_block": {"type": "text", "text": ""}}))],
-        }
-        .into_iter()
-        .chain(self.text_more(text))
-        .collect()
-    }
-
-    fn text_more(self, text: &str) -> Vec<String> {
-        vec![match self.protocol {
-            Protocol::Responses => Self::named(
-                "response.output_text.delta",
-                &json!({"type": "response.output_text.delta", "item_id": "msg_1", "output_index": 0, "delta": text}),
-            ),
-            Protocol::Chat => Self::chunk(&json!({"content": text}), None),
-            Protocol::Messages => Self::named(
-                "content_block_delta",
-                &json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}}),
-            ),
-        }]
-    }
-
-    fn text_end(self, text: &str) -> Vec<String> {
-        match self.protocol {
-            Protocol::Responses => {
-                let item = json!({"type": "message", "id": "msg_1", "role": "assistant", "status": "completed", "content": [{"type": "output_text", "text": text, "annotations": []}]});
-                vec![
-                    Self::named(
-                        "response.output_item.done",
-                        &json!({"type": "response.output_item.done", "output_index": 0, "item": item}),
-                    ),
-                    Self::completed(&item),
-                ]
-            }
-            Protocol::Chat => Self::chat_end("stop"),
-            Protocol::Messages => Self::messages_end("end_turn"),
-        }
-    }
-
-    fn whole_text(self, text: &str) -> Vec<String> {
-        let middle = text
-            .char_indices()
-            .nth(text.chars().count() / 2)
-            .map_or(0, |(i, _)| i);
-        let (one, two) = text.split_at(middle);
-        let mut frames = self.text_begin(one);
-        frames.extend(self.text_more(two));
-        frames.extend(self.text_end(text));
-        frames
-    }
-
-    fn call(self, name: &str, arguments: &str) -> Vec<String> {
-        let middle = arguments.len() / 2;
-        let (one, two) = arguments.split_at(middle);
-        match self.protocol {
-            Protocol::Responses => {
-                let item = json!({"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": name, "arguments": arguments, "status": "completed"});
-                let delta = |part: &str| {
-                    Self::named(
-                        "response.function_call_arguments.delta",
-                        &json!({"type": "response.function_call_arguments.delta", "item_id": "fc_1", "delta": part}),
-                    )
-                };
-                vec![
-                    Self::named(
-                        "response.output_item.added",
-                        &json!({"type": "response.output_item.added", "output_index": 0,
-                        "item": {"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": name, "arguments": "", "status": "in_progress"}}),
-                    ),
-                    delta(one),
-                    delta(two),
-                    Self::named(
-                        "response.output_item.done",
-                        &json!({"type": "response.output_item.done", "output_index": 0, "item": item}),
-                    ),
-                    Self::completed(&item),
-                ]
-            }
-            Protocol::Chat => {
-                let mut frames = vec![
-                    Self::chunk(
-                        &json!({"tool_calls": [{"index": 0, "id": "call_1", "type": "function", "function": {"name": name, "arguments": one}}]}),
-                        None,
-                    ),
-                    // Some servers repeat the name in every piece.
-                    Self::chunk(
-                        &json!({"tool_calls": [{"index": 0, "function": {"name": name, "arguments": two}}]}),
-                        None,
-                    ),
-                ];
-                frames.extend(Self::chat_end("tool_calls"));
-                frames
-            }
-            Protocol::Messages => {
-                let delta = |part: &str| {
-                    Self::named(
-                        "content_block_delta",
-                        &json!({"type": "content_block_delta", "index": 0, "delta": {"type": "input_json_delta", "partial_json": part}}),
-                    )
-                };
-                let mut frames = vec![
-                    Self::named(
-                        "content_block_start",
-                        &json!({"type": "content_block_start", "index": 0, "content_block": {"type": "tool_use", "id": "toolu_1", "name": name, "input": {}}}),
-                    ),
-                    delta(""),
-                    delta(one),
-                    delta(two),
-                ];
-                frames.extend(Self::messages_end("tool_use"));
-                frames
-            }
-        }
-    }
-
-    fn late_error(self) -> String {
-        match self.protocol {
-            Protocol::Responses => Self::named("error", &json!({"type": "error", "code": "rate_limit_exceeded", "message": "slow down", "param": null, "sequence_number": 2})),
-            Protocol::Chat => "data: {\"error\":{\"message\":\"slow down\",\"type\":\"requests\",\"code\":\"rate_limit_exceeded\"}}\n\n".to_owned(),
-            Protocol::Messages => Self::named("error", &json!({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}})),
-        }
-    }
-
-    fn completed(item: &Value) -> String {
-        Self::named(
-            "response.completed",
-            &json!({"type": "response.completed", "sequence_number": 9, "response": {"id": "resp_1", "object": "response", "status": "completed",
-            "output": [item], "usage": {"input_tokens": 120, "input_tokens_details": {"cached_tokens": 20}, "output_tokens": 15, "total_tokens": 135}}}),
-        )
-    }
-
-    fn chat_end(reason: &str) -> Vec<String> {
-        vec![
-            Self::chunk(&json!({}), Some(reason)),
-            "data: {\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"choices\":[],\"usage\":{\"prompt_tokens\":120,\"completion_tokens\":15,\"total_tokens\":135,\"prompt_tokens_details\":{\"cached_tokens\":20}}}\n\n".to_owned(),
-            "data: [DONE]\n\n".to_owned(),
-        ]
-    }
-
-    fn messages_end(reason: &str) -> Vec<String> {
-        vec![
-            Self::named(
-                "content_block_stop",
-                &json!({"type": "content_block_stop", "index": 0}),
-            ),
-            Self::named(
-                "message_delta",
-                &json!({"type": "message_delta", "delta": {"stop_reason": reason, "stop_sequence": null}, "usage": {"output_tokens": 15}}),
-            ),
-            Self::named("message_stop", &json!({"type": "message_stop"})),
-        ]
-    }
 }

@@ -29,6 +29,8 @@ pub(crate) enum ChatEvent {
     Citation(NumberedCitation),
     /// The whole answer.
     Done(Box<Answer>),
+    /// The text so far is void, the answer begins anew: a model broke off and another takes over.
+    Restart {},
     /// The problem that ended it.
     Error { problem: serde_json::Value },
 }
@@ -42,6 +44,7 @@ impl ChatEvent {
             Self::Delta { .. } => "delta",
             Self::Citation(_) => "citation",
             Self::Done(_) => "done",
+            Self::Restart {} => "restart",
             Self::Error { .. } => "error",
         }
     }

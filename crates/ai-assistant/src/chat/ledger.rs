@@ -1,6 +1,7 @@
 //! What attempts used, as they are booked: one usage row and one event each, failed and cancelled
 //! ones too.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use common::auth::Identity;
@@ -15,6 +16,7 @@ use uuid::Uuid;
 
 use super::model_loop::Spent;
 use crate::metrics;
+use crate::providers::{Attempt as Try, Outcome as TryOutcome};
 use crate::state::{AppState, Engine};
 use crate::store::SCHEMA;
 use crate::store::usage::{Usage, usage_add};
@@ -22,7 +24,7 @@ use crate::store::usage::{Usage, usage_add};
 /// One finished attempt.
 #[derive(Debug, Clone)]
 pub(crate) struct Attempt {
-    provider: &'static str,
+    provider: String,
     model: String,
     outcome: &'static str,
     error: Option<&'static str>,
@@ -32,6 +34,31 @@ pub(crate) struct Attempt {
     tool_calls: u32,
     duration: Duration,
     first_token: Option<Duration>,
+}
+
+impl Attempt {
+    /// What several tries on one model came to: the outcome is that of the last.
+    fn of(last: &Try, tries: &[Try]) -> Self {
+        let cost_usd = tries.iter().map(Try::cost).sum();
+        metrics::attempt_cost(&last.remote.provider, &last.remote.model, cost_usd);
+        let (outcome, error) = match last.outcome {
+            TryOutcome::Answered => ("answered", None),
+            TryOutcome::Failed(failure) => ("failed", Some(failure.as_str())),
+            TryOutcome::Cancelled => ("cancelled", None),
+        };
+        Self {
+            provider: last.remote.provider.to_string(),
+            model: last.remote.model.to_string(),
+            outcome,
+            error,
+            input_tokens: tries.iter().map(|one| one.tokens.input).sum(),
+            output_tokens: tries.iter().map(|one| one.tokens.output).sum(),
+            cost_usd,
+            tool_calls: 0,
+            duration: tries.iter().map(|one| one.duration).sum(),
+            first_token: tries.iter().find_map(|one| one.first_token),
+        }
+    }
 }
 
 /// What an answer used in all.
@@ -76,27 +103,41 @@ impl Ledger {
         let Some((engine, started)) = self.running.take() else {
             return;
         };
-        let tokens = self.spent.tokens;
-        let (cost_usd, kind) = match &engine {
-            Engine::Rules => (Some(Decimal::ZERO), "rules"),
-            Engine::Model(remote) => (remote.cost(tokens), "llm"),
+        let kind = match &engine {
+            Engine::Rules => "rules",
+            Engine::Model(_) => "llm",
         };
-        if let Engine::Model(remote) = &engine {
-            metrics::attempt_cost(remote.provider, &remote.model, cost_usd);
-        }
         metrics::attempt_ended(self.operation, kind, outcome);
-        self.attempts.push(Attempt {
-            provider: engine.provider(),
+        let mut last = Attempt {
+            provider: engine.provider().to_owned(),
             model: engine.model().to_owned(),
             outcome,
             error,
-            input_tokens: tokens.input,
-            output_tokens: tokens.output,
-            cost_usd,
+            input_tokens: 0,
+            output_tokens: 0,
+            cost_usd: Some(Decimal::ZERO),
             tool_calls,
             duration: started.elapsed(),
             first_token: self.spent.first_token,
-        });
+        };
+        // Tries on the same model one after another are one attempt.
+        let tries = std::mem::take(&mut self.spent.tries);
+        let mut of_models: Vec<Attempt> = tries
+            .chunk_by(|one, two| Arc::ptr_eq(&one.remote, &two.remote))
+            .filter_map(|tries| Some(Attempt::of(tries.last()?, tries)))
+            .collect();
+        if let Some(asked_last) = of_models.pop() {
+            let before: Duration = of_models.iter().map(|attempt| attempt.duration).sum();
+            last = Attempt {
+                outcome,
+                error,
+                tool_calls,
+                duration: last.duration.saturating_sub(before),
+                ..asked_last
+            };
+            self.attempts.append(&mut of_models);
+        }
+        self.attempts.push(last);
     }
 
     /// The sum of the attempts.
@@ -127,7 +168,7 @@ impl Ledger {
                 user: identity.user_id,
                 conversation,
                 operation: self.operation,
-                provider: attempt.provider,
+                provider: &attempt.provider,
                 model: &attempt.model,
                 outcome: attempt.outcome,
                 error: attempt.error,
@@ -142,7 +183,7 @@ impl Ledger {
             let data = UsageEvent {
                 conversation_id: conversation,
                 operation: self.operation.to_owned(),
-                provider: attempt.provider.to_owned(),
+                provider: attempt.provider.clone(),
                 model: attempt.model.clone(),
                 outcome: attempt.outcome.to_owned(),
                 intent: intent.map(str::to_owned),

@@ -1,5 +1,6 @@
 //! A language model answers: it asks for tools, gets their results, and writes.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use common::ids;
@@ -9,20 +10,17 @@ use super::draft::Draft;
 use super::events::{ChatEvent, Sink};
 use super::{guard, prompt};
 use crate::builtin::{self, Surroundings};
-use crate::providers::{Finish, Item, Prompt, ProviderError, Remote, Tokens, Turn};
+use crate::providers::{Attempt, Chain, Finish, Item, Options, Part, Prompt, ProviderError, Remote, Turn};
 use crate::tools::{self, OnecError, Tool, ToolSpec, Toolbox};
 
 /// Rounds of tools before the model has to answer.
 const MAX_ROUNDS: u32 = 8;
-/// How often one turn is tried.
-const TRIES: u32 = 2;
-/// A provider that wants to be asked later than this is not waited for.
-const MAX_WAIT: Duration = Duration::from_secs(5);
 
 /// What to answer.
 #[derive(Debug)]
 pub(crate) struct Task<'a> {
-    pub(crate) remote: &'a Remote,
+    /// The models that may answer.
+    pub(crate) chain: Chain,
     pub(crate) system: &'a str,
     /// Earlier messages and the question.
     pub(crate) items: Vec<Item>,
@@ -42,19 +40,20 @@ pub(crate) enum LoopError {
 /// What an exchange used; filled in even when it fails or is dropped in the middle.
 #[derive(Debug, Default)]
 pub(crate) struct Spent {
-    pub(crate) tokens: Tokens,
+    /// The tries so far, in their order.
+    pub(crate) tries: Vec<Attempt>,
     pub(crate) first_token: Option<Duration>,
     /// Text that has come so far.
     pub(crate) text: String,
 }
 
-/// Runs the exchange to its answer.
+/// Runs the exchange to its answer; tells the model that gave it.
 pub(crate) async fn run(
     task: Task<'_>,
     toolbox: &mut Toolbox,
     sink: &Sink,
     spent: &mut Spent,
-) -> Result<Draft, LoopError> {
+) -> Result<(Draft, Arc<Remote>), LoopError> {
     let started = Instant::now();
     let mark = ids::new_id().simple().to_string();
     let specs = if task.around.may_read {
@@ -62,7 +61,7 @@ pub(crate) async fn run(
     } else {
         Vec::new()
     };
-    let mut items = task.items;
+    let (mut items, mut chain) = (task.items, task.chain);
     let mut round = 0;
     let finish = loop {
         round += 1;
@@ -73,12 +72,12 @@ pub(crate) async fn run(
             items: &items,
             tools,
             max_output_tokens: task.max_output_tokens,
+            options: Options::default(),
         };
         if !spent.text.is_empty() {
             say(sink, spent, "\n\n");
         }
-        let turn = turn(task.remote, &prompt, sink, spent, started).await?;
-        spent.tokens += turn.tokens;
+        let turn = turn(&mut chain, &prompt, sink, spent, started).await?;
         if turn.calls.is_empty() || round > MAX_ROUNDS {
             break turn.finish;
         }
@@ -97,44 +96,43 @@ pub(crate) async fn run(
         }
         items.push(Item::Results(prompt::wrapped(results, &mark)));
     };
-    Ok(finished(task.question, task.around, toolbox, spent, finish))
+    let draft = finished(task.question, task.around, toolbox, spent, finish);
+    Ok((draft, chain.remote().clone()))
 }
 
-/// One turn, tried again when nothing of it had reached the reader.
+/// One turn, of the first model that gives one. What a model said before it broke off is void.
 async fn turn(
-    remote: &Remote,
+    chain: &mut Chain,
     prompt: &Prompt<'_>,
     sink: &Sink,
     spent: &mut Spent,
     started: Instant,
 ) -> Result<Turn, LoopError> {
-    let mut tried = 0;
-    loop {
-        tried += 1;
-        let result = remote
-            .turn(prompt, &mut |text| {
-                spent.first_token.get_or_insert_with(|| started.elapsed());
-                say(sink, spent, &text);
-            })
-            .await;
-        let error = match result {
-            Ok(turn) => return Ok(turn),
-            Err(error) => error,
-        };
-        spent.tokens += error.tokens;
-        let wait = error.retry_after.unwrap_or(Duration::from_millis(500));
-        if error.spoke || tried >= TRIES || !error.failure.is_passing() || wait > MAX_WAIT {
-            return Err(LoopError::Provider(error));
+    let before = spent.text.len();
+    let mut on_part = |part| match part {
+        Part::Began { .. } => {}
+        Part::Text(text) => {
+            spent.first_token.get_or_insert_with(|| started.elapsed());
+            say(sink, spent, &text);
         }
-        tracing::info!(
-            labels.failure = error.failure.as_str(),
-            "the model provider failed; trying once more"
-        );
-        tokio::time::sleep(wait).await;
-    }
+        Part::Restart => {
+            let kept = spent.text[..before].to_owned();
+            spent.text.clear();
+            sink.send(ChatEvent::Restart {});
+            say(sink, spent, &kept);
+        }
+        Part::Tried(attempt) => spent.tries.push(attempt),
+    };
+    chain
+        .turn(prompt, &mut on_part)
+        .await
+        .map_err(LoopError::Provider)
 }
 
 fn say(sink: &Sink, spent: &mut Spent, text: &str) {
+    if text.is_empty() {
+        return;
+    }
     spent.text.push_str(text);
     sink.send(ChatEvent::Delta {
         text: text.to_owned(),

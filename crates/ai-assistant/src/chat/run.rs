@@ -246,11 +246,11 @@ impl Job {
             locale,
         };
         let mut notices = Vec::new();
-        if let Engine::Model(remote) = &self.engine {
+        if let (Engine::Model(remote), Some(chain)) = (&self.engine, self.chain()) {
             ledger.begin(&self.engine);
             let mut toolbox = Toolbox::new(self.state.onec.clone(), scope.clone(), self.state.limits);
             let task = Task {
-                remote,
+                chain,
                 system: prompt::CHAT,
                 items: self.items(around),
                 question: &self.question.message,
@@ -258,22 +258,26 @@ impl Job {
                 max_output_tokens: self.state.models.max_output_tokens,
             };
             match model_loop::run(task, &mut toolbox, sink, &mut ledger.spent).await {
-                Ok(draft) => {
+                Ok((mut draft, answered)) => {
                     ledger.end("answered", None, toolbox.calls());
-                    return Ok((draft, self.engine.clone()));
+                    if !std::sync::Arc::ptr_eq(&answered, remote) {
+                        draft
+                            .notices
+                            .insert(0, stand_in_notice(&remote.model, &answered.model, locale));
+                    }
+                    return Ok((draft, Engine::Model(answered)));
                 }
                 Err(LoopError::Onec(error)) => {
                     ledger.end("failed", Some("onec_unavailable"), toolbox.calls());
                     return Err(Error::Onec(error));
                 }
                 Err(LoopError::Provider(error)) => {
-                    tracing::warn!(error = %Chain(&error), labels.provider = remote.provider, labels.model = remote.model, "the language model failed");
-                    // What the client has read cannot be taken back.
-                    let shown = sink.is_watched() && !ledger.spent.text.is_empty();
-                    ledger.end("failed", Some(error.failure.as_str()), toolbox.calls());
-                    if shown {
-                        return Err(Error::Provider(error));
+                    tracing::warn!(error = %Chain(&error), labels.provider = &*remote.provider, labels.model = &*remote.model, "the language model failed");
+                    // What the client has read is called void.
+                    if !ledger.spent.text.is_empty() {
+                        sink.send(ChatEvent::Restart {});
                     }
+                    ledger.end("failed", Some(error.failure.as_str()), toolbox.calls());
                     notices.push(fallback_notice(&remote.model, locale));
                 }
             }
@@ -299,6 +303,11 @@ impl Job {
             });
         }
         Ok((draft, Engine::Rules))
+    }
+
+    /// The models that may answer; none when the built-in engine is wanted.
+    fn chain(&self) -> Option<crate::providers::Chain> {
+        self.state.models.chain(self.question.model.as_deref())
     }
 
     /// The conversation so far and the question.
@@ -426,6 +435,14 @@ pub(crate) fn rules_notice(locale: Locale) -> String {
     match locale {
         Locale::Ru => "Ответ сформирован встроенными правилами, без языковой модели.".to_owned(),
         Locale::En => "This answer was made by built-in rules, without a language model.".to_owned(),
+    }
+}
+
+/// Says that another model answered than the one asked.
+pub(crate) fn stand_in_notice(wanted: &str, answered: &str, locale: Locale) -> String {
+    match locale {
+        Locale::Ru => format!("Языковая модель «{wanted}» не ответила, вместо неё ответила «{answered}»."),
+        Locale::En => format!("The language model “{wanted}” did not answer; “{answered}” answered instead."),
     }
 }
 

@@ -193,10 +193,11 @@ impl Job {
         let mut toolbox = Toolbox::new(self.state.onec.clone(), scope, self.state.limits);
         let mut notices = Vec::new();
         ledger.begin(&self.engine);
-        if let Engine::Model(remote) = &self.engine {
+        let chain = self.state.models.chain(self.order.model.as_deref());
+        if let (Engine::Model(remote), Some(chain)) = (&self.engine, chain) {
             let question = self.question();
             let task = Task {
-                remote,
+                chain,
                 system: prompt::GENERATE,
                 items: vec![Item::User(prompt::question(
                     &question,
@@ -209,16 +210,20 @@ impl Job {
                 max_output_tokens: self.state.models.max_output_tokens,
             };
             match model_loop::run(task, &mut toolbox, &Sink::none(), &mut ledger.spent).await {
-                Ok(draft) => {
+                Ok((mut draft, answered)) => {
                     ledger.end("answered", None, toolbox.calls());
-                    return Ok((draft, self.engine.clone()));
+                    if !std::sync::Arc::ptr_eq(&answered, remote) {
+                        let notice = run::stand_in_notice(&remote.model, &answered.model, locale);
+                        draft.notices.insert(0, notice);
+                    }
+                    return Ok((draft, Engine::Model(answered)));
                 }
                 Err(LoopError::Onec(error)) => return Err(Error::Onec(error)),
                 Err(LoopError::Provider(error)) if !self.order.kind.is_template() => {
                     return Err(Error::Provider(error));
                 }
                 Err(LoopError::Provider(error)) => {
-                    tracing::warn!(error = %Chain(&error), labels.provider = remote.provider, "the language model failed");
+                    tracing::warn!(error = %Chain(&error), labels.provider = &*remote.provider, "the language model failed");
                     ledger.end("failed", Some(error.failure.as_str()), toolbox.calls());
                     notices.push(run::fallback_notice(&remote.model, locale));
                     ledger.begin(&Engine::Rules);

@@ -18,7 +18,7 @@ pub(crate) struct ModelsResponse {
 pub(crate) struct ModelResponse {
     /// What to put into `model` of a request.
     id: String,
-    provider: &'static str,
+    provider: String,
     /// `llm` for a language model, `rules` for the built-in engine.
     kind: &'static str,
     capabilities: &'static [&'static str],
@@ -31,17 +31,18 @@ pub(crate) struct ModelResponse {
 #[tracing::instrument(name = "http.models", skip_all)]
 pub(crate) async fn list(State(state): State<AppState>) -> Json<ModelsResponse> {
     let default = state.models.default_model();
-    let models = state.models.remotes().iter().map(|remote| ModelResponse {
-        id: remote.model.clone(),
-        provider: remote.provider,
+    let remotes = state.models.remotes();
+    let models = remotes.iter().map(|remote| ModelResponse {
+        id: remote.model.to_string(),
+        provider: remote.provider.to_string(),
         kind: "llm",
         capabilities: &["chat", "generate", "stream", "tools"],
         available: true,
-        default: remote.model == default,
+        default: *remote.model == *default,
     });
     let rules = ModelResponse {
         id: builtin::MODEL.to_owned(),
-        provider: builtin::PROVIDER,
+        provider: builtin::PROVIDER.to_owned(),
         kind: "rules",
         capabilities: &["chat", "stream", "templates"],
         available: true,

@@ -5,29 +5,37 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::failure::{ErrorObject, by_name};
+use super::fold::Step;
+use super::prompt::{arguments, arguments_of};
 use super::sse::Event;
-use super::{Failure, Finish, Item, Prompt, ProviderError, Step, Tokens, Turn, arguments};
+use super::{Author, Failure, Finish, Item, Prompt, ProviderError, Tokens, ToolChoice, Turn};
 use crate::tools::ToolCall;
 
 /// The body of a request. All results of a turn go into the one next user message.
-pub(super) fn request(model: &str, prompt: &Prompt<'_>) -> Value {
+pub(super) fn request(author: &Author, prompt: &Prompt<'_>) -> Value {
     let mut messages = Vec::new();
     for item in prompt.items {
         match item {
             Item::User(text) => messages.push(json!({"role": "user", "content": text})),
             Item::Said(text) => messages.push(json!({"role": "assistant", "content": text})),
-            Item::Turn(turn) => messages.push(json!({"role": "assistant", "content": turn.raw})),
+            Item::Turn(turn) => {
+                let content = match turn.raw_for(author) {
+                    Some(raw) => raw.to_vec(),
+                    None => told(turn),
+                };
+                messages.push(json!({"role": "assistant", "content": content}));
+            }
             Item::Results(results) => {
                 let blocks: Vec<Value> = results
                     .iter()
-                    .map(|result| json!({"type": "tool_result", "tool_use_id": result.id, "content": result.content, "is_error": result.is_error}))
+                    .map(|result| json!({"type": "tool_result", "tool_use_id": own_id(&result.id), "content": result.content, "is_error": result.is_error}))
                     .collect();
                 messages.push(json!({"role": "user", "content": blocks}));
             }
         }
     }
     let mut body = json!({
-        "model": model,
+        "model": author.model,
         "system": [{"type": "text", "text": prompt.system, "cache_control": {"type": "ephemeral"}}],
         "messages": messages,
         "max_tokens": prompt.max_output_tokens,
@@ -40,8 +48,81 @@ pub(super) fn request(model: &str, prompt: &Prompt<'_>) -> Value {
             .map(|tool| json!({"name": tool.name, "description": tool.description, "input_schema": tool.parameters}))
             .collect();
         body["tools"] = tools.into();
+        let choice = match &prompt.options.tool_choice {
+            ToolChoice::Auto => None,
+            ToolChoice::None => Some(json!({"type": "none"})),
+            ToolChoice::Required => Some(json!({"type": "any"})),
+            ToolChoice::Named(name) => Some(json!({"type": "tool", "name": name})),
+        };
+        if let Some(choice) = choice {
+            body["tool_choice"] = choice;
+        }
+    }
+    let options = &prompt.options;
+    if !options.stop.is_empty() {
+        body["stop_sequences"] = json!(options.stop);
+    }
+    if let Some(user) = &options.user {
+        body["metadata"] = json!({"user_id": user});
+    }
+    if let Some(effort) = &options.effort {
+        body["output_config"]["effort"] = effort.clone().into();
+    }
+    if let Some(schema) = &options.schema {
+        body["output_config"]["format"] = json!({"type": "json_schema", "schema": schema});
     }
     body
+}
+
+/// A turn of another model. A turn without a word and without a call does not exist.
+fn told(turn: &Turn) -> Vec<Value> {
+    let text = (!turn.text.is_empty()).then(|| json!({"type": "text", "text": turn.text}));
+    let calls = turn.calls.iter().map(|call| {
+        json!({"type": "tool_use", "id": own_id(&call.id), "name": call.name, "input": arguments_of(call)})
+    });
+    text.into_iter().chain(calls).collect()
+}
+
+/// Ids of calls have to be of `[a-zA-Z0-9_-]`; another provider's may not be.
+fn own_id(id: &str) -> String {
+    id.chars()
+        .map(|char| {
+            if char.is_ascii_alphanumeric() || char == '-' {
+                char
+            } else {
+                '_'
+            }
+        })
+        .collect()
+}
+
+/// The events that a message would have been, of a server that does not stream.
+pub(super) fn events_of(message: &Value) -> Vec<Value> {
+    if message["type"] != "message" {
+        // An error object with status 200, or nothing that is known.
+        return vec![message.clone()];
+    }
+    let mut events = vec![json!({"type": "message_start", "message": {"usage": message["usage"]}})];
+    for (index, block) in message["content"].as_array().into_iter().flatten().enumerate() {
+        let mut begun = block.clone();
+        let delta = match block["type"].as_str() {
+            Some("text") => {
+                begun["text"] = "".into();
+                Some(json!({"type": "text_delta", "text": block["text"]}))
+            }
+            Some("tool_use") => {
+                Some(json!({"type": "input_json_delta", "partial_json": block["input"].to_string()}))
+            }
+            _ => None,
+        };
+        events.push(json!({"type": "content_block_start", "index": index, "content_block": begun}));
+        events.extend(
+            delta.map(|delta| json!({"type": "content_block_delta", "index": index, "delta": delta})),
+        );
+    }
+    events.push(json!({"type": "message_delta", "delta": {"stop_reason": message["stop_reason"]}, "usage": message["usage"]}));
+    events.push(json!({"type": "message_stop"}));
+    events
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -98,7 +179,6 @@ pub(super) struct Fold {
     uncached: u64,
     tokens: Tokens,
     stop_reason: Option<String>,
-    done: bool,
 }
 
 impl Fold {
@@ -111,6 +191,9 @@ impl Fold {
     }
 
     pub(super) fn event(&mut self, event: &Event) -> Result<Step, ProviderError> {
+        if event.data.trim().is_empty() || event.data.trim() == "[DONE]" {
+            return Ok(Step::Nothing);
+        }
         let frame: Frame = serde_json::from_str(&event.data)
             .map_err(|error| ProviderError::because(Failure::Malformed, error))?;
         match frame.kind.as_str() {
@@ -124,7 +207,7 @@ impl Fold {
                     value: frame.content_block.unwrap_or_default(),
                     json: String::new(),
                 });
-                Ok(Step::Content)
+                Ok(Step::Content(1))
             }
             "content_block_delta" => self.delta(frame.index, frame.delta.unwrap_or_default()),
             "message_delta" => {
@@ -135,10 +218,7 @@ impl Fold {
                     .or(self.stop_reason.take());
                 Ok(Step::Nothing)
             }
-            "message_stop" => {
-                self.done = true;
-                Ok(Step::Done)
-            }
+            "message_stop" => Ok(Step::Done),
             "error" => {
                 let error = frame.error.unwrap_or_default();
                 let failure = by_name(&error).unwrap_or(Failure::Server);
@@ -175,14 +255,16 @@ impl Fold {
                     Step::Text(text)
                 });
             }
-            Some("input_json_delta") => block
-                .json
-                .push_str(delta.partial_json.as_deref().unwrap_or_default()),
-            Some("thinking_delta") => append(
-                &mut block.value,
-                "thinking",
-                delta.thinking.as_deref().unwrap_or_default(),
-            ),
+            Some("input_json_delta") => {
+                let piece = delta.partial_json.unwrap_or_default();
+                block.json.push_str(&piece);
+                return Ok(Step::Content(piece.len().max(1)));
+            }
+            Some("thinking_delta") => {
+                let piece = delta.thinking.unwrap_or_default();
+                append(&mut block.value, "thinking", &piece);
+                return Ok(Step::Content(piece.len().max(1)));
+            }
             Some("signature_delta") => append(
                 &mut block.value,
                 "signature",
@@ -190,12 +272,14 @@ impl Fold {
             ),
             _ => return Ok(Step::Nothing),
         }
-        Ok(Step::Content)
+        Ok(Step::Content(1))
     }
 
     pub(super) fn end(self) -> Result<Turn, ProviderError> {
         let tokens = self.tokens();
-        if !self.done || self.stop_reason.is_none() {
+        // The reason comes after the last block, so with it the answer is whole even when the
+        // last mark is missing.
+        if self.stop_reason.is_none() {
             return Err(ProviderError::new(Failure::Interrupted));
         }
         let finish = match self.stop_reason.as_deref() {
@@ -227,10 +311,12 @@ impl Fold {
             return Err(ProviderError::because(Failure::Malformed, "an empty answer"));
         }
         Ok(Turn {
+            text: self.text,
             calls,
             raw,
             tokens,
             finish,
+            ..Turn::default()
         })
     }
 }

@@ -1,12 +1,12 @@
 //! What goes wrong with providers, and what follows from it.
 
-use std::time::Duration;
-
+use chrono::{DateTime, Utc};
 use common::BoxError;
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use serde::Deserialize;
 
 use super::Tokens;
+use super::advice::Advice;
 
 /// Kinds of failures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub(crate) enum Failure {
     NoFirstToken,
     /// It stopped in the middle.
     Stalled,
+    /// The whole turn took too long.
+    TimedOut,
     /// The stream ended before the answer did.
     Interrupted,
     /// It sent what its protocol does not know.
@@ -39,13 +41,31 @@ pub(crate) enum Failure {
     Overloaded,
     /// It failed.
     Server,
+    /// It has failed too often and is left alone for a while; it was not asked.
+    Resting,
+}
+
+/// What follows from a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Then {
+    /// The same model may answer a moment later.
+    Again,
+    /// Another model may answer.
+    Next,
+    /// A model of another provider may answer: the account or the key is at fault.
+    Elsewhere,
+    /// A model with a larger window may answer.
+    Larger,
+    /// Nobody is asked any more.
+    Stop,
 }
 
 impl Failure {
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::Unreachable,
         Self::NoFirstToken,
         Self::Stalled,
+        Self::TimedOut,
         Self::Interrupted,
         Self::Malformed,
         Self::RateLimited,
@@ -57,6 +77,7 @@ impl Failure {
         Self::InvalidRequest,
         Self::Overloaded,
         Self::Server,
+        Self::Resting,
     ];
 
     /// The name in metrics and usage rows.
@@ -65,6 +86,7 @@ impl Failure {
             Self::Unreachable => "unreachable",
             Self::NoFirstToken => "no_first_token",
             Self::Stalled => "stalled",
+            Self::TimedOut => "timed_out",
             Self::Interrupted => "interrupted",
             Self::Malformed => "malformed",
             Self::RateLimited => "rate_limited",
@@ -76,27 +98,56 @@ impl Failure {
             Self::InvalidRequest => "invalid_request",
             Self::Overloaded => "overloaded",
             Self::Server => "server_error",
+            Self::Resting => "resting",
         }
     }
 
-    /// True when the same request may succeed a moment later.
-    pub(crate) const fn is_passing(self) -> bool {
+    /// What is done next.
+    pub(super) const fn then(self) -> Then {
         match self {
             Self::Unreachable
             | Self::RateLimited
             | Self::Overloaded
             | Self::Server
             | Self::Interrupted
-            | Self::Malformed => true,
+            | Self::Malformed => Then::Again,
             Self::NoFirstToken
             | Self::Stalled
+            | Self::ModelNotFound
+            | Self::InvalidRequest
+            | Self::Resting => Then::Next,
+            Self::QuotaExhausted | Self::Unauthorized => Then::Elsewhere,
+            Self::ContextTooLong => Then::Larger,
+            // Another provider is not asked what one has refused to speak of.
+            Self::ContentRefused | Self::TimedOut => Then::Stop,
+        }
+    }
+
+    /// True when the provider does not work, rather than not liking this request.
+    pub(super) const fn is_outage(self) -> bool {
+        match self {
+            Self::Unreachable
+            | Self::NoFirstToken
+            | Self::Stalled
+            | Self::Interrupted
+            | Self::Malformed
+            | Self::Overloaded
+            | Self::Server => true,
+            Self::TimedOut
+            | Self::RateLimited
             | Self::QuotaExhausted
             | Self::Unauthorized
             | Self::ContextTooLong
             | Self::ContentRefused
             | Self::ModelNotFound
-            | Self::InvalidRequest => false,
+            | Self::InvalidRequest
+            | Self::Resting => false,
         }
+    }
+
+    /// True when the provider's advice of when to come back holds for all requests.
+    pub(super) const fn asks_to_wait(self) -> bool {
+        matches!(self, Self::RateLimited | Self::Overloaded | Self::Server)
     }
 }
 
@@ -106,9 +157,7 @@ impl Failure {
 pub(crate) struct ProviderError {
     pub(crate) failure: Failure,
     /// When the provider wants to be asked again.
-    pub(crate) retry_after: Option<Duration>,
-    /// Text of the answer had come already.
-    pub(crate) spoke: bool,
+    pub(crate) advice: Advice,
     /// What the failed turn used, as far as the provider said.
     pub(crate) tokens: Tokens,
     #[source]
@@ -119,8 +168,7 @@ impl ProviderError {
     pub(crate) fn new(failure: Failure) -> Self {
         Self {
             failure,
-            retry_after: None,
-            spoke: false,
+            advice: Advice::default(),
             tokens: Tokens::default(),
             source: None,
         }
@@ -137,11 +185,19 @@ impl ProviderError {
         Self::because(Failure::Unreachable, error.without_url())
     }
 
-    /// The same, in the middle of an answer.
-    pub(super) fn after(mut self, spoke: bool, tokens: Tokens) -> Self {
-        self.spoke = spoke;
+    /// The same, after so many tokens.
+    pub(super) fn using(mut self, tokens: Tokens) -> Self {
         self.tokens = tokens;
         self
+    }
+
+    /// True when the same model may answer a moment later. What the provider says of it goes
+    /// before what the failure means, but for money: waiting brings none.
+    pub(super) fn may_pass(&self) -> bool {
+        if self.failure == Failure::QuotaExhausted {
+            return false;
+        }
+        self.advice.should.unwrap_or(self.failure.then() == Then::Again)
     }
 }
 
@@ -162,16 +218,43 @@ pub(super) struct Details {
     error_code: Option<String>,
 }
 
+/// The error of a body or of a chunk: an object, or a text as some servers have it.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum AnyError {
+    Object(ErrorObject),
+    Text(String),
+    Other(serde_json::Value),
+}
+
+impl AnyError {
+    pub(super) fn object(self) -> ErrorObject {
+        match self {
+            Self::Object(object) => object,
+            Self::Text(message) => ErrorObject {
+                message: Some(message),
+                ..ErrorObject::default()
+            },
+            Self::Other(value) => ErrorObject {
+                message: Some(value.to_string()),
+                ..ErrorObject::default()
+            },
+        }
+    }
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct ErrorBody {
-    error: Option<ErrorObject>,
+    error: Option<AnyError>,
+    /// Where GigaChat and others say it.
+    message: Option<String>,
 }
 
 /// Reads the error out of a response that is no success.
-pub(super) async fn of_response(mut response: reqwest::Response) -> ProviderError {
+pub(super) async fn of_response(mut response: reqwest::Response, now: DateTime<Utc>) -> ProviderError {
     let status = response.status();
-    let retry_after = retry_after(response.headers());
+    let advice = Advice::of(response.headers(), now);
     let mut body = Vec::new();
     while let Ok(Some(chunk)) = response.chunk().await {
         body.extend_from_slice(&chunk);
@@ -179,10 +262,11 @@ pub(super) async fn of_response(mut response: reqwest::Response) -> ProviderErro
             break;
         }
     }
-    let object = serde_json::from_slice::<ErrorBody>(&body)
-        .unwrap_or_default()
-        .error
-        .unwrap_or_default();
+    let body = serde_json::from_slice::<ErrorBody>(&body).unwrap_or_default();
+    let object = body.error.map(AnyError::object).unwrap_or(ErrorObject {
+        message: body.message,
+        ..ErrorObject::default()
+    });
     let failure = by_status(status, &object);
     // Messages about keys quote parts of them.
     let message = if failure == Failure::Unauthorized {
@@ -192,7 +276,7 @@ pub(super) async fn of_response(mut response: reqwest::Response) -> ProviderErro
         format!("status {status}: {message}")
     };
     ProviderError {
-        retry_after,
+        advice,
         ..ProviderError::because(failure, message)
     }
 }
@@ -248,14 +332,4 @@ pub(super) fn by_name(object: &ErrorObject) -> Option<Failure> {
     } else {
         None
     }
-}
-
-/// `retry-after-ms`, else `retry-after` in seconds (RFC 9110, section 10.2.3). A date is left
-/// out: it is never near enough to wait for.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<f64>().ok();
-    let seconds = number("retry-after-ms")
-        .map(|millis| millis / 1000.0)
-        .or_else(|| number("retry-after"))?;
-    Duration::try_from_secs_f64(seconds).ok()
 }

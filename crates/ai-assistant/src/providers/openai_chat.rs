@@ -4,19 +4,24 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::failure::{ErrorObject, by_name};
+use super::failure::{AnyError, by_name};
+use super::fold::Step;
+use super::prompt::{arguments, arguments_of};
 use super::sse::Event;
-use super::{Failure, Finish, Item, Prompt, ProviderError, Step, Tokens, Turn, arguments};
+use super::{Author, Failure, Finish, Item, Prompt, ProviderError, Tokens, ToolChoice, Turn};
 use crate::tools::ToolCall;
 
-/// The body of a request.
-pub(super) fn request(model: &str, prompt: &Prompt<'_>) -> Value {
+/// The body of a request. `own` is OpenAI itself, whose newer models take no `max_tokens`.
+pub(super) fn request(author: &Author, prompt: &Prompt<'_>, own: bool) -> Value {
     let mut messages = vec![json!({"role": "system", "content": prompt.system})];
     for item in prompt.items {
         match item {
             Item::User(text) => messages.push(json!({"role": "user", "content": text})),
             Item::Said(text) => messages.push(json!({"role": "assistant", "content": text})),
-            Item::Turn(turn) => messages.extend(turn.raw.iter().cloned()),
+            Item::Turn(turn) => match turn.raw_for(author) {
+                Some(raw) => messages.extend(raw.iter().cloned()),
+                None => messages.push(told(turn)),
+            },
             Item::Results(results) => {
                 for result in results {
                     messages
@@ -25,12 +30,17 @@ pub(super) fn request(model: &str, prompt: &Prompt<'_>) -> Value {
             }
         }
     }
+    let limit = if own {
+        "max_completion_tokens"
+    } else {
+        "max_tokens"
+    };
     let mut body = json!({
-        "model": model,
+        "model": author.model,
         "messages": messages,
         "stream": true,
         "stream_options": {"include_usage": true},
-        "max_tokens": prompt.max_output_tokens,
+        limit: prompt.max_output_tokens,
     });
     if !prompt.tools.is_empty() {
         let tools: Vec<Value> = prompt
@@ -40,7 +50,51 @@ pub(super) fn request(model: &str, prompt: &Prompt<'_>) -> Value {
             .collect();
         body["tools"] = tools.into();
     }
+    add_options(&mut body, prompt);
     body
+}
+
+/// A turn of another model.
+fn told(turn: &Turn) -> Value {
+    let calls: Vec<Value> = turn
+        .calls
+        .iter()
+        .map(|call| json!({"id": call.id, "type": "function", "function": {"name": call.name, "arguments": arguments_of(call).to_string()}}))
+        .collect();
+    let mut message = json!({"role": "assistant", "content": turn.text});
+    if !calls.is_empty() {
+        message["tool_calls"] = calls.into();
+    }
+    message
+}
+
+fn add_options(body: &mut Value, prompt: &Prompt<'_>) {
+    let options = &prompt.options;
+    let choice = match &options.tool_choice {
+        ToolChoice::Auto => None,
+        ToolChoice::None => Some(json!("none")),
+        ToolChoice::Required => Some(json!("required")),
+        ToolChoice::Named(name) => Some(json!({"type": "function", "function": {"name": name}})),
+    };
+    let members = [
+        ("tool_choice", choice.filter(|_| !prompt.tools.is_empty())),
+        ("temperature", options.temperature.map(Value::from)),
+        ("top_p", options.top_p.map(Value::from)),
+        ("stop", (!options.stop.is_empty()).then(|| json!(options.stop))),
+        ("reasoning_effort", options.effort.clone().map(Value::from)),
+        (
+            "response_format",
+            options.schema.as_ref().map(
+                |schema| json!({"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}),
+            ),
+        ),
+        ("user", options.user.clone().map(Value::from)),
+    ];
+    for (name, value) in members {
+        if let Some(value) = value {
+            body[name] = value;
+        }
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -48,12 +102,14 @@ pub(super) fn request(model: &str, prompt: &Prompt<'_>) -> Value {
 struct Chunk {
     choices: Option<Vec<Choice>>,
     usage: Option<Usage>,
-    error: Option<ErrorObject>,
+    error: Option<AnyError>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Choice {
+    /// `message` in an answer that is not streamed.
+    #[serde(alias = "message")]
     delta: Option<Delta>,
     finish_reason: Option<String>,
 }
@@ -64,6 +120,10 @@ struct Delta {
     content: Option<String>,
     refusal: Option<String>,
     tool_calls: Option<Vec<CallDelta>>,
+    /// The older form of a call, which GigaChat uses; some servers send both.
+    function_call: Option<FunctionDelta>,
+    /// GigaChat wants it back with the call.
+    functions_state_id: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -78,7 +138,8 @@ struct CallDelta {
 #[serde(default)]
 struct FunctionDelta {
     name: Option<String>,
-    arguments: Option<String>,
+    /// A string, of which pieces come one after another; an object at GigaChat.
+    arguments: Option<Value>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -87,6 +148,8 @@ struct Usage {
     prompt_tokens: Option<u64>,
     completion_tokens: Option<u64>,
     prompt_tokens_details: Option<Details>,
+    /// GigaChat's name of cached tokens.
+    precached_prompt_tokens: Option<u64>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -103,11 +166,31 @@ struct Call {
     arguments: String,
 }
 
+impl Call {
+    /// Adds a piece and tells its length. Some servers repeat the name in every piece.
+    fn add(&mut self, function: FunctionDelta) -> usize {
+        if let Some(name) = function.name.filter(|name| !name.is_empty()) {
+            self.name = name;
+        }
+        let before = self.arguments.len();
+        match function.arguments {
+            Some(Value::String(piece)) => self.arguments.push_str(&piece),
+            Some(Value::Null) | None => {}
+            Some(whole) => self.arguments = whole.to_string(),
+        }
+        // A piece with nothing but a name is one too.
+        self.arguments.len().saturating_sub(before).max(1)
+    }
+}
+
 /// The turn so far.
 #[derive(Debug, Default)]
 pub(super) struct Fold {
     text: String,
     calls: Vec<Call>,
+    /// A call in the older form; void when one in the newer form comes too.
+    older_call: Option<Call>,
+    functions_state_id: Option<String>,
     tokens: Tokens,
     finish: Option<String>,
     done: bool,
@@ -123,9 +206,12 @@ impl Fold {
             self.done = true;
             return Ok(Step::Done);
         }
+        if event.data.trim().is_empty() {
+            return Ok(Step::Nothing);
+        }
         let chunk: Chunk = serde_json::from_str(&event.data)
             .map_err(|error| ProviderError::because(Failure::Malformed, error))?;
-        if let Some(error) = chunk.error {
+        if let Some(error) = chunk.error.map(AnyError::object) {
             let failure = by_name(&error).unwrap_or(Failure::Server);
             return Err(ProviderError::because(failure, error.message.unwrap_or_default()));
         }
@@ -133,7 +219,10 @@ impl Fold {
             let details = usage.prompt_tokens_details.unwrap_or_default();
             self.tokens = Tokens {
                 input: usage.prompt_tokens.unwrap_or(0),
-                cache_read: details.cached_tokens.unwrap_or(0),
+                cache_read: details
+                    .cached_tokens
+                    .or(usage.precached_prompt_tokens)
+                    .unwrap_or(0),
                 cache_write: details.cache_write_tokens.unwrap_or(0),
                 output: usage.completion_tokens.unwrap_or(0),
             };
@@ -148,23 +237,26 @@ impl Fold {
         if delta.refusal.is_some_and(|refusal| !refusal.is_empty()) {
             return Err(ProviderError::new(Failure::ContentRefused));
         }
-        let calls = delta.tool_calls.unwrap_or_default();
-        let has_calls = !calls.is_empty();
-        for call in calls {
-            self.call(call);
+        let mut content = 0;
+        for call in delta.tool_calls.unwrap_or_default() {
+            content += self.call(call);
+        }
+        self.functions_state_id = delta.functions_state_id.or(self.functions_state_id.take());
+        if let Some(function) = delta.function_call {
+            content += self.older_call.get_or_insert_default().add(function);
         }
         match delta.content.filter(|text| !text.is_empty()) {
             Some(text) => {
                 self.text.push_str(&text);
                 Ok(Step::Text(text))
             }
-            None if has_calls => Ok(Step::Content),
+            None if content > 0 => Ok(Step::Content(content)),
             None => Ok(Step::Nothing),
         }
     }
 
-    /// Some servers leave the index out, some repeat the name in every piece.
-    fn call(&mut self, delta: CallDelta) {
+    /// Some servers leave the index out.
+    fn call(&mut self, delta: CallDelta) -> usize {
         let index = delta.index.unwrap_or_else(|| match &delta.id {
             Some(id) if !id.is_empty() => self
                 .calls
@@ -179,27 +271,30 @@ impl Fold {
             self.calls.push(Call::default());
         }
         let Some(call) = self.calls.get_mut(index) else {
-            return;
+            return 0;
         };
         if let Some(id) = delta.id.filter(|id| !id.is_empty()) {
             call.id = id;
         }
-        let function = delta.function.unwrap_or_default();
-        if let Some(name) = function.name.filter(|name| !name.is_empty()) {
-            call.name = name;
-        }
-        call.arguments
-            .push_str(function.arguments.as_deref().unwrap_or_default());
+        call.add(delta.function.unwrap_or_default())
     }
 
-    pub(super) fn end(self) -> Result<Turn, ProviderError> {
+    pub(super) fn end(mut self) -> Result<Turn, ProviderError> {
         if self.finish.is_none() && !self.done {
             return Err(ProviderError::new(Failure::Interrupted));
         }
-        if self.finish.as_deref() == Some("content_filter") {
-            return Err(ProviderError::new(Failure::ContentRefused));
+        match self.finish.as_deref() {
+            // `blacklist` and `error` are GigaChat's.
+            Some("content_filter" | "blacklist") => return Err(ProviderError::new(Failure::ContentRefused)),
+            Some("error") => return Err(ProviderError::new(Failure::Server)),
+            _ => {}
         }
-        if self.text.is_empty() && self.calls.is_empty() {
+        let older = self.older_call.take().filter(|_| self.calls.is_empty());
+        let older_raw = older.as_ref().map(|call| {
+            let arguments = arguments(&call.arguments).unwrap_or_default();
+            json!({"name": call.name, "arguments": arguments})
+        });
+        if self.text.is_empty() && self.calls.is_empty() && older.is_none() {
             return Err(ProviderError::because(Failure::Malformed, "an empty answer"));
         }
         let raw_calls: Vec<Value> = self
@@ -211,12 +306,26 @@ impl Fold {
         if !raw_calls.is_empty() {
             message["tool_calls"] = raw_calls.into();
         }
+        if let Some(call) = older_raw {
+            message["function_call"] = call;
+        }
+        if let Some(id) = self.functions_state_id {
+            message["functions_state_id"] = id.into();
+        }
         Ok(Turn {
+            text: self.text,
             calls: self
                 .calls
                 .into_iter()
-                .map(|call| ToolCall {
-                    id: call.id,
+                .chain(older)
+                .enumerate()
+                .map(|(number, call)| ToolCall {
+                    // Results have to be told apart also where calls have no id.
+                    id: if call.id.is_empty() {
+                        format!("call_{number}")
+                    } else {
+                        call.id
+                    },
                     name: call.name,
                     arguments: arguments(&call.arguments),
                 })
@@ -228,6 +337,7 @@ impl Fold {
             } else {
                 Finish::Complete
             },
+            ..Turn::default()
         })
     }
 }

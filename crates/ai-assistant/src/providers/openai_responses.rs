@@ -5,18 +5,23 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::failure::{ErrorObject, by_name};
+use super::fold::Step;
+use super::prompt::{arguments, arguments_of};
 use super::sse::Event;
-use super::{Failure, Finish, Item, Prompt, ProviderError, Step, Tokens, Turn, arguments};
+use super::{Author, Failure, Finish, Item, Prompt, ProviderError, Tokens, ToolChoice, Turn};
 use crate::tools::ToolCall;
 
 /// The body of a request.
-pub(super) fn request(model: &str, prompt: &Prompt<'_>) -> Value {
+pub(super) fn request(author: &Author, prompt: &Prompt<'_>) -> Value {
     let mut input = Vec::new();
     for item in prompt.items {
         match item {
             Item::User(text) => input.push(json!({"role": "user", "content": text})),
             Item::Said(text) => input.push(json!({"role": "assistant", "content": text})),
-            Item::Turn(turn) => input.extend(turn.raw.iter().cloned()),
+            Item::Turn(turn) => match turn.raw_for(author) {
+                Some(raw) => input.extend(raw.iter().cloned()),
+                None => input.extend(told(turn)),
+            },
             Item::Results(results) => {
                 for result in results {
                     input.push(json!({"type": "function_call_output", "call_id": result.id, "output": result.content}));
@@ -25,7 +30,7 @@ pub(super) fn request(model: &str, prompt: &Prompt<'_>) -> Value {
         }
     }
     let mut body = json!({
-        "model": model,
+        "model": author.model,
         "instructions": prompt.system,
         "input": input,
         "store": false,
@@ -42,7 +47,80 @@ pub(super) fn request(model: &str, prompt: &Prompt<'_>) -> Value {
         body["tools"] = tools.into();
         body["parallel_tool_calls"] = true.into();
     }
+    add_options(&mut body, prompt);
     body
+}
+
+/// A turn of another model.
+fn told(turn: &Turn) -> Vec<Value> {
+    let text = (!turn.text.is_empty()).then(|| json!({"role": "assistant", "content": turn.text}));
+    let calls = turn.calls.iter().map(|call| {
+        json!({"type": "function_call", "call_id": call.id, "name": call.name, "arguments": arguments_of(call).to_string()})
+    });
+    text.into_iter().chain(calls).collect()
+}
+
+fn add_options(body: &mut Value, prompt: &Prompt<'_>) {
+    let options = &prompt.options;
+    let choice = match &options.tool_choice {
+        ToolChoice::Auto => None,
+        ToolChoice::None => Some(json!("none")),
+        ToolChoice::Required => Some(json!("required")),
+        ToolChoice::Named(name) => Some(json!({"type": "function", "name": name})),
+    };
+    let members = [
+        ("tool_choice", choice.filter(|_| !prompt.tools.is_empty())),
+        ("temperature", options.temperature.map(Value::from)),
+        ("top_p", options.top_p.map(Value::from)),
+        (
+            "reasoning",
+            options.effort.as_ref().map(|effort| json!({"effort": effort})),
+        ),
+        (
+            "text",
+            options
+                .schema
+                .as_ref()
+                .map(|schema| json!({"format": {"type": "json_schema", "name": "answer", "schema": schema}})),
+        ),
+        ("safety_identifier", options.user.clone().map(Value::from)),
+    ];
+    for (name, value) in members {
+        if let Some(value) = value {
+            body[name] = value;
+        }
+    }
+}
+
+/// The events that a response would have been, of a server that does not stream.
+pub(super) fn events_of(response: &Value) -> Vec<Value> {
+    let texts = response["output"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .flat_map(|item| {
+            item["content"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(|part| match part["type"].as_str() {
+                    Some("output_text") => {
+                        Some(json!({"type": "response.output_text.delta", "delta": part["text"]}))
+                    }
+                    Some("refusal") => Some(json!({"type": "response.refusal.delta"})),
+                    _ => None,
+                })
+        });
+    let end = match response["status"].as_str() {
+        Some("failed") => "response.failed",
+        Some("incomplete") => "response.incomplete",
+        // An error object with status 200.
+        _ if response["error"].is_object() => "response.failed",
+        _ => "response.completed",
+    };
+    texts
+        .chain([json!({"type": end, "response": response})])
+        .collect()
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -103,6 +181,9 @@ impl Fold {
     }
 
     pub(super) fn event(&mut self, event: &Event) -> Result<Step, ProviderError> {
+        if event.data.trim().is_empty() || event.data.trim() == "[DONE]" {
+            return Ok(Step::Nothing);
+        }
         let frame: Frame = serde_json::from_str(&event.data)
             .map_err(|error| ProviderError::because(Failure::Malformed, error))?;
         match frame.kind.as_str() {
@@ -116,10 +197,12 @@ impl Fold {
                 })
             }
             "response.refusal.delta" => Err(ProviderError::new(Failure::ContentRefused)),
-            "response.function_call_arguments.delta" => Ok(Step::Content),
+            "response.function_call_arguments.delta" => {
+                Ok(Step::Content(frame.delta.map_or(1, |delta| delta.len().max(1))))
+            }
             "response.output_item.done" => {
                 self.items.extend(frame.item);
-                Ok(Step::Content)
+                Ok(Step::Content(1))
             }
             "response.completed" => self.finished(frame.response.unwrap_or_default(), Finish::Complete),
             "response.incomplete" => {
@@ -187,10 +270,12 @@ impl Fold {
             return Err(ProviderError::because(Failure::Malformed, "an empty answer"));
         }
         Ok(Turn {
+            text: self.text,
             calls,
             raw: self.items,
             tokens: self.tokens,
             finish,
+            ..Turn::default()
         })
     }
 }

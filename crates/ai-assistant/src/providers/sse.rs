@@ -15,6 +15,29 @@ const MAX_EVENT_BYTES: usize = 2 * 1024 * 1024;
 pub(super) struct Event {
     pub(super) name: String,
     pub(super) data: String,
+    /// It is no event but the whole answer, of a server that does not stream.
+    pub(super) is_whole: bool,
+}
+
+impl Event {
+    /// An event without a name.
+    pub(super) fn of(data: String) -> Self {
+        Self {
+            data,
+            ..Self::default()
+        }
+    }
+}
+
+/// Until when what has to come.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// The first part of the answer.
+    pub(super) first: Instant,
+    /// The next part, from the one before.
+    pub(super) idle: Duration,
+    /// The end.
+    pub(super) deadline: Instant,
 }
 
 /// Reads the events of a response.
@@ -22,24 +45,31 @@ pub(super) struct Event {
 pub(super) struct Reader {
     response: reqwest::Response,
     parser: Parser,
-    /// Until when content must have begun; `None` after it has.
-    first: Option<Instant>,
-    idle: Duration,
+    limits: Limits,
+    began: bool,
+    /// The body so far of a response that is no stream of events.
+    whole: Option<Vec<u8>>,
 }
 
 impl Reader {
-    pub(super) fn new(response: reqwest::Response, first: Instant, idle: Duration) -> Self {
+    pub(super) fn new(response: reqwest::Response, limits: Limits) -> Self {
+        let is_json = response
+            .headers()
+            .get(http::header::CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok())
+            .is_some_and(|value| value.starts_with("application/json"));
         Self {
             response,
             parser: Parser::default(),
-            first: Some(first),
-            idle,
+            limits,
+            began: false,
+            whole: is_json.then(Vec::new),
         }
     }
 
     /// From now on only pauses are measured.
     pub(super) fn content_began(&mut self) {
-        self.first = None;
+        self.began = true;
     }
 
     /// The next event; `None` at the end of the stream.
@@ -48,20 +78,46 @@ impl Reader {
             if let Some(event) = self.parser.events.pop_front() {
                 return Ok(Some(event));
             }
-            // Lifecycle events and keep-alive comments do not count as the beginning.
-            let (deadline, late) = match self.first {
-                Some(first) => (first, Failure::NoFirstToken),
-                None => (Instant::now() + self.idle, Failure::Stalled),
+            let Some(bytes) = self.chunk().await? else {
+                return Ok(self
+                    .whole
+                    .take()
+                    .filter(|body| !body.is_empty())
+                    .map(|body| Event {
+                        data: String::from_utf8_lossy(&body).into_owned(),
+                        is_whole: true,
+                        ..Event::default()
+                    }));
             };
-            let chunk = timeout_at(deadline, self.response.chunk())
-                .await
-                .map_err(|_| ProviderError::new(late))?;
-            match chunk {
-                Ok(Some(bytes)) => self.parser.feed(&bytes)?,
-                Ok(None) => return Ok(None),
-                Err(error) => return Err(ProviderError::because(Failure::Interrupted, error.without_url())),
+            match &mut self.whole {
+                Some(body) if body.len() + bytes.len() > MAX_EVENT_BYTES => {
+                    return Err(ProviderError::because(
+                        Failure::Malformed,
+                        "an answer is too long",
+                    ));
+                }
+                Some(body) => body.extend_from_slice(&bytes),
+                None => self.parser.feed(&bytes)?,
             }
         }
+    }
+
+    async fn chunk(&mut self) -> Result<Option<bytes::Bytes>, ProviderError> {
+        // Lifecycle events and keep-alive comments do not count as the beginning.
+        let (until, late) = if self.began {
+            (Instant::now() + self.limits.idle, Failure::Stalled)
+        } else {
+            (self.limits.first, Failure::NoFirstToken)
+        };
+        let (until, late) = if self.limits.deadline <= until {
+            (self.limits.deadline, Failure::TimedOut)
+        } else {
+            (until, late)
+        };
+        timeout_at(until, self.response.chunk())
+            .await
+            .map_err(|_| ProviderError::new(late))?
+            .map_err(|error| ProviderError::because(Failure::Interrupted, error.without_url()))
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a language model is told of the tools.
 
+use std::borrow::Cow;
+
 use common::contract::onec::ReportId;
 use serde_json::{Map, Value, json};
 
@@ -8,8 +10,8 @@ use super::Tool;
 /// A tool as it is described to a model.
 #[derive(Debug, Clone)]
 pub(crate) struct ToolSpec {
-    pub(crate) name: &'static str,
-    pub(crate) description: &'static str,
+    pub(crate) name: Cow<'static, str>,
+    pub(crate) description: Cow<'static, str>,
     /// JSON Schema of the arguments.
     pub(crate) parameters: Value,
 }
@@ -38,8 +40,8 @@ fn spec(tool: Tool) -> ToolSpec {
         properties.insert((*name).to_owned(), property(name));
     }
     ToolSpec {
-        name: tool.name(),
-        description: description(tool),
+        name: tool.name().into(),
+        description: description(tool).into(),
         parameters: json!({
             "type": "object",
             "properties": properties,

@@ -6,6 +6,7 @@
 mod access;
 mod chat;
 mod conversations;
+mod failover;
 #[path = "../../examples/fake_provider/server.rs"]
 mod fake_provider;
 mod generate;

@@ -69,11 +69,51 @@ impl Service {
         Self::with(&settings).await
     }
 
-    async fn with(settings: &[(&str, &str)]) -> Self {
+    /// The service with two providers: the first as in `with_provider`, whose faults the second,
+    /// of another dialect and called `fake` and `fake-large`, stands in for. A third one,
+    /// `resetting`, resets every connection.
+    pub(crate) async fn with_failover(dialect: &str, more: &[(&str, &str)]) -> Self {
+        let all = fake_provider::MODELS.join(",");
+        let few = "fake,fake-large".to_owned();
+        let (openai, anthropic) = if dialect == "anthropic" {
+            (few, all)
+        } else {
+            (all, few)
+        };
+        let (api, spoken) = match dialect {
+            "openai" => ("responses", "openai-responses"),
+            "anthropic" => ("chat", "anthropic-messages"),
+            _ => ("chat", "openai-chat"),
+        };
+        let mut settings = vec![
+            ("OPENAI_API_KEY", "sk-very-secret"),
+            ("OPENAI_BASE_URL", "{provider}/v1"),
+            ("OPENAI_MODEL", openai.as_str()),
+            ("OPENAI_API", api),
+            ("ANTHROPIC_API_KEY", "sk-very-secret"),
+            ("ANTHROPIC_BASE_URL", "{provider}"),
+            ("ANTHROPIC_MODEL", anthropic.as_str()),
+            ("LLM_PROVIDERS", "resetting"),
+            ("LLM_RESETTING_URL", "{reset}"),
+            ("LLM_RESETTING_DIALECT", spoken),
+            ("LLM_RESETTING_MODELS", "fault-tcp-reset"),
+            (
+                "MODELS_FILE",
+                concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/models.toml"),
+            ),
+        ];
+        settings.extend(more);
+        Self::with(&settings).await
+    }
+
+    pub(crate) async fn with(settings: &[(&str, &str)]) -> Self {
         let onec = Onec::default();
         let onec_server = onec.start().await;
         let provider = fake_provider::Log::default();
         let provider_server = TestServer::serve(fake_provider::router(provider.clone())).await;
+        let resetting = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let reset = format!("http://{}", resetting.local_addr().unwrap());
+        tokio::spawn(fake_provider::reset_all(resetting));
         let redis = testing::redis().await;
         let url = testing::database_url(&store::SCHEMA).await;
         let connect = |url: String| async move {
@@ -98,12 +138,16 @@ impl Service {
             ("TOOL_TIMEOUT".to_owned(), "500ms".to_owned()),
             ("LLM_FIRST_TOKEN_TIMEOUT".to_owned(), "1s".to_owned()),
             ("LLM_IDLE_TIMEOUT".to_owned(), "1s".to_owned()),
+            // Tests of single faults do not wear the breaker out.
+            ("LLM_BREAKER_FAILURES".to_owned(), "1000".to_owned()),
         ];
         for (name, value) in settings {
-            values.push((
-                (*name).to_owned(),
-                value.replace("{provider}", &provider_server.url()),
-            ));
+            let value = value
+                .replace("{provider}", &provider_server.url())
+                .replace("{reset}", &reset);
+            // The later one counts, as in a shell.
+            values.retain(|(earlier, _)| earlier != name);
+            values.push(((*name).to_owned(), value));
         }
         let mut reader = Reader::from_values(values);
         let config = Config::read(&mut reader);
@@ -130,6 +174,11 @@ impl Service {
             context,
             _stand_ins: [onec_server, provider_server],
         }
+    }
+
+    /// The service's clock, which stands still until it is moved.
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.context.clock
     }
 
     pub(crate) fn url(&self) -> String {
