@@ -27,6 +27,8 @@ pub struct Config {
     pub models: Models,
     /// `TOOL_TIMEOUT` (20s): how long one call of a tool may take.
     pub tool_timeout: Duration,
+    /// `LOCAL_ONLY` (false): nothing is sent to models outside of the company.
+    pub local_only: bool,
 }
 
 impl Config {
@@ -39,6 +41,7 @@ impl Config {
         let zone = reader.parse("TIME_ZONE", "Europe/Moscow".to_owned());
         let models = Models::read(reader);
         let tool_timeout = reader.duration("TOOL_TIMEOUT", Duration::from_secs(20));
+        let local_only = reader.parse("LOCAL_ONLY", false);
         let zone = zone?.parse::<Tz>();
         if zone.is_err() {
             reader.invalid(
@@ -54,6 +57,7 @@ impl Config {
             time_zone: zone.ok()?,
             models: models?,
             tool_timeout: tool_timeout?,
+            local_only: local_only?,
         })
     }
 }

@@ -17,6 +17,10 @@ pub(crate) enum Error {
     UnknownModel(String),
     #[error("a language model is needed and none is configured")]
     ModelRequired,
+    #[error("the policy of the company forbids to ask external models")]
+    ExternalForbidden,
+    #[error("the company has no policy of its own")]
+    PolicyNotFound,
     #[error("the same request is being handled")]
     InFlight,
     #[error("the idempotency key was used for another request")]
@@ -41,14 +45,14 @@ impl Error {
     /// The status of the response.
     fn status(&self) -> StatusCode {
         match self {
-            Self::ConversationNotFound => StatusCode::NOT_FOUND,
+            Self::ConversationNotFound | Self::PolicyNotFound => StatusCode::NOT_FOUND,
             Self::UnknownModel(_)
             | Self::ModelRequired
             | Self::KeyReused
             | Self::SubjectNotFound(_)
             | Self::SubjectAmbiguous(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::InFlight => StatusCode::CONFLICT,
-            Self::DataForbidden => StatusCode::FORBIDDEN,
+            Self::DataForbidden | Self::ExternalForbidden => StatusCode::FORBIDDEN,
             Self::Onec(error) => match error {
                 OnecError::Unreachable(_) => StatusCode::SERVICE_UNAVAILABLE,
                 OnecError::Refused { status, .. } if status.is_client_error() => {
@@ -71,6 +75,8 @@ impl Error {
             Self::ConversationNotFound => "assistant.conversation_not_found",
             Self::UnknownModel(_) => "assistant.unknown_model",
             Self::ModelRequired => "assistant.model_required",
+            Self::ExternalForbidden => "privacy.external_forbidden",
+            Self::PolicyNotFound => "privacy.policy_not_found",
             Self::InFlight => "request.in_progress",
             Self::KeyReused => "request.idempotency_key_reused",
             Self::SubjectNotFound(_) => "assistant.counterparty_not_found",
@@ -118,6 +124,18 @@ impl From<Error> for Problem {
                 "Без языковой модели составляются только документы по шаблону: reminder, reconciliation_cover, offer.",
                 "Without a language model only template documents can be made: reminder, reconciliation_cover, offer.",
             )),
+            Error::ExternalForbidden => problem(
+                "Правила компании запрещают отправлять данные внешним моделям",
+                "The company's policy forbids sending data to external models",
+            )
+            .detail(Text::new(
+                "Ничего не отправлено. Выберите модель, которая работает внутри компании, или шаблон.",
+                "Nothing was sent. Choose a model that runs within the company, or a template.",
+            )),
+            Error::PolicyNotFound => problem(
+                "У организации нет своих правил",
+                "The company has no policy of its own",
+            ),
             Error::InFlight => problem("Запрос уже выполняется", "The request is being handled").retry_after(2),
             Error::KeyReused => problem(
                 "Ключ идемпотентности уже использован для другого запроса",

@@ -1,9 +1,9 @@
 //! The route table.
 
-use common::auth::Permission::{Chat, Generate};
+use common::auth::Permission::{Chat, Generate, SecurityAdmin};
 use common::http::routes::{Access, Routes};
 
-use crate::http::{chat, conversations, generate, models};
+use crate::http::{chat, conversations, generate, models, privacy};
 use crate::state::AppState;
 
 /// All routes with what each takes to call it.
@@ -24,4 +24,20 @@ pub fn routes() -> Routes<AppState> {
         )
         .post("/generate", Access::Permission(Generate), generate::generate)
         .get("/models", Access::Permission(Chat), models::list)
+        .get(
+            "/privacy/policies",
+            Access::Permission(SecurityAdmin),
+            privacy::list,
+        )
+        .put(
+            "/privacy/policies",
+            Access::Permission(SecurityAdmin),
+            privacy::put,
+        )
+        .delete(
+            "/privacy/policies/{company_id}",
+            Access::Permission(SecurityAdmin),
+            privacy::delete,
+        )
+        .post("/privacy/preview", Access::Permission(Chat), privacy::preview)
 }

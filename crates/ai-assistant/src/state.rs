@@ -6,6 +6,7 @@ use chrono_tz::Tz;
 use common::service::Context;
 use sqlx::PgPool;
 
+use crate::privacy::Privacy;
 pub(crate) use crate::providers::Registry;
 use crate::providers::Remote;
 use crate::tools::{Limits, Onec};
@@ -19,6 +20,7 @@ pub struct AppState {
     pub(crate) models: Arc<Registry>,
     pub(crate) zone: Tz,
     pub(crate) limits: Limits,
+    pub(crate) privacy: Privacy,
 }
 
 /// What answers a question.

@@ -5,3 +5,4 @@ pub(crate) mod conversations;
 pub(crate) mod generate;
 mod idempotency;
 pub(crate) mod models;
+pub(crate) mod privacy;

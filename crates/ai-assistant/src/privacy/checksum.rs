@@ -29,8 +29,7 @@ pub(super) fn ogrn(digits: &[u8]) -> bool {
         15 => (&digits[..14], 13),
         _ => return false,
     };
-    matches!(digits[0], 1 | 3 | 5)
-        && u64::from(digits[digits.len() - 1]) == number(body) % divisor % 10
+    matches!(digits[0], 1 | 3 | 5) && u64::from(digits[digits.len() - 1]) == number(body) % divisor % 10
 }
 
 /// Insurance number of a person, 11 digits.

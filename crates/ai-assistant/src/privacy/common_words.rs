@@ -30,7 +30,8 @@ use std::sync::LazyLock;
 
 use super::words::{possible_stems, stems};
 
-static STEMS: LazyLock<HashSet<String>> = LazyLock::new(|| WORDS.split_whitespace().flat_map(stems).collect());
+static STEMS: LazyLock<HashSet<String>> =
+    LazyLock::new(|| WORDS.split_whitespace().flat_map(stems).collect());
 
 /// True for such a word in any case.
 pub(super) fn contains(word: &str) -> bool {

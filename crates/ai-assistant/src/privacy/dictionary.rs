@@ -44,27 +44,44 @@ struct Run {
 
 impl Dictionary {
     /// A dictionary of those names; one that occurs twice is taken once.
-    pub(crate) fn new(names: impl IntoIterator<Item = (Kind, String)>) -> Self {
+    ///
+    /// Each comes with its kind and, where it differs, the name in full, which is found too.
+    pub(crate) fn new(names: impl IntoIterator<Item = (Kind, String, Option<String>)>) -> Self {
         let mut dictionary = Self::default();
         let mut frequency: HashMap<String, u32> = HashMap::new();
-        for (kind, name) in names {
-            let all = words(&name);
+        let names = names.into_iter().flat_map(|(kind, name, full)| {
+            let full = full.map(|full| (kind, name.clone(), full));
+            let short = (kind, name.clone(), name);
+            std::iter::once(short).chain(full)
+        });
+        let mut last: Vec<Box<str>> = Vec::new();
+        for (kind, name, spelling) in names {
+            let all = words(&spelling);
             let mut telling: Vec<Box<str>> = all
                 .iter()
                 .filter(|word| !forms::is_form(&word.plain))
                 .map(|word| word.plain.clone().into_boxed_str())
                 .collect();
             if telling.is_empty() {
-                telling = all.iter().map(|word| word.plain.clone().into_boxed_str()).collect();
+                telling = all
+                    .iter()
+                    .map(|word| word.plain.clone().into_boxed_str())
+                    .collect();
             }
-            let whole = plain(name.trim()).into_boxed_str();
+            let whole = plain(spelling.trim()).into_boxed_str();
             if telling.is_empty() || dictionary.whole.contains_key(&whole) {
                 continue;
             }
             let Ok(id) = u32::try_from(dictionary.entries.len()) else {
                 break;
             };
+            // The name in full often has the same words, and only the form of business in full.
+            if telling == last && spelling != name {
+                dictionary.whole.insert(whole, id - 1);
+                continue;
+            }
             dictionary.whole.insert(whole, id);
+            last.clone_from(&telling);
             for word in &telling {
                 *frequency.entry(word.to_string()).or_default() += 1;
             }
@@ -81,7 +98,11 @@ impl Dictionary {
                 (short, frequency.get(&***word).copied().unwrap_or_default())
             });
             for stem in rarest.iter().flat_map(|word| stems(word)) {
-                dictionary.anchors.entry(stem.into_boxed_str()).or_default().push(id);
+                dictionary
+                    .anchors
+                    .entry(stem.into_boxed_str())
+                    .or_default()
+                    .push(id);
             }
             for word in &entry.words {
                 for stem in stems(word) {
@@ -90,7 +111,9 @@ impl Dictionary {
                 }
             }
         }
-        dictionary.telling.retain(|_, (count, _)| *count as usize <= TELLING);
+        dictionary
+            .telling
+            .retain(|_, (count, _)| *count as usize <= TELLING);
         dictionary
     }
 
@@ -195,7 +218,11 @@ impl Dictionary {
         if run.matched < 2 && !quoted && common_words::contains(&word.plain) {
             return None;
         }
-        if run.matched > 1 && words[run.from..run.to].iter().all(|word| common_words::contains(&word.plain)) {
+        if run.matched > 1
+            && words[run.from..run.to]
+                .iter()
+                .all(|word| common_words::contains(&word.plain))
+        {
             return None;
         }
         if count == 1 || run.matched > 1 {
@@ -303,8 +330,23 @@ fn touch(text: &str, one: &Word, other: &Word) -> bool {
     let gap = &text[one.end..other.start];
     gap.len() <= GAP
         && gap.chars().all(|c| {
-            matches!(c, ' ' | '\u{a0}' | '"' | '«' | '»' | '“' | '”' | '„' | '\'' | '-' | '–' | '(' | ')' | '&' | '+')
-                || (matches!(c, '.' | ',') && (gap.len() <= 2))
+            matches!(
+                c,
+                ' ' | '\u{a0}'
+                    | '"'
+                    | '«'
+                    | '»'
+                    | '“'
+                    | '”'
+                    | '„'
+                    | '\''
+                    | '-'
+                    | '–'
+                    | '('
+                    | ')'
+                    | '&'
+                    | '+'
+            ) || (matches!(c, '.' | ',') && (gap.len() <= 2))
         })
 }
 
@@ -314,8 +356,14 @@ fn is_quoted(text: &str, word: &Word) -> bool {
 
 /// Quotes at the edges of a name belong to it when both are there.
 fn with_quotes(text: &str, start: usize, end: usize) -> (usize, usize) {
-    let open = text[..start].chars().next_back().filter(|c| matches!(c, '«' | '"' | '“' | '„'));
-    let close = text[end..].chars().next().filter(|c| matches!(c, '»' | '"' | '”' | '“'));
+    let open = text[..start]
+        .chars()
+        .next_back()
+        .filter(|c| matches!(c, '«' | '"' | '“' | '„'));
+    let close = text[end..]
+        .chars()
+        .next()
+        .filter(|c| matches!(c, '»' | '"' | '”' | '“'));
     let inner = &text[start..end];
     match (open, close) {
         (Some(open), Some(close)) => (start - open.len_utf8(), end + close.len_utf8()),
@@ -341,7 +389,7 @@ mod tests {
             (Kind::Person, "Иванова Анна Петровна"),
             (Kind::Item, "Бумага офисная А4 Снегурочка"),
         ];
-        Dictionary::new(names.map(|(kind, name)| (kind, name.to_owned())))
+        Dictionary::new(names.map(|(kind, name)| (kind, name.to_owned(), None)))
     }
 
     fn hidden(text: &str) -> String {
@@ -358,7 +406,10 @@ mod tests {
     #[test]
     fn names_are_found_in_any_case_and_order() {
         for (text, expected) in [
-            ("Сколько нам должен вектор?", "Сколько нам должен <ООО \"Вектор\">?"),
+            (
+                "Сколько нам должен вектор?",
+                "Сколько нам должен <ООО \"Вектор\">?",
+            ),
             ("долг ООО «Вектор»!", "долг <ООО \"Вектор\">!"),
             ("Долг Ромашки Торг", "Долг <Ромашка Торг ООО>"),
             ("долг ромашке-плюс", "долг <Ромашка Плюс ООО>"),
@@ -368,9 +419,15 @@ mod tests {
             ("во всём мире", "во всём мире"),
             ("долг ООО Мир", "долг <Мир ООО>"),
             ("Долги Газпром нефти", "Долги <ТД Газпром нефть>"),
-            ("продажи Анны Петровны Ивановой", "продажи <Иванова Анна Петровна>"),
+            (
+                "продажи Анны Петровны Ивановой",
+                "продажи <Иванова Анна Петровна>",
+            ),
             ("продажи Ивановой А. П.", "продажи <Иванова Анна Петровна>"),
-            ("продажи ивановой за март", "продажи <Иванова Анна Петровна> за март"),
+            (
+                "продажи ивановой за март",
+                "продажи <Иванова Анна Петровна> за март",
+            ),
             ("Сколько бумаги А4?", "Сколько бумаги А4?"),
         ] {
             assert_eq!(hidden(text), expected, "{text}");

@@ -35,6 +35,8 @@ pub(crate) enum Place {
 }
 
 impl Place {
+    pub(crate) const ALL: [Self; 4] = [Self::Data, Self::File, Self::Message, Self::Answer];
+
     /// The name in events and metrics.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
@@ -371,7 +373,10 @@ mod tests {
         let mut screen = Screen::default();
         let shown = screen.results(&["get_receivables".to_owned()], vec![result]);
         let content = &shown[0].content;
-        assert!(content.contains(HIDDEN) && !content.contains("Игнорируй") && !content.contains("</data"), "{content}");
+        assert!(
+            content.contains(HIDDEN) && !content.contains("Игнорируй") && !content.contains("</data"),
+            "{content}"
+        );
         assert!(content.contains("5.00") && content.contains("6.00"));
         let found: Vec<&Suspicion> = screen.suspicions().collect();
         assert_eq!(found[0].origin, "get_receivables.counterparty");

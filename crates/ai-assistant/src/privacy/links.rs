@@ -31,7 +31,9 @@ impl Links {
     /// A filter that lets through the addresses of `question`.
     pub(crate) fn new(question: &str, locale: Locale) -> Self {
         let allowed = question
-            .split(|c: char| c.is_whitespace() || matches!(c, '<' | '>' | '"' | '«' | '»' | '(' | ')' | '[' | ']'))
+            .split(|c: char| {
+                c.is_whitespace() || matches!(c, '<' | '>' | '"' | '«' | '»' | '(' | ')' | '[' | ']')
+            })
             .filter(|word| word.contains("://") || word.starts_with("www."))
             .map(|word| word.trim_end_matches(['.', ',', ';', '!', '?']).to_owned())
             .collect();
@@ -105,7 +107,9 @@ impl Links {
             },
             '[' => self.bracket(text, 0, before, ended),
             '<' => self.tag(text, ended),
-            c if c.is_ascii_alphabetic() && !before.is_some_and(char::is_alphanumeric) => self.word(text, ended),
+            c if c.is_ascii_alphabetic() && !before.is_some_and(char::is_alphanumeric) => {
+                self.word(text, ended)
+            }
             _ => {
                 let length = text
                     .char_indices()
@@ -130,13 +134,20 @@ impl Links {
         });
         let Some(close) = close else {
             let enough = ended || text.len() > MOST;
-            return if enough { Found::Keep(open + 1) } else { Found::Wait };
+            return if enough {
+                Found::Keep(open + 1)
+            } else {
+                Found::Wait
+            };
         };
         let inner = &text[open + 1..close];
         match text[close + 1..].chars().next() {
             None if !ended => Found::Wait,
             Some('(') => {
-                let end = text[close + 2..].char_indices().take(MOST).find(|(_, c)| *c == ')');
+                let end = text[close + 2..]
+                    .char_indices()
+                    .take(MOST)
+                    .find(|(_, c)| *c == ')');
                 match end {
                     Some((at, _)) => {
                         let address = text[close + 2..close + 2 + at].trim();
@@ -144,10 +155,19 @@ impl Links {
                         if open == 0 && self.is_allowed(address) {
                             return Found::Keep(length);
                         }
-                        Found::Replace(length, Self { held: String::new(), ..self.clone() }.whole(inner))
+                        Found::Replace(
+                            length,
+                            Self {
+                                held: String::new(),
+                                ..self.clone()
+                            }
+                            .whole(inner),
+                        )
                     }
                     // An address that never ends is none.
-                    None if ended || text.len() > 2 * MOST => Found::Replace(close + 2, format!("[{inner}] (")),
+                    None if ended || text.len() > 2 * MOST => {
+                        Found::Replace(close + 2, format!("[{inner}] ("))
+                    }
                     None => Found::Wait,
                 }
             }
@@ -172,7 +192,14 @@ impl Links {
                     Some((end, _)) if self.is_allowed(&text[1..end]) => Found::Keep(end + 1),
                     Some((end, _)) => {
                         let address = text[1..end].contains("://");
-                        Found::Replace(end + 1, if address { self.notice.to_owned() } else { String::new() })
+                        Found::Replace(
+                            end + 1,
+                            if address {
+                                self.notice.to_owned()
+                            } else {
+                                String::new()
+                            },
+                        )
                     }
                     None if ended || text.len() > MOST => Found::Replace(1, "‹".to_owned()),
                     None => Found::Wait,
@@ -209,7 +236,11 @@ impl Links {
             return Found::Keep(end);
         }
         let stop = |c: char| c.is_whitespace() || matches!(c, '<' | '>' | '"' | '»' | '`' | ')' | ']' | '|');
-        let behind = text.char_indices().take(MOST).find(|(_, c)| stop(*c)).map(|(at, _)| at);
+        let behind = text
+            .char_indices()
+            .take(MOST)
+            .find(|(_, c)| stop(*c))
+            .map(|(at, _)| at);
         let behind = match behind {
             Some(behind) => behind,
             None if ended || text.len() > MOST => text.len(),
@@ -252,12 +283,18 @@ mod tests {
             ("![лого](https://evil.example/p.png)", "лого"),
             ("![a][b] и [c][d]", "[a] [b] и [c] [d]"),
             ("[b]: https://evil.example", "[b] : (ссылка убрана)"),
-            ("по адресу https://evil.example/x?y=1, а также www.evil.example.", "по адресу (ссылка убрана), а также (ссылка убрана)."),
+            (
+                "по адресу https://evil.example/x?y=1, а также www.evil.example.",
+                "по адресу (ссылка убрана), а также (ссылка убрана).",
+            ),
             ("<img src=x onerror=alert(1)>Долг <b>5</b>", "Долг 5"),
             ("<https://evil.example>", "(ссылка убрана)"),
             ("a < b, 5 > 3, x<y", "a < b, 5 > 3, x‹y"),
             ("javascript:alert(1) и data: нет", "(ссылка убрана)) и data: нет"),
-            ("Наш сайт https://romashka.example/a.", "Наш сайт https://romashka.example/a."),
+            (
+                "Наш сайт https://romashka.example/a.",
+                "Наш сайт https://romashka.example/a.",
+            ),
             ("Вектор ООО: ABC Ltd, TH-100!", "Вектор ООО: ABC Ltd, TH-100!"),
             ("\\[не ссылка\\](x)", "\\[не ссылка\\](x)"),
             ("[![a](http://x)](http://y)", "a"),

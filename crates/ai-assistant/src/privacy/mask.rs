@@ -81,7 +81,9 @@ impl Mask {
             return text.to_owned();
         }
         let known = self.dictionary.whole(trimmed);
-        let (kind, value) = known.filter(|(kind, _)| self.hides(*kind)).unwrap_or((kind, trimmed));
+        let (kind, value) = known
+            .filter(|(kind, _)| self.hides(*kind))
+            .unwrap_or((kind, trimmed));
         self.token(&Span {
             start: 0,
             end: text.len(),
@@ -92,7 +94,10 @@ impl Mask {
     }
 
     fn token(&self, span: &Span) -> String {
-        self.vault.lock().unwrap_or_else(PoisonError::into_inner).token_for(span)
+        self.vault
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .token_for(span)
     }
 
     /// What puts everything back; one for each stream.
@@ -123,7 +128,10 @@ pub(super) fn apart(spans: Vec<Span>) -> Vec<Span> {
     let mut chosen: Vec<Span> = Vec::new();
     for i in order {
         let span = &spans[i];
-        if chosen.iter().all(|other| span.end <= other.start || other.end <= span.start) {
+        if chosen
+            .iter()
+            .all(|other| span.end <= other.start || other.end <= span.start)
+        {
             chosen.push(span.clone());
         }
     }
@@ -141,7 +149,7 @@ mod tests {
             (Kind::Organisation, "ООО \"Вектор\""),
             (Kind::Person, "Иванова Анна Петровна"),
         ];
-        let dictionary = Dictionary::new(names.map(|(kind, name)| (kind, name.to_owned())));
+        let dictionary = Dictionary::new(names.map(|(kind, name)| (kind, name.to_owned(), None)));
         Mask::new(Policy::default(), Arc::new(dictionary), Vec::new())
     }
 
@@ -168,7 +176,10 @@ mod tests {
             mask.incoming().text("[ORG-1]: [PER-1], [INN-1], [TXT-1]"),
             "ООО \"Вектор\": Иванова Анна Петровна, 7707083893, [ORG-1]"
         );
-        assert_eq!(mask.outgoing_again("Ищу [ORG-1] и вектор"), "Ищу [ORG-1] и [ORG-1]");
+        assert_eq!(
+            mask.outgoing_again("Ищу [ORG-1] и вектор"),
+            "Ищу [ORG-1] и [ORG-1]"
+        );
     }
 
     #[test]
@@ -187,6 +198,9 @@ mod tests {
             ..Policy::default()
         };
         let mask = Mask::new(policy, mask().dictionary, Vec::new());
-        assert_eq!(mask.outgoing("ООО «Вектор», ИНН 7707083893"), "ООО «Вектор», ИНН [INN-1]");
+        assert_eq!(
+            mask.outgoing("ООО «Вектор», ИНН 7707083893"),
+            "ООО «Вектор», ИНН [INN-1]"
+        );
     }
 }

@@ -23,6 +23,14 @@ impl Mask {
         }
     }
 
+    /// An object as it may leave, such as the arguments of a call.
+    pub(super) fn outgoing_object(&self, map: &Map<String, Value>) -> Map<String, Value> {
+        match self.outgoing_json(&Value::Object(map.clone())) {
+            Value::Object(map) => map,
+            _ => Map::new(),
+        }
+    }
+
     /// What a provider sent and wants back: tokens stay as they are, and so does what is encrypted.
     pub(crate) fn outgoing_turn(&self, value: &Value) -> Value {
         match value {
@@ -104,7 +112,12 @@ impl Context {
     fn within(&self, map: &Map<String, Value>) -> Self {
         let mut context = self.clone();
         if let Some(Value::Object(parameters)) = map.get("parameters") {
-            let of = |name: &str| parameters.get(name).and_then(Value::as_str).and_then(kind_of_subject);
+            let of = |name: &str| {
+                parameters
+                    .get(name)
+                    .and_then(Value::as_str)
+                    .and_then(kind_of_subject)
+            };
             context.key = of("group_by").or(of("breakdown"));
             context.then = of("then_by");
             context.name = of("breakdown");
@@ -142,12 +155,31 @@ fn kind_of_subject(name: &str) -> Option<Kind> {
 
 fn kind_of_key(key: &str) -> Option<Kind> {
     match key {
-        "counterparty" | "organization" | "organisation" | "company" | "customer" | "supplier" | "contractor"
-        | "debtor" | "creditor" | "full_name" | "Контрагент" | "Организация" | "Покупатель" | "Поставщик" => {
-            Some(Kind::Organisation)
-        }
-        "manager" | "employee" | "responsible" | "author" | "person" | "director" | "Менеджер" | "Ответственный"
-        | "Сотрудник" | "ФизическоеЛицо" | "Физлицо" => Some(Kind::Person),
+        "counterparty"
+        | "organization"
+        | "organisation"
+        | "company"
+        | "customer"
+        | "supplier"
+        | "contractor"
+        | "debtor"
+        | "creditor"
+        | "full_name"
+        | "Контрагент"
+        | "Организация"
+        | "Покупатель"
+        | "Поставщик" => Some(Kind::Organisation),
+        "manager"
+        | "employee"
+        | "responsible"
+        | "author"
+        | "person"
+        | "director"
+        | "Менеджер"
+        | "Ответственный"
+        | "Сотрудник"
+        | "ФизическоеЛицо"
+        | "Физлицо" => Some(Kind::Person),
         "item" | "Номенклатура" => Some(Kind::Item),
         "inn" | "ИНН" => Some(Kind::Inn),
         "kpp" | "КПП" => Some(Kind::Kpp),
@@ -195,7 +227,19 @@ fn kind_of_field(field: &str) -> Option<Kind> {
 fn is_word_of_ours(key: &str) -> bool {
     matches!(
         key,
-        "source" | "report" | "title" | "currency" | "as_of" | "id" | "kind" | "group_by" | "then_by" | "compare" | "breakdown" | "unit" | "field"
+        "source"
+            | "report"
+            | "title"
+            | "currency"
+            | "as_of"
+            | "id"
+            | "kind"
+            | "group_by"
+            | "then_by"
+            | "compare"
+            | "breakdown"
+            | "unit"
+            | "field"
     ) || key.ends_with("_id")
 }
 
@@ -203,7 +247,18 @@ fn is_word_of_ours(key: &str) -> bool {
 fn is_sealed(key: &str) -> bool {
     matches!(
         key,
-        "signature" | "thinking" | "encrypted_content" | "data" | "id" | "call_id" | "type" | "role" | "status" | "tool_use_id" | "tool_call_id" | "phase"
+        "signature"
+            | "thinking"
+            | "encrypted_content"
+            | "data"
+            | "id"
+            | "call_id"
+            | "type"
+            | "role"
+            | "status"
+            | "tool_use_id"
+            | "tool_call_id"
+            | "phase"
     )
 }
 
@@ -211,7 +266,9 @@ fn is_sealed(key: &str) -> bool {
 fn is_plain(text: &str) -> bool {
     text.is_empty()
         || is_date_or_id(text)
-        || (text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'+'))
+        || (text
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'+'))
             && text.parse::<rust_decimal::Decimal>().is_ok()
             && (text.contains('.') || text.len() < 9))
 }
@@ -222,7 +279,9 @@ fn is_date_or_id(text: &str) -> bool {
         && bytes[4] == b'-'
         && bytes[7] == b'-'
         && bytes[..4].iter().all(u8::is_ascii_digit)
-        && bytes[10..].iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b'T' | b'Z' | b':' | b'.' | b'+'));
+        && bytes[10..]
+            .iter()
+            .all(|byte| byte.is_ascii_digit() || matches!(byte, b'T' | b'Z' | b':' | b'.' | b'+'));
     date || (bytes.len() == 36 && uuid::Uuid::try_parse_ascii(bytes).is_ok())
 }
 
@@ -264,11 +323,17 @@ mod tests {
             {"field": "Договор", "value": "№ 15 с Петровой Анной Ивановной"},
         ]});
         let sent = mask.outgoing_json(&card);
-        let values: Vec<&str> = (0..4).map(|i| sent["rows"][i]["value"].as_str().unwrap_or_default()).collect();
+        let values: Vec<&str> = (0..4)
+            .map(|i| sent["rows"][i]["value"].as_str().unwrap_or_default())
+            .collect();
         assert_eq!(values, ["[ORG-2]", "[KPP-1]", "[PHONE-1]", "№ 15 с [PER-2]"]);
-        let matches = json!({"matches": [{"id": id, "kind": "counterparty", "name": "Заря", "code": "7707083892"}]});
+        let matches =
+            json!({"matches": [{"id": id, "kind": "counterparty", "name": "Заря", "code": "7707083892"}]});
         let sent = mask.outgoing_result(&matches.to_string());
-        assert!(sent.contains("\"name\":\"[ORG-1]\"") && sent.contains("\"code\":\"[INN-2]\""), "{sent}");
+        assert!(
+            sent.contains("\"name\":\"[ORG-1]\"") && sent.contains("\"code\":\"[INN-2]\""),
+            "{sent}"
+        );
     }
 
     #[test]

@@ -8,9 +8,34 @@ use super::words::{Word, is_form_of};
 
 /// Words after which a name in quotes is an organisation.
 const BEFORE_NAMES: &[&str] = &[
-    "компания", "фирма", "контрагент", "поставщик", "покупатель", "клиент", "заказчик", "подрядчик", "организация",
-    "предприятие", "завод", "фабрика", "комбинат", "холдинг", "концерн", "группа", "банк", "магазин", "дом",
-    "партнер", "должник", "кредитор", "арендатор", "арендодатель", "сеть", "филиал", "агентство", "центр",
+    "компания",
+    "фирма",
+    "контрагент",
+    "поставщик",
+    "покупатель",
+    "клиент",
+    "заказчик",
+    "подрядчик",
+    "организация",
+    "предприятие",
+    "завод",
+    "фабрика",
+    "комбинат",
+    "холдинг",
+    "концерн",
+    "группа",
+    "банк",
+    "магазин",
+    "дом",
+    "партнер",
+    "должник",
+    "кредитор",
+    "арендатор",
+    "арендодатель",
+    "сеть",
+    "филиал",
+    "агентство",
+    "центр",
 ];
 /// Words of a name without quotes.
 const MOST_WORDS: usize = 4;
@@ -43,7 +68,10 @@ pub(super) fn find(text: &str, words: &[Word]) -> Vec<Span> {
                 let first = *end == word.end;
                 *end = next.end;
                 let digits = next.plain.chars().all(|c| c.is_ascii_digit());
-                (near && !forms::is_short(&next.plain) && (next.capital || (first && !digits && next.plain.chars().count() > 3))).then_some(next)
+                (near
+                    && !forms::is_short(&next.plain)
+                    && (next.capital || (first && !digits && next.plain.chars().count() > 3)))
+                    .then_some(next)
             })
             .collect();
         // «Ромашка ООО», as 1C writes names.
@@ -53,13 +81,15 @@ pub(super) fn find(text: &str, words: &[Word]) -> Vec<Span> {
             .take(MOST_WORDS)
             .scan(word.start, |start, previous| {
                 let gap = &text[previous.end..*start];
-                let near = gap.chars().all(|c| matches!(c, ' ' | '\u{a0}' | '-' | ',' | '"' | '»')) && gap.len() <= 3;
+                let near = gap
+                    .chars()
+                    .all(|c| matches!(c, ' ' | '\u{a0}' | '-' | ',' | '"' | '»'))
+                    && gap.len() <= 3;
                 *start = previous.start;
                 let named = previous.plain.chars().count() > 1
                     && !forms::is_short(&previous.plain)
                     && !common_words::contains(&previous.plain);
-                (near && previous.capital && named)
-                    .then_some(previous)
+                (near && previous.capital && named).then_some(previous)
             })
             .collect();
         let behind = after.last().filter(|last| last.capital || before.is_empty());
@@ -76,7 +106,10 @@ pub(super) fn find(text: &str, words: &[Word]) -> Vec<Span> {
 fn written_as_form(text: &str, word: &Word) -> bool {
     let written = &text[word.start..word.end];
     written.chars().all(char::is_uppercase)
-        || matches!(word.plain.as_str(), "ооо" | "оао" | "зао" | "пао" | "ао" | "ип" | "llc" | "ltd" | "gmbh" | "inc")
+        || matches!(
+            word.plain.as_str(),
+            "ооо" | "оао" | "зао" | "пао" | "ао" | "ип" | "llc" | "ltd" | "gmbh" | "inc"
+        )
 }
 
 /// The text in quotes that begins at most a space behind `from`: its start and the end behind the
@@ -96,7 +129,11 @@ fn quoted(text: &str, from: usize) -> Option<(usize, usize)> {
         return None;
     }
     let begin = from + gap + open.len_utf8();
-    let length = text[begin..].char_indices().take(100).find(|(_, c)| close.contains(c))?.0;
+    let length = text[begin..]
+        .char_indices()
+        .take(100)
+        .find(|(_, c)| close.contains(c))?
+        .0;
     let inner = &text[begin..begin + length];
     let mut end = begin + length + text[begin + length..].chars().next()?.len_utf8();
     // «ООО «ТД «Ромашка»»: the second closing quote.
@@ -128,7 +165,10 @@ mod tests {
     use super::*;
 
     fn found(text: &str) -> Vec<String> {
-        find(text, &words(text)).into_iter().map(|span| span.value).collect()
+        find(text, &words(text))
+            .into_iter()
+            .map(|span| span.value)
+            .collect()
     }
 
     #[test]
@@ -136,14 +176,18 @@ mod tests {
         for (text, names) in [
             ("Долг ООО «Ромашка» за март", &["ООО «Ромашка»"][..]),
             ("долг ооо ромашка за март", &["ооо ромашка"]),
-            ("АО \"ТД Восток\" и ПАО Газпром Нефть", &["АО \"ТД Восток\"", "ПАО Газпром Нефть"]),
+            (
+                "АО \"ТД Восток\" и ПАО Газпром Нефть",
+                &["АО \"ТД Восток\"", "ПАО Газпром Нефть"],
+            ),
             ("Вектор ООО должен", &["Вектор ООО"]),
             ("поставщику «Лидер» заплатили", &["«Лидер»"]),
             ("ООО «ТД «Ромашка»»", &["ООО «ТД «Ромашка»»"]),
         ] {
             assert_eq!(found(text), names, "{text}");
         }
-        for text in ["Акт сверки «за год»", "сколько ип у нас", "Компания растёт"] {
+        for text in ["Акт сверки «за год»", "сколько ип у нас", "Компания растёт"]
+        {
             assert_eq!(found(text), Vec::<String>::new(), "{text}");
         }
     }

@@ -115,8 +115,16 @@ static FORMS: LazyLock<Vec<Form>> = LazyLock::new(|| {
         (Kind::Inn, r"\b(?:\d{12}|\d{10})\b".to_owned(), checksum::inn),
     ];
     let bare = [
-        (Kind::Ogrn, r"\b(?:\d{15}|\d{13})\b", checksum::ogrn as fn(&[u8]) -> bool),
-        (Kind::Snils, r"\b\d{3} \d{3} \d{3} \d{2}\b|\b\d{11}\b", checksum::snils),
+        (
+            Kind::Ogrn,
+            r"\b(?:\d{15}|\d{13})\b",
+            checksum::ogrn as fn(&[u8]) -> bool,
+        ),
+        (
+            Kind::Snils,
+            r"\b\d{3} \d{3} \d{3} \d{2}\b|\b\d{11}\b",
+            checksum::snils,
+        ),
         (Kind::Bic, r"\b04\d{7}\b", any),
         (Kind::Phone, r"\b9\d{2}[ -]\d{3}[ -]\d{2}[ -]\d{2}\b", any),
     ];
@@ -192,7 +200,12 @@ fn is_fraction_or_id(text: &str, start: usize, end: usize) -> bool {
         digit(back.next())
     };
     let id = |c: Option<char>| c.is_some_and(|c| c == '-' || c == '_');
-    let uuid = (id(before) && text[..start].chars().rev().nth(1).is_some_and(|c| c.is_ascii_hexdigit()))
+    let uuid = (id(before)
+        && text[..start]
+            .chars()
+            .rev()
+            .nth(1)
+            .is_some_and(|c| c.is_ascii_hexdigit()))
         || (id(next) && then.is_some_and(|c| c.is_ascii_hexdigit()) && end - start == 12);
     fraction || within || uuid
 }
@@ -222,7 +235,11 @@ mod tests {
             ("СНИЛС 112-233-445 95", Kind::Snils, "112-233-445 95"),
             ("112-233-445 95", Kind::Snils, "112-233-445 95"),
             ("р/с 40702810400000012345", Kind::Account, "40702810400000012345"),
-            ("счёт 4070 2810 4000 0001 2345", Kind::Account, "4070 2810 4000 0001 2345"),
+            (
+                "счёт 4070 2810 4000 0001 2345",
+                Kind::Account,
+                "4070 2810 4000 0001 2345",
+            ),
             ("БИК 044525225", Kind::Bic, "044525225"),
             ("карта 4111 1111 1111 1111", Kind::Card, "4111 1111 1111 1111"),
             ("+7 (495) 123-45-67", Kind::Phone, "+7 (495) 123-45-67"),
@@ -232,7 +249,11 @@ mod tests {
             ("пишите на buh@romashka.ru.", Kind::Email, "buh@romashka.ru"),
             ("почта иван@пример.рф", Kind::Email, "иван@пример.рф"),
             ("паспорт 45 06 № 123456", Kind::Passport, "45 06 № 123456"),
-            ("адрес: г. Москва, ул. Ленина, д. 5, оф. 12", Kind::Address, "г. Москва, ул. Ленина, д. 5, оф. 12"),
+            (
+                "адрес: г. Москва, ул. Ленина, д. 5, оф. 12",
+                Kind::Address,
+                "г. Москва, ул. Ленина, д. 5, оф. 12",
+            ),
         ] {
             assert_eq!(first(text), Some((kind, value.to_owned())), "{text}");
         }

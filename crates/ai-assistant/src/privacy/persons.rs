@@ -25,15 +25,54 @@ const FIRST_NAMES: &str = "\
 /// First names that are ordinary words too, or people call things so: these need a surname with an
 /// ending of its own.
 const ORDINARY: &[&str] = &[
-    "вера", "надежда", "любовь", "лев", "роман", "марк", "роза", "злата", "ян", "виктория",
+    "вера",
+    "надежда",
+    "любовь",
+    "лев",
+    "роман",
+    "марк",
+    "роза",
+    "злата",
+    "ян",
+    "виктория",
 ];
 
 /// Words after which a capitalised word is somebody.
 const BEFORE_NAMES: &[&str] = &[
-    "менеджер", "директор", "гендиректор", "бухгалтер", "главбух", "кладовщик", "сотрудник", "сотрудница",
-    "работник", "продавец", "кассир", "водитель", "инженер", "юрист", "экономист", "кадровик", "руководитель",
-    "начальник", "заместитель", "специалист", "оператор", "предприниматель", "ип", "господин", "госпожа", "товарищ",
-    "гражданин", "гражданка", "коллега", "подписал", "ответственный", "фио", "подотчетник", "mr",
+    "менеджер",
+    "директор",
+    "гендиректор",
+    "бухгалтер",
+    "главбух",
+    "кладовщик",
+    "сотрудник",
+    "сотрудница",
+    "работник",
+    "продавец",
+    "кассир",
+    "водитель",
+    "инженер",
+    "юрист",
+    "экономист",
+    "кадровик",
+    "руководитель",
+    "начальник",
+    "заместитель",
+    "специалист",
+    "оператор",
+    "предприниматель",
+    "ип",
+    "господин",
+    "госпожа",
+    "товарищ",
+    "гражданин",
+    "гражданка",
+    "коллега",
+    "подписал",
+    "ответственный",
+    "фио",
+    "подотчетник",
+    "mr",
 ];
 
 static NAMES: LazyLock<HashSet<String>> =
@@ -45,7 +84,9 @@ fn is_first_name(word: &Word) -> bool {
     !abbreviation
         && !is_surname(&word.plain)
         && !matches!(word.plain.as_str(), "инн" | "яна" | "мира")
-        && possible_stems(&word.plain).iter().any(|stem| NAMES.contains(*stem))
+        && possible_stems(&word.plain)
+            .iter()
+            .any(|stem| NAMES.contains(*stem))
 }
 
 fn is_ordinary(word: &str) -> bool {
@@ -55,10 +96,46 @@ fn is_ordinary(word: &str) -> bool {
 /// True for patronymics in any case.
 fn is_patronymic(word: &str) -> bool {
     const ENDS: &[&str] = &[
-        "ович", "овича", "овичу", "овичем", "овиче", "евич", "евича", "евичу", "евичем", "евиче", "овна", "овны",
-        "овне", "овну", "овной", "овною", "евна", "евны", "евне", "евну", "евной", "евною", "ична", "ичны", "ичне",
-        "ичну", "ичной", "инична", "иничны", "иничне", "иничну", "иничной", "ильич", "ильича", "ильичу", "ильичем",
-        "кузьмич", "лукич", "фомич", "оглы",
+        "ович",
+        "овича",
+        "овичу",
+        "овичем",
+        "овиче",
+        "евич",
+        "евича",
+        "евичу",
+        "евичем",
+        "евиче",
+        "овна",
+        "овны",
+        "овне",
+        "овну",
+        "овной",
+        "овною",
+        "евна",
+        "евны",
+        "евне",
+        "евну",
+        "евной",
+        "евною",
+        "ична",
+        "ичны",
+        "ичне",
+        "ичну",
+        "ичной",
+        "инична",
+        "иничны",
+        "иничне",
+        "иничну",
+        "иничной",
+        "ильич",
+        "ильича",
+        "ильичу",
+        "ильичем",
+        "кузьмич",
+        "лукич",
+        "фомич",
+        "оглы",
     ];
     word.chars().count() >= 5 && ENDS.iter().any(|end| word.ends_with(end))
         || matches!(word, "кызы" | "оглу" | "угли")
@@ -67,7 +144,22 @@ fn is_patronymic(word: &str) -> bool {
 /// True for words with the ending of a surname in any case.
 fn is_surname(word: &str) -> bool {
     const ENDS: &[&str] = &[
-        "ов", "ев", "ин", "ын", "ова", "ева", "ина", "ына", "ск", "цк", "енк", "ко", "ян", "швили", "дзе", "ук",
+        "ов",
+        "ев",
+        "ин",
+        "ын",
+        "ова",
+        "ева",
+        "ина",
+        "ына",
+        "ск",
+        "цк",
+        "енк",
+        "ко",
+        "ян",
+        "швили",
+        "дзе",
+        "ук",
     ];
     const CASES: &[&str] = &[
         "", "а", "у", "ым", "ом", "е", "ой", "ий", "ого", "ому", "им", "ая", "ую", "о", "ых",
@@ -100,7 +192,10 @@ fn person(text: &str, words: &[Word], at: usize) -> Option<(usize, usize)> {
     let next = |n: usize| words.get(at + n).filter(|_| beside(text, words, at + n - 1));
     let word = &words[at];
     // «Позвоните Анне Петровне»: at the beginning of a sentence any word is in capitals.
-    let begins = at == 0 || text[..word.start].trim_end().ends_with(['.', '!', '?', ':', '\n']);
+    let begins = at == 0
+        || text[..word.start]
+            .trim_end()
+            .ends_with(['.', '!', '?', ':', '\n']);
     // A name by its patronymic: «Анна Петровна Иванова», «Иванова Анна Петровна», «Анна Петровна».
     for (ahead, patronymic) in [(1, next(1)), (2, next(1).and_then(|_| next(2)))] {
         let Some(patronymic) = patronymic else { continue };
@@ -113,7 +208,8 @@ fn person(text: &str, words: &[Word], at: usize) -> Option<(usize, usize)> {
                     beside(text, words, at + 2) && behind.capital && is_surname(&behind.plain)
                 });
                 let surname = is_surname(&word.plain) || (word.capital && !begins && !surname_behind);
-                if named && surname && !is_function_word(&word.plain) && !common_words::contains(&word.plain) {
+                if named && surname && !is_function_word(&word.plain) && !common_words::contains(&word.plain)
+                {
                     return Some((at, at + 3));
                 }
                 continue;
@@ -122,7 +218,8 @@ fn person(text: &str, words: &[Word], at: usize) -> Option<(usize, usize)> {
                 continue;
             }
             let surname = next(2).is_some_and(|after| {
-                (after.capital && word.capital) || (is_surname(&after.plain) && after.plain.chars().count() > 4)
+                (after.capital && word.capital)
+                    || (is_surname(&after.plain) && after.plain.chars().count() > 4)
             });
             return Some((at, at + if surname { 3 } else { 2 }));
         }
@@ -148,7 +245,8 @@ fn person(text: &str, words: &[Word], at: usize) -> Option<(usize, usize)> {
     if let Some(other) = next(1) {
         let pair = |first: &Word, last: &Word| {
             is_first_name(first)
-                && (is_surname(&last.plain) || (first.capital && last.capital && !(begins && last.start == word.start)))
+                && (is_surname(&last.plain)
+                    || (first.capital && last.capital && !(begins && last.start == word.start)))
                 && !is_first_name(last)
                 && (!is_ordinary(&first.plain) || (first.capital && last.capital && is_surname(&last.plain)))
                 && !forms::is_form(&last.plain)
@@ -161,11 +259,16 @@ fn person(text: &str, words: &[Word], at: usize) -> Option<(usize, usize)> {
     // After the name of an office.
     let before = at.checked_sub(1).map(|before| &words[before]);
     if before.is_some_and(|before| {
-        beside(text, words, at - 1) && BEFORE_NAMES.iter().any(|office| is_form_of(&before.plain, office))
+        beside(text, words, at - 1)
+            && BEFORE_NAMES
+                .iter()
+                .any(|office| is_form_of(&before.plain, office))
     }) && word.plain.chars().count() > 2
         && word.plain.chars().all(char::is_alphabetic)
         && !is_function_word(&word.plain)
-        && ((word.capital && !words.iter().all(|word| word.capital)) || is_surname(&word.plain) || is_first_name(word))
+        && ((word.capital && !words.iter().all(|word| word.capital))
+            || is_surname(&word.plain)
+            || is_first_name(word))
     {
         let more = next(1).is_some_and(|after| after.capital && is_first_name(after));
         return Some((at, at + if more { 2 } else { 1 }));
@@ -178,10 +281,53 @@ fn person(text: &str, words: &[Word], at: usize) -> Option<(usize, usize)> {
 fn is_function_word(word: &str) -> bool {
     matches!(
         word,
-        "и" | "в" | "во" | "на" | "за" | "по" | "от" | "для" | "с" | "со" | "у" | "к" | "о" | "об" | "из" | "до" | "при"
-            | "или" | "а" | "но" | "что" | "как" | "это" | "все" | "всех" | "он" | "она" | "нам" | "мы" | "нас"
-            | "долг" | "счет" | "акт" | "продажи" | "оплата" | "должен" | "должна" | "кто" | "сколько" | "какой"
-            | "напиши" | "покажи" | "найди" | "просит" | "сообщил" | "сообщила" | "уважаемый" | "уважаемая"
+        "и" | "в"
+            | "во"
+            | "на"
+            | "за"
+            | "по"
+            | "от"
+            | "для"
+            | "с"
+            | "со"
+            | "у"
+            | "к"
+            | "о"
+            | "об"
+            | "из"
+            | "до"
+            | "при"
+            | "или"
+            | "а"
+            | "но"
+            | "что"
+            | "как"
+            | "это"
+            | "все"
+            | "всех"
+            | "он"
+            | "она"
+            | "нам"
+            | "мы"
+            | "нас"
+            | "долг"
+            | "счет"
+            | "акт"
+            | "продажи"
+            | "оплата"
+            | "должен"
+            | "должна"
+            | "кто"
+            | "сколько"
+            | "какой"
+            | "напиши"
+            | "покажи"
+            | "найди"
+            | "просит"
+            | "сообщил"
+            | "сообщила"
+            | "уважаемый"
+            | "уважаемая"
     )
 }
 
@@ -199,7 +345,11 @@ fn initials(text: &str, words: &[Word], at: usize) -> Option<usize> {
     if !is_initial(at) {
         return None;
     }
-    Some(if is_initial(at + 1) && near(at) { at + 2 } else { at + 1 })
+    Some(if is_initial(at + 1) && near(at) {
+        at + 2
+    } else {
+        at + 1
+    })
 }
 
 /// True when nothing but a space or a dot of an initial is between a word and the next one.
@@ -209,9 +359,9 @@ fn beside(text: &str, words: &[Word], at: usize) -> bool {
     };
     let gap = &text[words[at].end..after.start];
     gap.chars().count() <= 3
-        && gap
-            .chars()
-            .all(|c| matches!(c, ' ' | '\u{a0}' | '\t' | '-') || (c == '.' && words[at].plain.chars().count() == 1))
+        && gap.chars().all(|c| {
+            matches!(c, ' ' | '\u{a0}' | '\t' | '-') || (c == '.' && words[at].plain.chars().count() == 1)
+        })
 }
 
 fn span(text: &str, words: &[Word], from: usize, to: usize) -> Span {
@@ -247,7 +397,10 @@ mod tests {
     use super::*;
 
     fn found(text: &str) -> Vec<String> {
-        find(text, &words(text)).into_iter().map(|span| span.value).collect()
+        find(text, &words(text))
+            .into_iter()
+            .map(|span| span.value)
+            .collect()
     }
 
     #[test]

@@ -95,7 +95,9 @@ impl Policies {
             Companies::All => self
                 .companies
                 .iter()
-                .fold(self.default.clone(), |strictest, (_, policy)| strictest.and(policy)),
+                .fold(self.default.clone(), |strictest, (_, policy)| {
+                    strictest.and(policy)
+                }),
             Companies::Some(ids) => {
                 let mut own = ids.iter().map(|id| self.of(*id));
                 let first = own.next().unwrap_or(&self.default).clone();

@@ -69,7 +69,9 @@ impl Unmasker {
 
     /// All strings of an object.
     pub(crate) fn object(&self, map: Map<String, Value>) -> Map<String, Value> {
-        map.into_iter().map(|(key, value)| (key, self.json(value))).collect()
+        map.into_iter()
+            .map(|(key, value)| (key, self.json(value)))
+            .collect()
     }
 
     fn give(&mut self, ended: bool) -> String {
@@ -114,11 +116,15 @@ fn token_at(text: &str, before: Option<char>, ended: bool) -> Found {
         return Found::Nothing;
     }
     let word = rest.take_while(|c| c.is_ascii_alphabetic());
-    let kind = if word.len() > 6 { None } else { Kind::from_word(word) };
+    let kind = if word.len() > 6 {
+        None
+    } else {
+        Kind::from_word(word)
+    };
     if rest.is_empty() {
-        let may_grow = Kind::ALL
-            .iter()
-            .any(|kind| word.len() <= kind.word().len() && kind.word()[..word.len()].eq_ignore_ascii_case(word));
+        let may_grow = Kind::ALL.iter().any(|kind| {
+            word.len() <= kind.word().len() && kind.word()[..word.len()].eq_ignore_ascii_case(word)
+        });
         return begun_if(!ended && may_grow && (bracket || !word.is_empty()));
     }
     let Some(kind) = kind else {

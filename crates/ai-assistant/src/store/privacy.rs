@@ -16,10 +16,12 @@ const MAX_KEY: usize = 1000;
 
 /// All policies. What another release wrote and this one cannot read counts as the strictest.
 pub(crate) async fn policies(db: &mut PgConnection) -> Result<Policies, StoreError> {
-    let rows = sqlx::query!("select company_id, mode, mask_items, keep from assistant.privacy_policies order by company_id")
-        .fetch_all(db)
-        .await
-        .store("privacy_policies")?;
+    let rows = sqlx::query!(
+        "select company_id, mode, mask_items, keep from assistant.privacy_policies order by company_id"
+    )
+    .fetch_all(db)
+    .await
+    .store("privacy_policies")?;
     let mut policies = Policies::default();
     for row in rows {
         let keep: BTreeSet<Kind> = row.keep.iter().filter_map(|name| Kind::from_name(name)).collect();
@@ -108,11 +110,17 @@ pub(crate) async fn tokens_add(
     conversation: Uuid,
     secrets: &[Secret],
 ) -> Result<(), StoreError> {
-    let kept: Vec<&Secret> = secrets.iter().filter(|secret| secret.key.len() <= MAX_KEY).collect();
+    let kept: Vec<&Secret> = secrets
+        .iter()
+        .filter(|secret| secret.key.len() <= MAX_KEY)
+        .collect();
     if kept.is_empty() {
         return Ok(());
     }
-    let kinds: Vec<String> = kept.iter().map(|secret| secret.kind.as_str().to_owned()).collect();
+    let kinds: Vec<String> = kept
+        .iter()
+        .map(|secret| secret.kind.as_str().to_owned())
+        .collect();
     let numbers: Vec<i32> = kept
         .iter()
         .map(|secret| i32::try_from(secret.number).unwrap_or(i32::MAX))

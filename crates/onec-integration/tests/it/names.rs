@@ -57,7 +57,10 @@ async fn wrong_queries_are_refused() {
     let service = Service::start(None).await;
     let client = service.client(&[Permission::OnecRead]);
     for path in ["/names", "/names?kind=planet", "/names?kind=item&colour=red"] {
-        client.get(path).await.assert_problem(400, "request.invalid_query");
+        client
+            .get(path)
+            .await
+            .assert_problem(400, "request.invalid_query");
     }
     client
         .get("/names?kind=item&cursor=!")
