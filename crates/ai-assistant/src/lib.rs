@@ -79,6 +79,12 @@ pub fn app(
 ) -> Result<App, BoxError> {
     let models = Arc::new(state::Registry::new(&config.models, &context.clock)?);
     metrics::describe(&models.remotes());
+    let watching = providers::watch(
+        models.clone(),
+        config.models.probe_every,
+        context.shutdown.clone(),
+    );
+    context.spawn("language models", watching);
     let relay = Relay::new(db.clone(), redis.clone(), &store::SCHEMA);
     context.spawn("outbox", relay.run(context.shutdown.clone()));
     let checks = vec![Check::postgres(&db), Check::redis(&redis)];

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chrono::NaiveDate;
 use metrics::Unit;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
@@ -42,6 +43,11 @@ pub(crate) fn describe(models: &[Arc<Remote>]) {
         "llm_breaker_open",
         Unit::Count,
         "1 while a provider is left alone because it failed several times in a row"
+    );
+    metrics::describe_gauge!(
+        "llm_model_shutdown_timestamp_seconds",
+        Unit::Seconds,
+        "When the provider of a model switches it off, in seconds since 1970"
     );
     metrics::describe_counter!(
         "llm_requests_total",
@@ -98,6 +104,20 @@ pub(crate) fn model_exists(remote: &Remote) {
         metrics::counter!("llm_tokens_total", "provider" => provider.clone(), "model" => model.clone(), "direction" => direction).absolute(0);
     }
     breaker_is(&provider, false);
+    if let Some(shutdown) = remote.shutdown() {
+        model_ends(remote, shutdown);
+    }
+}
+
+/// The provider of a model has said when it ends.
+pub(crate) fn model_ends(remote: &Remote, day: NaiveDate) {
+    let seconds = day.and_time(chrono::NaiveTime::MIN).and_utc().timestamp();
+    let labels = [
+        ("provider", remote.provider.to_string()),
+        ("model", remote.model.to_string()),
+    ];
+    // Exact far beyond any date.
+    metrics::gauge!("llm_model_shutdown_timestamp_seconds", &labels).set(seconds as f64);
 }
 
 /// A provider is left alone, or is not.

@@ -145,7 +145,12 @@ pub(crate) async fn run(
             .screen
             .suspect(Place::Answer, "answer", vec!["image_or_link"]);
     }
-    let draft = finished(&grounds, task.around, toolbox, spent, finish);
+    let mut draft = finished(&grounds, task.around, toolbox, spent, finish);
+    if task.around.may_read && !chain.remote().calls_tools() {
+        draft
+            .notices
+            .push(no_tools_notice(&chain.remote().model, toolbox.locale()));
+    }
     Ok((draft, chain.remote().clone()))
 }
 
@@ -236,4 +241,15 @@ fn finished(
         });
     }
     draft
+}
+
+fn no_tools_notice(model: &str, locale: common::Locale) -> String {
+    match locale {
+        common::Locale::Ru => {
+            format!("Модель «{model}» не умеет обращаться к данным 1С: ответ дан без них.")
+        }
+        common::Locale::En => {
+            format!("The model “{model}” cannot look into 1C: the answer is without its data.")
+        }
+    }
 }

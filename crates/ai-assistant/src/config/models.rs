@@ -53,6 +53,9 @@ pub struct Provider {
     /// `LLM_<NAME>_MODELS`: the models to offer, the first one first; a server within the company
     /// is asked for its models when none is named.
     pub models: Vec<String>,
+    /// `LLM_<NAME>_PROBE`: its models are trusted with tools only after a trial call. Without it,
+    /// true for a server that is asked for its models.
+    pub tried_first: bool,
     /// `LLM_<NAME>_EXTERNAL`: what is sent to it leaves the company. Without it, true unless its
     /// address is of one's own network.
     pub external: bool,
@@ -278,6 +281,7 @@ fn openai(reader: &mut Reader, limits: Limits) -> Option<Option<Provider>> {
         headers: HeaderMap::new(),
         authority: None,
         models: list(&models?),
+        tried_first: false,
         external,
         patience: limits.patience(external),
     };
@@ -302,6 +306,7 @@ fn anthropic(reader: &mut Reader, limits: Limits) -> Option<Option<Provider>> {
         headers: HeaderMap::new(),
         authority: None,
         models: list(&models?),
+        tried_first: false,
         external,
         patience: limits.patience(external),
     };
@@ -357,8 +362,10 @@ fn further(reader: &mut Reader, name: &str, limits: Limits) -> Option<Provider> 
         reader.invalid(&variable("MODELS"), "is not set");
         return None;
     }
+    let tried_first = reader.parse(&variable("PROBE"), models.is_empty())?;
     Some(Provider {
         name: name.to_owned(),
+        tried_first,
         dialect,
         base_url,
         auth: auth?,
@@ -495,6 +502,7 @@ fn found(name: &str, base_url: Url, auth: Signing, models: Vec<String>, limits: 
         headers: HeaderMap::new(),
         authority: None,
         models,
+        tried_first: true,
     }
 }
 

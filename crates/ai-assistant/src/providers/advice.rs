@@ -15,6 +15,14 @@ pub(crate) struct Advice {
 }
 
 impl Advice {
+    /// The request may be made again at once.
+    pub(super) fn again_at_once() -> Self {
+        Self {
+            after: Some(Duration::ZERO),
+            should: Some(true),
+        }
+    }
+
     /// Reads `x-should-retry`, `retry-after-ms` and `retry-after` in seconds or as a date
     /// (RFC 9110, section 10.2.3).
     pub(super) fn of(headers: &HeaderMap, now: DateTime<Utc>) -> Self {

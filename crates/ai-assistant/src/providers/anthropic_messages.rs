@@ -98,9 +98,9 @@ fn own_id(id: &str) -> String {
 
 /// The events that a message would have been, of a server that does not stream.
 pub(super) fn events_of(message: &Value) -> Vec<Value> {
-    if message["type"] != "message" {
-        // An error object with status 200, or nothing that is known.
-        return vec![message.clone()];
+    if message["error"].is_object() {
+        // With status 200, and perhaps without its type.
+        return vec![json!({"type": "error", "error": message["error"]})];
     }
     let mut events = vec![json!({"type": "message_start", "message": {"usage": message["usage"]}})];
     for (index, block) in message["content"].as_array().into_iter().flatten().enumerate() {

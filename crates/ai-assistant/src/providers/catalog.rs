@@ -28,7 +28,7 @@ struct File {
 /// One model.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Model {
+pub(crate) struct Model {
     name: String,
     /// Tokens that fit into a request and its answer.
     pub(crate) context: Option<u64>,
@@ -47,7 +47,7 @@ pub struct Model {
 }
 
 /// Where a model stands in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Lifecycle {
     /// It may change or vanish at any time.
@@ -202,13 +202,25 @@ impl Model {
             .rev()
             .find(|price| price.from.is_none_or(|from| from <= day))
     }
+}
 
-    /// Where it stands on that day: one whose end has come is retired, whatever the file says.
-    pub(crate) fn lifecycle(&self, day: NaiveDate) -> Lifecycle {
-        match self.shutdown {
-            Some(shutdown) if shutdown <= day => Lifecycle::Retired,
-            Some(_) if self.lifecycle == Lifecycle::Active => Lifecycle::Deprecated,
-            Some(_) | None => self.lifecycle,
+impl Lifecycle {
+    /// The same on that day, of a model whose end is announced.
+    pub(crate) fn before(self, shutdown: Option<NaiveDate>, day: NaiveDate) -> Self {
+        match shutdown {
+            Some(shutdown) if shutdown <= day => Self::Retired,
+            Some(_) if self == Self::Active => Self::Deprecated,
+            Some(_) | None => self,
+        }
+    }
+
+    /// The name in answers.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Preview => "preview",
+            Self::Active => "active",
+            Self::Deprecated => "deprecated",
+            Self::Retired => "retired",
         }
     }
 }
@@ -302,7 +314,10 @@ mod tests {
     #[test]
     fn life_ends_on_its_day() {
         let catalog = Catalog::built_in().unwrap();
-        let on = |model, day: &str| catalog.model(model).unwrap().lifecycle(day.parse().unwrap());
+        let on = |model, day: &str| {
+            let model = catalog.model(model).unwrap();
+            model.lifecycle.before(model.shutdown, day.parse().unwrap())
+        };
         assert_eq!(on("gpt-4.1", "2026-11-24"), Lifecycle::Deprecated);
         assert_eq!(on("gpt-4.1", "2027-01-14"), Lifecycle::Retired);
         assert_eq!(on("gpt-6-sol", "2026-11-24"), Lifecycle::Active);

@@ -108,6 +108,11 @@ impl Chain {
         self.remotes.iter().chain(&self.larger)
     }
 
+    #[cfg(test)]
+    pub(super) fn parts(&self) -> (&[Arc<Remote>], &[Arc<Remote>]) {
+        (&self.remotes, &self.larger)
+    }
+
     /// True when what is asked may leave the company.
     pub(crate) fn is_external(&self) -> bool {
         self.remotes().any(|remote| remote.external)

@@ -22,6 +22,7 @@ mod prompt;
 mod registry;
 mod remote;
 mod sse;
+mod survey;
 
 pub use breaker::Breaking;
 pub use catalog::{Catalog, CatalogError};
@@ -35,6 +36,7 @@ pub(crate) use failure::{Failure, ProviderError};
 pub(crate) use prompt::{Author, Finish, Item, Options, Prompt, Tokens, ToolChoice, Turn};
 pub(crate) use registry::Registry;
 pub(crate) use remote::{Health, Remote, ToolCalling};
+pub(crate) use survey::watch;
 
 /// The wire format of a provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

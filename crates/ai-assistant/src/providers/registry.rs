@@ -32,7 +32,6 @@ pub(crate) struct Registry {
     default: Option<String>,
     fallback: Fallback,
     total: Duration,
-    clock: Clock,
     pub(crate) max_output_tokens: u32,
 }
 
@@ -58,7 +57,6 @@ impl Registry {
             default: models.default.clone(),
             fallback: models.fallback.clone(),
             total: models.total,
-            clock: clock.clone(),
             max_output_tokens: models.max_output_tokens,
         })
     }
@@ -83,7 +81,7 @@ impl Registry {
         }
         self.remotes()
             .iter()
-            .find(|remote| remote.calls_tools())
+            .find(|remote| Self::may_stand_in(remote))
             .map_or_else(|| builtin::MODEL.to_owned(), |remote| remote.model.to_string())
     }
 
@@ -111,7 +109,7 @@ impl Registry {
                 let twins = all.iter().filter(|remote| remote.model == first.model);
                 let others = self.connections.iter().filter_map(|connection| {
                     let of_it = |remote: &&Arc<Remote>| Arc::ptr_eq(&remote.connection, connection);
-                    all.iter().filter(of_it).find(|remote| self.may_stand_in(remote))
+                    all.iter().filter(of_it).find(|remote| Self::may_stand_in(remote))
                 });
                 let others = others.filter(|remote| remote.provider != first.provider);
                 for remote in twins.chain(others).filter(|remote| inside(remote)) {
@@ -130,7 +128,7 @@ impl Registry {
         let mut larger: Vec<Arc<Remote>> = all
             .iter()
             .filter(|remote| {
-                usual && inside(remote) && remote.context().is_some() && self.may_stand_in(remote)
+                usual && inside(remote) && remote.context().is_some() && Self::may_stand_in(remote)
             })
             .filter(|remote| !chain.iter().any(|one| Arc::ptr_eq(one, remote)))
             .cloned()
@@ -139,12 +137,25 @@ impl Registry {
         Chain::new(chain, larger, self.total)
     }
 
-    fn may_stand_in(&self, remote: &Remote) -> bool {
-        let today = self.clock.now().date_naive();
-        let retired = remote
-            .data()
-            .is_some_and(|data| data.lifecycle(today) == Lifecycle::Retired);
-        remote.calls_tools() && !retired
+    fn may_stand_in(remote: &Remote) -> bool {
+        remote.calls_tools() && remote.lifecycle() != Lifecycle::Retired
+    }
+
+    pub(super) fn connections(&self) -> &[Arc<Connection>] {
+        &self.connections
+    }
+
+    /// Puts other models in the place of those of a server.
+    pub(super) fn replace(&self, connection: &Arc<Connection>, found: Vec<Arc<Remote>>) {
+        let mut remotes = self.remotes.write().unwrap_or_else(PoisonError::into_inner);
+        remotes.retain(|remote| !Arc::ptr_eq(&remote.connection, connection));
+        remotes.extend(found);
+        // The order of the configuration.
+        remotes.sort_by_key(|remote| {
+            self.connections
+                .iter()
+                .position(|connection| Arc::ptr_eq(connection, &remote.connection))
+        });
     }
 }
 
@@ -184,10 +195,114 @@ fn connect(
         credentials,
         headers: provider.headers.clone(),
         external: provider.external,
+        discovers: provider.models.is_empty(),
+        tried_first: provider.tried_first,
         patience: provider.patience,
         http: http.build()?,
         breaker: Mutex::new(Breaker::new(breaking)),
         clock: clock.clone(),
         catalog: catalog.clone(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use common::config::Reader;
+
+    use super::*;
+
+    /// The models that may answer, and after a bar those with larger windows.
+    fn chain(settings: &[(&str, &str)], wanted: &str) -> String {
+        let base = [("DATABASE_URL", "postgres://u@h/d"), ("REDIS_URL", "redis://h")];
+        let mut reader = Reader::from_values(base.iter().chain(settings).map(|(k, v)| (*k, *v)));
+        let config = crate::Config::read(&mut reader);
+        let config = reader.finish(config).unwrap();
+        let clock = Clock::fixed("2026-11-24T10:00:00Z".parse().unwrap());
+        let registry = Registry::new(&config.models, &clock).unwrap();
+        let wanted = (!wanted.is_empty()).then_some(wanted);
+        registry.chain(wanted).map_or_else(String::new, |chain| {
+            let (first, larger) = chain.parts();
+            let names = |remotes: &[Arc<Remote>]| {
+                let names: Vec<String> = remotes.iter().map(|remote| remote.full_name()).collect();
+                names.join(" ")
+            };
+            format!("{} | {}", names(first), names(larger))
+        })
+    }
+
+    const KEYS: [(&str, &str); 2] = [("OPENAI_API_KEY", "k"), ("ANTHROPIC_API_KEY", "k")];
+
+    fn with<'a>(more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+        KEYS.iter().chain(more).copied().collect()
+    }
+
+    #[test]
+    fn other_providers_stand_in_with_their_first_model() {
+        let settings = with(&[
+            ("OPENAI_MODEL", "gpt-6.1-terra, gpt-4.1"),
+            ("ANTHROPIC_MODEL", "claude-sonnet-5-5, claude-haiku-5-5"),
+        ]);
+        assert_eq!(
+            chain(&settings, ""),
+            "openai/gpt-6.1-terra anthropic/claude-sonnet-5-5 | openai/gpt-4.1"
+        );
+        assert_eq!(
+            chain(&settings, "claude-haiku-5-5"),
+            "anthropic/claude-haiku-5-5 openai/gpt-6.1-terra | openai/gpt-4.1"
+        );
+        assert_eq!(chain(&settings, "builtin"), "");
+        assert_eq!(chain(&settings, "nobody"), "");
+    }
+
+    #[test]
+    fn the_same_model_elsewhere_comes_first() {
+        let settings = [
+            ("LLM_PROVIDERS", "one, two, three"),
+            ("LLM_ONE_URL", "https://one.example/v1"),
+            ("LLM_ONE_MODELS", "a, b"),
+            ("LLM_TWO_URL", "https://two.example/v1"),
+            ("LLM_TWO_MODELS", "c"),
+            ("LLM_THREE_URL", "https://three.example/v1"),
+            ("LLM_THREE_MODELS", "d, b"),
+        ];
+        assert_eq!(chain(&settings, "b"), "one/b three/b two/c three/d | ");
+        assert_eq!(chain(&settings, "three/b"), "three/b one/b one/a two/c | ");
+    }
+
+    #[test]
+    fn what_is_asked_within_the_company_stays_there() {
+        let own = [
+            ("LLM_PROVIDERS", "own, gpu"),
+            ("LLM_OWN_URL", "http://10.0.0.5:8000/v1"),
+            ("LLM_OWN_MODELS", "qwen3"),
+            ("LLM_GPU_URL", "http://gpu:8000/v1"),
+            ("LLM_GPU_MODELS", "gemma"),
+        ];
+        let mut settings = with(&own);
+        assert_eq!(chain(&settings, "qwen3"), "own/qwen3 gpu/gemma | ");
+        assert_eq!(
+            chain(&settings, ""),
+            "openai/gpt-6.1-terra anthropic/claude-sonnet-5-5 own/qwen3 gpu/gemma | "
+        );
+        settings.push(("LLM_FALLBACK", "claude-sonnet-5-5"));
+        assert_eq!(
+            chain(&settings, "qwen3"),
+            "own/qwen3 anthropic/claude-sonnet-5-5 | "
+        );
+        settings.push(("LLM_FALLBACK", "none"));
+        assert_eq!(chain(&settings, "qwen3"), "own/qwen3 | ");
+    }
+
+    #[test]
+    fn models_that_have_ended_do_not_stand_in() {
+        let settings = with(&[("OPENAI_MODEL", "o1, gpt-6-sol")]);
+        assert_eq!(
+            chain(&settings, ""),
+            "openai/gpt-6-sol anthropic/claude-sonnet-5-5 | "
+        );
+        assert_eq!(
+            chain(&settings, "claude-sonnet-5-5"),
+            "anthropic/claude-sonnet-5-5 openai/gpt-6-sol | "
+        );
+    }
 }

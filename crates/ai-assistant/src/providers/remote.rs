@@ -3,15 +3,16 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use common::clock::Clock;
 use common::http::client;
 use rust_decimal::Decimal;
 use tokio::time::Instant;
 use url::Url;
 
+use super::advice::Advice;
 use super::breaker::{Breaker, State};
-use super::catalog::{Catalog, Model, Price};
+use super::catalog::{Catalog, Lifecycle, Model, Price};
 use super::credentials::Credentials;
 use super::fold::{Fold, Step};
 use super::{
@@ -45,6 +46,10 @@ pub(crate) struct Connection {
     pub(super) headers: http::HeaderMap,
     /// Its texts leave the company.
     pub(super) external: bool,
+    /// Its models are those that it tells of.
+    pub(super) discovers: bool,
+    /// Its models are trusted with tools only after a trial.
+    pub(super) tried_first: bool,
     pub(super) patience: Patience,
     pub(super) http: reqwest::Client,
     pub(super) breaker: Mutex<Breaker>,
@@ -64,6 +69,25 @@ pub(crate) enum ToolCalling {
     Fails,
 }
 
+impl ToolCalling {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Untried => "untried",
+            Self::Works => "works",
+            Self::Fails => "fails",
+        }
+    }
+}
+
+/// What its server tells of a model; the data file goes before it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Told {
+    pub(super) context: Option<u64>,
+    pub(super) max_output: Option<u64>,
+    pub(super) lifecycle: Option<Lifecycle>,
+    pub(super) shutdown: Option<NaiveDate>,
+}
+
 /// What was last seen of a model.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Seen {
@@ -74,6 +98,7 @@ pub(crate) struct Seen {
     pub(crate) tools: ToolCalling,
     /// It wants to be left alone until then.
     held_until: Option<DateTime<Utc>>,
+    told: Told,
 }
 
 /// What is to be told of a model now.
@@ -164,7 +189,34 @@ impl Remote {
 
     /// Tokens that fit into a request and its answer, when it is known.
     pub(crate) fn context(&self) -> Option<u64> {
-        self.data()?.context
+        self.data()
+            .and_then(|data| data.context)
+            .or(self.seen().told.context)
+    }
+
+    /// Tokens of an answer at most, when it is known.
+    pub(crate) fn max_output(&self) -> Option<u64> {
+        self.data()
+            .and_then(|data| data.max_output)
+            .or(self.seen().told.max_output)
+    }
+
+    /// When its provider switches it off, when it is known.
+    pub(crate) fn shutdown(&self) -> Option<NaiveDate> {
+        self.data()
+            .and_then(|data| data.shutdown)
+            .or(self.seen().told.shutdown)
+    }
+
+    /// Where it stands today: one whose end has come is retired, whatever is said of it.
+    pub(crate) fn lifecycle(&self) -> Lifecycle {
+        let today = self.connection.clock.now().date_naive();
+        let said = self.data().map(|data| data.lifecycle);
+        let said = match said {
+            None | Some(Lifecycle::Active) => self.seen().told.lifecycle.or(said).unwrap_or_default(),
+            Some(said) => said,
+        };
+        said.before(self.shutdown(), today)
     }
 
     /// What was last seen of it.
@@ -188,7 +240,15 @@ impl Remote {
 
     /// True when it may be asked for tool calls.
     pub(crate) fn calls_tools(&self) -> bool {
-        self.seen().tools != ToolCalling::Fails
+        match self.seen().tools {
+            ToolCalling::Works => true,
+            ToolCalling::Untried => !self.connection.tried_first,
+            ToolCalling::Fails => false,
+        }
+    }
+
+    pub(super) fn tell(&self, told: Told) {
+        self.note(|seen| seen.told = told);
     }
 
     pub(super) fn set_tools(&self, tools: ToolCalling) {
@@ -349,6 +409,12 @@ impl Remote {
 
     async fn send(&self, prompt: &Prompt<'_>) -> Result<reqwest::Response, ProviderError> {
         let author = self.author();
+        // Servers refuse tools for models that know none.
+        let known = self.seen().tools != ToolCalling::Fails;
+        let prompt = &Prompt {
+            tools: if known { prompt.tools } else { &[] },
+            ..prompt.clone()
+        };
         let body = match self.dialect {
             Dialect::OpenAiResponses => openai_responses::request(&author, prompt),
             Dialect::OpenAiChat => {
@@ -367,9 +433,10 @@ impl Remote {
         if response.status().is_success() {
             return Ok(response);
         }
-        let error = failure::of_response(response, self.connection.clock.now()).await;
-        if error.failure == Failure::Unauthorized {
-            self.connection.credentials.forget();
+        let mut error = failure::of_response(response, self.connection.clock.now()).await;
+        if error.failure == Failure::Unauthorized && self.connection.credentials.forget() {
+            // With a new token the same request may be taken.
+            error.advice = Advice::again_at_once();
         }
         Err(error)
     }

@@ -12,6 +12,8 @@ mod fake_provider;
 mod generate;
 mod onec;
 mod outages;
+mod privacy;
 mod providers;
+mod providers_more;
 mod setup;
 mod streams;

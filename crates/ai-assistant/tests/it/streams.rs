@@ -119,6 +119,15 @@ async fn a_client_that_leaves_cancels_the_model_and_the_books_are_closed() {
         seen.push_str(&String::from_utf8_lossy(&stream.next().await.unwrap().unwrap()));
     }
     drop(stream);
+    let left = std::time::Instant::now();
+    eventually("the end of the model's stream", async || {
+        !service.provider.left().is_empty()
+    })
+    .await;
+    let noticed = service.provider.left()[0] - left;
+    println!("the model was cancelled after {} ms", noticed.as_millis());
+    // A tenth of this on a machine that does nothing else.
+    assert!(noticed < Duration::from_secs(1), "{noticed:?}");
     eventually("the usage row", async || !service.usage().await.is_empty()).await;
     assert_eq!(
         service.usage().await,
