@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use common::auth::Identity;
-use common::contract::events::{ASSISTANT_ANSWERED, AUDIT_RECORDED, AuditEvent, Outcome, UsageEvent};
+use common::contract::events::{
+    ASSISTANT_ANSWERED, AUDIT_RECORDED, AuditEvent, INJECTION_SUSPECTED, Outcome, UsageEvent,
+};
 use common::db::StoreError;
 use common::events::{Actor, Event, Stream, outbox};
 use common::ids;
@@ -252,7 +254,7 @@ impl Ledger {
         for suspicion in &self.suspicions {
             metrics::suspected(suspicion.place.as_str());
             let data = AuditEvent {
-                action: "assistant.injection_suspected".to_owned(),
+                action: INJECTION_SUSPECTED.to_owned(),
                 outcome: Outcome::Denied,
                 target: conversation.map(|id| format!("conversation:{id}")),
                 ip: None,

@@ -11,6 +11,7 @@ use super::events::{ChatEvent, Sink};
 use super::guard::Grounds;
 use super::prompt;
 use crate::builtin::{self, Surroundings};
+use crate::metrics;
 use crate::privacy::{Links, Mask, Place, Screen};
 use crate::providers::{Attempt, Chain, Finish, Item, Options, Part, Prompt, ProviderError, Remote, Turn};
 use crate::tools::{self, OnecError, Tool, ToolSpec, Toolbox};
@@ -77,6 +78,7 @@ pub(crate) async fn run(
     let mut links = Links::new(task.question, toolbox.locale());
     // The answer that the model was asked to correct.
     let mut first: Option<(String, Finish)> = None;
+    let mut was_corrected = false;
     let mut round = 0;
     let finish = loop {
         round += 1;
@@ -119,6 +121,7 @@ pub(crate) async fn run(
                 break turn.finish;
             }
             first = Some((spent.text.clone(), turn.finish));
+            was_corrected = true;
             items.push(Item::Turn(turn));
             items.push(Item::User(prompt::correction(&wrong)));
             say_instead(sink, spent, "");
@@ -146,6 +149,11 @@ pub(crate) async fn run(
             .suspect(Place::Answer, "answer", vec!["image_or_link"]);
     }
     let mut draft = finished(&grounds, task.around, toolbox, spent, finish);
+    metrics::figures_checked(match (draft.unverified_numbers.is_empty(), was_corrected) {
+        (false, _) => "unverified",
+        (true, true) => "corrected",
+        (true, false) => "verified",
+    });
     if task.around.may_read && !chain.remote().calls_tools() {
         draft
             .notices

@@ -283,18 +283,21 @@ pub(crate) async fn preview(
             })
             .await
             .map_err(Problem::internal)?;
+            let all = format!(
+                "{} {}",
+                text.as_deref().unwrap_or_default(),
+                data.as_ref().map(Value::to_string).unwrap_or_default()
+            );
             response.text = text;
             response.data = data;
-            response.counts = mask.counts();
-            response.tokens = mask
-                .fresh()
-                .into_iter()
-                .map(|secret| TokenResponse {
+            for secret in mask.used(&all) {
+                *response.counts.entry(secret.kind).or_default() += 1;
+                response.tokens.push(TokenResponse {
                     token: secret.token(),
                     kind: secret.kind,
                     value: secret.value,
-                })
-                .collect();
+                });
+            }
         }
     }
     Ok(Json(response))

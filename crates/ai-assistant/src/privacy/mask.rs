@@ -111,6 +111,20 @@ impl Mask {
         vault.fresh().to_vec()
     }
 
+    /// What the tokens of a text stand for, each once, in the order of the text.
+    pub(crate) fn used(&self, text: &str) -> Vec<Secret> {
+        let vault = self.vault.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut used: Vec<Secret> = Vec::new();
+        for found in literals::find(text) {
+            if let Some(secret) = vault.secret(&text[found.start..found.end])
+                && !used.contains(&secret)
+            {
+                used.push(secret);
+            }
+        }
+        used
+    }
+
     /// How many things of each kind were hidden first by this mask.
     pub(crate) fn counts(&self) -> BTreeMap<Kind, u64> {
         let mut counts = BTreeMap::new();

@@ -171,6 +171,81 @@ fn is_surname(word: &str) -> bool {
         })
 }
 
+/// True for words whose ending leaves little doubt, and that are no towns and no ordinary words.
+fn is_plain_surname(word: &str) -> bool {
+    const ENDS: &[&str] = &[
+        "ов",
+        "ев",
+        "ин",
+        "ын",
+        "ова",
+        "ева",
+        "ина",
+        "ына",
+        "енко",
+        "швили",
+    ];
+    const CASES: &[&str] = &["", "а", "у", "ым", "е", "ой", "ых"];
+    const TOWNS: &[&str] = &[
+        "ростов",
+        "саратов",
+        "тамбов",
+        "псков",
+        "азов",
+        "чехов",
+        "серпухов",
+        "дмитров",
+        "киров",
+        "харьков",
+        "львов",
+        "кишинев",
+        "могилев",
+        "берлин",
+        "пекин",
+        "турин",
+        "дублин",
+        "хельсинки",
+        "щелково",
+        "кемерово",
+        "домодедово",
+        "одинцово",
+        "пушкино",
+        "королев",
+        "камышин",
+        "россия",
+        "украина",
+        "катарина",
+        "магазин",
+        "бензин",
+        "керосин",
+        "маргарин",
+        "витрина",
+        "резина",
+        "машина",
+        "корзина",
+        "картина",
+        "половина",
+        "причина",
+        "пружина",
+        "шина",
+        "основа",
+        "обнова",
+        "слово",
+        "королева",
+        "глицерин",
+        "парафин",
+        "лицензия",
+        "термин",
+    ];
+    word.chars().count() >= 5
+        && CASES.iter().any(|case| {
+            word.strip_suffix(case)
+                .is_some_and(|stem| stem.chars().count() >= 5 && ENDS.iter().any(|end| stem.ends_with(end)))
+        })
+        && !TOWNS.iter().any(|town| is_form_of(word, town))
+        && !common_words::contains(word)
+}
+
 /// People in a text.
 pub(super) fn find(text: &str, words: &[Word]) -> Vec<Span> {
     let mut spans = Vec::new();
@@ -272,6 +347,10 @@ fn person(text: &str, words: &[Word], at: usize) -> Option<(usize, usize)> {
     {
         let more = next(1).is_some_and(|after| after.capital && is_first_name(after));
         return Some((at, at + if more { 2 } else { 1 }));
+    }
+    // A surname alone, where capitals mean a name.
+    if word.capital && !word.upper && !begins && is_plain_surname(&word.plain) {
+        return Some((at, at + 1));
     }
     // A first name alone, written as a name.
     (word.capital && is_first_name(word) && !is_ordinary(&word.plain)).then_some((at, at + 1))
@@ -416,6 +495,8 @@ mod tests {
             ("Сергей Петренко просит скидку", &["Сергей Петренко"]),
             ("Что продала Анна?", &["Анна"]),
             ("для Анны Ивановой", &["Анны Ивановой"]),
+            ("Как сработал Иванов в октябре?", &["Иванов"]),
+            ("Сколько отпускных у Петровой?", &["Петровой"]),
         ] {
             assert_eq!(found(text), names, "{text}");
         }
@@ -430,6 +511,9 @@ mod tests {
             "Остатки на 1 мая",
             "Дебиторская задолженность по организации",
             "Роман-газета, 100 шт.",
+            "Склад в Ростове и магазин «Основа»",
+            "Остатки Товаров и список Договоров",
+            "Бензин, Керосин, Резина, 5 шт.",
         ] {
             assert_eq!(found(text), Vec::<String>::new(), "{text}");
         }

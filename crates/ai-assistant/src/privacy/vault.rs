@@ -76,6 +76,18 @@ impl Vault {
         self.values.get(&(kind, number)).map(String::as_str)
     }
 
+    /// What a token in its exact spelling stands for; without its key.
+    pub(super) fn secret(&self, token: &str) -> Option<Secret> {
+        let (word, number) = token.strip_prefix('[')?.strip_suffix(']')?.split_once('-')?;
+        let (kind, number) = (Kind::from_word(word)?, number.parse().ok()?);
+        Some(Secret {
+            kind,
+            number,
+            key: String::new(),
+            value: self.value(kind, number)?.to_owned(),
+        })
+    }
+
     /// Tokens given since the beginning, which have to be kept.
     pub(crate) fn fresh(&self) -> &[Secret] {
         &self.fresh

@@ -7,6 +7,8 @@ pub(super) struct Word {
     pub(super) end: usize,
     /// In lower case, with ё as е.
     pub(super) plain: String,
+    /// The same in Russian letters when it is written in Latin ones: «romashka».
+    pub(super) russian: Option<String>,
     /// Begins with a capital letter.
     pub(super) capital: bool,
     /// Several letters, all of them capital: «ИНН», «ООО».
@@ -32,13 +34,71 @@ pub(super) fn words(text: &str) -> Vec<Word> {
 
 fn word(text: &str, start: usize, end: usize) -> Word {
     let written = &text[start..end];
+    let plain = plain(written);
     Word {
         start,
         end,
-        plain: plain(written),
+        russian: russian(&plain),
+        plain,
         capital: written.chars().next().is_some_and(char::is_uppercase),
         upper: written.chars().count() > 1 && written.chars().all(char::is_uppercase),
     }
+}
+
+/// A word in Latin letters as it may be written in Russian.
+fn russian(word: &str) -> Option<String> {
+    const LETTERS: &[(&str, &str)] = &[
+        ("shch", "щ"),
+        ("sch", "щ"),
+        ("yo", "е"),
+        ("zh", "ж"),
+        ("kh", "х"),
+        ("ts", "ц"),
+        ("ch", "ч"),
+        ("sh", "ш"),
+        ("yu", "ю"),
+        ("ya", "я"),
+        ("iy", "ий"),
+        ("yy", "ый"),
+        ("ck", "к"),
+        ("x", "кс"),
+        ("w", "в"),
+        ("a", "а"),
+        ("b", "б"),
+        ("v", "в"),
+        ("g", "г"),
+        ("d", "д"),
+        ("e", "е"),
+        ("z", "з"),
+        ("i", "и"),
+        ("j", "й"),
+        ("y", "ы"),
+        ("k", "к"),
+        ("c", "к"),
+        ("q", "к"),
+        ("l", "л"),
+        ("m", "м"),
+        ("n", "н"),
+        ("o", "о"),
+        ("p", "п"),
+        ("r", "р"),
+        ("s", "с"),
+        ("t", "т"),
+        ("u", "у"),
+        ("f", "ф"),
+        ("h", "х"),
+    ];
+    if word.len() < 4 || !word.bytes().all(|byte| byte.is_ascii_lowercase()) {
+        return None;
+    }
+    let mut rest = word;
+    let mut russian = String::with_capacity(2 * word.len());
+    while !rest.is_empty() {
+        let (latin, letter) = LETTERS.iter().find(|(latin, _)| rest.starts_with(latin))?;
+        russian.push_str(letter);
+        rest = &rest[latin.len()..];
+    }
+    Some(russian)
 }
 
 /// In lower case, with ё as е.
@@ -76,8 +136,8 @@ pub(super) fn stems(word: &str) -> Vec<String> {
         if let Some(stem) = word.strip_suffix(ending)
             && stem.chars().count() >= LEAST
         {
+            // Also the shorter ending: «Бетонстрой» is no adjective.
             stems.push(stem.to_owned());
-            break;
         }
     }
     // Some plurals and names end in и or ы: «Продукты», «Весы».
@@ -114,6 +174,22 @@ pub(super) fn possible_stems(word: &str) -> Vec<&str> {
         .collect()
 }
 
+impl Word {
+    /// Stems that the word may have, as it is written and in Russian letters.
+    pub(super) fn stems(&self) -> Vec<&str> {
+        let mut stems = possible_stems(&self.plain);
+        if let Some(russian) = &self.russian {
+            stems.push(russian);
+        }
+        stems
+    }
+
+    /// True when the word may be a case of `named`.
+    pub(super) fn is_form_of(&self, named: &str) -> bool {
+        is_form_of(&self.plain, named) || self.russian.as_deref() == Some(named)
+    }
+}
+
 /// True when `written` may be a case of `named`.
 pub(super) fn is_form_of(written: &str, named: &str) -> bool {
     if written == named {
@@ -144,6 +220,7 @@ mod tests {
             ("ольга", "ольги ольге ольгу ольгой"),
             ("игорь", "игоря игорю игорем"),
             ("продукты", "продуктов продуктам"),
+            ("бетонстрой", "бетонстроя бетонстрою бетонстроем"),
         ] {
             for form in forms.split(' ') {
                 assert!(is_form_of(form, name), "{form} of {name}");

@@ -38,6 +38,8 @@ type Request = (String, Option<String>);
 pub(crate) struct Onec {
     mood: Arc<Mutex<Mood>>,
     requests: Arc<Mutex<Vec<Request>>>,
+    /// Names that `/names` tells instead of its own.
+    names: Arc<Mutex<Option<Vec<Value>>>>,
 }
 
 impl Onec {
@@ -52,6 +54,11 @@ impl Onec {
 
     pub(crate) fn set(&self, mood: Mood) {
         *lock(&self.mood) = mood;
+    }
+
+    /// What `/names` tells from now on.
+    pub(crate) fn set_names(&self, names: Vec<Value>) {
+        *lock(&self.names) = Some(names);
     }
 
     /// Paths with queries, in order.
@@ -143,6 +150,11 @@ async fn names(State(onec): State<Onec>, headers: HeaderMap, RawQuery(query): Ra
     onec.note(format!("/names?{query}"), &headers);
     if let Some(response) = onec.trouble().await {
         return response;
+    }
+    if let Some(names) = &*lock(&onec.names) {
+        let of_kind = |named: &&Value| query.contains(&format!("kind={}", named["kind"].as_str().unwrap()));
+        let items: Vec<&Value> = names.iter().filter(of_kind).collect();
+        return axum::Json(json!({ "items": items })).into_response();
     }
     let items = if query.contains("kind=counterparty") {
         json!([

@@ -424,3 +424,26 @@ async fn an_invented_figure_is_corrected_once_or_marked() {
     assert_eq!(kept["unverified_numbers"], json!(["777 888"]));
     assert_eq!(service.provider.bodies().len(), 5, "asked once to correct");
 }
+
+/// Masks the texts of a folder, for `tests/external/masking.sh`.
+#[tokio::test]
+#[ignore = "needs PRIVACY_FOLDER; run by tests/external/masking.sh"]
+async fn texts_of_a_folder_are_masked() {
+    let folder = std::path::PathBuf::from(std::env::var("PRIVACY_FOLDER").unwrap());
+    let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
+    let service = outside(&[]).await;
+    service
+        .onec
+        .set_names(serde_json::from_str(&read("names.json")).unwrap());
+    let client = service.accountant();
+    let texts: Vec<String> = serde_json::from_str(&read("texts.json")).unwrap();
+    let mut masked = Vec::new();
+    for text in texts {
+        let preview: Value = client
+            .post("/privacy/preview", &json!({ "text": text }))
+            .await
+            .json();
+        masked.push(preview["text"].as_str().unwrap().to_owned());
+    }
+    std::fs::write(folder.join("masked.json"), json!(masked).to_string()).unwrap();
+}
