@@ -66,11 +66,6 @@ impl Sink {
         (Self(Some(sender)), receiver)
     }
 
-    /// True when somebody watches.
-    pub(crate) fn is_watched(&self) -> bool {
-        self.0.is_some()
-    }
-
     /// Sends an event; a client that has gone does not matter here.
     pub(crate) fn send(&self, event: ChatEvent) {
         if let Some(sender) = &self.0 {

@@ -13,8 +13,10 @@ use super::prompt;
 use crate::builtin::{self, Surroundings};
 use crate::metrics;
 use crate::privacy::{Links, Mask, Place, Screen};
-use crate::providers::{Attempt, Chain, Finish, Item, Options, Part, Prompt, ProviderError, Remote, Turn};
-use crate::tools::{self, OnecError, Tool, ToolSpec, Toolbox};
+use crate::providers::{
+    Attempt, Chain, Finish, Item, Options, Part, Prompt, ProviderError, Remote, ToolChoice, Turn,
+};
+use crate::tools::{self, OnecError, Tool, Toolbox};
 
 /// Rounds of tools before the model has to answer.
 const MAX_ROUNDS: u32 = 8;
@@ -83,13 +85,20 @@ pub(crate) async fn run(
     let finish = loop {
         round += 1;
         // In the last round there is nothing to do but answer.
-        let tools: &[ToolSpec] = if round > MAX_ROUNDS { &[] } else { &specs };
+        let tool_choice = if round > MAX_ROUNDS {
+            ToolChoice::None
+        } else {
+            ToolChoice::Auto
+        };
         let prompt = Prompt {
             system: task.system,
             items: &items,
-            tools,
+            tools: &specs,
             max_output_tokens: task.max_output_tokens,
-            options: Options::default(),
+            options: Options {
+                tool_choice,
+                ..Options::default()
+            },
             mask: task.mask.as_ref(),
         };
         if !spent.text.is_empty() {
@@ -174,7 +183,11 @@ async fn turn(
     let before = spent.text.len();
     let unlinked = links.clone();
     let mut on_part = |part| match part {
-        Part::Began { .. } => {}
+        Part::Began { remote } => tracing::debug!(
+            labels.provider = &*remote.provider,
+            labels.model = &*remote.model,
+            "a language model begins to answer"
+        ),
         Part::Text(text) => {
             spent.first_token.get_or_insert_with(|| started.elapsed());
             say(sink, spent, &links.push(&text));

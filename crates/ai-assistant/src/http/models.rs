@@ -74,17 +74,23 @@ pub(crate) struct HealthResponse {
 
 #[tracing::instrument(name = "http.models", skip_all)]
 pub(crate) async fn list(State(state): State<AppState>) -> Json<ModelsResponse> {
-    let default = state.models.default_model();
+    let default = state.models.engine(None);
+    let is_default = |remote: &Arc<Remote>| match &default {
+        Some(Engine::Model(default)) => Arc::ptr_eq(default, remote),
+        Some(Engine::Rules) | None => false,
+    };
     let remotes = state.models.remotes();
     let mut items: Vec<ModelResponse> = remotes
         .iter()
-        .map(|remote| model(remote, &state.models))
+        .map(|remote| ModelResponse {
+            default: is_default(remote),
+            ..model(remote, &state.models)
+        })
         .collect();
-    items.push(rules());
-    // Several providers may have a model of that name; the first one is meant.
-    if let Some(item) = items.iter_mut().find(|item| item.id == default) {
-        item.default = true;
-    }
+    items.push(ModelResponse {
+        default: !remotes.iter().any(is_default),
+        ..rules()
+    });
     Json(ModelsResponse { items })
 }
 

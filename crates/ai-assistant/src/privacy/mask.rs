@@ -37,26 +37,9 @@ impl Mask {
 
     /// A text as it may leave.
     pub(crate) fn outgoing(&self, text: &str) -> String {
-        self.replace(text, literals::find(text))
-    }
-
-    /// A text that a model wrote with tokens in it: they stay.
-    pub(crate) fn outgoing_again(&self, text: &str) -> String {
-        // What is between tokens has no brackets of ours, so the tokens cannot be torn.
-        let mut masked = String::with_capacity(text.len());
-        let mut at = 0;
-        for token in literals::find(text) {
-            masked += &self.replace(&text[at..token.start], Vec::new());
-            masked += &text[token.start..token.end];
-            at = token.end;
-        }
-        masked + &self.replace(&text[at..], Vec::new())
-    }
-
-    fn replace(&self, text: &str, literal: Vec<Span>) -> String {
         let found = words(text);
         let hides = |kind| self.policy.hides(kind);
-        let mut spans = literal;
+        let mut spans = literals::find(text);
         spans.extend(patterns::find(text));
         spans.extend(self.dictionary.find(text, &found, hides));
         spans.extend(organisations::find(text, &found));
@@ -189,10 +172,6 @@ mod tests {
         assert_eq!(
             mask.incoming().text("[ORG-1]: [PER-1], [INN-1], [TXT-1]"),
             "ООО \"Вектор\": Иванова Анна Петровна, 7707083893, [ORG-1]"
-        );
-        assert_eq!(
-            mask.outgoing_again("Ищу [ORG-1] и вектор"),
-            "Ищу [ORG-1] и [ORG-1]"
         );
     }
 

@@ -31,33 +31,6 @@ impl Mask {
         }
     }
 
-    /// What a provider sent and wants back: tokens stay as they are, and so does what is encrypted.
-    pub(crate) fn outgoing_turn(&self, value: &Value) -> Value {
-        match value {
-            // Arguments are JSON in a string: quotes within names are escaped there.
-            Value::String(text) if text.trim_start().starts_with('{') => {
-                match serde_json::from_str::<Value>(text) {
-                    Ok(inner) => Value::String(self.outgoing_turn(&inner).to_string()),
-                    Err(_) => Value::String(self.outgoing_again(text)),
-                }
-            }
-            Value::String(text) => Value::String(self.outgoing_again(text)),
-            Value::Array(items) => items.iter().map(|item| self.outgoing_turn(item)).collect(),
-            Value::Object(map) => map
-                .iter()
-                .map(|(key, value)| {
-                    let value = if is_sealed(key) {
-                        value.clone()
-                    } else {
-                        self.outgoing_turn(value)
-                    };
-                    (key.clone(), value)
-                })
-                .collect(),
-            other @ (Value::Null | Value::Bool(_) | Value::Number(_)) => other.clone(),
-        }
-    }
-
     fn within(&self, value: &Value, context: &Context) -> Value {
         match value {
             Value::String(text) => Value::String(self.string(text, None)),
@@ -243,25 +216,6 @@ fn is_word_of_ours(key: &str) -> bool {
     ) || key.ends_with("_id")
 }
 
-/// Keys whose values are signed or encrypted by a provider, or are names of its protocol.
-fn is_sealed(key: &str) -> bool {
-    matches!(
-        key,
-        "signature"
-            | "thinking"
-            | "encrypted_content"
-            | "data"
-            | "id"
-            | "call_id"
-            | "type"
-            | "role"
-            | "status"
-            | "tool_use_id"
-            | "tool_call_id"
-            | "phase"
-    )
-}
-
 /// Numbers, dates, ids: what has no letters but those of hexadecimal digits and of times.
 fn is_plain(text: &str) -> bool {
     text.is_empty()
@@ -334,16 +288,5 @@ mod tests {
             sent.contains("\"name\":\"[ORG-1]\"") && sent.contains("\"code\":\"[INN-2]\""),
             "{sent}"
         );
-    }
-
-    #[test]
-    fn what_a_provider_sent_goes_back_with_its_tokens() {
-        let mask = mask();
-        mask.outgoing("ООО «Заря»");
-        let turn = json!({"type": "function_call", "id": "ORG-1", "arguments": "{\"query\":\"[ORG-1]\"}", "encrypted_content": "ООО «Заря»"});
-        assert_eq!(mask.outgoing_turn(&turn), turn);
-        // Of a model of one's own, which was told the names.
-        let own = json!({"arguments": "{\"query\":\"ООО «Заря»\"}"});
-        assert_eq!(mask.outgoing_turn(&own)["arguments"], "{\"query\":\"[ORG-1]\"}");
     }
 }

@@ -32,7 +32,7 @@ pub(crate) use kind::Kind;
 pub(crate) use links::Links;
 pub(crate) use mask::Mask;
 pub(crate) use policy::{Mode, Policies, Policy};
-pub(crate) use shield::{Privacy, Shielded, Subject, barred_notice, mask, policy, shielded};
+pub(crate) use shield::{Privacy, Subject, barred_notice, mask, policy, shielded};
 pub(crate) use unmask::Unmasker;
 pub(crate) use vault::Secret;
 pub(crate) use veil::Veil;

@@ -81,6 +81,10 @@ impl Names {
         }
         match self.load(identity, infobase, items).await {
             Ok(dictionary) => {
+                tracing::debug!(
+                    names = dictionary.len(),
+                    "the names of the catalogues have been read"
+                );
                 let dictionary = Arc::new(dictionary);
                 *loaded = Some((Instant::now(), dictionary.clone()));
                 Ok(dictionary)

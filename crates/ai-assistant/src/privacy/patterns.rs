@@ -7,21 +7,24 @@ use regex::{Captures, Regex};
 use super::checksum;
 use super::kind::{Kind, Span};
 
+/// Tells whether digits can be what their form says.
+type Check = fn(&[u8]) -> bool;
+
 /// One form. Group `v` is what is hidden; the whole match when there is none.
 struct Form {
     kind: Kind,
     regex: Regex,
     /// What the digits have to satisfy.
-    check: fn(&[u8]) -> bool,
+    check: Check,
 }
 
 /// In the order of precedence: a number with its name before a bare one.
 static FORMS: LazyLock<Vec<Form>> = LazyLock::new(|| {
-    let any: fn(&[u8]) -> bool = |_| true;
+    let any: Check = |_| true;
     // Between the name of a requisite and its value.
     let is = r"(?:\s*(?:[:=№\-–—#]|номер|number|no\.?|равен|is))*\s*";
     let groups = r"[\d](?:[ \x{a0}\x{202f}-]?\d)";
-    let forms: [(Kind, String, fn(&[u8]) -> bool); 22] = [
+    let forms: [(Kind, String, Check); 22] = [
         (
             Kind::Email,
             r"(?i)[\p{L}\d._%+-]+@[\p{L}\d-]+(?:\.[\p{L}\d-]+)*\.\p{L}{2,}".to_owned(),
@@ -115,11 +118,7 @@ static FORMS: LazyLock<Vec<Form>> = LazyLock::new(|| {
         (Kind::Inn, r"\b(?:\d{12}|\d{10})\b".to_owned(), checksum::inn),
     ];
     let bare = [
-        (
-            Kind::Ogrn,
-            r"\b(?:\d{15}|\d{13})\b",
-            checksum::ogrn as fn(&[u8]) -> bool,
-        ),
+        (Kind::Ogrn, r"\b(?:\d{15}|\d{13})\b", checksum::ogrn as Check),
         (
             Kind::Snils,
             r"\b\d{3} \d{3} \d{3} \d{2}\b|\b\d{11}\b",

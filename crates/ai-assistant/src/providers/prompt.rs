@@ -59,8 +59,16 @@ pub(crate) enum ToolChoice {
     /// Not at all.
     None,
     /// At least one.
+    #[expect(
+        dead_code,
+        reason = "for requests of clients that speak a provider's protocol"
+    )]
     Required,
     /// This one.
+    #[expect(
+        dead_code,
+        reason = "for requests of clients that speak a provider's protocol"
+    )]
     Named(String),
 }
 

@@ -16,8 +16,8 @@ use super::catalog::{Catalog, Lifecycle, Model, Price};
 use super::credentials::Credentials;
 use super::fold::{Fold, Step};
 use super::{
-    Author, Dialect, Failure, Prompt, ProviderError, Tokens, Turn, anthropic_messages, estimate, failure,
-    gigachat, openai_chat, openai_responses, sse,
+    Author, Dialect, Failure, Prompt, ProviderError, Tokens, ToolChoice, Turn, anthropic_messages, estimate,
+    failure, gigachat, openai_chat, openai_responses, sse,
 };
 use crate::metrics;
 
@@ -409,10 +409,13 @@ impl Remote {
 
     async fn send(&self, prompt: &Prompt<'_>) -> Result<reqwest::Response, ProviderError> {
         let author = self.author();
-        // Servers refuse tools for models that know none.
+        // Servers refuse tools for models that know none. Where none is to be called they are left
+        // out too, but not for Anthropic, which wants to know the tools of earlier calls.
         let known = self.seen().tools != ToolCalling::Fails;
+        let wanted = prompt.options.tool_choice != ToolChoice::None;
+        let told = known && (wanted || self.dialect == Dialect::AnthropicMessages);
         let prompt = &Prompt {
-            tools: if known { prompt.tools } else { &[] },
+            tools: if told { prompt.tools } else { &[] },
             ..prompt.clone()
         };
         let body = match self.dialect {

@@ -404,6 +404,31 @@ async fn no_link_of_a_model_reaches_the_reader() {
     );
 }
 
+/// Figures of another company are not reached by a command in data, by a conversation of
+/// another user, nor by a company that a model names.
+#[tokio::test]
+async fn a_model_cannot_leave_the_company_of_the_request() {
+    let service = outside(&[]).await;
+    service.onec.set(Mood::Hostile);
+    let company = Uuid::from_u128(7);
+    let body = json!({"message": "Кто нам должен?", "model": "fake", "company_id": company});
+    let answer: Value = service.accountant().post("/chat", &body).await.json();
+    for path in service
+        .onec
+        .asked()
+        .iter()
+        .filter(|path| path.starts_with("/reports"))
+    {
+        assert!(path.contains(&format!("company={company}")), "{path}");
+    }
+    let stranger = json!({"text": "[ORG-1]", "conversation_id": answer["conversation_id"]});
+    service
+        .accountant()
+        .post("/privacy/preview", &stranger)
+        .await
+        .assert_problem(404, "assistant.conversation_not_found");
+}
+
 #[tokio::test]
 async fn an_invented_figure_is_corrected_once_or_marked() {
     let service = Service::with_provider("chat").await;
@@ -429,6 +454,7 @@ async fn an_invented_figure_is_corrected_once_or_marked() {
 #[tokio::test]
 #[ignore = "needs PRIVACY_FOLDER; run by tests/external/masking.sh"]
 async fn texts_of_a_folder_are_masked() {
+    #[expect(clippy::disallowed_methods, reason = "it is no setting of the service")]
     let folder = std::path::PathBuf::from(std::env::var("PRIVACY_FOLDER").unwrap());
     let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
     let service = outside(&[]).await;

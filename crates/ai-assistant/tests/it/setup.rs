@@ -113,6 +113,7 @@ impl Service {
         let provider_server = TestServer::serve(fake_provider::router(provider.clone())).await;
         let resetting = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let reset = format!("http://{}", resetting.local_addr().unwrap());
+        #[expect(clippy::disallowed_methods, reason = "ends with the test's runtime")]
         tokio::spawn(fake_provider::reset_all(resetting));
         let redis = testing::redis().await;
         let url = testing::database_url(&store::SCHEMA).await;
