@@ -25,3 +25,12 @@ create table assistant.privacy_tokens (
     primary key (conversation_id, kind, number),
     constraint privacy_tokens_key unique (conversation_id, kind, key)
 );
+
+-- The companies that the questions of a conversation were about: its history goes along with each
+-- question, so the policies of all of them hold. 00000000-0000-0000-0000-000000000000 is all that the
+-- user may see.
+create table assistant.privacy_subjects (
+    conversation_id uuid not null references assistant.conversations on delete cascade,
+    company_id      uuid not null,
+    primary key (conversation_id, company_id)
+);

@@ -20,6 +20,7 @@ use crate::error::Error;
 use crate::privacy::{self, Subject};
 use crate::providers::Item;
 use crate::state::{AppState, Engine};
+use crate::store;
 use crate::store::conversations::{self, Conversation, Message};
 use crate::store::idempotency::{self, Claim, Key};
 use crate::tools::{Scope, Toolbox};
@@ -157,6 +158,7 @@ pub(crate) async fn open(
         created_at: now,
     };
     conversations::message_add(&mut tx, conversation_id, &message).await?;
+    store::privacy::subject_add(&mut tx, conversation_id, question.company_id).await?;
     tx.commit().await.store("commit")?;
     let context = context_for(&question.message);
     Ok(Opened::Job(Box::new(Job {

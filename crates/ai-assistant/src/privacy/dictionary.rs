@@ -291,7 +291,8 @@ fn run(text: &str, words: &[Word], at: usize, id: u32, entry: &Entry) -> Run {
         to: at + 1,
         matched: usize::from(take(&mut left, &words[at])),
     };
-    // Forms of business are taken into the name only when they touch it.
+    // Forms of business are taken into the name only when they touch it, one on each side.
+    let mut formed = false;
     let mut edge = at + 1;
     while let Some(word) = words.get(edge) {
         if !touch(text, &words[edge - 1], word) {
@@ -300,7 +301,13 @@ fn run(text: &str, words: &[Word], at: usize, id: u32, entry: &Entry) -> Run {
         if take(&mut left, word) {
             run.matched += 1;
             run.to = edge + 1;
-        } else if forms::is_short(&word.plain) {
+        } else if forms::is_short(&word.plain) && !formed {
+            // «ООО Ромашка, ООО Вектор»: the second form is that of the next name.
+            let listed = text[words[edge - 1].end..word.start].contains(',');
+            if listed && at > 0 && forms::is_short(&words[at - 1].plain) {
+                break;
+            }
+            formed = true;
             run.to = edge + 1;
         } else {
             break;
@@ -316,8 +323,9 @@ fn run(text: &str, words: &[Word], at: usize, id: u32, entry: &Entry) -> Run {
         if take(&mut left, word) {
             run.matched += 1;
             run.from = edge - 1;
-        } else if forms::is_short(&word.plain) {
+        } else if forms::is_short(&word.plain) && !text[word.end..words[edge].start].contains(',') {
             run.from = edge - 1;
+            break;
         } else {
             break;
         }

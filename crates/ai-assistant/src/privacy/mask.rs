@@ -138,6 +138,8 @@ pub(super) fn apart(spans: Vec<Span>) -> Vec<Span> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn mask() -> Mask {
@@ -195,5 +197,59 @@ mod tests {
             mask.outgoing("ООО «Вектор», ИНН 7707083893"),
             "ООО «Вектор», ИНН [INN-1]"
         );
+    }
+
+    /// Parts of texts: things to hide, tokens of ours, brackets and ordinary words.
+    fn part() -> impl Strategy<Value = String> {
+        prop_oneof![
+            Just("Ромашка Торг ООО".to_owned()),
+            Just("ООО \"Вектор\"".to_owned()),
+            Just("Иванова Анна Петровна".to_owned()),
+            (1_u64..9_999_999).prop_map(|number| format!("+7916{number:07}")),
+            (1_u64..9_999_999).prop_map(|number| format!("u{number}@firm.ru")),
+            (1_u64..99).prop_map(|number| format!("[ORG-{number}]")),
+            (1_u64..9).prop_map(|number| format!("[{number}]")),
+            (1_u64..9_999_999).prop_map(|number| format!("{number},50 ₽")),
+            "[а-я]{1,9}".prop_map(|word| word),
+            Just("\\[".to_owned()),
+            Just("](".to_owned()),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(128))]
+
+        #[test]
+        fn what_was_hidden_comes_back_however_the_stream_is_cut(
+            parts in prop::collection::vec(part(), 1..12),
+            cuts in prop::collection::vec(0_usize..400, 0..8),
+        ) {
+            let text = parts.join(", ");
+            let mask = mask();
+            let sent = mask.outgoing(&text);
+            for (place, part) in parts.iter().enumerate() {
+                if part.starts_with(['Р', 'О', 'И', '+', 'u']) {
+                    prop_assert!(!sent.contains(part.as_str()), "{} of {} in {}", place, text, sent);
+                }
+            }
+            let mut stream = mask.incoming();
+            let (mut given, mut at) = (String::new(), 0);
+            let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| sent.floor_char_boundary(cut.min(sent.len()))).collect();
+            cuts.sort_unstable();
+            for cut in cuts.into_iter().chain([sent.len()]) {
+                given += &stream.push(&sent[at..cut]);
+                at = cut;
+            }
+            given += &stream.finish();
+            prop_assert_eq!(given, text);
+        }
+
+        #[test]
+        fn any_text_is_survived(text in "\\PC{0,120}") {
+            let mask = mask();
+            let sent = mask.outgoing(&text);
+            let _ = mask.incoming().text(&sent);
+            let _ = mask.outgoing_result(&text);
+        }
     }
 }

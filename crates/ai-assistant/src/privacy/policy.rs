@@ -60,7 +60,7 @@ impl Policy {
     }
 
     /// What satisfies both.
-    fn and(self, other: &Self) -> Self {
+    pub(super) fn and(self, other: &Self) -> Self {
         Self {
             mode: self.mode.max(other.mode),
             mask_items: self.mask_items || other.mask_items,
@@ -86,9 +86,10 @@ impl Policies {
     }
 
     /// The policy of a request: of its company, or the strictest of all companies whose data the
-    /// caller may see, since without a company the figures are of all of them.
+    /// caller may see, since without a company the figures are of all of them. A company that is not
+    /// the caller's does not loosen anything.
     pub(crate) fn for_request(&self, identity: &Identity, company: Option<Uuid>) -> Policy {
-        if let Some(company) = company {
+        if let Some(company) = company.filter(|company| identity.companies.contains(*company)) {
             return self.of(company).clone();
         }
         match &identity.companies {

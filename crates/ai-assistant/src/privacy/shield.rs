@@ -97,7 +97,15 @@ pub(crate) async fn policy(state: &AppState, identity: &Identity, subject: Subje
     }
     let mut db = state.db.acquire().await.store("acquire")?;
     let policies = store::policies(&mut db).await?;
-    Ok(policies.for_request(identity, subject.company))
+    let now = policies.for_request(identity, subject.company);
+    // The history goes along, so what it is about counts too.
+    let before = match subject.conversation {
+        Some(conversation) => store::subjects(&mut db, conversation).await?,
+        None => Vec::new(),
+    };
+    Ok(before.into_iter().fold(now, |strictest, company| {
+        strictest.and(&policies.for_request(identity, company))
+    }))
 }
 
 /// The mask of a request, with the tokens of its conversation.

@@ -78,6 +78,41 @@ pub(crate) async fn policy_delete(db: &mut PgConnection, company: Uuid) -> Resul
     Ok(deleted.rows_affected() == 1)
 }
 
+/// Remembers what a question of a conversation is about; no company means all.
+pub(crate) async fn subject_add(
+    db: &mut PgConnection,
+    conversation: Uuid,
+    company: Option<Uuid>,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "insert into assistant.privacy_subjects (conversation_id, company_id) values ($1, $2) on conflict do nothing",
+        conversation,
+        company.unwrap_or(Uuid::nil()),
+    )
+    .execute(db)
+    .await
+    .store("privacy_subject_add")?;
+    Ok(())
+}
+
+/// What the questions of a conversation were about; `None` stands for all companies.
+pub(crate) async fn subjects(
+    db: &mut PgConnection,
+    conversation: Uuid,
+) -> Result<Vec<Option<Uuid>>, StoreError> {
+    let companies = sqlx::query_scalar!(
+        "select company_id from assistant.privacy_subjects where conversation_id = $1",
+        conversation,
+    )
+    .fetch_all(db)
+    .await
+    .store("privacy_subjects")?;
+    Ok(companies
+        .into_iter()
+        .map(|company| (!company.is_nil()).then_some(company))
+        .collect())
+}
+
 /// The tokens of a conversation.
 pub(crate) async fn tokens(db: &mut PgConnection, conversation: Uuid) -> Result<Vec<Secret>, StoreError> {
     let rows = sqlx::query!(

@@ -183,6 +183,42 @@ async fn a_policy_may_send_or_forbid() {
 }
 
 #[tokio::test]
+async fn the_history_of_a_conversation_keeps_its_policy() {
+    let service = outside(&[]).await;
+    let officer = service.client(&[Permission::SecurityAdmin]);
+    let (closed, open) = (Uuid::from_u128(7), Uuid::from_u128(8));
+    for (company, mode) in [(closed, "forbid"), (open, "send")] {
+        let policy = json!({"company_id": company, "mode": mode});
+        assert_eq!(officer.put("/privacy/policies", &policy).await.status, 200);
+    }
+    let mut grant = Grant::new(&[Permission::Chat, Permission::OnecRead]);
+    grant.companies = common::auth::Companies::Some([closed, open].into());
+    let client = service.user(&grant);
+    let ask = async |body: Value| -> Value { client.post("/chat", &body).await.json() };
+    let fresh = ask(json!({"message": "Кто нам должен?", "model": "fake", "company_id": open})).await;
+    assert_eq!(fresh["engine"], "llm");
+    let first = ask(json!({"message": "Кто нам должен?", "model": "fake", "company_id": closed})).await;
+    assert_eq!(first["engine"], "rules");
+    let asked = service.provider.bodies().len();
+    let next = ask(
+        json!({"message": "А кому мы?", "model": "fake", "company_id": open, "conversation_id": first["conversation_id"]}),
+    );
+    assert_eq!(next.await["engine"], "rules");
+    // A company of somebody else's loosens nothing.
+    grant.companies = common::auth::Companies::Some([closed].into());
+    let stranger: Value = service
+        .user(&grant)
+        .post(
+            "/chat",
+            &json!({"message": "Кто нам должен?", "model": "fake", "company_id": open}),
+        )
+        .await
+        .json();
+    assert_eq!(stranger["engine"], "rules");
+    assert_eq!(service.provider.bodies().len(), asked);
+}
+
+#[tokio::test]
 async fn local_only_stands_above_policies() {
     let service = outside(&[
         ("LOCAL_ONLY", "true"),

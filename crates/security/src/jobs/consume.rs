@@ -164,7 +164,7 @@ async fn detect_in(
 /// without account and address, which no detector looks at.
 async fn reported(connection: &mut PgConnection, batch: &Batch) -> Result<Vec<Finding>, StoreError> {
     let rows: Vec<AttemptRow> = batch
-        .reused
+        .reported
         .iter()
         .map(|(id, finding)| AttemptRow {
             event_id: *id,
