@@ -302,9 +302,12 @@ fn run(text: &str, words: &[Word], at: usize, id: u32, entry: &Entry) -> Run {
             run.matched += 1;
             run.to = edge + 1;
         } else if forms::is_short(&word.plain) && !formed {
-            // «ООО Ромашка, ООО Вектор»: the second form is that of the next name.
+            // «Ромашка, ООО Вектор»: the form is that of the next name.
             let listed = text[words[edge - 1].end..word.start].contains(',');
-            if listed && at > 0 && forms::is_short(&words[at - 1].plain) {
+            let of_next = words
+                .get(edge + 1)
+                .is_some_and(|next| touch(text, word, next) && !text[word.end..next.start].contains(','));
+            if entry.kind == Kind::Person || (listed && of_next) {
                 break;
             }
             formed = true;
