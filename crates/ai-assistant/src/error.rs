@@ -3,6 +3,7 @@
 use common::Text;
 use common::db::StoreError;
 use common::http::Problem;
+use common::idempotency::IdempotencyError;
 use http::StatusCode;
 
 use crate::providers::{Failure, ProviderError};
@@ -21,10 +22,6 @@ pub(crate) enum Error {
     ExternalForbidden,
     #[error("the company has no policy of its own")]
     PolicyNotFound,
-    #[error("the same request is being handled")]
-    InFlight,
-    #[error("the idempotency key was used for another request")]
-    KeyReused,
     #[error("no counterparty is called so")]
     SubjectNotFound(String),
     #[error("several counterparties are called so")]
@@ -38,6 +35,8 @@ pub(crate) enum Error {
     #[error("the client has gone")]
     Cancelled,
     #[error(transparent)]
+    Idempotency(#[from] IdempotencyError),
+    #[error(transparent)]
     Store(#[from] StoreError),
 }
 
@@ -48,10 +47,9 @@ impl Error {
             Self::ConversationNotFound | Self::PolicyNotFound => StatusCode::NOT_FOUND,
             Self::UnknownModel(_)
             | Self::ModelRequired
-            | Self::KeyReused
             | Self::SubjectNotFound(_)
             | Self::SubjectAmbiguous(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::InFlight => StatusCode::CONFLICT,
+            Self::Idempotency(error) => error.status(),
             Self::DataForbidden | Self::ExternalForbidden => StatusCode::FORBIDDEN,
             Self::Onec(error) => match error {
                 OnecError::Unreachable(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -77,8 +75,7 @@ impl Error {
             Self::ModelRequired => "assistant.model_required",
             Self::ExternalForbidden => "privacy.external_forbidden",
             Self::PolicyNotFound => "privacy.policy_not_found",
-            Self::InFlight => "request.in_progress",
-            Self::KeyReused => "request.idempotency_key_reused",
+            Self::Idempotency(error) => error.code(),
             Self::SubjectNotFound(_) => "assistant.counterparty_not_found",
             Self::SubjectAmbiguous(_) => "assistant.counterparty_ambiguous",
             Self::DataForbidden => "auth.permission_denied",
@@ -114,6 +111,7 @@ impl From<Error> for Problem {
         let problem = |ru: &'static str, en: &'static str| Self::new(status, code, Text::new(ru, en));
         match error {
             Error::Store(error) => Self::from(error),
+            Error::Idempotency(error) => Self::from(error),
             Error::DataForbidden => Self::permission_denied("onec:read"),
             Error::ConversationNotFound => problem("Беседа не найдена", "Conversation not found"),
             Error::UnknownModel(model) => problem("Нет такой модели", "Unknown model").detail(Text::new(
@@ -135,11 +133,6 @@ impl From<Error> for Problem {
             Error::PolicyNotFound => problem(
                 "У организации нет своих правил",
                 "The company has no policy of its own",
-            ),
-            Error::InFlight => problem("Запрос уже выполняется", "The request is being handled").retry_after(2),
-            Error::KeyReused => problem(
-                "Ключ идемпотентности уже использован для другого запроса",
-                "The idempotency key was used for another request",
             ),
             Error::SubjectNotFound(name) => problem("Контрагент не найден", "Counterparty not found").detail(Text::same(name)),
             Error::SubjectAmbiguous(names) => {

@@ -3,6 +3,5 @@
 pub(crate) mod chat;
 pub(crate) mod conversations;
 pub(crate) mod generate;
-mod idempotency;
 pub(crate) mod models;
 pub(crate) mod privacy;

@@ -9,8 +9,9 @@ use common::http::{Json, Page, PageQuery, Problem, Query, Violations};
 use serde::Deserialize;
 use uuid::Uuid;
 
+use crate::sight::Sight;
 use crate::state::AppState;
-use crate::store::names as store;
+use crate::store::{infobases, names as store};
 
 /// Greatest number of names in an answer: they are short, and a catalogue has many.
 const MAX_LIMIT: u32 = 5000;
@@ -44,15 +45,18 @@ pub(crate) async fn list(
         cursor: query.cursor,
     };
     let limit = i64::from(limit);
+    let mut connection = state.pool.acquire().await.store("acquire")?;
+    let sight = Sight::of(&identity);
+    let mut infobases = infobases::visible(&mut connection, &sight).await?;
+    infobases.retain(|id| query.infobase.is_none_or(|wanted| wanted == *id));
     let asked = store::Asked {
         kind: query.kind,
-        infobase: query.infobase,
+        infobases: &infobases,
+        companies: sight.companies.as_deref(),
         after: position.after()?,
         limit: limit + 1,
     };
-    let mut connection = state.pool.acquire().await.store("acquire")?;
-    let restriction = identity.companies.restriction();
-    let rows = store::names(&mut connection, &asked, restriction.as_deref()).await?;
+    let rows = store::names(&mut connection, &asked).await?;
     let page = Page::from_rows(rows, limit, |(id, _)| *id);
     Ok(Json(Page {
         items: page.items.into_iter().map(|(_, named)| named).collect(),

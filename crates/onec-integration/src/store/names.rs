@@ -7,9 +7,12 @@ use uuid::Uuid;
 
 /// Which names.
 #[derive(Debug)]
-pub(crate) struct Asked {
+pub(crate) struct Asked<'a> {
     pub(crate) kind: SubjectKind,
-    pub(crate) infobase: Option<Uuid>,
+    /// Those that the caller may see.
+    pub(crate) infobases: &'a [Uuid],
+    /// The companies that the caller is limited to.
+    pub(crate) companies: Option<&'a [Uuid]>,
     /// The last one of the answer before.
     pub(crate) after: Option<Uuid>,
     pub(crate) limit: i64,
@@ -27,8 +30,7 @@ struct Row {
 /// searches.
 pub(crate) async fn names(
     connection: &mut PgConnection,
-    asked: &Asked,
-    restriction: Option<&[Uuid]>,
+    asked: &Asked<'_>,
 ) -> Result<Vec<(Uuid, Named)>, StoreError> {
     let kind = match asked.kind {
         SubjectKind::Counterparty => "counterparty",
@@ -54,15 +56,12 @@ pub(crate) async fn names(
                union all
                select id, infobase_id, name, full_name, false as person
                from onec.companies where $1 = 'company' and ($2::uuid[] is null or id = any($2))) subject
-           where name <> '' and ($3::uuid is null or id > $3) and ($4::uuid is null or infobase_id = $4)
-             and infobase_id in (select b.id from onec.infobases b where b.deleted_at is null)
-             and ($2::uuid[] is null or exists (
-                 select 1 from onec.companies c where c.infobase_id = subject.infobase_id and c.id = any($2)))
+           where name <> '' and ($3::uuid is null or id > $3) and infobase_id = any($4)
            order by id limit $5"#,
         kind,
-        restriction,
+        asked.companies,
         asked.after,
-        asked.infobase,
+        asked.infobases,
         asked.limit,
     )
     .fetch_all(connection)
