@@ -30,6 +30,8 @@ pub struct Config {
     /// `RULES_FIRST` (false): questions that name no model and that the built-in rules are certain of are
     /// answered by them, free of charge, although a language model is connected.
     pub rules_first: bool,
+    /// `LOCAL_ONLY` (false): nothing is sent to models outside of the company.
+    pub local_only: bool,
 }
 
 impl Config {
@@ -43,6 +45,7 @@ impl Config {
         let models = Models::read(reader);
         let tool_timeout = reader.duration("TOOL_TIMEOUT", Duration::from_secs(20));
         let rules_first = reader.parse("RULES_FIRST", false);
+        let local_only = reader.parse("LOCAL_ONLY", false);
         let zone = zone?.parse::<Tz>();
         if zone.is_err() {
             reader.invalid(
@@ -59,6 +62,7 @@ impl Config {
             models: models?,
             tool_timeout: tool_timeout?,
             rules_first: rules_first?,
+            local_only: local_only?,
         })
     }
 }

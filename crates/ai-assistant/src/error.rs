@@ -19,6 +19,10 @@ pub(crate) enum Error {
     UnknownModel(String),
     #[error("a language model is needed and none is configured")]
     ModelRequired,
+    #[error("the policy of the company forbids to ask external models")]
+    ExternalForbidden,
+    #[error("the company has no policy of its own")]
+    PolicyNotFound,
     #[error("no counterparty is called so")]
     SubjectNotFound(String),
     #[error("several counterparties are called so")]
@@ -49,7 +53,7 @@ impl Error {
     /// The status of the response.
     fn status(&self) -> StatusCode {
         match self {
-            Self::ConversationNotFound | Self::TemplateNotFound => StatusCode::NOT_FOUND,
+            Self::ConversationNotFound | Self::PolicyNotFound | Self::TemplateNotFound => StatusCode::NOT_FOUND,
             Self::File(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::UnknownModel(_)
             | Self::ModelRequired
@@ -58,7 +62,7 @@ impl Error {
             | Self::SubjectAmbiguous(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TemplateBuiltIn => StatusCode::CONFLICT,
             Self::Idempotency(error) => error.status(),
-            Self::DataForbidden => StatusCode::FORBIDDEN,
+            Self::DataForbidden | Self::ExternalForbidden => StatusCode::FORBIDDEN,
             Self::Onec(error) => match error {
                 OnecError::Unreachable(_) => StatusCode::SERVICE_UNAVAILABLE,
                 OnecError::Refused { status, .. } if status.is_client_error() => {
@@ -81,6 +85,8 @@ impl Error {
             Self::ConversationNotFound => "assistant.conversation_not_found",
             Self::UnknownModel(_) => "assistant.unknown_model",
             Self::ModelRequired => "assistant.model_required",
+            Self::ExternalForbidden => "privacy.external_forbidden",
+            Self::PolicyNotFound => "privacy.policy_not_found",
             Self::Idempotency(error) => error.code(),
             Self::SubjectNotFound(_) => "assistant.counterparty_not_found",
             Self::SubjectAmbiguous(_) => "assistant.counterparty_ambiguous",
@@ -151,6 +157,18 @@ impl From<Error> for Problem {
                     "Without a language model only documents by template can be made: GET /templates.",
                 ))
             }
+            Error::ExternalForbidden => problem(
+                "Правила компании запрещают отправлять данные внешним моделям",
+                "The company's policy forbids sending data to external models",
+            )
+            .detail(Text::new(
+                "Ничего не отправлено. Выберите модель, которая работает внутри компании, или шаблон.",
+                "Nothing was sent. Choose a model that runs within the company, or a template.",
+            )),
+            Error::PolicyNotFound => problem(
+                "У организации нет своих правил",
+                "The company has no policy of its own",
+            ),
             Error::SubjectNotFound(name) => {
                 problem("Контрагент не найден", "Counterparty not found").detail(Text::same(name))
             }

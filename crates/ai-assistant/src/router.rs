@@ -1,9 +1,9 @@
 //! The route table.
 
-use common::auth::Permission::{Chat, Generate};
+use common::auth::Permission::{Chat, Generate, SecurityAdmin};
 use common::http::routes::{Access, Routes};
 
-use crate::http::{chat, conversations, generate, models, templates};
+use crate::http::{chat, conversations, generate, models, privacy, templates};
 use crate::state::AppState;
 
 /// All routes with what each takes to call it.
@@ -34,4 +34,20 @@ pub fn routes() -> Routes<AppState> {
             templates::versions,
         )
         .get("/models", Access::Permission(Chat), models::list)
+        .get(
+            "/privacy/policies",
+            Access::Permission(SecurityAdmin),
+            privacy::list,
+        )
+        .put(
+            "/privacy/policies",
+            Access::Permission(SecurityAdmin),
+            privacy::put,
+        )
+        .delete(
+            "/privacy/policies/{company_id}",
+            Access::Permission(SecurityAdmin),
+            privacy::delete,
+        )
+        .post("/privacy/preview", Access::Permission(Chat), privacy::preview)
 }

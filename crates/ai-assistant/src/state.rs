@@ -6,6 +6,7 @@ use chrono_tz::Tz;
 use common::service::Context;
 use sqlx::PgPool;
 
+use crate::privacy::Privacy;
 pub(crate) use crate::providers::Registry;
 use crate::providers::Remote;
 use crate::tools::{Limits, Onec};
@@ -21,6 +22,7 @@ pub struct AppState {
     pub(crate) limits: Limits,
     /// Questions that the built-in rules are certain of are answered by them.
     pub(crate) rules_first: bool,
+    pub(crate) privacy: Privacy,
 }
 
 /// What answers a question.

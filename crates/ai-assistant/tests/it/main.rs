@@ -13,6 +13,7 @@ mod fake_provider;
 mod generate;
 mod onec;
 mod outages;
+mod privacy;
 mod providers;
 mod providers_more;
 mod rules;
