@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends by a panic")]
 
 mod access;
+mod bases;
 mod chat;
 mod conversations;
 mod failover;
