@@ -120,10 +120,10 @@ pub(crate) async fn open(
         .ok_or_else(|| Error::UnknownModel(question.model.clone().unwrap_or_default()))?;
     let now = state.context.clock.now();
     let mut tx = state.db.begin().await.store("begin")?;
-    if let Some(key) = &key {
-        if let Claim::Answered(answer) = idempotency::claim(&mut tx, &SCHEMA, key, now).await? {
-            return Ok(Opened::Replay(answer));
-        }
+    if let Some(key) = &key
+        && let Claim::Answered(answer) = idempotency::claim(&mut tx, &SCHEMA, key, now).await?
+    {
+        return Ok(Opened::Replay(answer));
     }
     let (conversation_id, memory, history) = match question.conversation_id {
         Some(id) => {

@@ -8,12 +8,17 @@ use serde_json::json;
 use crate::setup::Service;
 use crate::streams::{events, text_of};
 
+#[expect(clippy::disallowed_methods, reason = "the script tells the test so")]
+fn variable(name: &str) -> String {
+    std::env::var(name).unwrap_or_default()
+}
+
 #[tokio::test]
 #[ignore = "needs llmock: tests/external/llmock.sh"]
 async fn a_stranger_judges_the_service() {
-    let url = std::env::var("LLMOCK_URL").unwrap();
-    let questions: usize = std::env::var("QUESTIONS").unwrap().parse().unwrap();
-    let fallback = std::env::var("FALLBACK").unwrap_or_default();
+    let url = variable("LLMOCK_URL");
+    let questions: usize = variable("QUESTIONS").parse().unwrap();
+    let fallback = variable("FALLBACK");
     let (openai, anthropic) = (format!("{url}/v1"), format!("{url}/anthropic"));
     // Each provider has a key, and so a limit, of its own.
     let service = Service::with(&[
