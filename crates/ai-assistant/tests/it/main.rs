@@ -11,6 +11,7 @@ mod failover;
 #[path = "../../examples/fake_provider/server.rs"]
 mod fake_provider;
 mod generate;
+mod llmock;
 mod onec;
 mod outages;
 mod privacy;
