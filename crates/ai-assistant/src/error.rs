@@ -53,7 +53,9 @@ impl Error {
     /// The status of the response.
     fn status(&self) -> StatusCode {
         match self {
-            Self::ConversationNotFound | Self::PolicyNotFound | Self::TemplateNotFound => StatusCode::NOT_FOUND,
+            Self::ConversationNotFound | Self::PolicyNotFound | Self::TemplateNotFound => {
+                StatusCode::NOT_FOUND
+            }
             Self::File(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::UnknownModel(_)
             | Self::ModelRequired

@@ -342,7 +342,10 @@ impl Job {
 
     /// The models that may answer; none when the built-in engine is wanted.
     fn chain(&self) -> Option<crate::providers::Chain> {
-        self.state.models.chain(self.question.model.as_deref())
+        match self.engine {
+            Engine::Rules => None,
+            Engine::Model(_) => self.state.models.chain(self.question.model.as_deref()),
+        }
     }
 
     /// The conversation so far and the question.
