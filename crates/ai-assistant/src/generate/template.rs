@@ -222,7 +222,7 @@ impl Definition {
                 Text::new("Дайте переменной название.", "Give the variable a title."),
             );
             violations.check(
-                (variable.kind == Kind::Choice) == !variable.values.is_empty(),
+                (variable.kind == Kind::Choice) != variable.values.is_empty(),
                 &at("values"),
                 Text::new(
                     "Значения нужны выбору (choice), и только ему.",

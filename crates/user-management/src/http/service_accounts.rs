@@ -8,7 +8,7 @@ use chrono::{DateTime, Duration, Utc};
 use common::auth::{Companies, Identity, Infobases, PermissionSet};
 use common::contract::events::Outcome;
 use common::db::StoreResult;
-use common::http::{Json, Page, PageQuery, Path, Problem, Query, Violations};
+use common::http::{IfMatch, Json, Page, PageQuery, Path, Problem, Query, Violations, etag};
 use common::{Text, ids};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -18,7 +18,6 @@ use uuid::Uuid;
 
 use super::Client;
 use super::api_keys::within;
-use super::etag::{IfMatch, etag};
 use super::rights::{fits_into_token, selected};
 use crate::account::{PersonName, User, UserState, folded};
 use crate::api_keys::{MAX_OVERLAP_HOURS, OVERLAP_HOURS};

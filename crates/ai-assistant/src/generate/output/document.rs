@@ -25,11 +25,14 @@ pub(super) enum Block {
     Table {
         alignments: Vec<Alignment>,
         /// The first row is the heading.
-        rows: Vec<Vec<Vec<Run>>>,
+        rows: Vec<Row>,
     },
     Code(String),
     Rule,
 }
+
+/// The cells of a row of a table.
+pub(super) type Row = Vec<Vec<Run>>;
 
 /// Characters of one look. A line break is `\n`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -64,7 +67,7 @@ struct Reader {
     lists: Vec<Option<u64>>,
     /// The item whose text comes next.
     item: Option<(usize, Option<u64>)>,
-    table: Option<(Vec<Alignment>, Vec<Vec<Vec<Run>>>)>,
+    table: Option<(Vec<Alignment>, Vec<Row>)>,
     code: Option<String>,
 }
 

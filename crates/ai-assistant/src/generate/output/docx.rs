@@ -9,7 +9,7 @@ use pulldown_cmark::Alignment;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
-use super::document::{Block, Document, MAX_DEPTH, Run};
+use super::document::{Block, Document, MAX_DEPTH, Row, Run};
 
 const NAMESPACE: &str = "http://schemas.openxmlformats.org/wordprocessingml/2006/main";
 const HEAD: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?>\n";
@@ -192,7 +192,7 @@ fn block_into(body: &mut String, lists: &mut Lists, block: &Block) {
     };
 }
 
-fn table(body: &mut String, alignments: &[Alignment], rows: &[Vec<Vec<Run>>]) -> std::fmt::Result {
+fn table(body: &mut String, alignments: &[Alignment], rows: &[Row]) -> std::fmt::Result {
     body.push_str("<w:tbl><w:tblPr><w:tblW w:w=\"5000\" w:type=\"pct\"/><w:tblBorders>");
     for side in ["top", "left", "bottom", "right", "insideH", "insideV"] {
         write!(

@@ -1,6 +1,6 @@
 //! A text without any looks, for messages and forms.
 
-use super::document::{Block, Document, text_of};
+use super::document::{Block, Document, Row, text_of};
 
 /// The text.
 pub(super) fn written(document: &Document) -> String {
@@ -34,7 +34,7 @@ pub(super) fn written(document: &Document) -> String {
 }
 
 /// Rows with their columns below one another.
-fn table(rows: &[Vec<Vec<super::document::Run>>]) -> String {
+fn table(rows: &[Row]) -> String {
     let cells: Vec<Vec<String>> = rows
         .iter()
         .map(|row| row.iter().map(|cell| text_of(cell).replace('\n', " ")).collect())
