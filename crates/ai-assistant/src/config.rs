@@ -27,6 +27,10 @@ pub struct Config {
     pub models: Models,
     /// `TOOL_TIMEOUT` (20s): how long one call of a tool may take.
     pub tool_timeout: Duration,
+    /// `MCP_ALLOWED_HOSTS` (all): values of `Host` that the MCP server answers, separated by commas.
+    pub mcp_allowed_hosts: Vec<String>,
+    /// `MCP_ALLOWED_ORIGINS` (all): origins of pages that may call it, separated by commas.
+    pub mcp_allowed_origins: Vec<String>,
 }
 
 impl Config {
@@ -39,6 +43,8 @@ impl Config {
         let zone = reader.parse("TIME_ZONE", "Europe/Moscow".to_owned());
         let models = Models::read(reader);
         let tool_timeout = reader.duration("TOOL_TIMEOUT", Duration::from_secs(20));
+        let hosts = reader.parse("MCP_ALLOWED_HOSTS", String::new());
+        let origins = reader.parse("MCP_ALLOWED_ORIGINS", String::new());
         let zone = zone?.parse::<Tz>();
         if zone.is_err() {
             reader.invalid(
@@ -54,6 +60,8 @@ impl Config {
             time_zone: zone.ok()?,
             models: models?,
             tool_timeout: tool_timeout?,
+            mcp_allowed_hosts: list(&hosts?),
+            mcp_allowed_origins: list(&origins?),
         })
     }
 }

@@ -68,7 +68,7 @@ pub(crate) fn describe(models: &[Arc<Remote>]) {
         Unit::Count,
         "Calls of tools, by tool and outcome"
     );
-    for operation in ["chat", "generate"] {
+    for operation in ["chat", "generate", "proxy"] {
         for engine in ["rules", "llm"] {
             for outcome in ["answered", "failed", "cancelled"] {
                 metrics::counter!("assistant_requests_total", "operation" => operation, "engine" => engine, "outcome" => outcome).absolute(0);

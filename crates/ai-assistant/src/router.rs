@@ -1,8 +1,9 @@
 //! The route table.
 
-use common::auth::Permission::{Chat, Generate};
+use common::auth::Permission::{Chat, Generate, OnecRead};
 use common::http::routes::{Access, Routes};
 
+use crate::doors::{self, chat_completions, mcp, messages, responses};
 use crate::http::{chat, conversations, generate, models};
 use crate::state::AppState;
 
@@ -24,4 +25,20 @@ pub fn routes() -> Routes<AppState> {
         )
         .post("/generate", Access::Permission(Generate), generate::generate)
         .get("/models", Access::Permission(Chat), models::list)
+        // Clients that speak a protocol of others.
+        .post(
+            "/v1/chat/completions",
+            Access::Permission(Chat),
+            chat_completions::create,
+        )
+        .post("/v1/responses", Access::Permission(Chat), responses::create)
+        .post("/v1/messages", Access::Permission(Chat), messages::create)
+        .post(
+            "/v1/messages/count_tokens",
+            Access::Permission(Chat),
+            messages::count_tokens,
+        )
+        .get("/v1/models", Access::Permission(Chat), doors::models::list)
+        .get("/v1/models/{*id}", Access::Permission(Chat), doors::models::get)
+        .post("/mcp", Access::Permission(OnecRead), mcp::post)
 }

@@ -8,6 +8,7 @@ use sqlx::PgPool;
 
 pub(crate) use crate::providers::Registry;
 use crate::providers::Remote;
+use crate::doors::mcp::Allowed;
 use crate::tools::{Limits, Onec};
 
 /// State of the service. Cheap to clone.
@@ -19,6 +20,7 @@ pub struct AppState {
     pub(crate) models: Arc<Registry>,
     pub(crate) zone: Tz,
     pub(crate) limits: Limits,
+    pub(crate) mcp: Arc<Allowed>,
 }
 
 /// What answers a question.

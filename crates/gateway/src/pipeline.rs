@@ -28,6 +28,7 @@ use crate::limit::{Class, Subject};
 use crate::routing::{self, Access, Patience, Rate, Route, Service};
 use crate::state::{AppState, Gateway};
 use crate::visit::Visit;
+use crate::protocols::{self, Expected};
 use crate::{api_keys, cors, problems};
 
 /// Bytes of path and query.
@@ -43,6 +44,7 @@ pub(crate) async fn handle(State(gateway): State<AppState>, request: Request) ->
     let secure = edge.tls_terminated
         || (edge.trusted_proxies.contains(peer.ip().to_canonical()) && says_https(&parts.headers));
     let origin = edge.allowed_origins.of(&parts.headers);
+    let expected = Expected::of(&parts, secure);
 
     let preflight = match &origin {
         Some(_) => cors::preflight(&parts.method, &parts.headers),
@@ -59,7 +61,7 @@ pub(crate) async fn handle(State(gateway): State<AppState>, request: Request) ->
             headers::add_quota(response.headers_mut(), verdict);
         }
         visit.end(&mut response);
-        response
+        expected.finish(response).await
     };
     headers::add_security(response.headers_mut(), edge.tls_terminated);
     cors::finish(response.headers_mut(), origin);
@@ -89,6 +91,9 @@ async fn pass(
     }
 
     if route.access == Access::Token {
+        if route.outside == "/v1" {
+            protocols::move_token(&mut parts.headers);
+        }
         let identity = match identify(gateway, visit, &mut parts.headers).await {
             Ok(identity) => identity,
             Err(problem) => {

@@ -56,16 +56,8 @@ pub(crate) enum ToolChoice {
     /// Not at all.
     None,
     /// At least one.
-    #[expect(
-        dead_code,
-        reason = "for requests of clients that speak a provider's protocol"
-    )]
     Required,
     /// This one.
-    #[expect(
-        dead_code,
-        reason = "for requests of clients that speak a provider's protocol"
-    )]
     Named(String),
 }
 
@@ -143,6 +135,6 @@ pub(super) fn arguments(text: &str) -> Result<Map<String, Value>, String> {
 
 /// Arguments of a call as an object, for a model that did not write them. What was no object is
 /// left out: the result of the call says what was wrong with it.
-pub(super) fn arguments_of(call: &ToolCall) -> Value {
+pub(crate) fn arguments_of(call: &ToolCall) -> Value {
     Value::Object(call.arguments.clone().unwrap_or_default())
 }

@@ -6,10 +6,13 @@
 mod access;
 mod chat;
 mod conversations;
+mod doors;
+mod external;
 mod failover;
 #[path = "../../examples/fake_provider/server.rs"]
 mod fake_provider;
 mod generate;
+mod mcp;
 mod onec;
 mod outages;
 mod providers;

@@ -3,6 +3,7 @@
 //! for calls to others.
 
 pub mod client;
+pub mod dialect;
 mod extract;
 pub mod layers;
 mod page;
