@@ -38,7 +38,7 @@ pub use chat::draft::{NumberedCitation, Table};
 pub use chat::ledger::Used;
 pub use chat::run::Answer;
 pub use config::Config;
-pub use doors::{BridgeError, mcp_stdio};
+pub use doors::mcp_stdio;
 pub use providers::{Breaking, Catalog, CatalogError, Dialect, Fallback, Patience};
 pub use state::AppState;
 

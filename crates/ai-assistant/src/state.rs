@@ -6,9 +6,9 @@ use chrono_tz::Tz;
 use common::service::Context;
 use sqlx::PgPool;
 
+use crate::doors::mcp::Allowed;
 pub(crate) use crate::providers::Registry;
 use crate::providers::Remote;
-use crate::doors::mcp::Allowed;
 use crate::tools::{Limits, Onec};
 
 /// State of the service. Cheap to clone.

@@ -25,10 +25,10 @@ use crate::body::Upload;
 use crate::forward::{self, Outgoing};
 use crate::headers::{self, Origin};
 use crate::limit::{Class, Subject};
+use crate::protocols::{self, Expected};
 use crate::routing::{self, Access, Patience, Rate, Route, Service};
 use crate::state::{AppState, Gateway};
 use crate::visit::Visit;
-use crate::protocols::{self, Expected};
 use crate::{api_keys, cors, problems};
 
 /// Bytes of path and query.

@@ -436,13 +436,7 @@ impl Job {
             self.add(&mut tx, &message, None).await?;
         }
         ledger
-            .book(
-                &mut tx,
-                &self.state,
-                &self.identity,
-                self.conversation(),
-                None,
-            )
+            .book(&mut tx, &self.state, &self.identity, self.conversation(), None)
             .await?;
         if let Some(key) = &self.key {
             idempotency::release(&mut tx, key).await?;

@@ -80,9 +80,7 @@ pub(super) fn start(state: &AppState, identity: Identity, mut asked: Asked) -> R
     let guard = cancel.clone().drop_guard();
     if let Some(model) = asked.assistant().map(|model| model.map(str::to_owned)) {
         let job = assistant::prepare(state, identity, asked, model)?;
-        state
-            .context
-            .spawn_transient(assistant::run(job, teller, cancel));
+        state.context.spawn_transient(assistant::run(job, teller, cancel));
     } else {
         let chain = state
             .models

@@ -129,7 +129,10 @@ fn tail(answer: &Answer, zone: chrono_tz::Tz, locale: Locale) -> String {
         for one in &answer.citations {
             let (citation, id) = (&one.citation, one.id);
             let of = moment(citation.as_of, zone, locale);
-            lines.push(format!("[{id}] {} · {} · {of}", citation.infobase, citation.object));
+            lines.push(format!(
+                "[{id}] {} · {} · {of}",
+                citation.infobase, citation.object
+            ));
         }
     }
     lines.extend(answer.notices.iter().map(|notice| format!("_{notice}_")));

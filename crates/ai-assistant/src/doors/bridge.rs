@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::io::{BufRead, Write};
+use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -25,7 +26,7 @@ const VERSION_MEMBER: &str = "io.modelcontextprotocol/protocolVersion";
 
 /// Why the bridge cannot work.
 #[derive(Debug, thiserror::Error)]
-pub enum BridgeError {
+enum BridgeError {
     /// A variable is missing or wrong.
     #[error("{0}")]
     Setting(&'static str),
@@ -52,10 +53,23 @@ struct Bridge {
 ///
 /// `MCP_URL` is the address of the server (`https://…/mcp`), `MCP_KEY` an API key or an access
 /// token; `MCP_COMPANY_ID` and `MCP_INFOBASE_ID` limit all calls to a company or an infobase.
-///
-/// # Errors
-/// When a variable is missing, or the standard streams are broken.
-pub async fn mcp_stdio(variable: impl Fn(&str) -> Option<String>) -> Result<(), BridgeError> {
+#[must_use]
+#[expect(clippy::print_stderr, reason = "standard output belongs to the protocol")]
+pub fn mcp_stdio() -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let ended = runtime
+        .map_err(BridgeError::from)
+        .and_then(|runtime| runtime.block_on(run(|name| std::env::var(name).ok())));
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(variable: impl Fn(&str) -> Option<String>) -> Result<(), BridgeError> {
     let bridge = Arc::new(Bridge::new(&variable)?);
     let (sender, mut lines) = mpsc::channel::<String>(64);
     // Standard input cannot be read without a thread; it ends with the program.
@@ -100,10 +114,13 @@ impl Bridge {
             .parse()
             .map_err(|_| BridgeError::Setting("MCP_URL is not an address"))?;
         let key = variable("MCP_KEY").ok_or(BridgeError::Setting("MCP_KEY is missing: an API key"))?;
-        let headers = [("x-company-id", "MCP_COMPANY_ID"), ("x-infobase-id", "MCP_INFOBASE_ID")]
-            .into_iter()
-            .filter_map(|(header, name)| Some((header, variable(name)?)))
-            .collect();
+        let headers = [
+            ("x-company-id", "MCP_COMPANY_ID"),
+            ("x-infobase-id", "MCP_INFOBASE_ID"),
+        ]
+        .into_iter()
+        .filter_map(|(header, name)| Some((header, variable(name)?)))
+        .collect();
         Ok(Self {
             url,
             key: SecretString::from(key.trim().to_owned()),
@@ -122,10 +139,7 @@ impl Bridge {
         match self.post(&message).await {
             Ok(answers) => answers,
             // Nobody waits for the answer to a notification.
-            Err(why) => id
-                .map(|id| error_of(id, -32603, &why))
-                .into_iter()
-                .collect(),
+            Err(why) => id.map(|id| error_of(id, -32603, &why)).into_iter().collect(),
         }
     }
 
@@ -179,13 +193,19 @@ impl Bridge {
     fn protocol_headers(&self, message: &Value) -> HashMap<&'static str, String> {
         let mut headers = HashMap::new();
         let of_message = message["params"]["_meta"][VERSION_MEMBER].as_str();
-        let agreed = self.version.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let agreed = self
+            .version
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
         if let Some(version) = of_message.map(str::to_owned).or(agreed) {
             headers.insert("mcp-protocol-version", version);
         }
         if let (Some(_), Some(method)) = (of_message, message["method"].as_str()) {
             headers.insert("mcp-method", method.to_owned());
-            let name = message["params"]["name"].as_str().or(message["params"]["uri"].as_str());
+            let name = message["params"]["name"]
+                .as_str()
+                .or(message["params"]["uri"].as_str());
             if let Some(name) = name.filter(|name| name.is_ascii()) {
                 headers.insert("mcp-name", name.to_owned());
             }
@@ -250,7 +270,10 @@ mod tests {
         let newer = bridge.protocol_headers(&json!({"method": "tools/call",
             "params": {"name": "get_cash", "_meta": {VERSION_MEMBER: "2026-07-28"}}}));
         assert_eq!(newer["mcp-protocol-version"], "2026-07-28");
-        assert_eq!((newer["mcp-method"].as_str(), newer["mcp-name"].as_str()), ("tools/call", "get_cash"));
+        assert_eq!(
+            (newer["mcp-method"].as_str(), newer["mcp-name"].as_str()),
+            ("tools/call", "get_cash")
+        );
     }
 
     #[tokio::test]
@@ -259,7 +282,10 @@ mod tests {
         assert_eq!(bridge.pass("{").await[0]["error"]["code"], -32700);
         let asked = json!({"jsonrpc": "2.0", "id": 7, "method": "ping"}).to_string();
         let answered = bridge.pass(&asked).await;
-        assert_eq!((&answered[0]["id"], &answered[0]["error"]["code"]), (&json!(7), &json!(-32603)));
+        assert_eq!(
+            (&answered[0]["id"], &answered[0]["error"]["code"]),
+            (&json!(7), &json!(-32603))
+        );
         let told = json!({"jsonrpc": "2.0", "method": "notifications/initialized"}).to_string();
         assert!(bridge.pass(&told).await.is_empty());
     }

@@ -1,8 +1,8 @@
 //! `POST /v1/chat/completions`: OpenAI's Chat Completions.
 
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
 use axum::response::sse::Event;
+use axum::response::{IntoResponse, Response};
 use common::auth::Identity;
 use common::http::dialect::Dialect;
 use common::http::{Json, Problem};
@@ -100,8 +100,12 @@ impl Request {
             message.add_to(&mut items)?;
         }
         let (system, items) = items.finish()?;
-        let tools: Result<Vec<ToolSpec>, Problem> =
-            self.tools.unwrap_or_default().into_iter().map(Tool::spec).collect();
+        let tools: Result<Vec<ToolSpec>, Problem> = self
+            .tools
+            .unwrap_or_default()
+            .into_iter()
+            .map(Tool::spec)
+            .collect();
         Ok(Asked {
             door: Door::ChatCompletions,
             model: self.model,
@@ -130,7 +134,12 @@ impl Message {
             "system" | "developer" => items.system(content),
             "user" => items.user(content),
             "assistant" => {
-                let calls = self.0["tool_calls"].as_array().into_iter().flatten().map(call).collect();
+                let calls = self.0["tool_calls"]
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .map(call)
+                    .collect();
                 items.turn(content, calls, vec![self.0]);
             }
             "tool" => items.result(ToolResult {

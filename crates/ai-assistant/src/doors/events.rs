@@ -7,8 +7,8 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use common::telemetry::RequestContext;
 use futures_util::{StreamExt, stream};
-use http::header::{CACHE_CONTROL, HeaderName};
 use http::HeaderValue;
+use http::header::{CACHE_CONTROL, HeaderName};
 use serde_json::Value;
 
 use super::answering::{Answering, End, Told};

@@ -14,14 +14,15 @@ use common::db::StoreResult;
 use common::events::{Actor, Event, Stream, outbox};
 use common::http::Problem;
 use common::telemetry::{Chain, RequestContext};
+use rmcp::ServerHandler;
 use rmcp::model::{
-    CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, ErrorData, Implementation,
-    ListToolsResult, PaginatedRequestParams, ServerCapabilities, ServerConfig, Tool as McpTool, ToolAnnotations,
+    CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, ErrorData,
+    Implementation, ListToolsResult, PaginatedRequestParams, ServerCapabilities, ServerConfig,
+    Tool as McpTool, ToolAnnotations,
 };
 use rmcp::service::{RequestContext as McpContext, RoleServer};
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
-use rmcp::ServerHandler;
 use serde_json::{Value, json};
 
 use super::asked::Place;
@@ -87,9 +88,13 @@ struct Server {
 
 impl ServerHandler for Server {
     fn get_info(&self) -> ServerConfig {
-        let title = Text::new("Данные 1С", "1C data").get(self.context.locale).to_owned();
+        let title = Text::new("Данные 1С", "1C data")
+            .get(self.context.locale)
+            .to_owned();
         ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
-            .with_server_info(Implementation::new("1c-assistant", env!("CARGO_PKG_VERSION")).with_title(title))
+            .with_server_info(
+                Implementation::new("1c-assistant", env!("CARGO_PKG_VERSION")).with_title(title),
+            )
             .with_instructions(INSTRUCTIONS)
     }
 
@@ -126,7 +131,10 @@ impl ServerHandler for Server {
     ) -> Result<CallToolResponse, ErrorData> {
         let name = request.name.into_owned();
         if Tool::from_name(&name).is_none() {
-            return Err(ErrorData::invalid_params(format!("there is no tool `{name}`"), None));
+            return Err(ErrorData::invalid_params(
+                format!("there is no tool `{name}`"),
+                None,
+            ));
         }
         let scope = Scope {
             token: self.identity.token.clone(),
@@ -170,12 +178,17 @@ impl Server {
         let context = &self.state.context;
         let data = AuditEvent {
             action: "mcp.tool_called".to_owned(),
-            outcome: if failed { Outcome::Failure } else { Outcome::Success },
+            outcome: if failed {
+                Outcome::Failure
+            } else {
+                Outcome::Success
+            },
             target: None,
             ip: None,
             details: json!({"tool": tool, "client": self.identity.client_id}),
         };
-        let event = Event::new(context.service, AUDIT_RECORDED, &context.clock, &data).actor(Actor::from(&self.identity));
+        let event = Event::new(context.service, AUDIT_RECORDED, &context.clock, &data)
+            .actor(Actor::from(&self.identity));
         let mut tx = self.state.db.begin().await.store("begin")?;
         outbox::append(&mut tx, &SCHEMA, Stream::Audit, &event).await?;
         tx.commit().await.store("commit")?;

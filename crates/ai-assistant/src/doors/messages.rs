@@ -159,7 +159,10 @@ fn check_version(headers: &HeaderMap) -> Result<(), Problem> {
     let Some(version) = headers.get("anthropic-version") else {
         return Ok(());
     };
-    if VERSIONS.iter().any(|known| version.as_bytes() == known.as_bytes()) {
+    if VERSIONS
+        .iter()
+        .any(|known| version.as_bytes() == known.as_bytes())
+    {
         return Ok(());
     }
     let known = VERSIONS.join(", ");

@@ -18,7 +18,7 @@ mod proxy;
 mod refusal;
 pub(crate) mod responses;
 
-pub use bridge::{BridgeError, mcp_stdio};
+pub use bridge::mcp_stdio;
 
 use answering::{End, Told, start};
 use asked::{Asked, Door};

@@ -25,9 +25,7 @@ pub(super) async fn run(
 ) {
     let mut ledger = Ledger::new("proxy");
     ledger.begin(&Engine::Model(chain.remote().clone()));
-    let limit = asked
-        .max_output_tokens
-        .unwrap_or(state.models.max_output_tokens);
+    let limit = asked.max_output_tokens.unwrap_or(state.models.max_output_tokens);
     let limit = chain
         .remote()
         .max_output()

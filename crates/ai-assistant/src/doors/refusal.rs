@@ -16,7 +16,10 @@ pub(super) fn of_provider(error: ProviderError) -> Problem {
     match error.failure {
         Failure::ContextTooLong => refused(
             "assistant.context_too_long",
-            Text::new("Запрос не помещается в окно модели", "The request does not fit the model's window"),
+            Text::new(
+                "Запрос не помещается в окно модели",
+                "The request does not fit the model's window",
+            ),
         )
         .source(error),
         Failure::ContentRefused => refused(
@@ -44,7 +47,10 @@ pub(super) fn of_provider(error: ProviderError) -> Problem {
                 "assistant.model_failed",
                 Text::new("Языковая модель не ответила", "The language model did not answer"),
             )
-            .detail(Text::new("Она перегружена, повторите позже.", "It is overloaded, try again later."))
+            .detail(Text::new(
+                "Она перегружена, повторите позже.",
+                "It is overloaded, try again later.",
+            ))
             .retry_after(after)
             .source(error)
         }

@@ -42,8 +42,11 @@ pub(crate) struct Request {
 
 impl Request {
     fn asked(&self, place: Place) -> Result<Asked, Problem> {
-        if self.previous_response_id.is_some() || self.conversation.as_ref().is_some_and(|one| !one.is_null()) {
-            return Err(unsupported("previous_response_id, conversation (nothing is stored)"));
+        if self.previous_response_id.is_some() || self.conversation.as_ref().is_some_and(|one| !one.is_null())
+        {
+            return Err(unsupported(
+                "previous_response_id, conversation (nothing is stored)",
+            ));
         }
         if self.background == Some(true) {
             return Err(unsupported("background"));
@@ -278,7 +281,10 @@ impl Frame {
                 let mut written = Vec::new();
                 if !std::mem::replace(&mut self.open, true) {
                     let item = self.item("", "in_progress");
-                    written.push(self.event("response.output_item.added", json!({"output_index": 0, "item": item})));
+                    written.push(self.event(
+                        "response.output_item.added",
+                        json!({"output_index": 0, "item": item}),
+                    ));
                     let part = json!({"type": "output_text", "text": "", "annotations": []});
                     let added = self.in_text(json!({"part": part}));
                     written.push(self.event("response.content_part.added", added));
@@ -300,7 +306,10 @@ impl Frame {
                     let done = self.in_text(json!({"part": part}));
                     written.push(self.event("response.content_part.done", done));
                     let item = self.item(&end.text, "completed");
-                    written.push(self.event("response.output_item.done", json!({"output_index": 0, "item": item})));
+                    written.push(self.event(
+                        "response.output_item.done",
+                        json!({"output_index": 0, "item": item}),
+                    ));
                     index = 1;
                 }
                 for call in &end.calls {
@@ -330,7 +339,10 @@ impl Frame {
         let mut begun = call_of(call, "in_progress");
         begun["arguments"] = "".into();
         let (id, arguments) = (whole["id"].clone(), whole["arguments"].clone());
-        written.push(self.event("response.output_item.added", json!({"output_index": index, "item": begun})));
+        written.push(self.event(
+            "response.output_item.added",
+            json!({"output_index": index, "item": begun}),
+        ));
         written.push(self.event(
             "response.function_call_arguments.delta",
             json!({"item_id": id, "output_index": index, "delta": arguments}),
@@ -339,7 +351,10 @@ impl Frame {
             "response.function_call_arguments.done",
             json!({"item_id": id, "output_index": index, "name": call.name, "arguments": arguments}),
         ));
-        written.push(self.event("response.output_item.done", json!({"output_index": index, "item": whole})));
+        written.push(self.event(
+            "response.output_item.done",
+            json!({"output_index": index, "item": whole}),
+        ));
     }
 
     /// The place of the text within the response.

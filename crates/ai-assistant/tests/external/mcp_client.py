@@ -8,10 +8,9 @@ import asyncio
 import importlib.metadata
 import os
 
-import httpx
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
-from mcp.client.streamable_http import streamable_http_client
+from mcp.client.streamable_http import create_mcp_http_client, streamable_http_client
 
 URL, TOKEN, BIN = (os.environ[name] for name in ("DOORS_URL", "DOORS_TOKEN", "DOORS_BIN"))
 URL = URL.rstrip("/") + "/mcp"
@@ -32,7 +31,7 @@ async def use(name, transport, mode):
 
 
 def by_http():
-    http = httpx.AsyncClient(headers={"Authorization": f"Bearer {TOKEN}"})
+    http = create_mcp_http_client(headers={"Authorization": f"Bearer {TOKEN}"})
     return streamable_http_client(URL, http_client=http)
 
 

@@ -4,6 +4,7 @@ use common::auth::Permission;
 use common::testing::{Client, Response};
 use serde_json::{Value, json};
 
+use crate::onec::Mood;
 use crate::setup::{Service, eventually};
 
 const DIALECTS: [&str; 3] = ["openai", "chat", "anthropic"];
@@ -65,6 +66,11 @@ fn text_of_stream(events: &[(String, Value)]) -> String {
             _ => None,
         })
         .collect()
+}
+
+/// The body of a refusal.
+fn body_of(response: &Response) -> Value {
+    serde_json::from_str(&response.text()).unwrap()
 }
 
 async fn post(client: &Client, path: &str, request: &Value) -> Response {
@@ -281,7 +287,7 @@ async fn refusals_are_in_the_words_of_the_protocol() {
     for (path, request) in requests("no-such-model", "?") {
         let refused = post(&client, path, &streamed(request)).await;
         assert_eq!(refused.status, 404, "{path} {}", refused.text());
-        let body: Value = refused.json();
+        let body = body_of(&refused);
         if path == "/v1/messages" {
             assert_eq!(
                 (&body["type"], &body["error"]["type"]),
@@ -300,7 +306,7 @@ async fn refusals_are_in_the_words_of_the_protocol() {
         ] {
             let refused = post(client, path, &request).await;
             assert_eq!(refused.status, status);
-            assert_eq!(refused.json::<Value>()["error"]["type"], kind, "{path}");
+            assert_eq!(body_of(&refused)["error"]["type"], kind, "{path}");
         }
     }
     for (path, request, code) in [
@@ -332,10 +338,10 @@ async fn refusals_are_in_the_words_of_the_protocol() {
     ] {
         let refused = post(&client, path, &request).await;
         assert_eq!(refused.status, 400, "{request} {}", refused.text());
-        assert_eq!(refused.json::<Value>()["error"]["code"], code, "{request}");
+        assert_eq!(body_of(&refused)["error"]["code"], code, "{request}");
     }
     let no_limit = json!({"model": "fake", "messages": [{"role": "user", "content": "?"}]});
-    let refused: Value = post(&client, "/v1/messages", &no_limit).await.json();
+    let refused = body_of(&post(&client, "/v1/messages", &no_limit).await);
     assert_eq!(refused["error"]["type"], "invalid_request_error");
 }
 
@@ -354,9 +360,7 @@ async fn a_broken_answer_is_never_told_as_whole() {
         let refused = post(&client, path, &streamed(request.clone())).await;
         assert_eq!(refused.status, status, "{model} {}", refused.text());
     }
-    let too_long: Value = post(&client, "/v1/responses", &requests("fault-context", "?")[1].1)
-        .await
-        .json();
+    let too_long = body_of(&post(&client, "/v1/responses", &requests("fault-context", "?")[1].1).await);
     assert_eq!(too_long["error"]["code"], "context_length_exceeded");
     // After it, the stream does.
     for (path, request) in requests("fault-cut", "?") {
@@ -467,11 +471,24 @@ async fn tokens_are_counted_and_versions_checked() {
 }
 
 #[tokio::test]
+async fn without_1c_the_assistant_names_no_figures() {
+    let service = Service::start().await;
+    service.onec.set(Mood::Slow);
+    for (path, request) in requests("1c-assistant", "Кто нам должен?") {
+        for request in [request.clone(), streamed(request)] {
+            let refused = post(&service.accountant(), path, &request).await;
+            assert_eq!(refused.status, 503, "{path} {}", refused.text());
+            assert!(refused.headers.contains_key("retry-after"));
+        }
+    }
+}
+
+#[tokio::test]
 async fn without_the_database_nothing_is_given_for_nothing() {
     let service = Service::with_provider("chat").await;
     let client = service.client(&[Permission::Chat]);
     service.database.cut();
     let refused = post(&client, "/v1/chat/completions", &requests("fake", "?")[0].1).await;
     assert_eq!(refused.status, 503, "{}", refused.text());
-    assert_eq!(refused.json::<Value>()["error"]["type"], "server_error");
+    assert_eq!(body_of(&refused)["error"]["type"], "server_error");
 }

@@ -4,6 +4,7 @@ use common::auth::Permission;
 use common::testing::{Client, Response};
 use serde_json::{Value, json};
 
+use crate::onec::Mood;
 use crate::setup::Service;
 
 async fn send(client: &Client, message: &Value, headers: &[(&str, &str)]) -> Response {
@@ -153,6 +154,18 @@ async fn without_1c_or_the_database_a_call_says_so() {
     let service = Service::start().await;
     let client = reader(&service);
     let call = json!({"name": "get_cash", "arguments": {}});
+    service.onec.set(Mood::Slow);
+    let silent = ask(&client, "tools/call", &call).await;
+    assert_eq!(silent["result"]["isError"], true, "{silent}");
+    service.onec.set(Mood::Forbidding);
+    let denied = ask(&client, "tools/call", &call).await;
+    assert!(
+        denied["result"]["content"][0]["text"]
+            .as_str()
+            .unwrap()
+            .contains("Нет доступа"),
+        "{denied}"
+    );
     service.database.cut();
     let failed = ask(&client, "tools/call", &call).await;
     assert!(

@@ -47,8 +47,7 @@ impl Dialect {
         match self {
             Self::OpenAi => {
                 let (kind, code) = openai(status, code);
-                let body =
-                    json!({"error": {"message": message, "type": kind, "param": param_of(problem), "code": code}});
+                let body = json!({"error": {"message": message, "type": kind, "param": param_of(problem), "code": code}});
                 (status, body)
             }
             Self::Anthropic => {
@@ -116,13 +115,17 @@ fn status_of(problem: &Value) -> StatusCode {
 /// Title, detail and what is wrong with single members, in one sentence after another.
 fn message_of(problem: &Value) -> String {
     let text = |value: &Value| value.as_str().map(str::to_owned);
-    let members = problem["errors"].as_array().into_iter().flatten().filter_map(|error| {
-        Some(format!(
-            "{}: {}",
-            error["pointer"].as_str()?,
-            error["detail"].as_str()?
-        ))
-    });
+    let members = problem["errors"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|error| {
+            Some(format!(
+                "{}: {}",
+                error["pointer"].as_str()?,
+                error["detail"].as_str()?
+            ))
+        });
     let parts: Vec<String> = text(&problem["title"])
         .into_iter()
         .chain(text(&problem["detail"]))
@@ -213,12 +216,21 @@ mod tests {
         assert_eq!(body["error"]["message"], "T. D. /messages/0: E");
         assert_eq!(body["error"]["param"], "messages.0");
         let (status, body) = error(Dialect::OpenAi, 429, "ai.budget_exhausted");
-        assert_eq!((status, &body["error"]["code"]), (429, &json!("insufficient_quota")));
+        assert_eq!(
+            (status, &body["error"]["code"]),
+            (429, &json!("insufficient_quota"))
+        );
         let (status, body) = error(Dialect::Anthropic, 429, "ai.budget_exhausted");
         assert_eq!((status, &body["error"]["type"]), (402, &json!("billing_error")));
         let (status, body) = error(Dialect::Anthropic, 422, "request.validation_failed");
-        assert_eq!((status, &body["error"]["type"]), (400, &json!("invalid_request_error")));
-        assert_eq!((&body["type"], &body["request_id"]), (&json!("error"), &json!("r")));
+        assert_eq!(
+            (status, &body["error"]["type"]),
+            (400, &json!("invalid_request_error"))
+        );
+        assert_eq!(
+            (&body["type"], &body["request_id"]),
+            (&json!("error"), &json!("r"))
+        );
         let (_, body) = error(Dialect::OpenAi, 401, "auth.token_required");
         assert_eq!(body["error"]["code"], "invalid_api_key");
     }

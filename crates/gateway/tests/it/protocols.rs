@@ -1,9 +1,9 @@
 //! Clients of language models and of MCP understand what they are told.
 
-use common::auth::Permission;
-use common::http::Problem;
 use axum::Router;
 use axum::routing::post;
+use common::auth::Permission;
+use common::http::Problem;
 use http::Method;
 use serde_json::{Value, json};
 
@@ -71,9 +71,15 @@ async fn mcp_clients_learn_where_to_log_in() {
         "resource_metadata=\"http://{}/.well-known/oauth-protected-resource/mcp\"",
         host.trim_end_matches('/')
     );
-    assert!(challenge.starts_with("Bearer ") && challenge.contains(&metadata), "{challenge}");
+    assert!(
+        challenge.starts_with("Bearer ") && challenge.contains(&metadata),
+        "{challenge}"
+    );
     let denied = world.user().post("/mcp", &json!({})).await;
     assert_eq!(denied.status, 403);
     let challenge = denied.headers["www-authenticate"].to_str().unwrap();
-    assert!(challenge.contains("insufficient_scope") && challenge.contains("onec:read"), "{challenge}");
+    assert!(
+        challenge.contains("insufficient_scope") && challenge.contains("onec:read"),
+        "{challenge}"
+    );
 }
