@@ -16,7 +16,7 @@ client = openai.OpenAI(base_url=f"{URL}/v1", api_key=TOKEN, max_retries=0)
 claude = anthropic.Anthropic(base_url=URL, auth_token=TOKEN, max_retries=0)
 QUESTION = [{"role": "user", "content": "Сколько бумаги?"}]
 SCHEMA = {"type": "object", "properties": {"item": {"type": "string"}}, "required": ["item"]}
-ROWS = json.dumps({"debt": "12.50"})
+ROWS = json.dumps({"debt": "12.50"}, separators=(",", ":"))
 passed = 0
 
 

@@ -7,7 +7,13 @@ use common::http::Problem;
 use http::Method;
 use serde_json::{Value, json};
 
+use common::testing::Response;
+
 use crate::world::World;
+
+fn body_of(response: &Response) -> Value {
+    serde_json::from_str(&response.text()).unwrap()
+}
 
 #[tokio::test]
 async fn refusals_are_in_the_words_of_the_protocol() {
@@ -15,12 +21,12 @@ async fn refusals_are_in_the_words_of_the_protocol() {
     for client in [world.anonymous(), world.anonymous().with_token("nonsense")] {
         let openai = client.post("/v1/chat/completions", &json!({})).await;
         assert_eq!(openai.status, 401);
-        let body: Value = openai.json();
+        let body = body_of(&openai);
         assert_eq!(body["error"]["code"], "invalid_api_key", "{body}");
         assert!(body.get("status").is_none());
         let anthropic = client.post("/v1/messages", &json!({})).await;
         assert_eq!(anthropic.status, 401);
-        assert_eq!(anthropic.json::<Value>()["error"]["type"], "authentication_error");
+        assert_eq!(body_of(&anthropic)["error"]["type"], "authentication_error");
     }
     // A limit tells in its own words when to come back.
     let world = World::builder().set("RATE_LIMIT_CHAT", "1").start().await;
@@ -29,7 +35,7 @@ async fn refusals_are_in_the_words_of_the_protocol() {
     let limited = user.post("/v1/messages", &json!({})).await;
     assert_eq!(limited.status, 429);
     assert!(limited.headers.contains_key("retry-after"));
-    assert_eq!(limited.json::<Value>()["error"]["type"], "rate_limit_error");
+    assert_eq!(body_of(&limited)["error"]["type"], "rate_limit_error");
 }
 
 #[tokio::test]
