@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use common::config::{ConfigErrors, Reader};
 use common::http::client;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -17,6 +18,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use url::Url;
+use uuid::Uuid;
 
 /// A report may take a while.
 const TIMEOUT: Duration = Duration::from_secs(120);
@@ -27,9 +29,9 @@ const VERSION_MEMBER: &str = "io.modelcontextprotocol/protocolVersion";
 /// Why the bridge cannot work.
 #[derive(Debug, thiserror::Error)]
 enum BridgeError {
-    /// A variable is missing or wrong.
-    #[error("{0}")]
-    Setting(&'static str),
+    /// Variables are missing or wrong.
+    #[error(transparent)]
+    Settings(#[from] ConfigErrors),
     /// An HTTP client cannot be made.
     #[error("an HTTP client cannot be made")]
     Client(#[from] reqwest::Error),
@@ -43,7 +45,7 @@ enum BridgeError {
 struct Bridge {
     url: Url,
     key: SecretString,
-    headers: Vec<(&'static str, String)>,
+    headers: Vec<(&'static str, Uuid)>,
     client: Client,
     /// The version that `initialize` agreed on.
     version: Mutex<Option<String>>,
@@ -59,7 +61,7 @@ pub fn mcp_stdio() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let ended = runtime
         .map_err(BridgeError::from)
-        .and_then(|runtime| runtime.block_on(run(|name| std::env::var(name).ok())));
+        .and_then(|runtime| runtime.block_on(run(Reader::from_process("mcp-stdio"))));
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -69,8 +71,8 @@ pub fn mcp_stdio() -> ExitCode {
     }
 }
 
-async fn run(variable: impl Fn(&str) -> Option<String>) -> Result<(), BridgeError> {
-    let bridge = Arc::new(Bridge::new(&variable)?);
+async fn run(reader: Reader) -> Result<(), BridgeError> {
+    let bridge = Arc::new(Bridge::new(reader)?);
     let (sender, mut lines) = mpsc::channel::<String>(64);
     // Standard input cannot be read without a thread; it ends with the program.
     std::thread::spawn(move || {
@@ -106,25 +108,27 @@ async fn run(variable: impl Fn(&str) -> Option<String>) -> Result<(), BridgeErro
 }
 
 impl Bridge {
-    fn new(variable: &impl Fn(&str) -> Option<String>) -> Result<Self, BridgeError> {
-        let url = variable("MCP_URL").ok_or(BridgeError::Setting(
-            "MCP_URL is missing: the address of the MCP server, such as https://1c.example.com/mcp",
-        ))?;
-        let url: Url = url
-            .parse()
-            .map_err(|_| BridgeError::Setting("MCP_URL is not an address"))?;
-        let key = variable("MCP_KEY").ok_or(BridgeError::Setting("MCP_KEY is missing: an API key"))?;
-        let headers = [
-            ("x-company-id", "MCP_COMPANY_ID"),
-            ("x-infobase-id", "MCP_INFOBASE_ID"),
-        ]
-        .into_iter()
-        .filter_map(|(header, name)| Some((header, variable(name)?)))
-        .collect();
+    fn new(mut reader: Reader) -> Result<Self, BridgeError> {
+        let url = reader.required::<Url>("MCP_URL");
+        let key = reader.secret("MCP_KEY");
+        if key.is_none() {
+            reader.invalid("MCP_KEY", "is not set");
+        }
+        let company = reader.optional::<Uuid>("MCP_COMPANY_ID");
+        let infobase = reader.optional::<Uuid>("MCP_INFOBASE_ID");
+        let read = match (url, key, company, infobase) {
+            (Some(url), Some(key), Some(company), Some(infobase)) => Some((url, key, company, infobase)),
+            _ => None,
+        };
+        let (url, key, company, infobase) = reader.finish(read)?;
+        let headers = [("x-company-id", company), ("x-infobase-id", infobase)];
         Ok(Self {
             url,
-            key: SecretString::from(key.trim().to_owned()),
-            headers,
+            key,
+            headers: headers
+                .into_iter()
+                .filter_map(|(name, id)| Some((name, id?)))
+                .collect(),
             client: client::builder().timeout(TIMEOUT).build()?,
             version: Mutex::new(None),
         })
@@ -151,8 +155,8 @@ impl Bridge {
             .header(ACCEPT, "application/json, text/event-stream")
             .bearer_auth(self.key.expose_secret())
             .body(message.to_string());
-        for (name, value) in self.headers.iter().map(|(name, value)| (*name, value)) {
-            request = request.header(name, value);
+        for (name, id) in &self.headers {
+            request = request.header(*name, id.to_string());
         }
         for (name, value) in self.protocol_headers(message) {
             request = request.header(name, value);
@@ -247,19 +251,16 @@ mod tests {
     use super::*;
 
     fn bridge(url: &str) -> Bridge {
-        let url = url.to_owned();
-        Bridge::new(&move |name: &str| match name {
-            "MCP_URL" => Some(url.clone()),
-            "MCP_KEY" => Some("ak_x".to_owned()),
-            _ => None,
-        })
-        .unwrap()
+        Bridge::new(Reader::from_values([("MCP_URL", url), ("MCP_KEY", "ak_x")])).unwrap()
     }
 
     #[test]
     fn settings_are_named() {
-        let error = Bridge::new(&|_: &str| None).unwrap_err().to_string();
-        assert!(error.contains("MCP_URL"), "{error}");
+        let error = Bridge::new(Reader::from_values([("MCP_COMPANY_ID", "x")])).unwrap_err();
+        let error = error.to_string();
+        for name in ["MCP_URL", "MCP_KEY", "MCP_COMPANY_ID"] {
+            assert!(error.contains(name), "{error}");
+        }
     }
 
     #[test]

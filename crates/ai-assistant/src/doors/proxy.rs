@@ -66,7 +66,7 @@ pub(super) async fn run(
         (None, _) => Told::Failed(Error::Cancelled.into()),
         (Some(Err(error)), _) => Told::Failed(refusal::of_provider(error)),
         // Nobody gets for nothing what could not be booked.
-        (Some(Ok(_)), Err(error)) => Told::Failed(error.into()),
+        (Some(Ok(_)), Err(problem)) => Told::Failed(problem),
         (Some(Ok(turn)), Ok(())) => Told::End(Box::new(end(turn, chain.remote().model.to_string()))),
     });
 }

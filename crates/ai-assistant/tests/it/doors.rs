@@ -401,7 +401,7 @@ async fn a_client_that_goes_ends_the_call_upstream() {
     let request = client
         .request(http::Method::POST, "/v1/chat/completions")
         .json(&streamed(requests("fake-slow", "?")[0].1.clone()));
-    let mut response = request.send().await.unwrap();
+    let mut response = common::http::client::send(request).await.unwrap();
     let first = response.chunk().await.unwrap().unwrap();
     assert!(String::from_utf8_lossy(&first).contains("chat.completion.chunk"));
     drop(response);

@@ -3,13 +3,15 @@
 use std::process::Stdio;
 
 use common::auth::Permission;
+use common::config::Reader;
 use tokio::process::Command;
 
 use crate::setup::Service;
 
 async fn run(script: &str, service: &Service, more: &[(&str, &str)]) {
-    let python = std::env::var("DOORS_PYTHON").unwrap();
-    let scripts = std::env::var("DOORS_SCRIPTS").unwrap();
+    let mut settings = Reader::from_process("doors");
+    let python: String = settings.required("DOORS_PYTHON").unwrap();
+    let scripts: String = settings.required("DOORS_SCRIPTS").unwrap();
     let permissions = [Permission::Chat, Permission::OnecRead];
     let status = Command::new(python)
         .arg(format!("{scripts}/{script}"))
