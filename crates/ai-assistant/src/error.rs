@@ -3,6 +3,7 @@
 use common::Text;
 use common::db::StoreError;
 use common::http::Problem;
+use common::idempotency::IdempotencyError;
 use http::StatusCode;
 
 use crate::providers::{Failure, ProviderError};
@@ -17,10 +18,6 @@ pub(crate) enum Error {
     UnknownModel(String),
     #[error("a language model is needed and none is configured")]
     ModelRequired,
-    #[error("the same request is being handled")]
-    InFlight,
-    #[error("the idempotency key was used for another request")]
-    KeyReused,
     #[error("no counterparty is called so")]
     SubjectNotFound(String),
     #[error("several counterparties are called so")]
@@ -34,6 +31,8 @@ pub(crate) enum Error {
     #[error("the client has gone")]
     Cancelled,
     #[error(transparent)]
+    Idempotency(#[from] IdempotencyError),
+    #[error(transparent)]
     Store(#[from] StoreError),
 }
 
@@ -44,10 +43,9 @@ impl Error {
             Self::ConversationNotFound => StatusCode::NOT_FOUND,
             Self::UnknownModel(_)
             | Self::ModelRequired
-            | Self::KeyReused
             | Self::SubjectNotFound(_)
             | Self::SubjectAmbiguous(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::InFlight => StatusCode::CONFLICT,
+            Self::Idempotency(error) => error.status(),
             Self::DataForbidden => StatusCode::FORBIDDEN,
             Self::Onec(error) => match error {
                 OnecError::Unreachable(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -71,8 +69,7 @@ impl Error {
             Self::ConversationNotFound => "assistant.conversation_not_found",
             Self::UnknownModel(_) => "assistant.unknown_model",
             Self::ModelRequired => "assistant.model_required",
-            Self::InFlight => "request.in_progress",
-            Self::KeyReused => "request.idempotency_key_reused",
+            Self::Idempotency(error) => error.code(),
             Self::SubjectNotFound(_) => "assistant.counterparty_not_found",
             Self::SubjectAmbiguous(_) => "assistant.counterparty_ambiguous",
             Self::DataForbidden => "auth.permission_denied",
@@ -108,6 +105,7 @@ impl From<Error> for Problem {
         let problem = |ru: &'static str, en: &'static str| Self::new(status, code, Text::new(ru, en));
         match error {
             Error::Store(error) => Self::from(error),
+            Error::Idempotency(error) => Self::from(error),
             Error::DataForbidden => Self::permission_denied("onec:read"),
             Error::ConversationNotFound => problem("Беседа не найдена", "Conversation not found"),
             Error::UnknownModel(model) => problem("Нет такой модели", "Unknown model").detail(Text::new(
@@ -118,11 +116,6 @@ impl From<Error> for Problem {
                 "Без языковой модели составляются только документы по шаблону: reminder, reconciliation_cover, offer.",
                 "Without a language model only template documents can be made: reminder, reconciliation_cover, offer.",
             )),
-            Error::InFlight => problem("Запрос уже выполняется", "The request is being handled").retry_after(2),
-            Error::KeyReused => problem(
-                "Ключ идемпотентности уже использован для другого запроса",
-                "The idempotency key was used for another request",
-            ),
             Error::SubjectNotFound(name) => problem("Контрагент не найден", "Counterparty not found").detail(Text::same(name)),
             Error::SubjectAmbiguous(names) => {
                 problem("Подходят несколько контрагентов", "Several counterparties fit").extension("candidates", names)

@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use common::Text;
 use common::db::StoreError;
 use common::http::{FieldError, Problem};
+use common::idempotency::IdempotencyError;
 
 use crate::onec::OnecError;
 
@@ -80,15 +81,7 @@ impl Error {
                 "Сформируйте отчёт заново.",
                 "Generate the report again.",
             )),
-            Self::KeyReused => Problem::new(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "request.idempotency_key_reused",
-                Text::new("Ключ идемпотентности уже использован", "Idempotency key reused"),
-            )
-            .detail(Text::new(
-                "С этим Idempotency-Key уже отправлен другой запрос.",
-                "Another request was sent with this Idempotency-Key.",
-            )),
+            Self::KeyReused => IdempotencyError::Reused.into(),
             Self::Json(error) => Problem::internal(error),
         })
     }

@@ -2,7 +2,7 @@
 //!
 //! Modules in reading order: [`service`] (one call in `main`), [`config`], [`telemetry`],
 //! [`http`], [`auth`], [`db`], [`cache`], [`events`], [`contract`] and the small nouns
-//! [`clock`], [`ids`] and [`sealing`].
+//! [`clock`], [`ids`], [`idempotency`] and [`sealing`].
 //!
 //! Never here: a table, rule or feature of one service, a shared application state, or a module
 //! called `utils`. Every line here is built into six programs.
@@ -15,6 +15,7 @@ pub mod contract;
 pub mod db;
 pub mod events;
 pub mod http;
+pub mod idempotency;
 pub mod ids;
 pub mod sealing;
 pub mod service;

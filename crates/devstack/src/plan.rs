@@ -142,6 +142,13 @@ impl Ports {
         ports
     }
 
+    /// Where browsers on this machine find the system. By name: passkeys are bound to names, not to
+    /// addresses.
+    #[must_use]
+    pub fn public_url(self) -> String {
+        format!("http://localhost:{}", self.api(Program::Gateway))
+    }
+
     /// Base URL of a program's API.
     #[must_use]
     pub fn url(self, program: Program) -> String {
@@ -257,6 +264,12 @@ fn others_may_enter(folder: &Path) -> bool {
 mod tests {
     use super::*;
     use std::collections::HashSet;
+
+    #[test]
+    fn browsers_find_the_gateway_by_its_port() {
+        assert_eq!(Ports::new(None).public_url(), "http://localhost:3000");
+        assert_eq!(Ports::new(Some(20_000)).public_url(), "http://localhost:20000");
+    }
 
     #[test]
     fn ports_do_not_collide() {

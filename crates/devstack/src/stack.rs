@@ -342,6 +342,7 @@ impl Stack {
                 ("ADMIN_PASSWORD", DEMO_PASSWORD.to_owned()),
                 ("PASSWORD_MIN_LENGTH", "8".to_owned()),
                 ("MAIL_DIR", "target/mail".to_owned()),
+                ("PUBLIC_URL", ports.public_url()),
             ]),
             Program::OnecIntegration => variables.extend([
                 ("ONEC_NAME", "Демо-база".to_owned()),

@@ -12,6 +12,8 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use url::Url;
 
+use crate::routing::Origins;
+
 const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE";
 const REQUEST_HEADERS: &str = "authorization, content-type, accept-language, idempotency-key, last-event-id, \
                                x-request-id, traceparent, mcp-session-id, mcp-protocol-version, mcp-method, \
@@ -74,10 +76,12 @@ pub(crate) fn preflight(method: &Method, headers: &HeaderMap) -> Option<Response
     Some(response)
 }
 
-/// Lets the page of that origin read an answer. Whatever a service says about origins is removed:
-/// it does not decide on them.
-pub(crate) fn finish(headers: &mut HeaderMap, origin: Option<HeaderValue>) {
-    headers.remove(ACCESS_CONTROL_ALLOW_ORIGIN);
+/// Lets the page of that origin read an answer. What a service says about origins is removed, except
+/// where it decides on them too.
+pub(crate) fn finish(headers: &mut HeaderMap, origin: Option<HeaderValue>, decided: Origins) {
+    if decided == Origins::Listed {
+        headers.remove(ACCESS_CONTROL_ALLOW_ORIGIN);
+    }
     if let Some(origin) = origin {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
         headers.insert(

@@ -3,7 +3,7 @@
 //! It owns no data and decides on no permission: it makes sure who calls, and the services decide
 //! what that caller may do. It never reads a body.
 //!
-//! Modules in reading order: [`config`]; `pipeline`, the way of a request; `routing`,
+//! Modules in reading order: [`config`]; `pipeline`, the way of a request; `path`, `routing`,
 //! `client_address`, `limit`, `tokens`, `api_keys`, `visit` with `events`; `forward` with `upstream`,
 //! `breaker`, `client` and `body`; `headers`, `cors`, `problems`,
 //! `protocols` and `metrics`.
@@ -20,6 +20,7 @@ mod forward;
 mod headers;
 pub mod limit;
 mod metrics;
+pub mod path;
 mod pipeline;
 mod problems;
 mod protocols;

@@ -26,10 +26,10 @@ use crate::forward::{self, Outgoing};
 use crate::headers::{self, Origin};
 use crate::limit::{Class, Subject};
 use crate::protocols::{self, Expected};
-use crate::routing::{self, Access, Patience, Rate, Route, Service};
+use crate::routing::{self, Access, Origins, Patience, Rate, Route, Service};
 use crate::state::{AppState, Gateway};
 use crate::visit::Visit;
-use crate::{api_keys, cors, problems};
+use crate::{api_keys, cors, path, problems};
 
 /// Bytes of path and query.
 const MAX_URI_BYTES: usize = 8 * 1024;
@@ -50,6 +50,7 @@ pub(crate) async fn handle(State(gateway): State<AppState>, request: Request) ->
         Some(_) => cors::preflight(&parts.method, &parts.headers),
         None => None,
     };
+    let mut decided = Origins::Listed;
     let mut response = if let Some(mut response) = preflight {
         response.extensions_mut().insert(RouteLabel("preflight".into()));
         response
@@ -60,11 +61,13 @@ pub(crate) async fn handle(State(gateway): State<AppState>, request: Request) ->
         if let Some(verdict) = &visit.verdict {
             headers::add_quota(response.headers_mut(), verdict);
         }
+        // A refusal of our own has none of the service's headers.
+        decided = visit.route.map_or(decided, |route| route.origins);
         visit.end(&mut response);
         expected.finish(response).await
     };
     headers::add_security(response.headers_mut(), edge.tls_terminated);
-    cors::finish(response.headers_mut(), origin);
+    cors::finish(response.headers_mut(), origin, decided);
     response
 }
 
@@ -168,7 +171,7 @@ fn find_route(uri: &Uri) -> Result<(&'static Route, PathAndQuery), Problem> {
     {
         return Err(problems::uri_too_long());
     }
-    let path = routing::normalise(uri.path()).map_err(problems::bad_path)?;
+    let path = path::normalise(uri.path()).map_err(problems::bad_path)?;
     let (route, mut inside) = routing::find(&path).ok_or_else(Problem::not_found)?;
     if let Some(query) = uri.query() {
         inside.push('?');

@@ -6,7 +6,8 @@ use http::StatusCode;
 
 use crate::headers::whole_seconds;
 use crate::limit::Verdict;
-use crate::routing::{BadPath, Service};
+use crate::path::BadPath;
+use crate::routing::Service;
 
 pub(crate) fn bad_path(error: BadPath) -> Problem {
     Problem::new(

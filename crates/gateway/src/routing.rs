@@ -1,10 +1,8 @@
 //! From the path of a request to the service that answers it.
 //!
-//! A path is brought into one spelling first ([`normalise`]), and the route, the need for a token
+//! A path is brought into one spelling first ([`crate::path`]), and the route, the need for a token
 //! and the path that the service sees all come from that spelling: there is no second reading of
 //! the path that could disagree with the first.
-
-use std::borrow::Cow;
 
 /// The services behind the gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -79,6 +77,15 @@ pub enum Patience {
     Model,
 }
 
+/// Who decides which pages of other origins may read an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origins {
+    /// The gateway, by `CORS_ALLOWED_ORIGINS`.
+    Listed,
+    /// The service too: it knows the pages of registered programs.
+    OfService,
+}
+
 /// One line of the route table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
@@ -100,6 +107,8 @@ pub struct Route {
     pub body_limit: u64,
     /// How long the head of the answer may take.
     pub patience: Patience,
+    /// Who decides on pages of other origins.
+    pub origins: Origins,
 }
 
 const KIB: u64 = 1024;
@@ -116,6 +125,7 @@ const fn route(label: &'static str, outside: &'static str, inside: &'static str,
         rate: Rate::User,
         body_limit: 10 * MIB,
         patience: Patience::Ordinary,
+        origins: Origins::Listed,
     }
 }
 
@@ -139,13 +149,15 @@ const fn sign_in(outside: &'static str, inside: &'static str) -> Route {
     }
 }
 
-/// A path that needs no token here: the service looks at what the caller shows.
+/// A path that needs no token here: the service looks at what the caller shows, and knows whose pages
+/// may call.
 const fn public(outside: &'static str, inside: &'static str) -> Route {
     Route {
         exact: true,
         access: Access::Public,
         rate: Rate::Address,
         body_limit: 64 * KIB,
+        origins: Origins::OfService,
         ..route(outside, outside, inside, Service::UserManagement)
     }
 }
@@ -161,7 +173,7 @@ const fn health(outside: &'static str, service: Service) -> Route {
 }
 
 /// The route table. The longest match counts; a test holds the order.
-pub static TABLE: [Route; 46] = [
+pub static TABLE: [Route; 47] = [
     public(
         "/.well-known/oauth-authorization-server/api/users",
         "/.well-known/oauth-authorization-server",
@@ -193,7 +205,16 @@ pub static TABLE: [Route; 46] = [
         Service::OnecIntegration,
     ),
     sign_in("/api/users/auth/verify-email", "/auth/verify-email"),
-    sign_in("/api/users/oauth2/register", "/oauth2/register"),
+    route(
+        "/api/users/service-accounts/*",
+        "/api/users/service-accounts",
+        "/service-accounts",
+        Service::UserManagement,
+    ),
+    Route {
+        origins: Origins::OfService,
+        ..sign_in("/api/users/oauth2/register", "/oauth2/register")
+    },
     route(
         "/api/users/oauth2/clients/*",
         "/api/users/oauth2/clients",
@@ -214,6 +235,7 @@ pub static TABLE: [Route; 46] = [
         access: Access::Public,
         rate: Rate::Address,
         body_limit: 0,
+        origins: Origins::OfService,
         ..route(
             "/api/users/.well-known/*",
             "/api/users/.well-known",
@@ -300,6 +322,12 @@ pub static TABLE: [Route; 46] = [
     health("/api/1c/health", Service::OnecIntegration),
     route("/api/security/*", "/api/security", "", Service::Security),
     route("/api/users/*", "/api/users", "/users", Service::UserManagement),
+    // Pages that links in letters lead to.
+    Route {
+        label: "/account/*",
+        exact: false,
+        ..sign_in("/account", "/account")
+    },
     model("/api/ai/*", "/api/ai", ""),
     route("/api/1c/*", "/api/1c", "", Service::OnecIntegration),
     Route {
@@ -332,99 +360,10 @@ pub fn find(path: &str) -> Option<(&'static Route, String)> {
     })
 }
 
-/// Why a path cannot be used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum BadPath {
-    /// It does not begin with a slash.
-    #[error("the path does not begin with a slash")]
-    NotAbsolute,
-    /// A percent sign without two hexadecimal digits.
-    #[error("the path has a broken percent-encoding")]
-    BrokenEncoding,
-    /// A slash, backslash or control character that some readers of the path would see and others
-    /// would not.
-    #[error("the path has an encoded slash, a backslash or a control character")]
-    Ambiguous,
-}
-
-/// Brings a path into one spelling (RFC 3986, section 6.2.2): encoded unreserved characters are
-/// decoded, other encodings get capital digits, dot segments are resolved, empty segments dropped.
-///
-/// # Errors
-/// [`BadPath`] for what has no single meaning.
-pub fn normalise(path: &str) -> Result<Cow<'_, str>, BadPath> {
-    if !path.starts_with('/') {
-        return Err(BadPath::NotAbsolute);
-    }
-    if is_normal(path) {
-        return Ok(Cow::Borrowed(path));
-    }
-    let decoded = decode(path)?;
-    let mut segments: Vec<&str> = Vec::new();
-    let mut ends_with_slash = false;
-    for segment in decoded.split('/') {
-        ends_with_slash = matches!(segment, "" | "." | "..");
-        match segment {
-            "" | "." => {}
-            ".." => {
-                segments.pop();
-            }
-            name => segments.push(name),
-        }
-    }
-    let mut normal = String::with_capacity(decoded.len());
-    for segment in &segments {
-        normal.push('/');
-        normal.push_str(segment);
-    }
-    if ends_with_slash || normal.is_empty() {
-        normal.push('/');
-    }
-    Ok(Cow::Owned(normal))
-}
-
-/// True for the common case, which needs no work.
-fn is_normal(path: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'%' | b'\\');
-    path.bytes().all(plain) && !path.contains("//") && !path.contains("/.")
-}
-
-fn decode(path: &str) -> Result<String, BadPath> {
-    let mut decoded = String::with_capacity(path.len());
-    let mut bytes = path.bytes();
-    while let Some(byte) = bytes.next() {
-        let encoded = byte == b'%';
-        let byte = if encoded {
-            let mut digit = || {
-                let digit = bytes.next().map(char::from)?;
-                digit.to_digit(16).and_then(|digit| u8::try_from(digit).ok())
-            };
-            let high = digit().ok_or(BadPath::BrokenEncoding)?;
-            let low = digit().ok_or(BadPath::BrokenEncoding)?;
-            high * 16 + low
-        } else {
-            byte
-        };
-        let unreserved = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
-        match byte {
-            b'\\' => return Err(BadPath::Ambiguous),
-            b'/' if encoded => return Err(BadPath::Ambiguous),
-            byte if byte.is_ascii_control() => return Err(BadPath::Ambiguous),
-            byte if unreserved || (!encoded && byte.is_ascii()) => decoded.push(char::from(byte)),
-            byte => {
-                const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
-                decoded.push('%');
-                decoded.push(char::from(DIGITS[usize::from(byte >> 4)]));
-                decoded.push(char::from(DIGITS[usize::from(byte & 15)]));
-            }
-        }
-    }
-    Ok(decoded)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::path::normalise;
 
     fn seen(path: &str) -> Option<(&'static str, Service, String)> {
         let path = normalise(path).unwrap();
@@ -443,12 +382,7 @@ mod tests {
         for (path, label, service, inside) in [
             ("/api/ai", "/api/ai/*", AiAssistant, "/"),
             ("/api/ai/chat", "/api/ai/*", AiAssistant, "/chat"),
-            (
-                "/api/1c/sync/jobs/1",
-                "/api/1c/*",
-                OnecIntegration,
-                "/sync/jobs/1",
-            ),
+            ("/api/1c/sync/jobs", "/api/1c/*", OnecIntegration, "/sync/jobs"),
             ("/api/users", "/api/users/*", UserManagement, "/users"),
             ("/api/users/me", "/api/users/*", UserManagement, "/users/me"),
             (
@@ -500,10 +434,10 @@ mod tests {
                 "/auth/login/x",
             ),
             (
-                "/api/users/oauth/google",
+                "/api/users/oauth/x",
                 "/api/users/oauth/*",
                 UserManagement,
-                "/oauth/google",
+                "/oauth/x",
             ),
             (
                 "/api/users/.well-known/jwks.json",
@@ -516,6 +450,12 @@ mod tests {
                 "/api/users/oauth2/*",
                 UserManagement,
                 "/oauth2/authorize",
+            ),
+            (
+                "/api/users/service-accounts/1/secret",
+                "/api/users/service-accounts/*",
+                UserManagement,
+                "/service-accounts/1/secret",
             ),
             (
                 "/api/users/oauth2/clients/grafana",
@@ -541,6 +481,7 @@ mod tests {
                 UserManagement,
                 "/health",
             ),
+            ("/account/setup", "/account/*", UserManagement, "/account/setup"),
             ("/api/ai/health", "/api/ai/health", AiAssistant, "/health"),
             ("/api/1c/health", "/api/1c/health", OnecIntegration, "/health"),
             (
@@ -578,6 +519,28 @@ mod tests {
         ] {
             assert_eq!(seen(path), None, "{path}");
         }
+    }
+
+    #[test]
+    fn a_service_decides_on_origins_where_no_cookie_counts_only() {
+        let of_service: Vec<&str> = TABLE
+            .iter()
+            .filter(|route| route.origins == Origins::OfService)
+            .map(|route| route.label)
+            .collect();
+        assert_eq!(
+            of_service,
+            [
+                "/.well-known/oauth-authorization-server/api/users",
+                "/.well-known/openid-configuration/api/users",
+                "/.well-known/oauth-protected-resource/mcp",
+                "/.well-known/oauth-protected-resource",
+                "/api/users/oauth2/register",
+                "/api/users/.well-known/*",
+                // Of these, user-management lets pages read what answers without a cookie.
+                "/api/users/oauth2/*",
+            ]
+        );
     }
 
     #[test]
@@ -620,6 +583,7 @@ mod tests {
                 "/api/users/oauth2/*",
                 "/api/ai/health",
                 "/api/1c/health",
+                "/account/*",
             ]
         );
     }
@@ -639,44 +603,6 @@ mod tests {
             let (route, _) = find(path).unwrap();
             assert_eq!(route.label, "/api/1c/commerceml/exchanges/*");
             assert_ne!(route.access, Access::Public, "{path}");
-        }
-    }
-
-    #[test]
-    fn spellings_of_a_path_are_one() {
-        for (spelling, normal) in [
-            ("/api/ai/chat", "/api/ai/chat"),
-            ("//api///ai//chat", "/api/ai/chat"),
-            ("/api/./ai/chat/.", "/api/ai/chat/"),
-            ("/api/users/.well-known/../me", "/api/users/me"),
-            ("/api/users/%2ewell-known/%2E%2e/me", "/api/users/me"),
-            ("/../../api/%61i", "/api/ai"),
-            ("/a/..", "/"),
-            ("/", "/"),
-            ("//", "/"),
-            ("/a%3ab%3B/", "/a%3Ab%3B/"),
-            ("/%D0%B4", "/%D0%B4"),
-            ("/д", "/%D0%B4"),
-            ("/a%252e", "/a%252e"),
-            ("/a%20b", "/a%20b"),
-        ] {
-            let once = normalise(spelling).unwrap();
-            assert_eq!(once, normal, "{spelling}");
-            assert_eq!(normalise(&once).unwrap(), once, "{spelling} again");
-        }
-        for (path, error) in [
-            ("/api%2fai", BadPath::Ambiguous),
-            ("/api%5Cai", BadPath::Ambiguous),
-            ("/api\\ai", BadPath::Ambiguous),
-            ("/a%00", BadPath::Ambiguous),
-            ("/a%0d%0a", BadPath::Ambiguous),
-            ("/a%", BadPath::BrokenEncoding),
-            ("/a%4", BadPath::BrokenEncoding),
-            ("/a%zz", BadPath::BrokenEncoding),
-            ("*", BadPath::NotAbsolute),
-            ("", BadPath::NotAbsolute),
-        ] {
-            assert_eq!(normalise(path), Err(error), "{path}");
         }
     }
 

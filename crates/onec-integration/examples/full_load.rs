@@ -110,6 +110,30 @@ impl Service {
     }
 }
 
+/// Seconds of processor time of the processes whose arguments match.
+fn processor(matches: impl Fn(&str) -> bool) -> f64 {
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let ticks = processes.filter_map(|process| {
+        let arguments = std::fs::read_to_string(process.path().join("cmdline")).ok()?;
+        let stat = std::fs::read_to_string(process.path().join("stat")).ok()?;
+        // After the name, which may hold anything: state is the third field, and the times of the
+        // process and of its children that have ended are the 14th to 17th.
+        let (_, fields) = stat.rsplit_once(')')?;
+        let times = fields.split_whitespace().skip(11).take(4);
+        matches(&arguments).then(|| times.filter_map(|time| time.parse::<u64>().ok()).sum::<u64>())
+    });
+    // Linux counts in hundredths of a second.
+    ticks.sum::<u64>() as f64 / 100.0
+}
+
+/// Processor time of PostgreSQL and of the demo server.
+fn others() -> (f64, f64) {
+    (
+        processor(|name| name.contains("postgres")),
+        processor(|name| name.contains("onec-demo")),
+    )
+}
+
 impl Drop for Service {
     fn drop(&mut self) {
         let _ = self.0.kill();
@@ -171,8 +195,20 @@ async fn main() {
     let pool = PgPool::connect(&database).await.unwrap();
     common::db::migrate(&pool, &SCHEMA).await.unwrap();
     let redis = common::testing::redis().await;
+    let before = others();
     let service = Service::start(&format!("{root}/demo"), &database, redis.url());
     let (done, written, seconds) = job(&pool, 0).await;
+    let after = others();
+    let own = std::fs::read_to_string(format!("/proc/{}/cmdline", service.0.id())).unwrap_or_default();
+    println!(
+        "processor time: the service {:.1} s, PostgreSQL {:.1} s, the demo server {:.1} s; load of the machine {}",
+        processor(|name| name == own),
+        after.0 - before.0,
+        after.1 - before.1,
+        std::fs::read_to_string("/proc/loadavg")
+            .unwrap_or_default()
+            .trim()
+    );
     println!(
         "full load: {done} objects and rows, {written} written, {seconds:.1} s: {:.0} a second, peak memory {} MiB",
         done as f64 / seconds,

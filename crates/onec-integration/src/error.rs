@@ -22,6 +22,9 @@ pub(crate) enum Error {
     /// There is no such infobase.
     #[error("the infobase does not exist")]
     InfobaseNotFound,
+    /// The caller is limited to a list of infobases and wants to connect another.
+    #[error("the caller is limited to a list of infobases")]
+    InfobasesLimited,
     /// No infobase is connected.
     #[error("no infobase is connected")]
     NoInfobase,
@@ -91,6 +94,18 @@ impl From<Error> for Problem {
                 "Infobase not found",
             ),
             Error::Infobase(error) => infobase(error),
+            Error::InfobasesLimited => simple(
+                StatusCode::FORBIDDEN,
+                "onec.infobases_limited",
+                "Подключать базы может тот, кому доступны все базы",
+                "Connecting an infobase needs access to all infobases",
+            )
+            .detail(Text::new(
+                "Ваш доступ ограничен списком информационных баз, и новая база в него не входит. Попросите \
+                 администратора подключить её и добавить в ваш список.",
+                "Your access is limited to a list of infobases, which another one is not in. Ask an administrator \
+                 to connect it and to add it to your list.",
+            )),
             Error::NoInfobase => simple(
                 StatusCode::CONFLICT,
                 "onec.no_infobase",
@@ -132,8 +147,8 @@ impl From<Error> for Problem {
                 "This report is computed from the copy only",
             )
             .detail(Text::new(
-                format!("Отчёт {report} не поддерживает source=live."),
-                format!("The report {report} does not support source=live."),
+                format!("Отчёт {report} не поддерживает source=live: прямо в 1С считаются только отчёты по бухгалтерскому регистру."),
+                format!("The report {report} does not support source=live: only reports on an accounting register are computed in 1C itself."),
             )),
             Error::NotSynchronised => simple(
                 StatusCode::SERVICE_UNAVAILABLE,

@@ -6,7 +6,6 @@
 //! In reading order: [`routes`] (what there is), `http` (requests), `reports` (figures), `sync` (how
 //! the mirror is made), `profile` (what sets of 1C mean), `odata` (how 1C speaks), `store` (SQL).
 
-mod address;
 mod catalogue;
 mod commerceml;
 mod config;
@@ -26,12 +25,14 @@ mod profile;
 mod reports;
 mod router;
 mod settings;
+mod sight;
 mod soap;
 mod state;
 mod store;
 mod sync;
 mod transport;
 mod vault;
+mod xml;
 
 use common::service::{App, Check, Context, Definition};
 use common::{BoxError, auth, cache, db, events};
@@ -69,7 +70,14 @@ pub async fn start(config: Config, context: Context) -> Result<App, BoxError> {
     let relay = events::Relay::new(pool.clone(), redis.clone(), &SCHEMA);
     context.spawn("outbox", relay.run(context.shutdown.clone()));
     Ok(App {
-        router: routes().measured(DEFINITION.name).build(state, authenticator),
+        router: router(state, authenticator),
         checks: vec![Check::postgres(&pool), Check::redis(&redis)],
     })
+}
+
+/// The routes with what is around all of them.
+pub fn router(state: AppState, authenticator: auth::Authenticator) -> axum::Router {
+    let answers = state.answers.clone();
+    let routes = routes().measured(DEFINITION.name).build(state, authenticator);
+    routes.layer(axum::Extension(answers))
 }

@@ -67,6 +67,10 @@ pub(crate) async fn fetch(
     report: ReportId,
     scope: &Scope,
 ) -> Result<String, Error> {
+    // Without virtual tables of a ledger there is nothing to ask for.
+    if !scope.profile.has_ledger() {
+        return Err(Error::LiveNotSupported(report));
+    }
     let plan = connection.plan().await?;
     let ledger = plan.ledger.as_ref().ok_or(InfobaseError::NothingPublished)?;
     let chart = plan.chart();

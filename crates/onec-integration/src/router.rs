@@ -4,8 +4,8 @@ use common::auth::Permission;
 use common::http::routes::{Access, Routes};
 
 use crate::http::{
-    checks, commerceml, companies, drafts, enterprise_data, entities, entity_rows, exchange, infobases,
-    prices, reports, search, services, soap, sync, sync_events, writes,
+    checks, commerceml, companies, drafts, enterprise_data, entities, entity_object, entity_rows, exchange,
+    infobases, prices, reports, search, services, soap, sync, sync_events, virtual_tables, writes,
 };
 use crate::state::AppState;
 
@@ -21,13 +21,13 @@ pub fn routes() -> Routes<AppState> {
     Routes::new()
         .get("/companies", READ, companies::list)
         .get("/infobases", READ, infobases::list)
-        .post("/infobases", ADMIN, infobases::add)
+        .post_once("/infobases", ADMIN, infobases::add)
         .post("/infobases/check", ADMIN, checks::unsaved)
         .get("/infobases/{id}", READ, infobases::get)
         .patch("/infobases/{id}", ADMIN, infobases::change)
         .delete("/infobases/{id}", ADMIN, infobases::delete)
         .post("/infobases/{id}/check", ADMIN, checks::saved)
-        .post("/sync/data", SYNC, sync::start)
+        .post_once("/sync/data", SYNC, sync::start)
         .get("/sync/jobs", SYNC, sync::list)
         .get("/sync/jobs/{id}", SYNC, sync::get)
         .get("/sync/jobs/{id}/events", SYNC, sync_events::events)
@@ -38,14 +38,14 @@ pub fn routes() -> Routes<AppState> {
         .get("/search", READ, search::search)
         .get("/soap/services", SERVICES, soap::list)
         .get("/soap/services/{name}", SERVICES, soap::get)
-        .post(
+        .post_once(
             "/soap/services/{name}/operations/{operation}",
             SERVICES,
             soap::call,
         )
         .post("/soap/enterprise-data/test", SERVICES, enterprise_data::test)
         .post("/soap/enterprise-data/fetch", SERVICES, enterprise_data::fetch)
-        .post("/soap/enterprise-data/put", SERVICES, enterprise_data::put)
+        .post_once("/soap/enterprise-data/put", SERVICES, enterprise_data::put)
         .post(
             "/soap/enterprise-data/put-result",
             SERVICES,
@@ -59,17 +59,19 @@ pub fn routes() -> Routes<AppState> {
         .get("/entities", READ, entities::list)
         .get("/entities/{name}", READ, entities::get)
         .get("/entities/{name}/rows", READ, entity_rows::rows)
-        .post("/documents/drafts", WRITE, drafts::create)
+        .get("/entities/{name}/object", READ, entity_object::get)
+        .get("/entities/{name}/tables/{table}", READ, virtual_tables::get)
+        .post_once("/documents/drafts", WRITE, drafts::create)
         .get("/documents/drafts/{id}", WRITE, drafts::get)
         .delete("/documents/drafts/{id}", WRITE, drafts::delete)
-        .post("/documents/drafts/{id}/confirm", WRITE, drafts::confirm)
+        .post_once("/documents/drafts/{id}/confirm", WRITE, drafts::confirm)
         .get("/documents/writes", WRITE, writes::history)
-        .post("/documents/writes/{id}/undo", WRITE, writes::undo)
+        .post_once("/documents/writes/{id}/undo", WRITE, writes::undo)
         .post("/infobases/{id}/metadata/refresh", ADMIN, entities::refresh)
         .get("/prices", READ, prices::get)
         .get("/commerceml/exchanges", ADMIN, commerceml::list)
-        .post("/commerceml/exchanges", ADMIN, commerceml::add)
-        .post(
+        .post_once("/commerceml/exchanges", ADMIN, commerceml::add)
+        .post_once(
             "/commerceml/exchanges/{id}/password",
             ADMIN,
             commerceml::set_password,

@@ -9,9 +9,9 @@ use url::Url;
 
 use common::Text;
 use common::http::Violations;
+use common::http::address::has_refused_host;
 use common::sealing::Unspecified;
 
-use crate::address::has_refused_host;
 use crate::infobase::{Zone, service_root};
 use crate::store::infobases::{Infobase, Kind};
 use crate::transport::{SessionMode, certificates};

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use common::BoxError;
 use common::clock::Clock;
+use common::http::FirstAnswers;
 use common::service::Context;
 use sqlx::PgPool;
 use tokio::sync::Notify;
@@ -13,6 +14,7 @@ use crate::config::Config;
 use crate::infobase::Connections;
 use crate::profile::Profiles;
 use crate::soap::Services;
+use crate::store::SCHEMA;
 use crate::vault::Vault;
 
 /// State of the service. Cheap to clone.
@@ -29,6 +31,8 @@ pub struct AppState {
     pub(crate) queued: Arc<Notify>,
     /// Rings when a file that a base has pushed is to be imported.
     pub(crate) pushed: Arc<Notify>,
+    /// Answers to requests that may be repeated.
+    pub(crate) answers: FirstAnswers,
     /// Name of this replica, the same after a restart.
     pub(crate) instance: Arc<str>,
     /// The service is ending.
@@ -42,6 +46,8 @@ impl AppState {
     /// When no key can be derived, or a profile cannot be read.
     pub fn new(config: &Config, pool: PgPool, context: &Context) -> Result<Self, BoxError> {
         let vault = Vault::new(&config.encryption_key).map_err(|_| "no key can be derived")?;
+        let answers = FirstAnswers::new(pool.clone(), &SCHEMA, &config.encryption_key, context)
+            .map_err(|_| "no key can be derived")?;
         let profiles = Profiles::load(config.profiles_dir.as_deref())?;
         Ok(Self {
             connections: Arc::new(Connections::new(pool.clone(), vault, context.clone(), profiles)),
@@ -51,6 +57,7 @@ impl AppState {
             services: Arc::new(Services::new(&config.soap_services)),
             queued: Arc::new(Notify::new()),
             pushed: Arc::new(Notify::new()),
+            answers,
             instance: context.instance.as_str().into(),
             shutdown: context.shutdown.clone(),
         })

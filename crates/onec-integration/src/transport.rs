@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use common::http::client;
+use common::http::{address, client};
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use http::header::{COOKIE, SET_COOKIE};
 use http::{HeaderMap, Method, StatusCode};
@@ -15,7 +15,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use url::Url;
 
-use crate::address;
 use crate::odata::{Credentials, OdataError};
 
 /// Time to connect: 1C's web server is near, or it is not there.

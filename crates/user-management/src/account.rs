@@ -36,6 +36,11 @@ impl Email {
         self.0.rsplit_once('@').map_or("", |(local, _)| local)
     }
 
+    /// True for the addresses of service accounts: no letter arrives there (RFC 2606, section 2).
+    pub(crate) fn is_nobodys(&self) -> bool {
+        self.0.ends_with(".invalid")
+    }
+
     /// An address that has been stored is normalised already.
     pub(crate) fn from_stored(email: String) -> Self {
         Self(email)
@@ -265,6 +270,8 @@ mod tests {
             "ivan@почта.рф".parse::<Email>().unwrap().as_str(),
             "ivan@почта.рф"
         );
+        assert!("service-1@service.invalid".parse::<Email>().unwrap().is_nobodys());
+        assert!(!"ivan@valid".parse::<Email>().unwrap().is_nobodys());
         assert_eq!("a+b@localhost".parse::<Email>().unwrap().local_part(), "a+b");
     }
 

@@ -86,7 +86,7 @@ pub(crate) async fn first_administrator(
                 store::users::set_state(&mut transaction, id, UserState::Active, now).await?;
             }
             store::rights::assign(&mut transaction, id, ADMINISTRATOR, &Reach::ALL, now).await?;
-            store::users::set_password(&mut transaction, id, &hash, now).await?;
+            store::users::set_password(&mut transaction, id, &hash, false, now).await?;
             // Published by the reload of revocations that follows at start.
             store::sessions::end_all(&mut transaction, id, EndReason::PasswordReset, now).await?;
             id

@@ -84,7 +84,7 @@ pub(crate) async fn log_in(
             if let Some(before) = before {
                 log_out(state, &before, client).await?;
             }
-            login::open(state, user, proof, client, Grant::own(Kind::Cookie))
+            login::open(state, user, proof, client, device, Grant::own(Kind::Cookie))
                 .await?
                 .session
         }

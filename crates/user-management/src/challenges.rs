@@ -120,7 +120,10 @@ pub(crate) async fn take(
     Ok(Taken {
         id_hash,
         user_id: stored.user_id,
-        proof: Proof::from_names(&stored.amr, stored.created_at),
+        proof: Proof {
+            password: stored.password_version,
+            ..Proof::from_names(&stored.amr, stored.created_at)
+        },
         passkey_challenge: stored.passkey_challenge,
     })
 }

@@ -71,6 +71,8 @@ pub(crate) struct TokenSettings {
 pub(crate) struct PasswordSettings {
     /// `PASSWORD_MIN_LENGTH` (15, as SP 800-63B-4 asks of a password that is the only factor).
     pub(crate) min_length: usize,
+    /// `PASSWORD_MIN_LENGTH_WITH_SECOND_FACTOR` (8): the same for an account with a second factor.
+    pub(crate) min_length_with_second_factor: usize,
     /// `PASSWORD_FILTER_FILE`: leaked passwords, a file that `user-management passwords build-filter`
     /// made.
     pub(crate) leaked: Option<PathBuf>,
@@ -211,6 +213,9 @@ impl PasswordSettings {
     fn read(reader: &mut Reader) -> Option<Self> {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let min_length = reader.parse("PASSWORD_MIN_LENGTH", Policy::DEFAULT_MIN_LENGTH);
+        let shorter = "PASSWORD_MIN_LENGTH_WITH_SECOND_FACTOR";
+        let min_length_with_second_factor =
+            reader.parse(shorter, Policy::DEFAULT_MIN_LENGTH_WITH_SECOND_FACTOR);
         let leaked = reader.optional("PASSWORD_FILTER_FILE");
         let memory_kib = reader.parse("PASSWORD_HASH_MEMORY_KIB", 19_456_u32);
         let iterations = reader.parse("PASSWORD_HASH_ITERATIONS", 2_u32);
@@ -218,6 +223,7 @@ impl PasswordSettings {
         let concurrency = reader.parse("PASSWORD_HASH_CONCURRENCY", processors);
         let queue = reader.parse("PASSWORD_HASH_QUEUE", 64_usize);
         within(reader, "PASSWORD_MIN_LENGTH", min_length, 8, 64);
+        within(reader, shorter, min_length_with_second_factor, 8, 64);
         within(reader, "PASSWORD_HASH_ITERATIONS", iterations, 1, 64);
         within(reader, "PASSWORD_HASH_PARALLELISM", parallelism, 1, 64);
         // argon2 needs eight blocks of 1 KiB for each lane; RFC 9106, section 3.1.
@@ -227,6 +233,7 @@ impl PasswordSettings {
         within(reader, "PASSWORD_HASH_QUEUE", queue, 0, 100_000);
         Some(Self {
             min_length: min_length?,
+            min_length_with_second_factor: min_length_with_second_factor?,
             leaked: leaked?,
             memory_kib: memory_kib?,
             iterations: iterations?,
@@ -290,7 +297,8 @@ impl Administrator {
             }
         };
         if reader.environment().is_strict() {
-            let objections = Policy::new(min_length).objections(password.expose_secret(), &email);
+            let objections =
+                Policy::new(min_length, min_length).objections(password.expose_secret(), &email, true);
             for objection in &objections {
                 let objection = objection.get(common::Locale::En);
                 reader.invalid("ADMIN_PASSWORD", format!("is refused: {objection}"));

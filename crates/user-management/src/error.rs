@@ -37,6 +37,9 @@ pub(crate) enum Error {
     /// An application for codes counts already.
     #[error("there is an authenticator application already")]
     TotpExists,
+    /// The password was accepted beside a second factor, and there would be none any more.
+    #[error("the password is too short to be the only factor")]
+    PasswordTooShortAlone,
     /// The account has no such second factor.
     #[error("there is no such second factor")]
     SecondFactorNotFound,
@@ -243,6 +246,18 @@ impl From<Error> for Problem {
             .detail(Text::new(
                 "Сначала отключите прежнее приложение с кодами.",
                 "Remove the former authenticator application first.",
+            )),
+            Error::PasswordTooShortAlone => Self::new(
+                StatusCode::CONFLICT,
+                "users.password_too_short_alone",
+                Text::new(
+                    "Пароль слишком короткий без второго фактора",
+                    "The password is too short without a second factor",
+                ),
+            )
+            .detail(Text::new(
+                "Сначала задайте более длинный пароль.",
+                "Set a longer password first.",
             )),
             Error::SecondFactorNotFound | Error::SessionNotFound => Self::not_found(),
             Error::PasskeyRefused(refused) => Self::new(

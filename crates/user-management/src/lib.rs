@@ -5,10 +5,10 @@
 //! accounts; other services decide by the permissions in the token.
 //!
 //! Reading order: [`Config`], `router` (every route and what it takes), `http` (handlers), then the
-//! rules: `account` (e-mail and name), `password` (policy and hashing), `throttle` (guessing),
+//! rules: `account` (e-mail and name), `password` (policy and hashing), `throttle` (guessing), `devices` (where logins came from),
 //! `login` (factors one after another, `challenges` between them), `second_factors` (with `totp`,
 //! `recovery` and `webauthn`), `cookies`, `keys` (signing keys), `tokens`, `sessions` (opening, refreshing, ending),
-//! `federation` (logging in at providers that are not ours), `rights` and `roles`, `api_keys`,
+//! `federation` (logging in at providers that are not ours), `jws` (tokens that others sign), `rights` and `roles`, `service_accounts`, `api_keys`,
 //! `revoker` (tokens that end before their time), `links` (secrets in letters), `mail` (letters), `invites`, `record`
 //! (events); `store` holds the SQL and `jobs` what runs beside requests.
 
@@ -20,11 +20,13 @@ mod challenges;
 mod command;
 mod config;
 mod cookies;
+mod devices;
 mod error;
 mod federation;
 mod http;
 mod invites;
 mod jobs;
+mod jws;
 mod keys;
 mod links;
 mod login;
@@ -40,6 +42,7 @@ mod rights;
 mod roles;
 mod router;
 mod second_factors;
+mod service_accounts;
 mod sessions;
 mod start;
 mod state;

@@ -47,7 +47,7 @@ impl Purpose {
         }
     }
 
-    /// Where the web page asks for what is missing, below the system's address.
+    /// The page that asks for what is missing, below the system's address; see `http::account_pages`.
     pub(crate) fn page(self) -> &'static str {
         match self {
             Self::Registration | Self::VerifyEmail | Self::ChangeEmail => "account/verify-email",
@@ -110,11 +110,15 @@ impl<'a> Link<'a> {
     }
 }
 
-/// The address of the page that takes the secret. It stands behind a `#`: browsers keep that part to
-/// themselves, so that no server writes it into a log.
+/// The address of the page that takes the secret. Queries are in no log of ours, the page tells no
+/// other site where it was, and the secret opens one thing once.
 pub(crate) fn address(base: &str, purpose: Purpose, token: &SecretString) -> String {
-    let base = base.trim_end_matches('/');
-    format!("{base}/{}#token={}", purpose.page(), token.expose_secret())
+    format!("{}?token={}", page(base, purpose), token.expose_secret())
+}
+
+/// The address of the page for a purpose.
+pub(crate) fn page(base: &str, purpose: Purpose) -> String {
+    format!("{}/{}", base.trim_end_matches('/'), purpose.page())
 }
 
 #[cfg(test)]
@@ -132,9 +136,9 @@ mod tests {
     }
 
     #[test]
-    fn the_secret_is_kept_from_servers() {
+    fn a_link_leads_to_the_page_of_its_purpose() {
         let token = SecretString::from("abc");
         let address = address("https://ai.example.org/", Purpose::ResetPassword, &token);
-        assert_eq!(address, "https://ai.example.org/account/reset-password#token=abc");
+        assert_eq!(address, "https://ai.example.org/account/reset-password?token=abc");
     }
 }

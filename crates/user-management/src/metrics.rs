@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::oauth::client::{AUTHORIZATION_CODE, CLIENT_CREDENTIALS, REFRESH_TOKEN};
 use crate::record::LoginFailure;
 
 const LOGINS: &str = "logins_total";
@@ -51,7 +52,7 @@ pub(crate) fn describe() {
     );
     ::metrics::describe_gauge!(KEY_AGE, "How long the present key has been signing tokens");
     ::metrics::describe_counter!(OAUTH_TOKENS, "Requests of OAuth clients for tokens");
-    for grant in ["authorization_code", "refresh_token"] {
+    for grant in [AUTHORIZATION_CODE, REFRESH_TOKEN, CLIENT_CREDENTIALS] {
         for outcome in ["success", "refused"] {
             ::metrics::counter!(OAUTH_TOKENS, "grant" => grant, "outcome" => outcome).absolute(0);
         }
@@ -104,12 +105,7 @@ pub(crate) fn provider_request(provider: &str, request: &'static str, outcome: &
 }
 
 /// An OAuth client that had proved to be itself asked for tokens.
-pub(crate) fn oauth_tokens(refresh: bool, issued: bool) {
-    let grant = if refresh {
-        "refresh_token"
-    } else {
-        "authorization_code"
-    };
+pub(crate) fn oauth_tokens(grant: &'static str, issued: bool) {
     let outcome = if issued { "success" } else { "refused" };
     ::metrics::counter!(OAUTH_TOKENS, "grant" => grant, "outcome" => outcome).increment(1);
 }

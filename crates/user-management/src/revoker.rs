@@ -50,14 +50,9 @@ impl Revoker {
     pub(crate) async fn reload(&self) -> Result<(), StoreError> {
         let since = self.clock.now();
         let mut connection = self.db.acquire().await.store("acquire")?;
-        store::sessions::mark_unpublished(&mut connection, since).await?;
-        let pending = store::sessions::unpublished(&mut connection, since, i64::MAX).await?;
-        for session in pending {
-            self.revocations.insert(session.id, session.access_expires_at);
-        }
-        store::api_keys::mark_unpublished(&mut connection, since).await?;
-        for key in store::api_keys::unpublished(&mut connection, since, i64::MAX).await? {
-            self.revocations.insert(key.id, key.access_expires_at);
+        store::revocations::mark_unpublished(&mut connection, since).await?;
+        for ended in store::revocations::unpublished(&mut connection, since, i64::MAX).await? {
+            self.revocations.insert(ended.id, ended.access_expires_at);
         }
         store::rights::mark_unpublished(&mut connection, since - LONGEST_ACCESS).await?;
         for change in store::rights::unpublished(&mut connection, since - LONGEST_ACCESS, i64::MAX).await? {
@@ -97,9 +92,7 @@ impl Revoker {
     pub(crate) async fn publish_pending(&self) -> Result<i64, BoxError> {
         let mut connection = self.db.acquire().await?;
         let since = self.clock.now();
-        let mut pending = store::sessions::unpublished(&mut connection, since, BATCH).await?;
-        let room = BATCH - i64::try_from(pending.len()).unwrap_or(BATCH);
-        pending.extend(store::api_keys::unpublished(&mut connection, since, room).await?);
+        let pending = store::revocations::unpublished(&mut connection, since, BATCH).await?;
         let changes = store::rights::unpublished(&mut connection, since - LONGEST_ACCESS, BATCH).await?;
         drop(connection);
         let count = i64::try_from(pending.len().max(changes.len())).unwrap_or(BATCH);
@@ -124,9 +117,7 @@ impl Revoker {
         }
         let ids: Vec<Uuid> = ended.iter().map(|session| session.id).collect();
         let mut connection = self.db.acquire().await?;
-        // Sessions and keys have no id in common.
-        store::sessions::mark_published(&mut connection, &ids).await?;
-        store::api_keys::mark_published(&mut connection, &ids).await?;
+        store::revocations::mark_published(&mut connection, &ids).await?;
         Ok(())
     }
 }

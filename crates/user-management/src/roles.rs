@@ -7,6 +7,8 @@ use common::auth::{Permission, PermissionSet};
 pub(crate) const ADMINISTRATOR: &str = "admin";
 /// Role of those who register themselves.
 pub(crate) const NEWCOMER: &str = "user";
+/// Role of all service accounts, whose permissions are their own; no role that is made has such a name.
+pub(crate) const SERVICE: &str = "@service";
 /// Greatest number of roles that administrators make: the list has one page.
 pub(crate) const MAX_CUSTOM: i64 = 200;
 

@@ -5,8 +5,9 @@ use common::http::routes::{Access, Routes};
 
 use crate::AppState;
 use crate::http::{
-    accounts, api_keys, auth, federation, identities, import, invites, jwks, login, login_failures, oauth,
-    passkeys, passwords, registration, rights, roles, second_factors, sessions, users,
+    account_pages, accounts, api_keys, auth, federation, identities, import, invites, jwks, login,
+    login_failures, oauth, passkeys, passwords, registration, rights, roles, second_factors, service_accounts,
+    sessions, users,
 };
 
 /// The route table.
@@ -120,6 +121,36 @@ pub fn routes() -> Routes<AppState> {
             oauth::discovery::protected_resource,
         )
         .get("/oauth2/jwks", Access::Public, jwks::get)
+        // Browsers ask whether a page of another origin may call.
+        .options(
+            "/.well-known/jwks.json",
+            Access::Public,
+            oauth::cors::preflight_of_any,
+        )
+        .options(
+            "/.well-known/openid-configuration",
+            Access::Public,
+            oauth::cors::preflight_of_any,
+        )
+        .options(
+            "/.well-known/oauth-authorization-server",
+            Access::Public,
+            oauth::cors::preflight_of_any,
+        )
+        .options(
+            "/.well-known/oauth-protected-resource",
+            Access::Public,
+            oauth::cors::preflight_of_any,
+        )
+        .options("/oauth2/jwks", Access::Public, oauth::cors::preflight_of_any)
+        .options("/oauth2/token", Access::Public, oauth::cors::preflight)
+        .options("/oauth2/userinfo", Access::Public, oauth::cors::preflight)
+        .options("/oauth2/revoke", Access::Public, oauth::cors::preflight)
+        .options(
+            "/oauth2/register",
+            Access::Public,
+            oauth::cors::preflight_of_registration,
+        )
         // What a person sees answers without a token: the browser has a cookie.
         .get("/oauth2/authorize", Access::Public, oauth::authorize::get)
         .post("/oauth2/authorize", Access::Public, oauth::authorize::post)
@@ -166,6 +197,16 @@ pub fn routes() -> Routes<AppState> {
         .get("/roles/{name}", read, roles::get)
         .put("/roles/{name}", admin, roles::replace)
         .delete("/roles/{name}", admin, roles::delete)
+        .get("/service-accounts", admin, service_accounts::list)
+        .post("/service-accounts", admin, service_accounts::create)
+        .get("/service-accounts/{id}", admin, service_accounts::get)
+        .patch("/service-accounts/{id}", admin, service_accounts::update)
+        .delete("/service-accounts/{id}", admin, service_accounts::delete)
+        .post(
+            "/service-accounts/{id}/secret",
+            admin,
+            service_accounts::replace_secret,
+        )
         // One's own keys; those of others by `users:admin`, decided in the handlers.
         .post("/api-keys", Access::Authenticated, api_keys::create)
         .get("/api-keys", Access::Authenticated, api_keys::list)
@@ -186,6 +227,31 @@ pub fn routes() -> Routes<AppState> {
         .post("/users/{id}/deactivate", admin, accounts::deactivate)
         .post("/users/{id}/reactivate", admin, accounts::reactivate)
         .post("/users/import", admin, import::import)
+        // Pages that links in letters lead to; their secrets are what opens them.
+        .get(
+            "/account/verify-email",
+            Access::Public,
+            account_pages::show_verify_email,
+        )
+        .post(
+            "/account/verify-email",
+            Access::Public,
+            account_pages::verify_email,
+        )
+        .get(
+            "/account/reset-password",
+            Access::Public,
+            account_pages::show_reset_password,
+        )
+        .post(
+            "/account/reset-password",
+            Access::Public,
+            account_pages::reset_password,
+        )
+        .get("/account/invite", Access::Public, account_pages::show_invite)
+        .post("/account/invite", Access::Public, account_pages::invite)
+        .get("/account/setup", Access::Public, account_pages::show_setup)
+        .post("/account/setup", Access::Public, account_pages::setup)
         .get("/invites", admin, invites::list)
         .post("/invites", admin, invites::create)
         .delete("/invites/{id}", admin, invites::delete)

@@ -143,14 +143,19 @@ fn key(address: IpAddr) -> String {
 
 /// What one provider gives out together: a /24 of IPv4, a /48 of IPv6.
 fn network_key(address: IpAddr) -> String {
+    format!("auth:login_failures:{}", network(address))
+}
+
+/// The network of an address: what one office or one customer of a provider has.
+pub(crate) fn network(address: IpAddr) -> String {
     match address {
         IpAddr::V4(v4) => {
             let [a, b, c, _] = v4.octets();
-            format!("auth:login_failures:{a}.{b}.{c}.0/24")
+            format!("{a}.{b}.{c}.0/24")
         }
         IpAddr::V6(v6) => {
             let [a, b, c, ..] = v6.segments();
-            format!("auth:login_failures:{a:x}:{b:x}:{c:x}::/48")
+            format!("{a:x}:{b:x}:{c:x}::/48")
         }
     }
 }

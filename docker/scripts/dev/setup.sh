@@ -6,14 +6,14 @@ help_setup() {
   Пишет .env (если его нет), делает секреты в docker/secrets/local и самоподписанный сертификат.
   Что уже есть, не меняется: команду можно повторять. Значения из .env (POSTGRES_PASSWORD, REDIS_PASSWORD,
   GRAFANA_PASSWORD, JWT_SECRET_KEY, 1C_PASSWORD, OPENAI_API_KEY, ANTHROPIC_API_KEY, ADMIN_PASSWORD,
-  ALERT_WEBHOOK_URL) становятся секретами, остальные придумываются.
+  SETUP_TOKEN, SMTP_PASSWORD, OIDC_PROVIDER_CLIENT_SECRET, SUPABASE_KEY, ALERT_WEBHOOK_URL) становятся секретами, остальные придумываются.
   --keep-data        если данные уже есть: ключи и администратор остаются прежними, пароли баз меняются
   --apply-passwords  привести пароли в базах к секретам (после замены файлов вручную)" \
         "setup [--keep-data] [--apply-passwords]
   Writes .env (when there is none), makes secrets in docker/secrets/local and a self-signed certificate.
   What exists stays as it is: safe to repeat. Values of .env (POSTGRES_PASSWORD, REDIS_PASSWORD,
   GRAFANA_PASSWORD, JWT_SECRET_KEY, 1C_PASSWORD, OPENAI_API_KEY, ANTHROPIC_API_KEY, ADMIN_PASSWORD,
-  ALERT_WEBHOOK_URL) become secrets, the others are made up.
+  SETUP_TOKEN, SMTP_PASSWORD, OIDC_PROVIDER_CLIENT_SECRET, SUPABASE_KEY, ALERT_WEBHOOK_URL) become secrets, the others are made up.
   --keep-data        where data exist: keys and the administrator stay, passwords of databases change
   --apply-passwords  gives the databases the passwords of the secrets (after changing files by hand)"
 }

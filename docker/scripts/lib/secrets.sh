@@ -75,10 +75,10 @@ make_secrets() {
     if [[ -z $value && -z ${ONEC_SERVER_URL:-} ]]; then value=odata-demo; fi
     if put_secret "$folder" onec_password "$value"; then made=$((made + 1)); fi
     # Those that only somebody else can give; empty means absent.
-    value=$(given OPENAI_API_KEY)
-    if put_secret "$folder" openai_api_key "$value"; then made=$((made + 1)); fi
-    value=$(given ANTHROPIC_API_KEY)
-    if put_secret "$folder" anthropic_api_key "$value"; then made=$((made + 1)); fi
+    for name in OPENAI_API_KEY ANTHROPIC_API_KEY SETUP_TOKEN SMTP_PASSWORD OIDC_PROVIDER_CLIENT_SECRET SUPABASE_KEY; do
+        value=$(given "$name")
+        if put_secret "$folder" "${name,,}" "$value"; then made=$((made + 1)); fi
+    done
     # Alertmanager insists on an address; nothing listens on this one.
     value=$(given ALERT_WEBHOOK_URL)
     if put_secret "$folder" alert_webhook_url "${value:-http://127.0.0.1:9/}"; then made=$((made + 1)); fi

@@ -3,7 +3,7 @@
 # shellcheck source=/dev/null
 . "$(dirname -- "${BASH_SOURCE[0]}")/assert.sh"
 
-printf 'POSTGRES_PASSWORD=given-by-the-operator\n1C_PASSWORD=of-our-1c-server\nONEC_SERVER_URL=http://1c.example.org/base\nOPENAI_API_KEY=sk-test\n' >"$AI1C_ROOT/.env"
+printf 'POSTGRES_PASSWORD=given-by-the-operator\n1C_PASSWORD=of-our-1c-server\nONEC_SERVER_URL=http://1c.example.org/base\nOPENAI_API_KEY=sk-test\nSMTP_PASSWORD=of-our-mail-server\n' >"$AI1C_ROOT/.env"
 run "$SCRIPTS/docker-dev.sh" setup
 is "$STATUS" 0 "setup: $OUTPUT"
 local_secrets=$AI1C_ROOT/docker/secrets/local
@@ -12,6 +12,8 @@ is "$(secret postgres_ai_password)" given-by-the-operator POSTGRES_PASSWORD
 is "$(secret onec_password)" of-our-1c-server 1C_PASSWORD
 is "$(secret openai_api_key)" sk-test OPENAI_API_KEY
 is "$(secret anthropic_api_key)" '' "absent is empty"
+is "$(secret smtp_password)" of-our-mail-server SMTP_PASSWORD
+for name in setup_token oidc_provider_client_secret supabase_key; do is "$(secret $name)" '' "$name is absent"; done
 for name in redis_password jwt_secret_key onec_encryption_key grafana_password backup_key postgres_monitoring_password; do
     [[ $(secret $name) =~ ^[0-9a-f]{48}$ ]] || fail "$name is not strong"
 done

@@ -3,13 +3,15 @@
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 use common::Locale;
-use common::contract::onec::{GroupBy, Match, Report, ReportId, ReportQuery, SubjectKind};
+use common::contract::onec::{GroupBy, InfobaseInfo, Match, Report, ReportId, ReportQuery, SubjectKind};
 
+use super::bases;
 use super::format::{self, say};
 use super::frame::{self, Frame, Pending, State};
 use super::help;
 use super::intent::Intent;
 use super::names::{self, Fit};
+use super::over_bases;
 use super::parse::{self, Compare};
 use super::period::Span;
 use super::render;
@@ -69,8 +71,12 @@ pub(crate) async fn answer(
     toolbox: &mut Toolbox,
     around: Surroundings,
 ) -> Result<Draft, OnecError> {
-    let parsed = parse::parse(message, around.today);
     let locale = toolbox.locale();
+    let bases = bases_of(toolbox, around).await;
+    let asked = bases::asked(message, &bases);
+    let mut parsed = parse::parse(&asked.text, around.today);
+    parsed.bases = asked.bases;
+    parsed.all_bases = asked.all;
     if let Some(day) = &parsed.impossible_day {
         let mut draft = Draft::words(say!(
             locale,
@@ -88,26 +94,33 @@ pub(crate) async fn answer(
         };
         return Ok(draft);
     };
-    let mut turn = Turn {
-        frame,
-        locale,
-        toolbox,
-        around,
-        notices: Vec::new(),
-    };
-    match turn.run().await {
-        Ok(mut draft) => {
-            draft.intent = Some(turn.frame.intent.as_str().to_owned());
-            draft.notices.splice(0..0, std::mem::take(&mut turn.notices));
-            Ok(draft)
+    let chosen = over_bases::chosen(&frame, &bases);
+    match chosen.as_slice() {
+        _ if frame.intent.report().is_none() || bases.len() < 2 => {}
+        [] => {}
+        [one] => {
+            toolbox.within(one.id);
+            let frame = over_bases::within(&frame, one.id);
+            let mut draft = Turn::new(frame, toolbox, around).answer().await?;
+            if !draft.tables.is_empty() {
+                let (name, text) = (format::escaped(&one.name), draft.text);
+                draft.text = say!(locale, "База «{name}». {text}", "Infobase “{name}”. {text}");
+            }
+            return Ok(draft);
         }
-        Err(OnecError::Refused {
-            status,
-            code,
-            message,
-        }) => Ok(turn.refused(status, &code, &message)),
-        Err(error) => Err(error),
+        several => return over_bases::answer(frame, several, toolbox, around).await,
     }
+    Turn::new(frame, toolbox, around).answer().await
+}
+
+/// The infobases that a question may be about; none when the request names one. That they cannot be
+/// told is no answer yet: the report says why.
+async fn bases_of(toolbox: &Toolbox, around: Surroundings) -> Vec<InfobaseInfo> {
+    let is_limited = toolbox.infobase().is_some() || toolbox.company().is_some();
+    if is_limited || !around.may_read {
+        return Vec::new();
+    }
+    toolbox.infobases().await.unwrap_or_default()
 }
 
 pub(super) struct Turn<'a> {
@@ -118,7 +131,35 @@ pub(super) struct Turn<'a> {
     notices: Vec<String>,
 }
 
-impl Turn<'_> {
+impl<'a> Turn<'a> {
+    /// A complete question about one infobase.
+    pub(super) fn new(frame: Frame, toolbox: &'a mut Toolbox, around: Surroundings) -> Self {
+        Self {
+            frame,
+            locale: toolbox.locale(),
+            toolbox,
+            around,
+            notices: Vec::new(),
+        }
+    }
+
+    /// The answer; a refusal of onec-integration becomes one in words.
+    pub(super) async fn answer(mut self) -> Result<Draft, OnecError> {
+        match self.run().await {
+            Ok(mut draft) => {
+                draft.intent = Some(self.frame.intent.as_str().to_owned());
+                draft.notices.splice(0..0, std::mem::take(&mut self.notices));
+                Ok(draft)
+            }
+            Err(OnecError::Refused {
+                status,
+                code,
+                message,
+            }) => Ok(self.refused(status, &code, &message)),
+            Err(error) => Err(error),
+        }
+    }
+
     async fn run(&mut self) -> Result<Draft, OnecError> {
         let locale = self.locale;
         match self.frame.intent {
@@ -438,6 +479,9 @@ impl Turn<'_> {
             }
             _ => self.frame.group_by.is_none(),
         };
+        if self.frame.intent != Intent::Sales {
+            self.frame.then_by = None;
+        }
         if !fits {
             self.frame.group_by = None;
             self.notices.push(say!(
@@ -495,6 +539,7 @@ impl Turn<'_> {
                     query.limit = Some(1000);
                 }
                 query.group_by = Some(frame.group_by.unwrap_or(render::default_group(&query)));
+                query.then_by = frame.then_by;
             }
             ReportId::CashFlow => {
                 query.counterparty = id_of(SubjectKind::Counterparty);
@@ -567,6 +612,11 @@ impl Turn<'_> {
                 locale,
                 "Этих данных нет или они вам недоступны. {message}",
                 "That data does not exist or is not open to you. {message}"
+            ),
+            (_, "onec.report_not_available") => say!(
+                locale,
+                "Такого учёта в этой базе нет. {message}",
+                "This infobase does not keep such books. {message}"
             ),
             (503, _) => say!(
                 locale,

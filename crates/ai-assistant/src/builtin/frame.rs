@@ -15,6 +15,11 @@ pub(crate) struct Frame {
     pub(crate) span: Option<Span>,
     pub(crate) compare: Option<Compare>,
     pub(crate) group_by: Option<GroupBy>,
+    #[serde(default)]
+    pub(crate) then_by: Option<GroupBy>,
+    /// The infobases that are asked for; all when empty.
+    #[serde(default)]
+    pub(crate) bases: Vec<uuid::Uuid>,
     pub(crate) overdue: bool,
     pub(crate) top: Option<u32>,
     pub(crate) account: Option<String>,
@@ -105,6 +110,8 @@ fn fresh(intent: Intent, parsed: &Parsed) -> Frame {
         span: parsed.span,
         compare: parsed.compare,
         group_by: parsed.group_by,
+        then_by: parsed.then_by,
+        bases: parsed.bases.clone(),
         overdue: parsed.overdue,
         top: parsed.top,
         account: parsed.account.clone(),
@@ -141,6 +148,9 @@ fn inherit(frame: &mut Frame, before: &Frame, parsed: &Parsed) {
             .cloned()
             .collect();
     }
+    if frame.bases.is_empty() && !parsed.all_bases {
+        frame.bases.clone_from(&before.bases);
+    }
     if frame.span.is_none() && frame.intent.is_balance() == before.intent.is_balance() {
         frame.span = before.span;
     }
@@ -164,7 +174,13 @@ fn narrowed(before: &Frame, parsed: &Parsed) -> Frame {
     if let Some(kind) = parsed.all_of {
         frame.names.retain(|name| name.kind() != Some(kind));
     }
-    frame.group_by = parsed.group_by.or(frame.group_by);
+    if parsed.group_by.is_some() {
+        frame.group_by = parsed.group_by;
+        frame.then_by = parsed.then_by;
+    }
+    if parsed.all_bases || !parsed.bases.is_empty() {
+        frame.bases.clone_from(&parsed.bases);
+    }
     frame.overdue |= parsed.overdue;
     frame.top = parsed.top.or(frame.top);
     frame.account = parsed.account.clone().or(frame.account);
@@ -195,6 +211,8 @@ fn says_something(parsed: &Parsed) -> bool {
     let slots = parsed.span.is_some()
         || parsed.compare.is_some()
         || parsed.group_by.is_some()
+        || parsed.all_bases
+        || !parsed.bases.is_empty()
         || parsed.overdue
         || parsed.top.is_some()
         || parsed.account.is_some()
@@ -223,6 +241,9 @@ fn answered(parsed: &Parsed, frame: &Frame, pending: &Pending) -> Option<Frame> 
                 None => return None,
             };
             frame.names.get_mut(*name)?.found = Some(chosen.clone());
+            if let Some(base) = chosen.infobase_id {
+                frame.bases = vec![base];
+            }
             Some(frame)
         }
         Pending::Direction => {
@@ -379,6 +400,7 @@ mod tests {
         state.pending = Some(Pending::Number);
         assert_eq!(ask(&mut state, "15").number.as_deref(), Some("15"));
         let candidate = |name: &str| Match {
+            infobase_id: None,
             id: common::ids::new_id(),
             kind: SubjectKind::Counterparty,
             name: name.to_owned(),

@@ -1,6 +1,7 @@
 //! The built-in engine: answers the commonest accounting questions by rules, without a language
 //! model. It never guesses: what it does not understand it says, and every figure is a report's.
 
+mod bases;
 mod engine;
 pub(crate) mod format;
 mod frame;
@@ -8,6 +9,7 @@ mod help;
 mod intent;
 mod lexicon;
 mod names;
+mod over_bases;
 #[cfg(test)]
 mod paraphrases;
 mod parse;

@@ -293,6 +293,7 @@ mod tests {
     #[test]
     fn names_fit_up_to_endings_and_typos() {
         let candidate = |name: &str| Match {
+            infobase_id: None,
             id: uuid::Uuid::nil(),
             kind: SubjectKind::Counterparty,
             name: name.to_owned(),

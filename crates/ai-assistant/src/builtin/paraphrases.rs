@@ -571,3 +571,34 @@ fn follow_ups() {
     assert!(of("а у Ромашки?").names.len() == 1);
     assert!(of("а её реквизиты?").follow_up);
 }
+
+#[test]
+fn sales_have_one_dimension_or_two_that_are_joined() {
+    use GroupBy::{Counterparty, Day, Item, Manager, Month, Warehouse};
+    for (question, group, then) in [
+        ("Продажи за октябрь по менеджерам и товарам", Manager, Some(Item)),
+        (
+            "продажи по складам и по покупателям",
+            Warehouse,
+            Some(Counterparty),
+        ),
+        ("Sales by manager and item", Manager, Some(Item)),
+        (
+            "Продажи по клиентам, товарам за квартал",
+            Counterparty,
+            Some(Item),
+        ),
+        ("Продажи по менеджерам по месяцам", Manager, Some(Month)),
+        ("Продажи по дням", Day, None),
+        ("Продажи по менеджерам", Manager, None),
+        ("Сколько продали товара по месяцам", Month, None),
+    ] {
+        let parsed = of(question);
+        assert_eq!(
+            (parsed.group_by, parsed.then_by),
+            (Some(group), then),
+            "{question}"
+        );
+        assert!(parsed.names.is_empty(), "{question}: {:?}", parsed.names);
+    }
+}

@@ -58,6 +58,12 @@ pub(crate) struct Parsed {
     pub(crate) span: Option<Span>,
     pub(crate) compare: Option<Compare>,
     pub(crate) group_by: Option<GroupBy>,
+    /// «по менеджерам и товарам»: the second of two dimensions.
+    pub(crate) then_by: Option<GroupBy>,
+    /// Infobases that the question names; [`super::bases`] fills them in.
+    pub(crate) bases: Vec<uuid::Uuid>,
+    /// «по всем базам».
+    pub(crate) all_bases: bool,
     pub(crate) overdue: bool,
     pub(crate) top: Option<u32>,
     pub(crate) account: Option<String>,
@@ -141,6 +147,7 @@ pub(crate) fn parse(text: &str, today: NaiveDate) -> Parsed {
         intent::classify(&signs).is_none()
     };
     let has = |concept| set.contains(&concept);
+    let mut dimensions = dimensions(&words, &concepts, &names, &set).into_iter();
     Parsed {
         intent,
         weak,
@@ -149,7 +156,10 @@ pub(crate) fn parse(text: &str, today: NaiveDate) -> Parsed {
         follow_up: is_follow_up(&words) || has(Concept::Pronoun),
         compare: compare(&words, &set, &periods),
         span: periods.first().map(|found| found.span),
-        group_by: group_by(&words, &concepts, &names, &set),
+        group_by: dimensions.next(),
+        then_by: dimensions.next(),
+        bases: Vec::new(),
+        all_bases: false,
         overdue: is_overdue_only(&words, &set),
         top,
         account,
@@ -322,32 +332,55 @@ fn compare(words: &[Word], set: &HashSet<Concept>, periods: &[period::Found]) ->
     })
 }
 
-/// What the rows of a sales report are to be.
-fn group_by(
+/// What the rows of a sales report are to be: one dimension, or two that the question joins.
+fn dimensions(
     words: &[Word],
     concepts: &[Option<Concept>],
     names: &[Mention],
     set: &HashSet<Concept>,
-) -> Option<GroupBy> {
-    if set.contains(&Concept::ByDay) || by_word(words, &["day"]) {
-        return Some(GroupBy::Day);
-    }
-    if set.contains(&Concept::ByMonth) || by_word(words, &["month"]) {
-        return Some(GroupBy::Month);
-    }
+) -> Vec<GroupBy> {
+    let mut found: Vec<(usize, GroupBy)> = Vec::new();
     for (i, concept) in concepts.iter().enumerate() {
         let Some(group) = concept.and_then(group_of) else {
             continue;
         };
         // «по складу Центральный» names one, it does not group.
-        if !names.iter().any(|mention| mention.kind_word == Some(i)) {
-            return Some(group);
+        let names_one = names.iter().any(|mention| mention.kind_word == Some(i));
+        if !names_one && found.iter().all(|(_, other)| *other != group) {
+            found.push((i, group));
         }
     }
-    if set.contains(&Concept::Who) {
-        return Some(GroupBy::Counterparty);
+    let time = if set.contains(&Concept::ByDay) || by_word(words, &["day"]) {
+        Some(GroupBy::Day)
+    } else if set.contains(&Concept::ByMonth) || by_word(words, &["month"]) {
+        Some(GroupBy::Month)
+    } else {
+        None
+    };
+    // A second one only where the two are joined: «продажи клиентам по товарам» has one.
+    let joined: Option<(GroupBy, GroupBy)> = found.windows(2).find_map(|pair| {
+        let [(first, group), (second, then)] = pair else {
+            return None;
+        };
+        let between = words.get(first + 1..*second)?;
+        let is_joined = between.iter().any(|word| word.is(&["и", ",", "and"]))
+            && between.iter().all(|word| word.is(&["и", ",", "and", "по", "by"]));
+        is_joined.then_some((*group, *then))
+    });
+    match (time, joined, found.first()) {
+        (_, Some((group, then)), _) => vec![group, then],
+        (Some(time), None, Some((at, group))) if is_grouped(words, *at) => vec![*group, time],
+        (Some(time), None, _) => vec![time],
+        (None, None, Some((_, group))) => vec![*group],
+        (None, None, None) if set.contains(&Concept::Who) => vec![GroupBy::Counterparty],
+        (None, None, None) => Vec::new(),
     }
-    None
+}
+
+/// «по менеджерам», "by manager": the word groups.
+fn is_grouped(words: &[Word], at: usize) -> bool {
+    let before = at.checked_sub(1).and_then(|before| words.get(before));
+    before.is_some_and(|word| word.is(&["по", "by", "per"]))
 }
 
 fn by_word(words: &[Word], units: &[&str]) -> bool {

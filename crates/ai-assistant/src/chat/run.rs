@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use common::auth::{Identity, Permission};
 use common::db::StoreResult;
+use common::idempotency::{self, Claim, Key};
 use common::telemetry::{Chain, RequestContext};
 use common::{Locale, ids};
 use serde::{Deserialize, Serialize};
@@ -19,8 +20,8 @@ use crate::builtin::{self, Surroundings};
 use crate::error::Error;
 use crate::providers::Item;
 use crate::state::{AppState, Engine};
+use crate::store::SCHEMA;
 use crate::store::conversations::{self, Conversation, Message};
-use crate::store::idempotency::{self, Claim, Key};
 use crate::tools::{Scope, Toolbox};
 
 /// Messages of the conversation that a model is shown.
@@ -121,13 +122,10 @@ pub(crate) async fn open(
         .ok_or_else(|| Error::UnknownModel(question.model.clone().unwrap_or_default()))?;
     let now = state.context.clock.now();
     let mut tx = state.db.begin().await.store("begin")?;
-    if let Some(key) = &key {
-        match idempotency::claim(&mut tx, key, now).await? {
-            Claim::Free => {}
-            Claim::InFlight => return Err(Error::InFlight),
-            Claim::OtherRequest => return Err(Error::KeyReused),
-            Claim::Answered(answer) => return Ok(Opened::Replay(answer)),
-        }
+    if let Some(key) = &key
+        && let Claim::Answered(answer) = idempotency::claim(&mut tx, &SCHEMA, key, now).await?
+    {
+        return Ok(Opened::Replay(answer));
     }
     let (conversation_id, memory, history) = match question.conversation_id {
         Some(id) => {
@@ -422,7 +420,7 @@ impl Job {
             )
             .await?;
         if let Some(key) = &self.key {
-            idempotency::complete(&mut tx, key, &value).await?;
+            idempotency::complete(&mut tx, &SCHEMA, key, &value).await?;
         }
         tx.commit().await.store("commit")?;
         Ok(())
@@ -439,7 +437,7 @@ impl Job {
             .book(&mut tx, &self.state, &self.identity, self.conversation(), None)
             .await?;
         if let Some(key) = &self.key {
-            idempotency::release(&mut tx, key).await?;
+            idempotency::release(&mut tx, &SCHEMA, key).await?;
         }
         tx.commit().await.store("commit")?;
         Ok(())

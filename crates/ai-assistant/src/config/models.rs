@@ -29,7 +29,7 @@ pub struct Models {
     pub total: Duration,
     /// `LLM_MAX_OUTPUT_TOKENS` (4096): of one turn.
     pub max_output_tokens: u32,
-    /// `LLM_PROBE_INTERVAL` (5m): how often servers are asked for their models.
+    /// `LLM_PROBE_INTERVAL` (5m): how often servers are asked for their models; `0s`: not at all.
     pub probe_every: Duration,
     /// What is known of models; `MODELS_FILE` amends it.
     pub catalog: Catalog,

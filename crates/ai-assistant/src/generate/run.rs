@@ -4,6 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use common::auth::{Identity, Permission};
 use common::contract::onec::{Match, ReportId, ReportQuery, SubjectKind};
 use common::db::StoreResult;
+use common::idempotency::{self, Claim, Key};
 use common::telemetry::{Chain, RequestContext};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -20,7 +21,7 @@ use crate::chat::{prompt, run};
 use crate::error::Error;
 use crate::providers::Item;
 use crate::state::{AppState, Engine};
-use crate::store::idempotency::{self, Claim, Key};
+use crate::store::SCHEMA;
 use crate::tools::{Scope, Toolbox};
 
 /// What is to be written.
@@ -117,11 +118,10 @@ pub(crate) async fn open(
     }
     if let Some(key) = &key {
         let mut db = state.db.acquire().await.store("acquire")?;
-        match idempotency::claim(&mut db, key, state.context.clock.now()).await? {
-            Claim::Free => {}
-            Claim::InFlight => return Err(Error::InFlight),
-            Claim::OtherRequest => return Err(Error::KeyReused),
-            Claim::Answered(answer) => return Ok(Opened::Replay(answer)),
+        if let Claim::Answered(answer) =
+            idempotency::claim(&mut db, &SCHEMA, key, state.context.clock.now()).await?
+        {
+            return Ok(Opened::Replay(answer));
         }
     }
     let context = run::context_for(order.prompt.as_deref().unwrap_or_default());
@@ -362,9 +362,9 @@ impl Job {
             match generated {
                 Some(generated) => {
                     let value = serde_json::to_value(generated).unwrap_or_default();
-                    idempotency::complete(&mut tx, key, &value).await?;
+                    idempotency::complete(&mut tx, &SCHEMA, key, &value).await?;
                 }
-                None => idempotency::release(&mut tx, key).await?,
+                None => idempotency::release(&mut tx, &SCHEMA, key).await?,
             }
         }
         tx.commit().await.store("commit")?;

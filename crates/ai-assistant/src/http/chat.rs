@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use common::Text;
 use common::auth::Identity;
 use common::http::{Json, Problem, Violations};
+use common::idempotency::Key;
 use common::telemetry::RequestContext;
 use futures_util::{Stream, StreamExt, stream};
 use http::HeaderMap;
@@ -18,7 +19,6 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
 
-use super::idempotency;
 use crate::chat::events::{ChatEvent, Sink};
 use crate::chat::run::{self, Job, Opened, Question};
 use crate::error::Error;
@@ -72,7 +72,8 @@ pub(crate) async fn chat(
         infobase_id: request.infobase_id,
         model: request.model,
     };
-    let key = idempotency::key(&headers, &identity, "chat", &question)?;
+    let request = serde_json::to_vec(&question).map_err(Problem::internal)?;
+    let key = Key::read(&headers, identity.user_id, "chat", &request)?;
     let job = match run::open(state.clone(), identity, question, key).await? {
         Opened::Replay(answer) if streamed => return Ok(replayed(answer)),
         Opened::Replay(answer) => return Ok(Json(answer).into_response()),

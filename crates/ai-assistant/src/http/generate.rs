@@ -6,6 +6,7 @@ use chrono::NaiveDate;
 use common::Text;
 use common::auth::Identity;
 use common::http::{Json, Problem, Violations};
+use common::idempotency::Key;
 use http::HeaderMap;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -13,7 +14,6 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::idempotency;
 use crate::generate::run::{self, Kind, Opened, Order};
 use crate::state::AppState;
 
@@ -54,7 +54,8 @@ pub(crate) async fn generate(
         model: request.model,
     };
     check(&order)?;
-    let key = idempotency::key(&headers, &identity, "generate", &order)?;
+    let request = serde_json::to_vec(&order).map_err(Problem::internal)?;
+    let key = Key::read(&headers, identity.user_id, "generate", &request)?;
     let job = match run::open(state.clone(), identity, order, key).await? {
         Opened::Replay(answer) => return Ok(Json(answer).into_response()),
         Opened::Job(job) => job,

@@ -3,5 +3,4 @@
 pub(crate) mod chat;
 pub(crate) mod conversations;
 pub(crate) mod generate;
-mod idempotency;
 pub(crate) mod models;

@@ -29,8 +29,11 @@ const TRIALS: usize = 4;
 /// Models of one server that are offered.
 const MODELS: usize = 100;
 
-/// Asks all servers until the service ends.
+/// Asks all servers until the service ends; none when `every` is nothing.
 pub(crate) async fn watch(registry: Arc<Registry>, every: Duration, shutdown: CancellationToken) {
+    if every.is_zero() {
+        return shutdown.cancelled().await;
+    }
     loop {
         tokio::select! {
             () = shutdown.cancelled() => return,

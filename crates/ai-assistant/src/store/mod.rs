@@ -1,7 +1,6 @@
 //! What is kept in PostgreSQL, schema `assistant`.
 
 pub(crate) mod conversations;
-pub(crate) mod idempotency;
 pub(crate) mod usage;
 
 use common::db::Schema;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use common::BoxError;
-use common::contract::onec::{Match, Report, ReportId, ReportQuery, SubjectKind};
+use common::contract::onec::{CompanyInfo, InfobaseInfo, Match, Report, ReportId, ReportQuery, SubjectKind};
 use common::http::client;
 use http::StatusCode;
 use reqwest::Client;
@@ -11,6 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use url::Url;
+use uuid::Uuid;
 
 /// Greatest answer that is read, bytes.
 const MAX_BYTES: usize = 4 * 1024 * 1024;
@@ -42,8 +43,8 @@ pub(crate) enum OnecError {
 }
 
 #[derive(Deserialize)]
-struct Items {
-    items: Vec<Match>,
+struct Items<T> {
+    items: Vec<T>,
 }
 
 #[derive(Deserialize, Default)]
@@ -85,17 +86,35 @@ impl Onec {
         token: &SecretString,
         kind: SubjectKind,
         words: &str,
+        infobase: Option<Uuid>,
         limit: u32,
     ) -> Result<Vec<Match>, OnecError> {
         let kind = serde_json::to_value(kind).map_err(|error| OnecError::Malformed(error.into()))?;
         let limit = limit.to_string();
-        let parameters = [
+        let infobase = infobase.map(|id| id.to_string());
+        let mut parameters = vec![
             ("kind", kind.as_str().unwrap_or_default()),
             ("q", words),
             ("limit", &limit),
         ];
-        let found: Items = self
+        parameters.extend(infobase.as_deref().map(|id| ("infobase", id)));
+        let found: Items<Match> = self
             .get(token, "search", |request| request.query(&parameters))
+            .await?;
+        Ok(found.items)
+    }
+
+    /// The infobases that the caller sees.
+    pub(crate) async fn infobases(&self, token: &SecretString) -> Result<Vec<InfobaseInfo>, OnecError> {
+        let found: Items<InfobaseInfo> = self.get(token, "infobases", |request| request).await?;
+        Ok(found.items)
+    }
+
+    /// The companies that the caller sees, as many as a list has at most.
+    pub(crate) async fn companies(&self, token: &SecretString) -> Result<Vec<CompanyInfo>, OnecError> {
+        let parameters = [("limit", "200")];
+        let found: Items<CompanyInfo> = self
+            .get(token, "companies", |request| request.query(&parameters))
             .await?;
         Ok(found.items)
     }

@@ -29,6 +29,9 @@ const DIMENSIONS: [&str; 9] = [
     "month",
 ];
 
+/// The argument that every tool knows: which infobase, where the caller sees several.
+pub(super) const INFOBASE: &str = "infobase";
+
 /// All tools, in their stable order.
 pub(crate) fn specs() -> Vec<ToolSpec> {
     Tool::all().into_iter().map(spec).collect()
@@ -36,7 +39,7 @@ pub(crate) fn specs() -> Vec<ToolSpec> {
 
 fn spec(tool: Tool) -> ToolSpec {
     let mut properties = Map::new();
-    for name in parameters(tool) {
+    for name in parameters(tool).iter().chain([&INFOBASE]) {
         properties.insert((*name).to_owned(), property(name));
     }
     ToolSpec {
@@ -51,8 +54,8 @@ fn spec(tool: Tool) -> ToolSpec {
     }
 }
 
-/// The arguments of a tool. The company and the infobase are never among them: the server sets
-/// them.
+/// The arguments of a tool besides [`INFOBASE`]. The company is never among them: the server sets it, as
+/// it does the infobase of a request that names one.
 pub(super) fn parameters(tool: Tool) -> &'static [&'static str] {
     match tool {
         Tool::FindSubject => &["kind", "query"],
@@ -134,6 +137,9 @@ fn property(name: &str) -> Value {
         }
         "query" => {
             json!({"type": "string", "minLength": 1, "maxLength": 200, "description": "Название или его часть, без кавычек и организационной формы; для контрагента можно ИНН."})
+        }
+        INFOBASE => {
+            json!({"type": "string", "format": "uuid", "description": "Информационная база. Нужна, только если подключено несколько: их перечислит отказ; у найденного через find_subject она в infobase_id. Если пользователь базу не назвал, спроси каждую и ответь по каждой отдельно."})
         }
         // Ids of subjects.
         _ => json!({"type": "string", "format": "uuid", "description": "Идентификатор из find_subject."}),

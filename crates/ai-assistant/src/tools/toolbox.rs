@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use common::Locale;
-use common::contract::onec::{Match, Report, ReportQuery, SubjectKind};
+use common::contract::onec::{CompanyInfo, InfobaseInfo, Match, Report, ReportQuery, SubjectKind};
 use futures_util::{StreamExt, stream};
 use http::StatusCode;
 use secrecy::SecretString;
@@ -157,6 +157,7 @@ impl Toolbox {
         let request = Request::Search {
             kind,
             query: words.to_owned(),
+            infobase: None,
         };
         match timed(
             &self.onec,
@@ -293,19 +294,25 @@ fn names() -> String {
 
 enum Request {
     Report(ReportQuery),
-    Search { kind: SubjectKind, query: String },
+    Search {
+        kind: SubjectKind,
+        query: String,
+        infobase: Option<Uuid>,
+    },
 }
 
 #[derive(Deserialize)]
 struct SearchArguments {
     kind: SubjectKind,
     query: String,
+    infobase: Option<Uuid>,
 }
 
 impl Request {
     fn parse(tool: Tool, arguments: &Map<String, Value>) -> Result<Self, String> {
         let known = schema::parameters(tool);
-        if let Some(unknown) = arguments.keys().find(|name| !known.contains(&name.as_str())) {
+        let is_known = |name: &&String| known.contains(&name.as_str()) || *name == schema::INFOBASE;
+        if let Some(unknown) = arguments.keys().find(|name| !is_known(name)) {
             return Err(format!("Аргумента «{unknown}» нет. Есть: {}.", known.join(", ")));
         }
         // Models like to send null for what they leave out.
@@ -330,6 +337,7 @@ impl Request {
                 Ok(Self::Search {
                     kind: parsed.kind,
                     query: parsed.query,
+                    infobase: parsed.infobase,
                 })
             }
             Tool::Report(_) => {
@@ -362,14 +370,23 @@ async fn timed(
 async fn perform(onec: &Onec, scope: &Scope, tool: Tool, request: Request) -> Result<Outcome, OnecError> {
     match (tool, request) {
         (Tool::Report(report), Request::Report(mut query)) => {
-            // The request's company wins; a model cannot name one at all.
+            // The request's company and infobase win; a model cannot name a company at all, and what it
+            // names is read with the rights of the caller.
             query.company = scope.company.or(query.company);
-            query.infobase = scope.infobase;
+            query.infobase = scope.infobase.or(query.infobase);
             let report = onec.report(&scope.token, report, &query).await?;
             Ok(Outcome::Report(Box::new(report)))
         }
-        (_, Request::Search { kind, query }) => {
-            let matches = onec.search(&scope.token, kind, &query, 10).await?;
+        (
+            _,
+            Request::Search {
+                kind,
+                query,
+                infobase,
+            },
+        ) => {
+            let infobase = scope.infobase.or(infobase);
+            let matches = onec.search(&scope.token, kind, &query, infobase, 10).await?;
             Ok(Outcome::Matches(matches))
         }
         (Tool::FindSubject, Request::Report(_)) => Err(OnecError::Malformed("not a search".into())),
@@ -408,6 +425,33 @@ impl Toolbox {
     /// The company that the request is limited to.
     pub(crate) fn company(&self) -> Option<Uuid> {
         self.scope.company
+    }
+
+    /// The infobase that the calls are limited to.
+    pub(crate) fn infobase(&self) -> Option<Uuid> {
+        self.scope.infobase
+    }
+
+    /// Limits the calls that follow to an infobase. Whether the caller may see it is for
+    /// onec-integration to say.
+    pub(crate) fn within(&mut self, infobase: Uuid) {
+        self.scope.infobase = Some(infobase);
+    }
+
+    /// The infobases that the caller sees, for the built-in engine.
+    pub(crate) async fn infobases(&self) -> Result<Vec<InfobaseInfo>, OnecError> {
+        let asked = self.onec.infobases(&self.scope.token);
+        tokio::time::timeout(self.limits.timeout, asked)
+            .await
+            .unwrap_or_else(|elapsed| Err(OnecError::Unreachable(elapsed.into())))
+    }
+
+    /// The companies that the caller sees, for the built-in engine.
+    pub(crate) async fn companies(&self) -> Result<Vec<CompanyInfo>, OnecError> {
+        let asked = self.onec.companies(&self.scope.token);
+        tokio::time::timeout(self.limits.timeout, asked)
+            .await
+            .unwrap_or_else(|elapsed| Err(OnecError::Unreachable(elapsed.into())))
     }
 
     /// The language of titles in the answer.

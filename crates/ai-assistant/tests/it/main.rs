@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends by a panic")]
 
 mod access;
+mod bases;
 mod chat;
 mod conversations;
 mod doors;
@@ -12,6 +13,7 @@ mod failover;
 #[path = "../../examples/fake_provider/server.rs"]
 mod fake_provider;
 mod generate;
+mod llmock;
 mod mcp;
 mod onec;
 mod outages;

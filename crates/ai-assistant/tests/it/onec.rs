@@ -29,12 +29,26 @@ pub(crate) enum Mood {
     Garbled,
 }
 
+/// Two infobases, of which the second keeps no taxes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Several {
+    /// Each has companies of its own.
+    Apart,
+    /// One company is kept in both.
+    Overlapping,
+}
+
+/// Ids of the two infobases.
+pub(crate) const BOOKS: Uuid = Uuid::from_u128(21);
+pub(crate) const TRADE: Uuid = Uuid::from_u128(22);
+
 /// Path with query, and the `Authorization`.
 type Request = (String, Option<String>);
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Onec {
     mood: Arc<Mutex<Mood>>,
+    several: Arc<Mutex<Option<Several>>>,
     requests: Arc<Mutex<Vec<Request>>>,
 }
 
@@ -43,12 +57,18 @@ impl Onec {
         let router = Router::new()
             .route("/reports/{id}", get(report))
             .route("/search", get(search))
+            .route("/infobases", get(infobases))
+            .route("/companies", get(companies))
             .with_state(self.clone());
         TestServer::serve(router).await
     }
 
     pub(crate) fn set(&self, mood: Mood) {
         *lock(&self.mood) = mood;
+    }
+
+    pub(crate) fn connect(&self, several: Several) {
+        *lock(&self.several) = Some(several);
     }
 
     /// Paths with queries, in order.
@@ -102,6 +122,30 @@ fn problem(status: u16, code: &str, title: &str) -> Response {
         .into_response()
 }
 
+async fn infobases(State(onec): State<Onec>) -> Response {
+    let mut items = vec![
+        json!({"id": BOOKS, "name": "Главная", "kind": "odata", "configuration": "Бухгалтерия предприятия 3.0"}),
+    ];
+    if lock(&onec.several).is_some() {
+        items.push(
+            json!({"id": TRADE, "name": "Опт", "kind": "odata", "configuration": "Управление торговлей 11"}),
+        );
+    }
+    axum::Json(json!({ "items": items })).into_response()
+}
+
+async fn companies(State(onec): State<Onec>) -> Response {
+    let second = match *lock(&onec.several) {
+        Some(Several::Overlapping) => "7701000001",
+        _ => "7701000002",
+    };
+    let items = json!([
+        {"infobase_id": BOOKS, "name": "Ромашка ООО", "inn": "7701000001"},
+        {"infobase_id": TRADE, "name": "Ромашка ООО", "inn": second},
+    ]);
+    axum::Json(json!({ "items": items })).into_response()
+}
+
 /// Ids of the names that are known.
 pub(crate) const ROMASHKA: Uuid = Uuid::from_u128(1);
 pub(crate) const ROMASHKA_PLUS: Uuid = Uuid::from_u128(2);
@@ -115,6 +159,11 @@ async fn search(State(onec): State<Onec>, headers: HeaderMap, RawQuery(query): R
         return response;
     }
     let one = |id, kind, name: &str| Match {
+        infobase_id: Some(if query.contains(&TRADE.to_string()) {
+            TRADE
+        } else {
+            BOOKS
+        }),
         id,
         kind,
         name: name.to_owned(),
@@ -149,6 +198,13 @@ async fn report(
     let Some(id) = ReportId::from_name(&id) else {
         return problem(404, "request.not_found", "Не найдено");
     };
+    if lock(&onec.several).is_some() && !query.contains("infobase=") {
+        return problem(422, "request.validation_failed", "Подключено несколько баз");
+    }
+    let in_trade = query.contains(&TRADE.to_string());
+    if in_trade && id == ReportId::Taxes {
+        return problem(422, "onec.report_not_available", "Отчёта нет");
+    }
     let parameters: Value = url::form_urlencoded::parse(query.as_bytes())
         .map(|(key, value)| {
             let value = match (key.as_ref(), value.as_ref()) {
@@ -168,7 +224,7 @@ async fn report(
         "columns": columns, "rows": rows, "totals": totals,
         "row_count": rows.as_array().unwrap().len(), "truncated": false,
         "as_of": as_of, "source": "mirror", "onec_reachable": reachable,
-        "citations": [{"infobase_id": Uuid::from_u128(9), "infobase": "Демо", "object": "AccountingRegister_Хозрасчетный",
+        "citations": [{"infobase_id": Uuid::from_u128(9), "infobase": if in_trade { "Опт" } else { "Демо" }, "object": "AccountingRegister_Хозрасчетный",
             "report": id, "filter": {}, "as_of": as_of, "source": "mirror"}],
     }))
     .into_response()

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::setup::{Service, ask_model};
+use crate::setup::{Service, ask_model, eventually};
 
 const DIALECTS: [&str; 3] = ["openai", "chat", "anthropic"];
 
@@ -209,6 +209,12 @@ async fn models_are_listed() {
         (&items[0]["id"], &items[0]["kind"], &items[0]["default"]),
         (&json!("fake"), &json!("llm"), &json!(true))
     );
+    // As the provider itself tells.
+    eventually("its window", async || {
+        let models: Value = service.accountant().get("/models").await.json();
+        models["items"][0]["context"] == 200_000
+    })
+    .await;
     let last = items.last().unwrap();
     assert_eq!((&last["id"], &last["kind"]), (&json!("builtin"), &json!("rules")));
 }

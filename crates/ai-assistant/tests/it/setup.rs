@@ -97,6 +97,8 @@ impl Service {
             ("LLM_RESETTING_URL", "{reset}"),
             ("LLM_RESETTING_DIALECT", spoken),
             ("LLM_RESETTING_MODELS", "fault-tcp-reset"),
+            // Nobody tells of windows besides the file.
+            ("LLM_PROBE_INTERVAL", "0s"),
             (
                 "MODELS_FILE",
                 concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/models.toml"),

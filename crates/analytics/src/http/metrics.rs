@@ -7,6 +7,7 @@ use ::http::header::{ACCEPT, CONTENT_TYPE};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
+use common::auth::Identity;
 use common::db::{StoreError, StoreResult};
 use common::http::{Json, Query};
 use common::telemetry;
@@ -108,6 +109,7 @@ struct UserMetrics {
 /// GET /metrics
 pub(crate) async fn show(
     State(state): State<AppState>,
+    identity: Identity,
     Query(query): Query<MetricsQuery>,
     headers: HeaderMap,
 ) -> Result<Response, Error> {
@@ -117,7 +119,10 @@ pub(crate) async fn show(
     }
     let (now, range) = (state.clock.now(), query.range);
     let (span, previous) = (range.current(now), range.previous(now));
-    let (health, figures) = futures_util::join!(state.services.health(), figures(&state, span, previous));
+    let (health, figures) = futures_util::join!(
+        state.services.health(),
+        figures(&state, &identity, span, previous)
+    );
     let figures = figures?;
     let response = MetricsResponse {
         range,
@@ -152,7 +157,12 @@ struct Figures {
     users: UserMetrics,
 }
 
-async fn figures(state: &AppState, span: Span, previous: Span) -> Result<Figures, StoreError> {
+async fn figures(
+    state: &AppState,
+    caller: &Identity,
+    span: Span,
+    previous: Span,
+) -> Result<Figures, StoreError> {
     let mut connection = state.db.acquire().await.store("acquire")?;
     let connection: &mut PgConnection = &mut connection;
     let models = system::models(connection, span).await?;
@@ -161,7 +171,7 @@ async fn figures(state: &AppState, span: Span, previous: Span) -> Result<Figures
         current: requests(connection, span).await?,
         previous: requests(connection, previous).await?,
         models: compare(models, earlier),
-        onec: system::infobases(connection, span)
+        onec: system::infobases(connection, span, &caller.infobases)
             .await?
             .into_iter()
             .map(InfobaseMetrics::from)

@@ -12,7 +12,8 @@ use common::contract::events::{AUDIT_RECORDED, AuditEvent, Outcome};
 use common::contract::onec::{ReportId, ReportQuery};
 use common::db::StoreResult;
 use common::events::{Event, Stream, outbox};
-use common::http::{ClientIp, Json, Problem, Query};
+use common::http::{ClientIp, Json, Query};
+use common::idempotency;
 use common::telemetry::RequestContext;
 use common::{Text, ids};
 use serde::{Deserialize, Serialize};
@@ -119,7 +120,7 @@ pub(crate) async fn generate(
     if matches!(wanted, Wanted::Usage(_)) {
         identity.require(Permission::AnalyticsRead)?;
     }
-    let key = idempotency_key(&headers)?;
+    let key = idempotency::text(&headers)?;
     let hash = request.hash()?;
     if let Some(key) = key
         && let Some(job) = existing(&state, &identity, key, &hash).await?
@@ -130,23 +131,6 @@ pub(crate) async fn generate(
     let job = create(&state, &identity, ip, key, &hash, &request, &sheet).await?;
     state.work.notify_one();
     answer(&state, &identity, job, wait).await
-}
-
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Error> {
-    let Some(value) = headers.get("idempotency-key") else {
-        return Ok(None);
-    };
-    let key = value
-        .to_str()
-        .ok()
-        .filter(|key| !key.is_empty() && key.len() <= 128 && key.bytes().all(|b| b.is_ascii_graphic()));
-    key.map(Some).ok_or_else(|| {
-        Problem::bad_request(Text::new(
-            "Idempotency-Key: от 1 до 128 видимых символов ASCII.",
-            "Idempotency-Key: 1 to 128 visible ASCII characters.",
-        ))
-        .into()
-    })
 }
 
 /// The id of the job that this key has made already.

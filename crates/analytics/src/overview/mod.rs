@@ -114,8 +114,10 @@ pub(crate) async fn build(
             Vec::new()
         }
     };
-    let (business, system) =
-        futures_util::join!(business, system::panels(state, span, range.step(), now, locale));
+    let (business, system) = futures_util::join!(
+        business,
+        system::panels(state, caller, span, range.step(), now, locale)
+    );
     let mut panels = business;
     panels.extend(system?);
     Ok(Dashboard {

@@ -1,6 +1,7 @@
 //! Panels about the system itself, from our own tables.
 
 use chrono::{DateTime, Utc};
+use common::auth::Identity;
 use common::db::{StoreError, StoreResult};
 use common::{Locale, Text};
 use serde_json::{Value, json};
@@ -14,6 +15,7 @@ use crate::store::system;
 
 pub(super) async fn panels(
     state: &AppState,
+    caller: &Identity,
     span: Span,
     step: &str,
     now: DateTime<Utc>,
@@ -24,7 +26,7 @@ pub(super) async fn panels(
     let steps = overview::requests(&mut connection, span, step, zone).await?;
     let questions = overview::questions(&mut connection, span, zone).await?;
     let models = system::models(&mut connection, span).await?;
-    let infobases = system::infobases(&mut connection, span).await?;
+    let infobases = system::infobases(&mut connection, span, &caller.infobases).await?;
 
     let panel = |id, kind, title: Text, unit, data| Panel {
         id,

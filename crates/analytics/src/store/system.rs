@@ -1,6 +1,7 @@
 //! Figures of the whole system over a span.
 
 use chrono::{DateTime, Utc};
+use common::auth::Infobases;
 use common::db::{StoreError, StoreResult};
 use rust_decimal::Decimal;
 use serde_json::Value;
@@ -101,11 +102,13 @@ pub(crate) struct InfobaseState {
     pub(crate) rows: i64,
 }
 
-/// All infobases that have been synchronised while raw events are kept.
+/// Those of a caller's infobases that have been synchronised while raw events are kept.
 pub(crate) async fn infobases(
     connection: &mut PgConnection,
     span: Span,
+    visible: &Infobases,
 ) -> Result<Vec<InfobaseState>, StoreError> {
+    let restriction = visible.restriction();
     let rows = sqlx::query!(
         r#"select (data->>'infobase_id')::uuid as "infobase_id!",
                   (array_agg(data order by time desc))[1] as "last!: Value",
@@ -116,9 +119,11 @@ pub(crate) async fn infobases(
                   coalesce(sum((data->>'rows')::numeric) filter (where time >= $1 and time < $2), 0)::bigint as "rows!"
            from analytics.events
            where stream = 'sync' and kind = 'onec.sync_ended'
+             and ($3::uuid[] is null or (data->>'infobase_id')::uuid = any($3))
            group by 1 order by 1"#,
         span.from,
-        span.to
+        span.to,
+        restriction.as_deref(),
     )
     .fetch_all(connection)
     .await

@@ -1,9 +1,10 @@
 //! `GET /metrics`.
 
 use chrono::Duration;
-use common::auth::Permission::AnalyticsRead;
+use common::auth::Permission::{AnalyticsRead, DashboardsRead};
 use common::events::{Event, Stream};
 use common::ids;
+use common::testing::Grant;
 use http::Method;
 use serde_json::{Value, json};
 
@@ -96,6 +97,16 @@ async fn the_system_in_figures_with_the_time_before() {
     );
     assert_eq!(base["last_error"], "onec.infobase_unreachable");
     assert_eq!(base["last_success_at"], json!(earlier));
+    // Who may use other infobases only is told nothing of this one, here and on the dashboard.
+    let grant = Grant::new(&[AnalyticsRead, DashboardsRead]);
+    for (own, count) in [(infobase, 1), (ids::new_id(), 0)] {
+        let client = service.client_of(&grant.clone().infobases([own]));
+        let seen: Value = client.get("/metrics").await.json();
+        assert_eq!(seen["onec"].as_array().unwrap().len(), count);
+        let overview: Value = client.get("/dashboards/overview").await.json();
+        let panel = find(&overview["panels"], "id", "sync_freshness");
+        assert_eq!(panel["data"]["rows"].as_array().unwrap().len(), count, "{panel}");
+    }
     assert_eq!(
         (&body["users"]["active"], &body["users"]["previous_active"]),
         (&json!(11), &json!(1))

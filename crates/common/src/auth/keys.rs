@@ -17,6 +17,9 @@ use crate::telemetry::Chain;
 /// An unknown key id makes us ask again, but no more often than this: forged tokens must not turn
 /// into a load on user-management.
 const MIN_REFRESH: Duration = Duration::from_secs(5);
+/// The same while there are no keys yet: those who come meanwhile are told at once instead of waiting
+/// one after another for a service that does not answer.
+const MIN_RETRY: Duration = Duration::from_secs(1);
 
 /// The keys could not be had from user-management.
 #[derive(Debug, thiserror::Error)]
@@ -94,12 +97,18 @@ impl Keys {
         if let Some(key) = self.0.keys.load().get(kid) {
             return Ok(Some(key.clone()));
         }
-        let have_keys = !self.0.keys.load().is_empty();
-        if have_keys && last_attempt.is_some_and(|at| at.elapsed() < MIN_REFRESH) {
+        let since = last_attempt.map(|at| at.elapsed());
+        if self.0.keys.load().is_empty() {
+            if since.is_some_and(|since| since < MIN_RETRY) {
+                return Err(KeysUnavailable("the last attempt has just failed".into()));
+            }
+        } else if since.is_some_and(|since| since < MIN_REFRESH) {
             return Ok(None);
         }
+        let fetched = fetch(source).await;
+        // When it ended: an attempt may take longer than the pause after it.
         *last_attempt = Some(Instant::now());
-        let set = fetch(source).await.map_err(|error| {
+        let set = fetched.map_err(|error| {
             tracing::warn!(error = %Chain(error.as_ref()), "the token keys could not be loaded from {}", source.url);
             KeysUnavailable(error)
         })?;

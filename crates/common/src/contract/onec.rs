@@ -416,11 +416,39 @@ pub enum SubjectKind {
     Company,
 }
 
+/// An infobase as `GET /infobases` tells of it, as far as other services need it; in `{items: […]}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InfobaseInfo {
+    /// Its id.
+    pub id: Uuid,
+    /// Its name.
+    pub name: String,
+    /// `odata`, or `commerceml` for one that only pushes goods, prices and stocks.
+    pub kind: String,
+    /// What people call its configuration, once it is known.
+    #[serde(default)]
+    pub configuration: Option<String>,
+}
+
+/// A company of ours as `GET /companies` tells of it, as far as other services need it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CompanyInfo {
+    /// The infobase that it is kept in.
+    pub infobase_id: Uuid,
+    /// Its name.
+    pub name: String,
+    /// Its tax number; empty when 1C has none.
+    pub inn: String,
+}
+
 /// One result of `GET /search?kind=…&q=…&limit=…`, best first, in `{items: […]}`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Match {
     /// Id to use in [`ReportQuery`].
     pub id: Uuid,
+    /// The infobase that it is of: the same counterparty of two infobases is two results.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub infobase_id: Option<Uuid>,
     /// Kind.
     pub kind: SubjectKind,
     /// Name in 1C.

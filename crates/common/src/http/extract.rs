@@ -1,6 +1,7 @@
 //! Extractors that reject with a [`Problem`] naming the wrong member.
 
 use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::response::{IntoResponse, Response};
 use http::header::CONTENT_TYPE;
@@ -35,17 +36,7 @@ where
                 "The body must have Content-Type: application/json.",
             )));
         }
-        let bytes = Bytes::from_request(request, state).await.map_err(|rejection| {
-            if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-                payload_too_large()
-            } else {
-                Problem::bad_request(Text::new(
-                    "Тело запроса не дочитано.",
-                    "The body could not be read.",
-                ))
-                .source(rejection)
-            }
-        })?;
+        let bytes = Bytes::from_request(request, state).await.map_err(unread)?;
         parse(&bytes).map(Self)
     }
 }
@@ -54,6 +45,18 @@ impl<T: Serialize> IntoResponse for Json<T> {
     fn into_response(self) -> Response {
         axum::Json(self.0).into_response()
     }
+}
+
+/// A body that could not be read whole.
+pub(super) fn unread(rejection: BytesRejection) -> Problem {
+    if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        return payload_too_large();
+    }
+    Problem::bad_request(Text::new(
+        "Тело запроса не дочитано.",
+        "The body could not be read.",
+    ))
+    .source(rejection)
 }
 
 /// 413 with `request.too_large`.

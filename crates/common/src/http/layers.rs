@@ -82,6 +82,16 @@ fn method_not_allowed() -> Problem {
     )
 }
 
+/// What is told of a handler that panicked.
+pub(super) fn panicked(panic: &(dyn std::any::Any + Send)) -> Problem {
+    let message = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("panic");
+    Problem::internal(format!("handler panicked: {message}"))
+}
+
 /// Layers 2 to 4.
 async fn guard(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
     let limits = shared.limits;
@@ -102,14 +112,7 @@ async fn guard(State(shared): State<Arc<Shared>>, request: Request, next: Next) 
     let handled = std::panic::AssertUnwindSafe(next.run(request)).catch_unwind();
     match tokio::time::timeout(limits.request_timeout, handled).await {
         Ok(Ok(response)) => response,
-        Ok(Err(panic)) => {
-            let message = panic
-                .downcast_ref::<String>()
-                .map(String::as_str)
-                .or_else(|| panic.downcast_ref::<&str>().copied())
-                .unwrap_or("panic");
-            Problem::internal(format!("handler panicked: {message}")).into_response()
-        }
+        Ok(Err(panic)) => panicked(&*panic).into_response(),
         Err(_) => Problem::new(
             StatusCode::GATEWAY_TIMEOUT,
             "request.timeout",

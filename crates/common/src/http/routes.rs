@@ -10,6 +10,7 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 use axum::{Extension, Router};
 use http::{Method, Request, StatusCode};
 
+use super::once::once;
 use super::{Problem, layers};
 use crate::Text;
 use crate::auth::{Authenticator, Permission};
@@ -98,6 +99,18 @@ where
         self.add(Method::POST, MethodFilter::POST, path, access, handler)
     }
 
+    /// Adds a route for POST that has its effect once for each `Idempotency-Key` of a caller. The
+    /// router needs [`FirstAnswers`](super::FirstAnswers) as an extension.
+    #[must_use]
+    pub fn post_once<H, T>(self, path: &'static str, access: Access, handler: H) -> Self
+    where
+        H: Handler<T, S>,
+        T: 'static,
+    {
+        let route = on(MethodFilter::POST, handler).layer(middleware::from_fn(once));
+        self.add_route(Method::POST, path, access, route)
+    }
+
     /// Adds a route for PUT.
     #[must_use]
     pub fn put<H, T>(self, path: &'static str, access: Access, handler: H) -> Self
@@ -128,8 +141,18 @@ where
         self.add(Method::DELETE, MethodFilter::DELETE, path, access, handler)
     }
 
+    /// Adds a route for OPTIONS: what a browser asks before a page of another origin may call.
+    #[must_use]
+    pub fn options<H, T>(self, path: &'static str, access: Access, handler: H) -> Self
+    where
+        H: Handler<T, S>,
+        T: 'static,
+    {
+        self.add(Method::OPTIONS, MethodFilter::OPTIONS, path, access, handler)
+    }
+
     fn add<H, T>(
-        mut self,
+        self,
         method: Method,
         filter: MethodFilter,
         path: &'static str,
@@ -140,9 +163,18 @@ where
         H: Handler<T, S>,
         T: 'static,
     {
+        self.add_route(method, path, access, on(filter, handler))
+    }
+
+    fn add_route(
+        mut self,
+        method: Method,
+        path: &'static str,
+        access: Access,
+        route: MethodRouter<S>,
+    ) -> Self {
         self.specs.push(RouteSpec { method, path, access });
         let own_logins = self.own_logins && access == Access::Authenticated;
-        let route: MethodRouter<S> = on(filter, handler);
         let route = route.layer(middleware::from_fn(move |request, next| {
             authorize(access, own_logins, request, next)
         }));
@@ -165,6 +197,7 @@ where
                 Method::PUT => "PUT",
                 Method::PATCH => "PATCH",
                 Method::DELETE => "DELETE",
+                Method::OPTIONS => "OPTIONS",
                 _ => "GET",
             };
             layers::failures_exist(service, method, spec.path);

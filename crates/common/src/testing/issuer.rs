@@ -45,12 +45,14 @@ pub struct Grant {
     pub permissions: PermissionSet,
     /// Companies.
     pub companies: Companies,
+    /// Infobases.
+    pub infobases: Infobases,
     /// Version of the user's rights.
     pub rights_version: i64,
 }
 
 impl Grant {
-    /// A new user with these permissions and all companies.
+    /// A new user with these permissions, all companies and all infobases.
     #[must_use]
     pub fn new(permissions: &[Permission]) -> Self {
         Self {
@@ -59,6 +61,7 @@ impl Grant {
             role: "test".to_owned(),
             permissions: permissions.iter().copied().collect(),
             companies: Companies::All,
+            infobases: Infobases::All,
             rights_version: 1,
         }
     }
@@ -67,6 +70,13 @@ impl Grant {
     #[must_use]
     pub fn companies(mut self, companies: impl IntoIterator<Item = Uuid>) -> Self {
         self.companies = Companies::Some(companies.into_iter().collect::<BTreeSet<_>>());
+        self
+    }
+
+    /// The same with these infobases only.
+    #[must_use]
+    pub fn infobases(mut self, infobases: impl IntoIterator<Item = Uuid>) -> Self {
+        self.infobases = Infobases::Some(infobases.into_iter().collect::<BTreeSet<_>>());
         self
     }
 }
@@ -153,9 +163,21 @@ impl Issuer {
             auth_time: now,
             client_id: None,
             scope: None,
-            infobases: Infobases::All,
+            infobases: grant.infobases.clone(),
             pv: grant.rights_version,
         })
+    }
+
+    /// A JWT of another type, or with claims that no token of ours has.
+    ///
+    /// # Panics
+    /// Never with an Ed25519 key.
+    #[must_use]
+    pub fn sign_as(&self, typ: &str, claims: &serde_json::Value) -> String {
+        let mut header = Header::new(Algorithm::EdDSA);
+        header.typ = Some(typ.to_owned());
+        header.kid = Some(self.kid.clone());
+        jsonwebtoken::encode(&header, claims, &self.key).expect("a signed token")
     }
 
     /// A token with exactly these claims.

@@ -10,3 +10,4 @@ mod drain;
 mod events;
 mod metrics;
 mod routes;
+mod tokens;

@@ -64,6 +64,14 @@ async fn no_route_of_any_service_lets_the_powerless_in() {
         .await;
     }
 
+    // Browsers are sent to the port of this stack.
+    let discovered = stack.gateway.get("/api/users/.well-known/openid-configuration");
+    let public_url = stack.stack.plan().ports.public_url();
+    assert_eq!(
+        discovered.await.unwrap()["issuer"],
+        format!("{public_url}/api/users")
+    );
+
     // The gateway stands before all of them: behind it nothing but logins answers without a token.
     for (program, specs) in &tables {
         let prefix = match program {

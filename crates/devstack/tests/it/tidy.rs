@@ -90,6 +90,35 @@ fn every_problem_code_is_documented() {
     assert!(missing.is_empty(), "not in docs/errors.md: {missing:?}");
 }
 
+/// Whoever reads the audit log finds each action of user-management in docs/events.md.
+#[test]
+fn every_audit_action_of_accounts_is_documented() {
+    let written = ["docs/events.md", "docs/errors.md"]
+        .map(|file| std::fs::read_to_string(repository().join(file)).unwrap())
+        .concat();
+    let mut files = Vec::new();
+    sources(&repository().join("crates/user-management/src"), &mut files);
+    let mut names = BTreeSet::new();
+    // Codes of OAuth errors look alike.
+    for file in files.iter().filter(|file| !file.ends_with("oauth/error.rs")) {
+        let text = std::fs::read_to_string(file).unwrap();
+        let words = text.split('"').filter(|word| {
+            let of_accounts = ["auth.", "users.", "roles.", "api_keys.", "oauth."];
+            let name = of_accounts.iter().find_map(|prefix| word.strip_prefix(prefix));
+            name.is_some_and(|name| {
+                !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
+            })
+        });
+        names.extend(words.map(str::to_owned));
+    }
+    assert!(names.len() > 40, "only {} names were found", names.len());
+    let missing: Vec<&String> = names
+        .iter()
+        .filter(|name| !written.contains(&format!("`{name}`")))
+        .collect();
+    assert!(missing.is_empty(), "not in docs/events.md: {missing:?}");
+}
+
 /// What an operator can set is written down in .env.example.
 #[test]
 fn every_variable_is_in_the_example() {

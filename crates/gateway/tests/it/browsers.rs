@@ -1,5 +1,7 @@
 //! What browsers are told.
 
+use axum::Router;
+use axum::routing::{get, post};
 use http::Method;
 
 use crate::world::World;
@@ -64,4 +66,40 @@ async fn pages_of_other_origins_may_call_only_when_listed() {
     let refused = world.anonymous().send(request).await;
     refused.assert_problem(401, "auth.token_required");
     assert!(!refused.headers.contains_key("access-control-allow-origin"));
+}
+
+#[tokio::test]
+async fn the_provider_says_itself_which_pages_may_call_it() {
+    let provider = || {
+        let answer = || async { ([("access-control-allow-origin", PAGE), ("vary", "origin")], "{}") };
+        Router::new()
+            .route("/oauth2/token", post(answer).options(answer))
+            .route("/users/me", get(answer))
+    };
+    let call = async |world: &World, method: Method, path: &str| {
+        let request = world.user().request(method, path);
+        let request = request
+            .header("origin", PAGE)
+            .header("access-control-request-method", "POST");
+        world.user().send(request).await
+    };
+    let world = World::builder().users(provider()).start().await;
+    for method in [Method::OPTIONS, Method::POST] {
+        let answer = call(&world, method, "/api/users/oauth2/token").await;
+        assert_eq!(answer.headers["access-control-allow-origin"], PAGE);
+        assert_eq!(answer.headers["x-content-type-options"], "nosniff");
+    }
+    // Elsewhere the gateway alone decides.
+    let answer = call(&world, Method::GET, "/api/users/me").await;
+    assert_eq!(answer.status, 200);
+    assert!(!answer.headers.contains_key("access-control-allow-origin"));
+    // A listed page is told by the gateway, once.
+    let world = World::builder()
+        .users(provider())
+        .set("CORS_ALLOWED_ORIGINS", PAGE)
+        .start()
+        .await;
+    let answer = call(&world, Method::POST, "/api/users/oauth2/token").await;
+    let told = answer.headers.get_all("access-control-allow-origin");
+    assert_eq!(told.iter().collect::<Vec<_>>(), [PAGE]);
 }

@@ -69,6 +69,7 @@ const SERVICES: [(&str, &str); 5] = [
 pub(crate) struct Builder {
     settings: Vec<(String, String)>,
     assistant: Router,
+    users: Router,
 }
 
 impl World {
@@ -81,6 +82,7 @@ impl World {
         Builder {
             settings: vec![("RATE_LIMIT_PATIENCE".to_owned(), "2s".to_owned())],
             assistant: Router::new(),
+            users: Router::new(),
         }
     }
 
@@ -103,6 +105,12 @@ impl Builder {
     /// Routes of the stand-in for ai-assistant.
     pub(crate) fn assistant(mut self, router: Router) -> Self {
         self.assistant = router;
+        self
+    }
+
+    /// Routes of the stand-in for user-management, beside the keys.
+    pub(crate) fn users(mut self, router: Router) -> Self {
+        self.users = router;
         self
     }
 
@@ -129,7 +137,8 @@ impl Builder {
                 "ai-assistant" => self.assistant.clone(),
                 "user-management" => {
                     let jwks = jwks.clone();
-                    Router::new().route("/.well-known/jwks.json", get(move || async { axum::Json(jwks) }))
+                    let keys = self.users.clone();
+                    keys.route("/.well-known/jwks.json", get(move || async { axum::Json(jwks) }))
                 }
                 _ => Router::new(),
             };

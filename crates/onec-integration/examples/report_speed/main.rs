@@ -58,6 +58,8 @@ const REPORTS: &[&str] = &[
     "sales?from=2025-11-01&to=2025-11-30",
     "sales?from=2025-11-01&to=2025-11-30&group_by=manager&then_by=item&compare=previous",
     "sales?from=2025-01-01&to=2025-12-31&group_by=month",
+    "sales?from=2025-01-01&to=2025-12-31&group_by=item",
+    "sales?from=2025-01-01&to=2025-12-31&group_by=item&compare=previous",
     "gross_profit?from=2025-11-01&to=2025-11-30&group_by=item",
     "statement?from=2025-01-01&to=2025-12-31&counterparty=COUNTERPARTY",
     "counterparty_card?counterparty=COUNTERPARTY",

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::model::kind;
 use crate::odata::expression::{Expression, Path};
-use crate::odata::{Filter, Literal};
+use crate::odata::{Filter, Literal, Row};
 use crate::store::catalogue::{self, Stored, StoredProperty};
 
 /// References that a filter names at most.
@@ -102,6 +102,43 @@ pub(crate) fn scope(
         .iter()
         .filter_map(|field| Filter::or([is(field, Uuid::nil())].into_iter().chain(any(field))));
     Ok(Some(each.fold(own, |all, field| all.and(&field))))
+}
+
+/// Whether an object is of the companies, as [`scope`] has it.
+pub(crate) fn belongs(entity: &Entity, row: &Row<'_>, companies: &Companies) -> bool {
+    let is_own = |reference: Uuid| companies.references.contains(&reference);
+    if entity.stored.name == companies.set {
+        return row.guid("Ref_Key").is_some_and(is_own);
+    }
+    let mut told: Vec<Uuid> = Vec::new();
+    let of_companies = |property: &&StoredProperty| property.target.as_deref() == Some(&companies.set);
+    for property in entity.properties.iter().filter(of_companies) {
+        told.extend(row.guid(&property.name));
+    }
+    !told.is_empty() && told.into_iter().all(is_own)
+}
+
+/// The condition under which rows of a virtual table with these columns are of the companies: `records`
+/// tells which of its properties refer to them. `None` when none does.
+pub(crate) fn company_fields(
+    records: &Entity,
+    columns: &[StoredProperty],
+    companies: &Companies,
+) -> Option<Filter> {
+    if companies.references.len() > MOST_COMPANIES {
+        return None;
+    }
+    let fields = records
+        .properties
+        .iter()
+        .filter(|property| property.target.as_deref() == Some(&companies.set))
+        .filter(|property| columns.iter().any(|column| column.name == property.name));
+    let each = fields.map(|property| {
+        let values = companies.references.iter().copied().map(Literal::Guid);
+        Filter::any_of(&property.name, values)
+            .unwrap_or_else(|| Filter::eq(&property.name, &Literal::Guid(Uuid::max())))
+    });
+    each.reduce(|all, field| all.and(&field))
 }
 
 /// What a name in a filter is not.

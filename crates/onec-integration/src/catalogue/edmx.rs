@@ -8,8 +8,8 @@ use quick_xml::events::{BytesStart, Event};
 use tokio::io::AsyncBufRead;
 
 use super::model::{Catalogue, Form, Function, Property, Type, kind};
-use crate::odata::DataError;
-use crate::odata::xml::{Xml, attribute};
+use crate::odata::{ANSWERS, DataError};
+use crate::xml::{Xml, attribute};
 
 /// Declarations that are kept at most: a whole configuration has about 120 000.
 const MOST_DECLARATIONS: usize = 2_000_000;
@@ -21,7 +21,7 @@ const NAMESPACE: &str = "StandardODATA.";
 /// # Errors
 /// When it is not XML, has no schema, or is larger than any configuration is.
 pub(crate) async fn read<R: AsyncBufRead + Unpin>(input: R) -> Result<Catalogue, DataError> {
-    let mut xml = Xml::new(input);
+    let mut xml = Xml::new(input, ANSWERS);
     let mut reading = Reading::default();
     loop {
         match xml.next().await? {

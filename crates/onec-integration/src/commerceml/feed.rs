@@ -1,5 +1,5 @@
-//! Bytes of a file as UTF-8 text for the XML parser: decoded as they come, with limits on all of
-//! it and on what one piece of XML may take.
+//! Bytes of a file as UTF-8 text for the XML parser: decoded as they come, with a limit on all of
+//! it.
 
 use std::io;
 use std::pin::Pin;
@@ -15,8 +15,6 @@ use super::LARGEST_XML;
 /// Bytes of a file, as they are stored.
 pub(crate) type Source = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
 
-/// Bytes that one tag, text or comment may take.
-const LARGEST_PIECE: usize = 1024 * 1024;
 /// Bytes in which the declaration of the encoding is looked for.
 const HEAD: usize = 256;
 
@@ -32,9 +30,6 @@ pub(crate) enum FeedError {
     /// More than [`LARGEST_XML`].
     #[error("the file is too large")]
     TooLarge,
-    /// A tag, a text or a comment is larger than [`LARGEST_PIECE`].
-    #[error("a piece of the file is too large")]
-    PieceTooLarge,
     /// The archive that the file is in.
     #[error(transparent)]
     Zip(#[from] super::zip::ZipError),
@@ -49,8 +44,6 @@ pub(crate) struct Feed {
     text: Bytes,
     ended: bool,
     total: u64,
-    /// Bytes that may still be taken before the next piece begins.
-    left: usize,
     /// What stopped the feed, where the parser sees an input error only.
     failure: Option<FeedError>,
 }
@@ -73,14 +66,8 @@ impl Feed {
             text: Bytes::new(),
             ended: false,
             total: 0,
-            left: LARGEST_PIECE,
             failure: None,
         }
-    }
-
-    /// Tells that the parser begins another piece.
-    pub(crate) fn next_piece(&mut self) {
-        self.left = LARGEST_PIECE;
     }
 
     /// What stopped the feed.
@@ -176,18 +163,13 @@ impl AsyncBufRead for Feed {
                 return Poll::Ready(Err(feed.fail(failure)));
             }
         }
-        if feed.left == 0 && !feed.text.is_empty() {
-            return Poll::Ready(Err(feed.fail(FeedError::PieceTooLarge)));
-        }
-        let end = feed.text.len().min(feed.left);
-        Poll::Ready(Ok(feed.text.get(..end).unwrap_or_default()))
+        Poll::Ready(Ok(&feed.text))
     }
 
     fn consume(self: Pin<&mut Self>, amount: usize) {
         let feed = self.get_mut();
         let amount = amount.min(feed.text.len());
         drop(feed.text.split_to(amount));
-        feed.left = feed.left.saturating_sub(amount);
     }
 }
 

@@ -1,7 +1,7 @@
 //! One object of a file as a small tree, within limits.
 
 use quick_xml::XmlVersion;
-use quick_xml::events::{BytesRef, BytesStart};
+use quick_xml::events::BytesStart;
 
 use super::reader::ReadError;
 
@@ -9,8 +9,6 @@ use super::reader::ReadError;
 const MOST_NODES: usize = 200_000;
 /// Bytes of text that one object may have.
 const MOST_TEXT: usize = 8 * 1024 * 1024;
-/// How deep elements may lie in each other.
-pub(super) const DEEPEST: usize = 100;
 
 /// An element with what is in it.
 #[derive(Debug, Default)]
@@ -97,7 +95,7 @@ impl Builder {
             .iter()
             .map(|(_, value)| value.len())
             .sum::<usize>();
-        if self.nodes > MOST_NODES || self.text > MOST_TEXT || self.open.len() >= DEEPEST {
+        if self.nodes > MOST_NODES || self.text > MOST_TEXT {
             return Err(ReadError::ObjectTooLarge);
         }
         self.open.push(node);
@@ -126,21 +124,6 @@ impl Builder {
             node.text.push_str(&clean(text));
         }
         Ok(())
-    }
-}
-
-/// The character that a reference stands for. Only those that every XML has are known.
-pub(super) fn referred(reference: &BytesRef<'_>) -> Result<char, ReadError> {
-    if let Ok(Some(found)) = reference.resolve_char_ref() {
-        return Ok(found);
-    }
-    match &*reference.xml10_content() {
-        "lt" => Ok('<'),
-        "gt" => Ok('>'),
-        "amp" => Ok('&'),
-        "quot" => Ok('"'),
-        "apos" => Ok('\''),
-        _ => Err(ReadError::Malformed),
     }
 }
 

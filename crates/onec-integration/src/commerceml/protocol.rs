@@ -133,7 +133,7 @@ pub(crate) fn explain(error: &ImportError) -> Option<(&'static str, String)> {
                 LARGEST_XML / 1024 / 1024
             ),
         ),
-        ReadError::Feed(FeedError::PieceTooLarge) | ReadError::ObjectTooLarge => (
+        ReadError::ObjectTooLarge => (
             "onec.exchange_file_too_large",
             "Один из объектов файла слишком большой: сократите описания товаров.".to_owned(),
         ),

@@ -1,12 +1,17 @@
 //! Reads a CommerceML file as a stream: one object is in memory at a time.
 
-use quick_xml::Reader;
-use quick_xml::errors::Error as XmlError;
 use quick_xml::events::{BytesStart, Event};
 
 use super::feed::{Feed, FeedError, Source};
-use super::node::{Builder, DEEPEST, Node, referred};
+use super::node::{Builder, Node};
 use super::records::{self, Record};
+use crate::xml::{Limits, Xml, XmlError, text_of};
+
+/// Limits of a file.
+const LIMITS: Limits = Limits {
+    deepest: 100,
+    longest: 1024 * 1024,
+};
 
 /// Why a file cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +39,17 @@ pub(crate) enum ReadError {
     ObjectTooLarge,
 }
 
+impl From<XmlError> for ReadError {
+    fn from(error: XmlError) -> Self {
+        match error {
+            XmlError::Syntax(quick_xml::Error::Io(error)) => Self::Fetch(std::io::Error::other(error)),
+            XmlError::Syntax(_) | XmlError::Entity | XmlError::Cut => Self::Malformed,
+            XmlError::DocumentType => Self::Doctype,
+            XmlError::TooDeep | XmlError::TooLong => Self::ObjectTooLarge,
+        }
+    }
+}
+
 /// What an object is, by the element and the one that it lies in.
 #[derive(Debug, Clone, Copy)]
 enum Kind {
@@ -47,8 +63,7 @@ enum Kind {
 
 /// A file that is being read.
 pub(crate) struct Records {
-    reader: Reader<Feed>,
-    buffer: Vec<u8>,
+    xml: Xml<Feed>,
     /// Names of the elements that are open.
     path: Vec<String>,
     /// Groups that are open: each lies in the one before.
@@ -76,11 +91,8 @@ impl std::fmt::Debug for Records {
 impl Records {
     /// The records of these bytes.
     pub(crate) fn new(source: Source) -> Self {
-        let mut reader = Reader::from_reader(Feed::new(source));
-        reader.config_mut().expand_empty_elements = true;
         Self {
-            reader,
-            buffer: Vec::new(),
+            xml: Xml::new(Feed::new(source), LIMITS),
             path: Vec::new(),
             groups: Vec::new(),
             has_root: false,
@@ -89,16 +101,12 @@ impl Records {
     }
 
     async fn event(&mut self) -> Result<Event<'static>, ReadError> {
-        self.buffer.clear();
-        self.reader.get_mut().next_piece();
-        match self.reader.read_event_into_async(&mut self.buffer).await {
-            Ok(event) => Ok(event.into_owned()),
-            Err(error) => Err(match (self.reader.get_mut().take_failure(), error) {
-                (Some(failure), _) => failure.into(),
-                (None, XmlError::Io(error)) => ReadError::Fetch(std::io::Error::other(error)),
-                (None, _) => ReadError::Malformed,
-            }),
-        }
+        let read = self.xml.next().await.map(Event::into_owned);
+        // The feed knows better what stopped it.
+        read.map_err(|error| match self.xml.input().take_failure() {
+            Some(failure) => failure.into(),
+            None => error.into(),
+        })
     }
 
     /// The next record; none at the end of the file.
@@ -107,29 +115,19 @@ impl Records {
             let record = match self.event().await? {
                 Event::Start(tag) => self.begin(&tag).await?,
                 Event::End(_) => self.end(),
-                Event::DocType(_) => return Err(ReadError::Doctype),
-                Event::GeneralRef(reference) => {
-                    let text = referred(&reference)?;
-                    self.text(text.encode_utf8(&mut [0; 4]))?;
-                    None
-                }
-                Event::Text(text) => {
-                    self.text(&text.xml10_content())?;
-                    None
-                }
-                Event::CData(text) => {
-                    self.text(&text.xml10_content())?;
-                    None
-                }
                 Event::Eof => {
-                    // A file that was cut off between two elements ends like a whole one.
-                    if !self.path.is_empty() || !self.has_root {
+                    if !self.has_root {
                         return Err(ReadError::Malformed);
                     }
                     self.ended = true;
                     None
                 }
-                Event::Empty(_) | Event::Comment(_) | Event::Decl(_) | Event::PI(_) => None,
+                event => {
+                    if let Some(text) = text_of(&event)? {
+                        self.text(&text)?;
+                    }
+                    None
+                }
             };
             if record.is_some() {
                 return Ok(record);
@@ -151,9 +149,6 @@ impl Records {
             self.root(tag, &name)?;
             self.path.push(name);
             return Ok(None);
-        }
-        if self.path.len() >= DEEPEST {
-            return Err(ReadError::ObjectTooLarge);
         }
         let section = self.path.get(1).map_or(name.as_str(), String::as_str).to_owned();
         let parent = self.path.last().map(String::as_str).unwrap_or_default();
@@ -248,15 +243,11 @@ impl Records {
                         break node;
                     }
                 }
-                Event::Text(text) => tree.text(&text.xml10_content())?,
-                Event::CData(text) => tree.text(&text.xml10_content())?,
-                Event::GeneralRef(reference) => {
-                    let text = referred(&reference)?;
-                    tree.text(text.encode_utf8(&mut [0; 4]))?;
+                event => {
+                    if let Some(text) = text_of(&event)? {
+                        tree.text(&text)?;
+                    }
                 }
-                Event::DocType(_) => return Err(ReadError::Doctype),
-                Event::Eof => return Err(ReadError::Malformed),
-                Event::Empty(_) | Event::Comment(_) | Event::Decl(_) | Event::PI(_) => {}
             }
         };
         Ok(match kind {

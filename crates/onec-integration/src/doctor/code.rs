@@ -149,6 +149,9 @@ codes! {
     NotionsMissing "notions_missing" Warning "Часть объектов не опубликована" "Some objects are not published"
         "Добавьте перечисленные объекты в состав OData: без них часть отчётов будет неполной."
         "Add the objects listed to the composition of OData: without them some reports are incomplete.";
+    NotionsNotKept "notions_not_kept" Warning "Часть учёта в этой конфигурации не ведётся" "The configuration does not keep some of the books"
+        "В 1С менять ничего не нужно: таких данных в этой базе нет. Если этот учёт ведётся в другой базе (обычно в «Бухгалтерии предприятия»), подключите и её: вопросы о нём будут отвечены по ней."
+        "Nothing has to be changed in 1C: this base has no such data. If another base keeps these books (usually «Бухгалтерия предприятия»), connect it too: questions about them will be answered from it.";
     RightsSufficient "rights_sufficient" Ok "Прав на чтение хватает" "The rights to read are sufficient";
     RightsMissing "rights_missing" Warning "К части объектов нет доступа" "Some objects cannot be accessed"
         "Дайте пользователю право чтения перечисленных объектов. Если включено ограничение на уровне записей (RLS), включите его в группу доступа без ограничений."
@@ -202,6 +205,7 @@ mod tests {
         let over_sockets = [
             include_str!("../../tests/it/doctor.rs"),
             include_str!("../../tests/it/doctor_findings.rs"),
+            include_str!("../../tests/it/shapes.rs"),
         ];
         // Provoked by tests of their own modules: no name leads to a refused address everywhere, and
         // nobody wants to wait for a minute.

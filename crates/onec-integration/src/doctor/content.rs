@@ -47,6 +47,16 @@ impl Doctor<'_> {
                 Some(json!({"sets": names, "notions": notions})),
             );
         }
+        let not_kept = profile.notions_not_kept();
+        if !not_kept.is_empty() {
+            let (ru, en): (Vec<&str>, Vec<&str>) = not_kept.iter().map(|notion| notion.consequence()).unzip();
+            let notions: Vec<&str> = not_kept.iter().map(|notion| notion.as_str()).collect();
+            self.tell(
+                Code::NotionsNotKept,
+                Some(Text::new(ru.join(" "), en.join(" "))),
+                Some(json!({"notions": notions})),
+            );
+        }
         let mut probed: HashSet<&str> = HashSet::new();
         let mut denied: Vec<&str> = Vec::new();
         for set in present {

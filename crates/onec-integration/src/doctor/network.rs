@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use std::time::Duration;
 
 use common::Text;
+use common::http::address;
 use rustls::{CertificateError, Error as TlsError};
 use secrecy::ExposeSecret;
 use serde_json::json;
@@ -13,7 +14,6 @@ use tokio::time::{Instant, timeout};
 use url::Url;
 
 use super::{Code, Doctor, millis};
-use crate::address;
 
 /// Finding a name.
 const RESOLVING: Duration = Duration::from_secs(5);

@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::infobases::reach;
 use super::{Caller, audit, locale};
 use crate::doctor::{self, Report, Severity};
 use crate::error::Error;
@@ -80,6 +81,7 @@ pub(crate) async fn saved(
     ip: ClientIp,
     Path(id): Path<Uuid>,
 ) -> Result<Json<ReportView>, Problem> {
+    reach(&identity, id)?;
     let mut connection = state.pool.acquire().await.store("acquire")?;
     let stored = infobases::get(&mut connection, id).await?;
     drop(connection);

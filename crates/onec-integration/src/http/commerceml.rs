@@ -11,10 +11,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::infobases::{reach, reach_new};
 use super::{Caller, audit};
 use crate::commerceml::access;
 use crate::error::Error;
 use crate::infobase::Zone;
+use crate::sight::Sight;
 use crate::state::AppState;
 use crate::store::commerceml::{self as store, Exchange, NewExchange};
 use crate::store::imports::{self, Import};
@@ -95,6 +97,7 @@ pub(crate) async fn add(
     headers: HeaderMap,
     Json(new): Json<NewExchangeBody>,
 ) -> Result<(StatusCode, Json<ExchangeView>), Problem> {
+    reach_new(&identity)?;
     let name = new.name.trim();
     let mut violations = Violations::new();
     violations.check(
@@ -140,7 +143,7 @@ pub(crate) async fn add(
         details,
     )
     .await?;
-    let exchange = one(&mut transaction, id).await?;
+    let exchange = one(&mut transaction, &identity, id).await?;
     transaction.commit().await.store("commit")?;
     let view = ExchangeView::new(exchange, &headers, Some(password));
     Ok((StatusCode::CREATED, Json(view)))
@@ -150,18 +153,25 @@ fn target(id: Uuid) -> String {
     format!("infobase:{id}")
 }
 
-async fn one(connection: &mut sqlx::PgConnection, id: Uuid) -> Result<Exchange, Problem> {
-    let found = store::exchange_list(connection, Some(id)).await?.pop();
+async fn one(
+    connection: &mut sqlx::PgConnection,
+    identity: &Identity,
+    id: Uuid,
+) -> Result<Exchange, Problem> {
+    let found = store::exchange_list(connection, Some(id), &Sight::of(identity))
+        .await?
+        .pop();
     Ok(found.ok_or(Error::InfobaseNotFound)?)
 }
 
 /// The exchanges, the oldest first.
 pub(crate) async fn list(
     State(state): State<AppState>,
+    identity: Identity,
     headers: HeaderMap,
 ) -> Result<Json<ExchangeList>, Problem> {
     let mut connection = state.pool.acquire().await.store("acquire")?;
-    let exchanges = store::exchange_list(&mut connection, None).await?;
+    let exchanges = store::exchange_list(&mut connection, None, &Sight::of(&identity)).await?;
     let items = exchanges
         .into_iter()
         .map(|exchange| ExchangeView::new(exchange, &headers, None))
@@ -177,6 +187,7 @@ pub(crate) async fn set_password(
     headers: HeaderMap,
     Path(id): Path<Uuid>,
 ) -> Result<Json<ExchangeView>, Problem> {
+    reach(&identity, id)?;
     let password = access::secret();
     let hash = access::password_hash(id, &password);
     let mut transaction = state.pool.begin().await.store("begin")?;
@@ -189,7 +200,7 @@ pub(crate) async fn set_password(
     };
     let action = "commerceml.password_changed";
     audit(&mut transaction, &state, &caller, action, target(id), json!({})).await?;
-    let exchange = one(&mut transaction, id).await?;
+    let exchange = one(&mut transaction, &identity, id).await?;
     transaction.commit().await.store("commit")?;
     Ok(Json(ExchangeView::new(exchange, &headers, Some(password))))
 }
@@ -203,7 +214,7 @@ pub(crate) async fn remove(
 ) -> Result<StatusCode, Problem> {
     let mut transaction = state.pool.begin().await.store("begin")?;
     // An infobase that is called is removed as such.
-    let exchange = one(&mut transaction, id).await?;
+    let exchange = one(&mut transaction, &identity, id).await?;
     if !infobases::lock(&mut transaction, id).await? {
         return Err(Error::InfobaseNotFound.into());
     }
@@ -263,13 +274,14 @@ impl From<Import> for ImportView {
 /// What an exchange has brought, the latest first.
 pub(crate) async fn history(
     State(state): State<AppState>,
+    identity: Identity,
     Path(id): Path<Uuid>,
     Query(page): Query<PageQuery>,
 ) -> Result<Json<Page<ImportView>>, Problem> {
     let after: Option<Uuid> = page.after()?;
     let limit = page.limit();
     let mut connection = state.pool.acquire().await.store("acquire")?;
-    one(&mut connection, id).await?;
+    one(&mut connection, &identity, id).await?;
     let rows = imports::history(&mut connection, id, after, limit + 1).await?;
     let rows = rows.into_iter().map(ImportView::from).collect();
     Ok(Json(Page::from_rows(rows, limit, |import: &ImportView| {

@@ -7,6 +7,7 @@ use common::http::{Json, Page, PageQuery, Problem, Query};
 use serde::Serialize;
 use uuid::Uuid;
 
+use crate::sight::Sight;
 use crate::state::AppState;
 use crate::store::search;
 
@@ -34,8 +35,7 @@ pub(crate) async fn list(
     let after: Option<(String, Uuid)> = page.after()?;
     let limit = page.limit();
     let mut connection = state.pool.acquire().await.store("acquire")?;
-    let restriction = identity.companies.restriction();
-    let rows = search::companies(&mut connection, restriction.as_deref(), after, limit + 1).await?;
+    let rows = search::companies(&mut connection, &Sight::of(&identity), after, limit + 1).await?;
     Ok(Json(Page::from_rows(rows, limit, |company| {
         (company.name.clone(), company.id)
     })))

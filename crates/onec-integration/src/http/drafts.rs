@@ -177,6 +177,8 @@ async fn load(
     id: Uuid,
 ) -> Result<(Draft, Plan), Problem> {
     let draft = store::get(connection, id, identity.user_id).await?;
+    // The caller may have lost the infobase since, or come with a key that does not reach it.
+    let draft = draft.filter(|draft| identity.infobases.contains(draft.infobase_id));
     let draft = draft.ok_or(Failure::DraftNotFound)?;
     let plan = Plan::deserialize(&draft.plan).map_err(Problem::internal)?;
     Ok((draft, plan))
@@ -262,7 +264,8 @@ pub(crate) async fn delete(
     Path(id): Path<Uuid>,
 ) -> Result<StatusCode, Problem> {
     let mut connection = state.pool.acquire().await.store("acquire")?;
-    if store::remove(&mut connection, id, identity.user_id).await? {
+    let (draft, _) = load(&mut connection, &identity, id).await?;
+    if store::remove(&mut connection, draft.id, identity.user_id).await? {
         return Ok(StatusCode::NO_CONTENT);
     }
     let (draft, _) = load(&mut connection, &identity, id).await?;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
+use super::infobases::reach;
 use super::{Caller, audit};
 use crate::catalogue::access::{Entity, rows_type};
 use crate::error::Error;
@@ -216,6 +217,7 @@ pub(crate) async fn refresh(
     ip: ClientIp,
     Path(id): Path<Uuid>,
 ) -> Result<Json<Refreshed>, Problem> {
+    reach(&identity, id)?;
     let mut connection = state.pool.acquire().await.store("acquire")?;
     let infobase = infobases::get(&mut connection, id)
         .await?

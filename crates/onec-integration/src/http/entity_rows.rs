@@ -267,6 +267,7 @@ pub(crate) async fn rows(
             condition(
                 &mut Lookup::new(&mut connection, infobase.id, restricted_to),
                 &name,
+                "?filter",
                 text,
             )
             .await?,
@@ -414,7 +415,12 @@ pub(super) async fn companies(
 }
 
 /// A filter as it was written, checked.
-async fn condition(lookup: &mut Lookup<'_>, entity: &str, text: &str) -> Result<Filter, Problem> {
+pub(super) async fn condition(
+    lookup: &mut Lookup<'_>,
+    entity: &str,
+    pointer: &str,
+    text: &str,
+) -> Result<Filter, Problem> {
     let wrong = |offset: usize, detail: Text| {
         let place = offset + 1;
         let mut violations = Violations::new();
@@ -422,7 +428,7 @@ async fn condition(lookup: &mut Lookup<'_>, entity: &str, text: &str) -> Result<
             format!("Символ {place}: {}", detail.get(common::Locale::Ru)),
             format!("Character {place}: {}", detail.get(common::Locale::En)),
         );
-        violations.add("?filter", detail);
+        violations.add(pointer, detail);
         violations.finish().err()
     };
     let expression = match parser::parse(text) {

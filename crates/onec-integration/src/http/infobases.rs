@@ -14,7 +14,9 @@ use uuid::Uuid;
 use super::checks::ReportView;
 use super::{Caller, audit, locale};
 use crate::error::Error;
+use crate::profile::Profiles;
 use crate::settings::InfobaseSettings;
+use crate::sight::Sight;
 use crate::state::AppState;
 use crate::store::infobases::{self, Infobase, Kind};
 
@@ -24,6 +26,8 @@ pub(crate) struct Condition {
     id: Uuid,
     /// The configuration's profile, once it is known.
     profile: Option<String>,
+    /// What people call the configuration.
+    configuration: Option<String>,
     /// Whether 1C answered the last call; null before the first.
     reachable: Option<bool>,
     last_attempt_at: Option<DateTime<Utc>>,
@@ -66,10 +70,15 @@ pub(crate) struct WholeView {
 }
 
 impl InfobaseView {
-    fn new(stored: Infobase, viewer: &Identity) -> Self {
+    fn new(profiles: Profiles, stored: Infobase, viewer: &Identity) -> Self {
         let settings = InfobaseSettings::of(&stored);
         let condition = Condition {
             id: stored.id,
+            configuration: stored
+                .profile
+                .as_deref()
+                .and_then(|id| profiles.by_id(id))
+                .map(|profile| profile.title.clone()),
             profile: stored.profile,
             reachable: stored.reachable,
             last_attempt_at: stored.attempted_at,
@@ -104,7 +113,7 @@ pub(crate) struct InfobaseList {
     items: Vec<InfobaseView>,
 }
 
-/// The infobases with any of the caller's companies.
+/// The caller's infobases with any of the caller's companies.
 pub(crate) async fn list(
     State(state): State<AppState>,
     identity: Identity,
@@ -113,15 +122,32 @@ pub(crate) async fn list(
     Ok(Json(InfobaseList {
         items: items
             .into_iter()
-            .map(|stored| InfobaseView::new(stored, &identity))
+            .map(|stored| InfobaseView::new(state.profiles, stored, &identity))
             .collect(),
     }))
 }
 
 async fn visible(state: &AppState, identity: &Identity) -> Result<Vec<Infobase>, Problem> {
     let mut connection = state.pool.acquire().await.store("acquire")?;
-    let restriction = identity.companies.restriction();
-    Ok(infobases::list(&mut connection, restriction.as_deref()).await?)
+    Ok(infobases::list(&mut connection, &Sight::of(identity)).await?)
+}
+
+/// That an infobase is among the caller's; others do not exist.
+pub(super) fn reach(identity: &Identity, id: Uuid) -> Result<(), Error> {
+    if identity.infobases.contains(id) {
+        Ok(())
+    } else {
+        Err(Error::InfobaseNotFound)
+    }
+}
+
+/// That the caller may connect another infobase: with a list of infobases it would be out of reach.
+pub(super) fn reach_new(identity: &Identity) -> Result<(), Error> {
+    if identity.infobases.is_all() {
+        Ok(())
+    } else {
+        Err(Error::InfobasesLimited)
+    }
 }
 
 /// One infobase; it exists only for those with any of its companies.
@@ -133,7 +159,7 @@ pub(crate) async fn get(
     let items = visible(&state, &identity).await?;
     let stored = items.into_iter().find(|stored| stored.id == id);
     let stored = stored.ok_or(Error::InfobaseNotFound)?;
-    Ok(Json(InfobaseView::new(stored, &identity)))
+    Ok(Json(InfobaseView::new(state.profiles, stored, &identity)))
 }
 
 /// Connects an infobase; its first synchronisation begins by itself.
@@ -143,6 +169,7 @@ pub(crate) async fn add(
     ip: ClientIp,
     Json(new): Json<InfobaseSettings>,
 ) -> Result<(StatusCode, Json<InfobaseView>), Problem> {
+    reach_new(&identity)?;
     let mut violations = new.violations();
     violations.check(
         new.kind == Kind::Odata,
@@ -178,7 +205,7 @@ pub(crate) async fn add(
         .await?
         .ok_or(Error::InfobaseNotFound)?;
     transaction.commit().await.store("commit")?;
-    let view = InfobaseView::new(stored, &identity);
+    let view = InfobaseView::new(state.profiles, stored, &identity);
     Ok((StatusCode::CREATED, Json(view)))
 }
 
@@ -190,6 +217,7 @@ pub(crate) async fn change(
     Path(id): Path<Uuid>,
     Json(patch): Json<Map<String, Value>>,
 ) -> Result<Json<InfobaseView>, Problem> {
+    reach(&identity, id)?;
     let mut transaction = state.pool.begin().await.store("begin")?;
     if !infobases::lock(&mut transaction, id).await? {
         return Err(Error::InfobaseNotFound.into());
@@ -229,7 +257,7 @@ pub(crate) async fn change(
     if anew {
         state.connections.forget(id).await;
     }
-    Ok(Json(InfobaseView::new(stored, &identity)))
+    Ok(Json(InfobaseView::new(state.profiles, stored, &identity)))
 }
 
 /// The settings after a patch, when they are right.
@@ -276,6 +304,7 @@ pub(crate) async fn delete(
     ip: ClientIp,
     Path(id): Path<Uuid>,
 ) -> Result<StatusCode, Problem> {
+    reach(&identity, id)?;
     let mut transaction = state.pool.begin().await.store("begin")?;
     if !infobases::lock(&mut transaction, id).await? {
         return Err(Error::InfobaseNotFound.into());

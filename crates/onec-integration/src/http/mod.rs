@@ -6,6 +6,7 @@ pub(crate) mod companies;
 pub(crate) mod drafts;
 pub(crate) mod enterprise_data;
 pub(crate) mod entities;
+pub(crate) mod entity_object;
 pub(crate) mod entity_rows;
 pub(crate) mod exchange;
 pub(crate) mod infobases;
@@ -16,6 +17,7 @@ pub(crate) mod services;
 pub(crate) mod soap;
 pub(crate) mod sync;
 pub(crate) mod sync_events;
+pub(crate) mod virtual_tables;
 pub(crate) mod writes;
 
 use common::Locale;

@@ -9,8 +9,9 @@ use common::http::{Json, Problem, Query, Violations};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::sight::Sight;
 use crate::state::AppState;
-use crate::store::search as store;
+use crate::store::{infobases, search as store};
 use crate::sync::search_name;
 
 /// What to look for.
@@ -60,7 +61,9 @@ pub(crate) async fn search(
     violations.finish()?;
     let plain = search_name(asked);
     let mut connection = state.pool.acquire().await.store("acquire")?;
-    let restriction = identity.companies.restriction();
+    let sight = Sight::of(&identity);
+    let mut infobases = infobases::visible(&mut connection, &sight).await?;
+    infobases.retain(|id| query.infobase.is_none_or(|wanted| wanted == *id));
     let kinds: &[SubjectKind] = match &query.kind {
         Some(kind) => std::slice::from_ref(kind),
         None => &KINDS,
@@ -68,12 +71,12 @@ pub(crate) async fn search(
     let mut items: Vec<Match> = Vec::new();
     for kind in kinds {
         let asked = store::Asked {
-            infobase: query.infobase,
+            infobases: &infobases,
             text: asked,
             plain: &plain,
             limit: i64::from(limit),
         };
-        items.extend(store::subjects(&mut connection, *kind, &asked, restriction.as_deref()).await?);
+        items.extend(store::subjects(&mut connection, *kind, &asked, &sight).await?);
     }
     items.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| a.name.cmp(&b.name)));
     items.truncate(limit as usize);

@@ -18,6 +18,7 @@ use crate::error::Error;
 use crate::infobase::InfobaseError;
 use crate::profile::Profiles;
 use crate::reports::choose_infobase;
+use crate::sight::Sight;
 use crate::state::AppState;
 use crate::store::infobases::{Infobase, Kind};
 use crate::store::jobs::{self, Job, Listed, Mode, NewJob};
@@ -267,8 +268,7 @@ pub(super) async fn visible(
     identity: &Identity,
     id: Uuid,
 ) -> Result<Job, Problem> {
-    let restriction = identity.companies.restriction();
-    let job = jobs::get(connection, id, restriction.as_deref()).await?;
+    let job = jobs::get(connection, id, &Sight::of(identity)).await?;
     Ok(job.ok_or(Error::JobNotFound)?)
 }
 
@@ -322,7 +322,6 @@ pub(crate) async fn list(
     identity: Identity,
     Query(query): Query<ListQuery>,
 ) -> Result<Json<Page<JobView>>, Problem> {
-    let restriction = identity.companies.restriction();
     let page = PageQuery {
         limit: query.limit,
         cursor: query.cursor,
@@ -331,7 +330,7 @@ pub(crate) async fn list(
         before: page.after()?,
         infobase: query.infobase,
         state: query.state.map(JobState::as_str),
-        restriction: restriction.as_deref(),
+        sight: Sight::of(&identity),
     };
     let limit = page.limit();
     let mut connection = state.pool.acquire().await.store("acquire")?;

@@ -19,6 +19,7 @@ use http::{HeaderMap, StatusCode};
 use uuid::Uuid;
 
 use super::sync::{JobView, visible};
+use crate::sight::Sight;
 use crate::state::AppState;
 use crate::store::{jobs, progress};
 
@@ -91,7 +92,7 @@ impl Watch {
     /// An event, when there is something new.
     async fn look(&mut self) -> Result<Option<Event>, StoreError> {
         let mut connection = self.state.pool.acquire().await.store("acquire")?;
-        let Some(job) = jobs::get(&mut connection, self.id, None).await? else {
+        let Some(job) = jobs::get(&mut connection, self.id, &Sight::ALL).await? else {
             // Forgotten meanwhile.
             self.is_over = true;
             return Ok(None);

@@ -19,6 +19,7 @@ use crate::drafts::plan::declared;
 use crate::drafts::problem::Failure;
 use crate::drafts::undo::{HOURS, NotUndone, take_back};
 use crate::error::Error;
+use crate::sight::Sight;
 use crate::state::AppState;
 use crate::store::drafts::{self as store, Write};
 use crate::store::infobases;
@@ -80,7 +81,7 @@ pub(crate) async fn history(
     let sees_all = identity.may(Permission::OnecAdmin) && identity.companies == Companies::All;
     let user = (!sees_all).then_some(identity.user_id);
     let mut transaction = state.pool.begin().await.store("begin")?;
-    let found = store::writes(&mut transaction, user, before, limit + 1).await?;
+    let found = store::writes(&mut transaction, user, &Sight::of(&identity), before, limit + 1).await?;
     let caller = Caller {
         identity: &identity,
         ip,
@@ -110,6 +111,7 @@ pub(crate) async fn undo(
 ) -> Result<Json<Value>, Problem> {
     let mut connection = state.pool.acquire().await.store("acquire")?;
     let write = store::write(&mut connection, id, identity.user_id).await?;
+    let write = write.filter(|write| identity.infobases.contains(write.infobase_id));
     let write = write.ok_or(Failure::WriteNotFound)?;
     let not_possible = |ru, en| Problem::from(Failure::UndoNotPossible(Text::new(ru, en)));
     if write.undone_at.is_some() {

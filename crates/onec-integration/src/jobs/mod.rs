@@ -1,6 +1,7 @@
-//! Background loops: the scheduler that queues synchronisations, the workers that run them, and the
-//! probe that sees whether 1C answers.
+//! Background loops: the scheduler that queues synchronisations, the workers that run them, the probe
+//! that sees whether 1C answers, and what cleans up.
 
+mod indexes;
 pub(crate) mod probe;
 mod removal;
 mod schedule;
@@ -13,6 +14,7 @@ use common::{BoxError, ids};
 use crate::config::Config;
 use crate::error::Error;
 use crate::infobase::service_root;
+use crate::sight::Sight;
 use crate::state::AppState;
 use crate::store;
 use crate::store::infobases::{Infobase, Kind};
@@ -39,6 +41,8 @@ pub(crate) async fn start(config: &Config, state: &AppState, context: &Context) 
     context.spawn("infobase probe", probe);
     let removal = removal::run(state.clone(), context.shutdown.clone());
     context.spawn("infobase removal", removal);
+    let indexes = indexes::run(state.clone(), context.shutdown.clone());
+    context.spawn("indices of the mirror", indexes);
     let (connections, shutdown) = (state.connections.clone(), context.shutdown.clone());
     context.spawn("sessions of 1C", async move {
         shutdown.cancelled().await;
@@ -53,7 +57,7 @@ async fn connect_from_environment(
     state: &AppState,
     connection: &mut sqlx::PgConnection,
 ) -> Result<(), BoxError> {
-    let known = store::infobases::list(connection, None).await?;
+    let known = store::infobases::list(connection, &Sight::ALL).await?;
     let vault = state.connections.vault();
     let find = |address: &str| {
         let found = known

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::infobase::InfobaseError;
 use crate::odata::{OdataError, Query};
+use crate::sight::Sight;
 use crate::state::AppState;
 use crate::store::infobases::{self, Infobase};
 
@@ -33,7 +34,7 @@ pub(super) async fn run(state: AppState, interval: Duration, shutdown: Cancellat
 
 async fn probe_all(state: &AppState, interval: Duration) -> Result<(), StoreError> {
     let mut connection = state.pool.acquire().await.store("acquire")?;
-    let infobases = infobases::list(&mut connection, None).await?;
+    let infobases = infobases::list(&mut connection, &Sight::ALL).await?;
     drop(connection);
     let interval = TimeDelta::from_std(interval).unwrap_or(TimeDelta::MAX);
     let now = state.clock.now();

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::infobase::Zone;
 use crate::metrics::{INFOBASE_REACHABLE, MIRROR_AGE};
+use crate::sight::Sight;
 use crate::state::AppState;
 use crate::store::{infobases, jobs, schedule};
 
@@ -30,7 +31,7 @@ pub(super) async fn run(state: AppState, interval: Duration, shutdown: Cancellat
 
 async fn tick(state: &AppState, interval: Duration) -> Result<(), StoreError> {
     let mut connection = state.pool.acquire().await.store("acquire")?;
-    for infobase in infobases::list(&mut connection, None).await? {
+    for infobase in infobases::list(&mut connection, &Sight::ALL).await? {
         let label = infobase.id.to_string();
         if let Some(as_of) = infobase.as_of {
             let age = (state.clock.now() - as_of).as_seconds_f64();

@@ -6,8 +6,9 @@
 use quick_xml::events::{BytesStart, Event};
 use tokio::io::AsyncBufRead;
 
-use super::xml::{Xml, attribute, push_text};
+use super::ANSWERS;
 use super::{DataError, Row};
+use crate::xml::{Xml, attribute, text_of};
 
 /// Properties of one object.
 const LARGEST_OBJECT: usize = 48 * 1024 * 1024;
@@ -70,7 +71,7 @@ impl Builder {
             Event::Eof => return Err(DataError::Refused("an end too early")),
             event => {
                 if let Some(Open::Value { text, .. }) = self.open.last_mut() {
-                    push_text(event, text)?;
+                    text.extend(text_of(event)?);
                     if text.len() > LARGEST_OBJECT {
                         return Err(DataError::Refused("an object too large"));
                     }
@@ -171,7 +172,7 @@ pub(crate) struct Answer {
 /// Reads a feed, an entry, or the collection that a virtual table answers with. Objects that are
 /// expanded within others are left out.
 pub(crate) async fn read<R: AsyncBufRead + Unpin>(input: R) -> Result<Answer, DataError> {
-    let mut xml = Xml::new(input);
+    let mut xml = Xml::new(input, ANSWERS);
     let mut answer = Answer::default();
     let mut is_atom = None;
     let mut is_collection = false;
@@ -223,7 +224,7 @@ async fn read_count<R: AsyncBufRead + Unpin>(xml: &mut Xml<R>) -> Result<Option<
         if matches!(event, Event::End(_) | Event::Eof) {
             return Ok(text.trim().parse().ok());
         }
-        push_text(&event, &mut text)?;
+        text.extend(text_of(&event)?);
     }
 }
 

@@ -7,6 +7,7 @@
 use serde::Deserialize;
 
 use super::row::without_bom;
+use crate::xml::XmlError;
 
 /// Why 1C did not answer what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -58,9 +59,9 @@ pub(crate) enum DataError {
     /// Not JSON.
     #[error("the answer is not the JSON expected")]
     Json(#[source] serde_json::Error),
-    /// Not XML.
-    #[error("the metadata is not the XML expected")]
-    Xml(#[source] quick_xml::Error),
+    /// Not XML, or XML of a kind that is not accepted.
+    #[error("the answer is not the XML expected")]
+    Xml(#[from] XmlError),
     /// A document of a kind that is not accepted: what was found.
     #[error("the document is not accepted: it has {0}")]
     Refused(&'static str),

@@ -6,9 +6,10 @@ use quick_xml::events::{BytesStart, Event};
 use tokio::io::AsyncBufRead;
 use uuid::Uuid;
 
+use super::ANSWERS;
 use super::DataError;
 use super::atom::{Properties, read_properties};
-use super::xml::{Xml, attribute};
+use crate::xml::{Xml, attribute};
 
 /// One registered change.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +51,7 @@ impl<R: AsyncBufRead + Unpin> Feed<R> {
     /// A feed over a body.
     pub(crate) fn new(input: R) -> Self {
         Self {
-            xml: Xml::new(input),
+            xml: Xml::new(input, ANSWERS),
             opened: false,
         }
     }

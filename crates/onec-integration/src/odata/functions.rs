@@ -92,14 +92,6 @@ impl VirtualTable {
         Self::named("ActualActionPeriod")
     }
 
-    /// The base of a calculation register by another one.
-    pub(crate) fn base(register: &str, main: &[&str], base: &[&str], view_points: &[&str]) -> Self {
-        Self::named(&format!("Base{}", Path::new(register)))
-            .names("MainRegisterDimensions", main)
-            .names("BaseRegisterDimensions", base)
-            .names("ViewPoints", view_points)
-    }
-
     fn names(mut self, parameter: &'static str, names: &[&str]) -> Self {
         let names: Vec<String> = names.iter().map(|name| Path::new(name).to_string()).collect();
         self.parameters
@@ -205,10 +197,6 @@ mod tests {
         assert_eq!(refused.map(drop), Err(TextInCondition));
         assert_eq!(VirtualTable::slice_last(None).path(), "SliceLast()");
         assert_eq!(VirtualTable::ext_dimensions().path(), "ExtDimensions()");
-        assert_eq!(
-            VirtualTable::base("Начисления", &["Сотрудник"], &["Сотрудник"], &["Recorder"]).path(),
-            "BaseНачисления(MainRegisterDimensions='Сотрудник',BaseRegisterDimensions='Сотрудник',ViewPoints='Recorder')"
-        );
         for table in [
             VirtualTable::slice_first(Some(day)),
             VirtualTable::balance_and_turnovers(day, day),

@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use chrono::NaiveDateTime;
 use uuid::Uuid;
 
 use super::Literal;
@@ -18,42 +17,7 @@ impl Key {
         Self(Literal::Guid(reference).to_string())
     }
 
-    /// A row of a tabular part.
-    pub(crate) fn row(reference: Uuid, line: u32) -> Self {
-        let reference = Literal::Guid(reference);
-        Self::of(&[
-            ("Ref_Key", reference),
-            ("LineNumber", Literal::Number(line.into())),
-        ])
-    }
-
-    /// A record of an information register: its period, if it has periods, and dimensions.
-    pub(crate) fn record(period: Option<NaiveDateTime>, dimensions: &[(&str, Literal<'_>)]) -> Self {
-        let period = period.map(|moment| ("Period", Literal::DateTime(moment)));
-        let parts: Vec<_> = period.into_iter().chain(dimensions.iter().cloned()).collect();
-        Self::of(&parts)
-    }
-
-    /// The records of a recorder, in a register whose recorders are of several types: the reference
-    /// is a string there.
-    pub(crate) fn recorder(reference: Uuid, set: &str) -> Self {
-        let set = Path::new(set);
-        Self(format!(
-            "Recorder='{reference}', Recorder_Type='StandardODATA.{set}'"
-        ))
-    }
-
-    /// The records of a recorder, in a register whose recorders are of one type.
-    pub(crate) fn only_recorder(reference: Uuid) -> Self {
-        Self::of(&[("Recorder_Key", Literal::Guid(reference))])
-    }
-
-    /// The value of a constant.
-    pub(crate) fn constant() -> Self {
-        Self::object(Uuid::nil())
-    }
-
-    /// Named parts.
+    /// Named parts: of the row of a tabular part, of a record of a register, of the records of a recorder.
     pub(crate) fn of(parts: &[(&str, Literal<'_>)]) -> Self {
         let parts: Vec<String> = parts
             .iter()
@@ -73,34 +37,6 @@ impl fmt::Display for Key {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-
-    #[test]
-    fn each_kind_of_key_has_its_form() {
-        let guid = Uuid::from_u128(0x1fa1_a135_d89b_11e6_8343_4016_7e25_31c3);
-        let text = "1fa1a135-d89b-11e6-8343-40167e2531c3";
-        let period = chrono::NaiveDate::from_ymd_opt(2008, 2, 5)
-            .unwrap()
-            .and_hms_opt(0, 0, 0);
-        for (key, written) in [
-            (Key::object(guid), format!("(guid'{text}')")),
-            (Key::row(guid, 1), format!("(Ref_Key=guid'{text}',LineNumber=1)")),
-            (
-                Key::record(period, &[("Валюта_Key", Literal::Guid(guid))]),
-                format!("(Period=datetime'2008-02-05T00:00:00',Валюта_Key=guid'{text}')"),
-            ),
-            (
-                Key::recorder(guid, "Document_ЗаказКлиента"),
-                format!("(Recorder='{text}', Recorder_Type='StandardODATA.Document_ЗаказКлиента')"),
-            ),
-            (Key::only_recorder(guid), format!("(Recorder_Key=guid'{text}')")),
-            (
-                Key::constant(),
-                "(guid'00000000-0000-0000-0000-000000000000')".to_owned(),
-            ),
-        ] {
-            assert_eq!(key.to_string(), written);
-        }
-    }
 
     proptest! {
         #[test]

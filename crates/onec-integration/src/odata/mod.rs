@@ -10,12 +10,7 @@ pub(crate) mod expression;
 mod feed;
 mod filter;
 mod forms;
-#[expect(dead_code, reason = "complete, for drafts and actions; reading uses a part")]
 mod functions;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "complete, for drafts and actions; reading uses a part")
-)]
 mod key;
 mod literal;
 mod metadata;
@@ -23,7 +18,15 @@ pub(crate) mod parser;
 mod query;
 mod row;
 pub(crate) mod write;
-pub(crate) mod xml;
+
+use crate::xml::Limits;
+
+/// Limits of answers in XML. They nest less than ten elements; a file kept in the base may be a property of
+/// an object.
+pub(crate) const ANSWERS: Limits = Limits {
+    deepest: 64,
+    longest: 32 * 1024 * 1024,
+};
 
 pub(crate) use atom::Properties;
 pub(crate) use changes::{NoNode, Node, Point};

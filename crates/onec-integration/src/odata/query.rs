@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::{Filter, VirtualTable};
+use super::{Filter, Key, VirtualTable};
 
 /// Bytes of an address: web servers before 1C take no longer ones.
 pub(crate) const LONGEST_ADDRESS: usize = 4000;
@@ -31,6 +31,7 @@ pub(super) fn encode(text: &str) -> String {
 #[derive(Debug, Clone)]
 pub(crate) struct Query {
     set: String,
+    key: Option<Key>,
     table: Option<VirtualTable>,
     filter: Option<Filter>,
     select: Vec<String>,
@@ -46,6 +47,7 @@ impl Query {
     pub(crate) fn set(set: &str) -> Self {
         Self {
             set: set.to_owned(),
+            key: None,
             table: None,
             filter: None,
             select: Vec::new(),
@@ -63,6 +65,18 @@ impl Query {
             table: Some(table),
             ..Self::set(register)
         }
+    }
+
+    /// One object or record of the set.
+    pub(crate) fn key(mut self, key: Key) -> Self {
+        self.key = Some(key);
+        self
+    }
+
+    /// A virtual table of the set.
+    pub(crate) fn of(mut self, table: VirtualTable) -> Self {
+        self.table = Some(table);
+        self
     }
 
     /// `$filter`.
@@ -118,9 +132,10 @@ impl Query {
     }
 
     fn path(&self) -> String {
-        match &self.table {
-            Some(table) => encode(&format!("{}/{}", self.set, table.path())),
-            None => encode(&self.set),
+        match (&self.table, &self.key) {
+            (Some(table), _) => encode(&format!("{}/{}", self.set, table.path())),
+            (None, Some(key)) => encode(&format!("{}{key}", self.set)),
+            (None, None) => encode(&self.set),
         }
     }
 

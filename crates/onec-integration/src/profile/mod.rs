@@ -14,6 +14,61 @@ pub(crate) use plan::{Analytics, Book, CatalogPlan, DocumentPlan, LedgerPlan, Pl
 /// Name of the ledger among the entities.
 pub(crate) const LEDGER: &str = "ledger";
 
+/// Books that a configuration may not keep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NotKept {
+    Ledger,
+    Taxes,
+    Receivables,
+    Payables,
+    Cash,
+    Stock,
+}
+
+impl NotKept {
+    /// The name of the notion.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ledger => LEDGER,
+            Self::Taxes => "taxes",
+            Self::Receivables => "receivables",
+            Self::Payables => "payables",
+            Self::Cash => "cash",
+            Self::Stock => "stock",
+        }
+    }
+
+    /// What that means for who asks.
+    pub(crate) const fn consequence(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Ledger => (
+                "Бухгалтерских проводок нет: не будет оборотно-сальдовой ведомости, анализа и карточки счёта, проводок документа.",
+                "There are no ledger entries: no trial balance, no analysis or card of an account, no entries of a document.",
+            ),
+            Self::Taxes => (
+                "Налогов и взносов нет: на вопрос, сколько их начислено и уплачено, эта база не ответит.",
+                "There are no taxes: this base cannot tell what was accrued and paid.",
+            ),
+            Self::Receivables => (
+                "Расчётов с покупателями нет: кто и сколько должен вам, неизвестно.",
+                "There are no settlements with customers: who owes you is not known.",
+            ),
+            Self::Payables => (
+                "Расчётов с поставщиками нет: кому должны вы, неизвестно.",
+                "There are no settlements with suppliers: whom you owe is not known.",
+            ),
+            Self::Cash => (
+                "Денег нет: остатки на счетах и в кассах неизвестны.",
+                "Money is not kept: balances of banks and cash desks are not known.",
+            ),
+            Self::Stock => (
+                "Товаров нет: остатки на складах неизвестны.",
+                "Goods are not kept: what is in the warehouses is not known.",
+            ),
+        }
+    }
+}
+
 /// One configuration.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -237,6 +292,21 @@ impl Profile {
             notions.push((LEDGER, vec![&ledger.set]));
         }
         notions
+    }
+
+    /// Notions that the configuration does not keep, whatever is published.
+    pub(crate) fn notions_not_kept(&self) -> Vec<NotKept> {
+        let chart = &self.chart;
+        let kept = [
+            (NotKept::Ledger, self.has_ledger()),
+            (NotKept::Taxes, !chart.taxes.is_empty()),
+            (NotKept::Receivables, !chart.receivables.is_empty()),
+            (NotKept::Payables, !chart.payables.is_empty()),
+            (NotKept::Cash, !chart.cash.is_empty()),
+            (NotKept::Stock, !chart.stock.is_empty()),
+        ];
+        let not_kept = kept.into_iter().filter(|(_, is_kept)| !is_kept);
+        not_kept.map(|(notion, _)| notion).collect()
     }
 
     /// Where the stages of payment of documents stand, as 1C writes them.

@@ -163,16 +163,21 @@ fn objects(report: ReportId, scope: &Scope) -> Vec<String> {
         | ReportId::AccountCard
         | ReportId::StockTurnover
         | ReportId::Statement
-        | ReportId::Postings => profile.sources(match report {
-            ReportId::Receivables => &profile.chart.receivables,
-            ReportId::Payables => &profile.chart.payables,
-            ReportId::Stock => &profile.chart.stock,
-            ReportId::Cash => &profile.chart.cash,
-            _ => &[],
-        }),
+        | ReportId::Postings => {
+            let chart = &profile.chart;
+            let settlements = [chart.receivables.as_slice(), &chart.payables].concat();
+            profile.sources(match report {
+                ReportId::Receivables => &chart.receivables,
+                ReportId::Payables => &chart.payables,
+                ReportId::Stock | ReportId::StockTurnover => &chart.stock,
+                ReportId::Statement => &settlements,
+                ReportId::Cash => &chart.cash,
+                _ => &[],
+            })
+        }
         ReportId::Sales | ReportId::GrossProfit => {
             let mut objects: Vec<String> = documents(&["sale"]);
-            objects.extend(profile.sources(&[]));
+            objects.extend(profile.sources(&profile.chart.cost_of_sales));
             objects
         }
         ReportId::CashFlow => documents(&["bank_in", "bank_out", "cash_in", "cash_out"]),

@@ -86,14 +86,14 @@ pub(super) async fn run(
                  and ($9::uuid[] is null or l.warehouse = any($9))
                  and ($10::uuid is null or l.manager = $10)
            ), keyed as (
-               -- By document first: to count them then needs no sorting.
+               -- By document first: to count them then needs no sorting. By item each row is of another
+               -- document already, as it is without items.
                select now, document, key, span, then_key, then_span, sum(quantity) as quantity,
                       sum(revenue) as revenue, sum(vat) as vat, sum(cost) as cost
-               from marked where $17 group by 1, 2, 3, 4, 5, 6
+               from marked where $17 and $4 <> 'item' and $5 is distinct from 'item' group by 1, 2, 3, 4, 5, 6
                union all
-               -- Without items each has one row as it is.
                select now, document, key, span, then_key, then_span, quantity, revenue, vat, cost
-               from marked where not $17
+               from marked where not $17 or $4 = 'item' or $5 is not distinct from 'item'
            ), sums as (
                select key, span as at, then_key, then_span as then_at,
                       case when $4 = 'month' then to_char(span, 'YYYY-MM') else to_char(span, 'YYYY-MM-DD') end as span,

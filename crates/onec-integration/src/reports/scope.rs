@@ -14,6 +14,7 @@ use uuid::Uuid;
 use crate::error::Error;
 use crate::infobase::{InfobaseError, Zone};
 use crate::profile::Profile;
+use crate::sight::Sight;
 use crate::state::AppState;
 use crate::store::infobases::{self, Infobase, Kind};
 
@@ -53,15 +54,15 @@ pub(crate) struct Scope {
     all: bool,
 }
 
-/// The infobase named, or the only one, among those with any of the caller's companies.
+/// The infobase named, or the only one, among those that the caller may see.
 pub(crate) async fn choose_infobase(
     connection: &mut PgConnection,
     identity: &Identity,
     id: Option<Uuid>,
     pointer: &str,
 ) -> Result<Infobase, Problem> {
-    let restriction = identity.companies.restriction();
-    let mut visible = infobases::list(connection, restriction.as_deref()).await?;
+    let sight = Sight::of(identity);
+    let mut visible = infobases::list(connection, &sight).await?;
     if let Some(id) = id {
         let found = visible.into_iter().find(|infobase| infobase.id == id);
         return Ok(found.ok_or(Error::InfobaseNotFound)?);
@@ -70,17 +71,25 @@ pub(crate) async fn choose_infobase(
     if visible.len() > 1 && visible.iter().any(|infobase| infobase.kind == Kind::Odata) {
         visible.retain(|infobase| infobase.kind == Kind::Odata);
     }
-    match (visible.len(), restriction.is_some()) {
-        (0, false) => Err(Error::NoInfobase.into()),
-        (0, true) => Err(Error::CompanyNotFound.into()),
-        (1, _) => Ok(visible.remove(0)),
-        _ => Err(Problem::validation(vec![FieldError {
-            pointer: pointer.to_owned(),
-            detail: Text::new(
-                "Подключено несколько информационных баз: укажите одну.",
-                "Several infobases are connected: name one.",
-            ),
-        }])),
+    match visible.len() {
+        0 if sight.companies.is_some() => Err(Error::CompanyNotFound.into()),
+        0 if sight.infobases.is_some() => Err(Error::InfobaseNotFound.into()),
+        0 => Err(Error::NoInfobase.into()),
+        1 => Ok(visible.remove(0)),
+        _ => {
+            let listed: Vec<String> = visible
+                .iter()
+                .map(|infobase| format!("{} ({})", infobase.id, infobase.name))
+                .collect();
+            let listed = listed.join(", ");
+            Err(Problem::validation(vec![FieldError {
+                pointer: pointer.to_owned(),
+                detail: Text::new(
+                    format!("Подключено несколько информационных баз: укажите одну. Есть {listed}."),
+                    format!("Several infobases are connected: name one. There are {listed}."),
+                ),
+            }]))
+        }
     }
 }
 
@@ -325,11 +334,13 @@ async fn company_infobase(
     identity: &Identity,
     company: Uuid,
 ) -> Result<Option<Uuid>, StoreError> {
-    let restriction = identity.companies.restriction();
+    let sight = Sight::of(identity);
     sqlx::query_scalar!(
-        "select infobase_id from onec.companies where id = $1 and ($2::uuid[] is null or id = any($2))",
+        "select infobase_id from onec.companies
+         where id = $1 and ($2::uuid[] is null or id = any($2)) and ($3::uuid[] is null or infobase_id = any($3))",
         company,
-        restriction.as_deref(),
+        sight.companies.as_deref(),
+        sight.infobases.as_deref(),
     )
     .fetch_optional(connection)
     .await

@@ -9,6 +9,8 @@ use quick_xml::Reader;
 use quick_xml::XmlVersion;
 use quick_xml::events::{BytesStart, Event};
 
+use crate::xml::{self, Guard};
+
 /// Namespace of attributes such as `xsi:type` and `xsi:nil`.
 pub(crate) const XSI: &str = "http://www.w3.org/2001/XMLSchema-instance";
 /// Namespace that the prefix `xml` is bound to everywhere.
@@ -44,6 +46,18 @@ pub(crate) enum XmlError {
     /// No element, or text beside it, or an element without its end.
     #[error("the document is not one element")]
     Incomplete,
+}
+
+impl From<xml::XmlError> for XmlError {
+    fn from(error: xml::XmlError) -> Self {
+        match error {
+            xml::XmlError::Syntax(error) => Self::Syntax(Box::new(error)),
+            xml::XmlError::DocumentType => Self::DocumentType,
+            xml::XmlError::Entity => Self::Entity,
+            xml::XmlError::TooDeep | xml::XmlError::TooLong => Self::TooLarge,
+            xml::XmlError::Cut => Self::Incomplete,
+        }
+    }
 }
 
 /// An expanded name: namespace (empty for none) and local part.
@@ -116,18 +130,22 @@ impl Element {
         let mut open: Vec<Element> = Vec::new();
         let mut root = None;
         let mut elements = 0_usize;
+        let mut guard = Guard::new(MAX_DEPTH);
         let empty = Arc::new(Scope {
             parent: None,
             bindings: Vec::new(),
         });
         loop {
-            let event = reader
-                .read_event()
-                .map_err(|error| XmlError::Syntax(Box::new(error)))?;
+            let event = reader.read_event().map_err(xml::XmlError::Syntax)?;
+            guard.admit(&event)?;
+            if let Some(text) = xml::text_of(&event)? {
+                add_text(&text, &mut open)?;
+                continue;
+            }
             match event {
                 Event::Start(ref start) | Event::Empty(ref start) => {
                     elements += 1;
-                    if elements > MAX_ELEMENTS || open.len() >= MAX_DEPTH {
+                    if elements > MAX_ELEMENTS {
                         return Err(XmlError::TooLarge);
                     }
                     if open.is_empty() && root.is_some() {
@@ -145,24 +163,9 @@ impl Element {
                     let element = open.pop().ok_or(XmlError::Incomplete)?;
                     close(element, &mut open, &mut root);
                 }
-                Event::Text(text) => add_text(&text.xml10_content(), &mut open)?,
-                Event::CData(text) => add_text(&text.xml10_content(), &mut open)?,
-                Event::GeneralRef(reference) => {
-                    let character = reference
-                        .resolve_char_ref()
-                        .map_err(|error| XmlError::Syntax(Box::new(error)))?;
-                    match character {
-                        Some(character) => add_text(character.encode_utf8(&mut [0; 4]), &mut open)?,
-                        None => add_text(predefined(&reference.xml10_content())?, &mut open)?,
-                    }
-                }
-                Event::DocType(_) => return Err(XmlError::DocumentType),
                 Event::Eof => break,
-                Event::Decl(_) | Event::Comment(_) | Event::PI(_) => {}
+                _ => {}
             }
-        }
-        if !open.is_empty() {
-            return Err(XmlError::Incomplete);
         }
         root.ok_or(XmlError::Incomplete)
     }
@@ -276,17 +279,6 @@ fn add_text(text: &str, open: &mut [Element]) -> Result<(), XmlError> {
         None => return Err(XmlError::Incomplete),
     }
     Ok(())
-}
-
-fn predefined(entity: &str) -> Result<&'static str, XmlError> {
-    Ok(match entity {
-        "lt" => "<",
-        "gt" => ">",
-        "amp" => "&",
-        "apos" => "'",
-        "quot" => "\"",
-        _ => return Err(XmlError::Entity),
-    })
 }
 
 /// `default` tells whether a name without a prefix is in the default namespace, as elements are.

@@ -6,6 +6,8 @@ use common::db::{StoreError, StoreResult};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use crate::sight::Sight;
+
 /// An exchange, to be shown.
 #[derive(Debug)]
 pub(crate) struct Exchange {
@@ -52,18 +54,22 @@ pub(crate) async fn exchange_insert(
     Ok(())
 }
 
-/// All exchanges, the oldest first, or the one.
+/// The exchanges of infobases that the caller may see, the oldest first, or the one.
 pub(crate) async fn exchange_list(
     connection: &mut PgConnection,
     id: Option<Uuid>,
+    sight: &Sight,
 ) -> Result<Vec<Exchange>, StoreError> {
     sqlx::query_as!(
         Exchange,
         r#"select i.id, i.name, i.time_zone, e.login, e.created_at, e.last_seen_at,
                   (select min(as_of) from onec.freshness f where f.infobase_id = i.id) as as_of
            from onec.exchanges e join onec.infobases i on i.id = e.infobase_id
-           where ($1::uuid is null or i.id = $1) and i.deleted_at is null order by i.id"#,
-        id
+           where ($1::uuid is null or i.id = $1) and i.deleted_at is null
+             and ($2::uuid[] is null or i.id = any($2))
+           order by i.id"#,
+        id,
+        sight.infobases.as_deref(),
     )
     .fetch_all(connection)
     .await

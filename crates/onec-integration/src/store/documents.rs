@@ -7,7 +7,7 @@ use serde::Serialize;
 use sqlx::{Connection as _, PgConnection};
 use uuid::Uuid;
 
-use super::copy::CopyText;
+use super::copy::CopyRows;
 use super::objects::{self, ObjectRow};
 
 /// A document.
@@ -71,17 +71,34 @@ fn json<T: Serialize>(rows: &[T]) -> String {
     serde_json::to_string(rows).unwrap_or_default()
 }
 
-/// Adds documents that are known not to be there yet.
+/// Adds documents that are known not to be there yet. The documents themselves come last but for their
+/// lines, since others wait for what is noted of them until the transaction ends.
 async fn insert(
     connection: &mut PgConnection,
     infobase: Uuid,
     (entity, set): (&str, &str),
     rows: &Documents,
 ) -> Result<i64, StoreError> {
-    let mut copy = CopyText::default();
+    objects::insert(connection, infobase, set, &rows.objects).await?;
+    let mut copy = CopyRows::default();
+    for row in &rows.allocations {
+        copy.uuid(Some(infobase))
+            .uuid(Some(row.document))
+            .integer(row.line);
+        copy.uuid(row.contract)
+            .uuid(row.settles)
+            .decimal(row.amount)
+            .end_row();
+    }
+    let statement = "copy onec.payment_allocations
+         (infobase_id, document, line, contract, settles, amount) from stdin with (format binary)";
+    let mut written = copy.send(connection, statement).await?;
+    let mut copy = CopyRows::default();
     for row in &rows.documents {
-        copy.plain(infobase).plain(row.reference).text(entity);
-        copy.text(&row.data_version).plain(row.deleted).plain(row.posted);
+        copy.uuid(Some(infobase)).uuid(Some(row.reference)).text(entity);
+        copy.text(&row.data_version)
+            .boolean(row.deleted)
+            .boolean(row.posted);
         copy.text(&row.number).moment(row.date);
         for reference in [
             row.company,
@@ -95,37 +112,27 @@ async fn insert(
         }
         copy.text(&row.operation)
             .decimal(row.amount)
-            .plain(row.vat_included);
+            .boolean(row.vat_included);
         copy.text(&row.purpose).text(&row.comment).end_row();
     }
     let statement = "copy onec.documents
          (infobase_id, ref, entity, data_version, deleted, posted, number, date, company, counterparty,
-          contract, warehouse, manager, place, operation, amount, vat_included, purpose, comment) from stdin";
-    let mut written = copy.send(connection, statement).await?;
-    let mut copy = CopyText::default();
+          contract, warehouse, manager, place, operation, amount, vat_included, purpose, comment)
+         from stdin with (format binary)";
+    written += copy.send(connection, statement).await?;
+    let mut copy = CopyRows::default();
     for row in &rows.lines {
-        copy.plain(infobase).plain(row.document).plain(row.part);
-        copy.plain(row.line).uuid(row.item);
+        copy.uuid(Some(infobase)).uuid(Some(row.document)).small(row.part);
+        copy.integer(row.line).uuid(row.item);
         for number in [row.quantity, row.price, row.amount, row.vat, row.cost] {
             copy.decimal(number);
         }
         copy.end_row();
     }
     let statement = "copy onec.document_rows
-         (infobase_id, document, part, line, item, quantity, price, amount, vat, cost) from stdin";
+         (infobase_id, document, part, line, item, quantity, price, amount, vat, cost)
+         from stdin with (format binary)";
     written += copy.send(connection, statement).await?;
-    let mut copy = CopyText::default();
-    for row in &rows.allocations {
-        copy.plain(infobase).plain(row.document).plain(row.line);
-        copy.uuid(row.contract)
-            .uuid(row.settles)
-            .decimal(row.amount)
-            .end_row();
-    }
-    let statement = "copy onec.payment_allocations
-         (infobase_id, document, line, contract, settles, amount) from stdin";
-    written += copy.send(connection, statement).await?;
-    objects::insert(connection, infobase, set, &rows.objects).await?;
     Ok(i64::try_from(written).unwrap_or(0))
 }
 

@@ -6,6 +6,8 @@ use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use crate::sight::Sight;
+
 /// A draft.
 #[derive(Debug)]
 pub(crate) struct Draft {
@@ -263,10 +265,12 @@ pub(crate) async fn record(connection: &mut PgConnection, write: &Write) -> Resu
     Ok(())
 }
 
-/// Changes after a position, the latest first: those of a user, or all.
+/// Changes of infobases that the caller may see, after a position, the latest first: those of a user,
+/// or all.
 pub(crate) async fn writes(
     connection: &mut PgConnection,
     user: Option<Uuid>,
+    sight: &Sight,
     before: Option<Uuid>,
     limit: i64,
 ) -> Result<Vec<Write>, StoreError> {
@@ -277,10 +281,12 @@ pub(crate) async fn writes(
                   undone_at, undone_how
            from onec.writes
            where ($1::uuid is null or user_id = $1) and ($2::uuid is null or id < $2)
+             and ($4::uuid[] is null or infobase_id = any($4))
            order by id desc limit $3"#,
         user,
         before,
         limit,
+        sight.infobases.as_deref(),
     )
     .fetch_all(connection)
     .await

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use crate::sight::Sight;
 use crate::transport::SessionMode;
 
 /// Who calls whom.
@@ -170,11 +171,8 @@ pub(crate) async fn insert(
     .store("infobase_insert")
 }
 
-/// Infobases, the oldest first: those with any of the companies in `restriction`, or all.
-pub(crate) async fn list(
-    connection: &mut PgConnection,
-    restriction: Option<&[Uuid]>,
-) -> Result<Vec<Infobase>, StoreError> {
+/// The infobases that a caller may see and that have any of the caller's companies, the oldest first.
+pub(crate) async fn list(connection: &mut PgConnection, sight: &Sight) -> Result<Vec<Infobase>, StoreError> {
     sqlx::query_as!(
         Infobase,
         r#"select id, name, kind as "kind: Kind", base_url, soap_url, http_url, username, password, time_zone,
@@ -189,12 +187,31 @@ pub(crate) async fn list(
              and ($1::uuid[] is null
                   or exists (select 1 from onec.companies
                              where companies.infobase_id = infobases.id and companies.id = any($1)))
+             and ($2::uuid[] is null or id = any($2))
            order by id"#,
-        restriction
+        sight.companies.as_deref(),
+        sight.infobases.as_deref(),
     )
     .fetch_all(connection)
     .await
     .store("infobase_list")
+}
+
+/// Ids of what [`list`] lists.
+pub(crate) async fn visible(connection: &mut PgConnection, sight: &Sight) -> Result<Vec<Uuid>, StoreError> {
+    sqlx::query_scalar!(
+        "select id from onec.infobases
+         where deleted_at is null
+           and ($1::uuid[] is null
+                or exists (select 1 from onec.companies
+                           where companies.infobase_id = infobases.id and companies.id = any($1)))
+           and ($2::uuid[] is null or id = any($2))",
+        sight.companies.as_deref(),
+        sight.infobases.as_deref(),
+    )
+    .fetch_all(connection)
+    .await
+    .store("infobase_visible")
 }
 
 /// One infobase.

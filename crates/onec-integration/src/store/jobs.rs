@@ -9,6 +9,8 @@ use common::db::{StoreError, StoreResult};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use crate::sight::Sight;
+
 /// Seconds that a holder may be silent.
 pub(crate) const LEASE_SECONDS: f64 = 12.0;
 
@@ -282,6 +284,25 @@ pub(crate) async fn lock(connection: &mut PgConnection, infobase: Uuid) -> Resul
     Ok(())
 }
 
+/// The same for a part of the mirror of which no other part is written together with it: parts of one
+/// job are written at once.
+pub(crate) async fn lock_part(
+    connection: &mut PgConnection,
+    infobase: Uuid,
+    part: &str,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "select pg_advisory_xact_lock_shared(hashtextextended('onec.sync ' || $1::uuid::text, 0)),
+                pg_advisory_xact_lock(hashtextextended('onec.sync ' || $1::uuid::text || $2, 0))",
+        infobase,
+        part,
+    )
+    .execute(connection)
+    .await
+    .store("job_lock_part")?;
+    Ok(())
+}
+
 /// What a page of a job has added.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Added {
@@ -360,11 +381,11 @@ pub(crate) async fn finish(
     .store("job_finish")
 }
 
-/// One job, if it is of an infobase with any of the companies in `restriction`.
+/// One job, if it is of an infobase that the caller may see.
 pub(crate) async fn get(
     connection: &mut PgConnection,
     id: Uuid,
-    restriction: Option<&[Uuid]>,
+    sight: &Sight,
 ) -> Result<Option<Job>, StoreError> {
     sqlx::query_as!(
         Job,
@@ -374,9 +395,11 @@ pub(crate) async fn get(
          where id = $1
            and ($2::uuid[] is null
                 or exists (select 1 from onec.companies
-                           where companies.infobase_id = sync_jobs.infobase_id and companies.id = any($2)))",
+                           where companies.infobase_id = sync_jobs.infobase_id and companies.id = any($2)))
+           and ($3::uuid[] is null or infobase_id = any($3))",
         id,
-        restriction,
+        sight.companies.as_deref(),
+        sight.infobases.as_deref(),
     )
     .fetch_optional(connection)
     .await
@@ -389,8 +412,7 @@ pub(crate) struct Listed<'a> {
     pub(crate) before: Option<Uuid>,
     pub(crate) infobase: Option<Uuid>,
     pub(crate) state: Option<&'a str>,
-    /// Companies of the caller.
-    pub(crate) restriction: Option<&'a [Uuid]>,
+    pub(crate) sight: Sight,
 }
 
 /// Jobs, the latest first.
@@ -410,11 +432,13 @@ pub(crate) async fn list(
            and ($4::uuid[] is null
                 or exists (select 1 from onec.companies
                            where companies.infobase_id = sync_jobs.infobase_id and companies.id = any($4)))
-         order by id desc limit $5",
+           and ($5::uuid[] is null or infobase_id = any($5))
+         order by id desc limit $6",
         listed.before,
         listed.infobase,
         listed.state,
-        listed.restriction,
+        listed.sight.companies.as_deref(),
+        listed.sight.infobases.as_deref(),
         limit
     )
     .fetch_all(connection)

@@ -7,7 +7,7 @@ use serde::Serialize;
 use sqlx::{Connection as _, PgConnection};
 use uuid::Uuid;
 
-use super::copy::CopyText;
+use super::copy::CopyRows;
 
 /// An entry.
 #[derive(Debug, Default, Serialize)]
@@ -88,9 +88,11 @@ async fn is_new(
 }
 
 async fn insert(connection: &mut PgConnection, infobase: Uuid, rows: &[EntryRow]) -> Result<i64, StoreError> {
-    let mut copy = CopyText::default();
+    let mut copy = CopyRows::default();
     for row in rows {
-        copy.plain(infobase).plain(row.recorder).plain(row.line);
+        copy.uuid(Some(infobase))
+            .uuid(Some(row.recorder))
+            .integer(row.line);
         copy.text(&row.recorder_type).moment(row.period);
         for reference in [
             row.company,
@@ -111,7 +113,7 @@ async fn insert(connection: &mut PgConnection, infobase: Uuid, rows: &[EntryRow]
         ] {
             copy.uuid(reference);
         }
-        copy.plain(row.amount);
+        copy.decimal(Some(row.amount));
         copy.decimal(row.debit_quantity).decimal(row.credit_quantity);
         copy.text(&row.content).end_row();
     }
@@ -119,7 +121,8 @@ async fn insert(connection: &mut PgConnection, infobase: Uuid, rows: &[EntryRow]
          (infobase_id, recorder, line, recorder_type, period, company, debit_account, credit_account,
           debit_counterparty, debit_contract, debit_document, debit_item, debit_warehouse, debit_place,
           credit_counterparty, credit_contract, credit_document, credit_item, credit_warehouse,
-          credit_place, amount, debit_quantity, credit_quantity, content) from stdin";
+          credit_place, amount, debit_quantity, credit_quantity, content)
+         from stdin with (format binary)";
     let written = copy.send(connection, statement).await?;
     Ok(i64::try_from(written).unwrap_or(0))
 }

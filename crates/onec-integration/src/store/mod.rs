@@ -9,6 +9,7 @@ pub(crate) mod documents;
 pub(crate) mod drafts;
 pub(crate) mod goods;
 pub(crate) mod imports;
+pub(crate) mod indexes;
 pub(crate) mod infobases;
 pub(crate) mod jobs;
 pub(crate) mod ledger;

@@ -4,7 +4,7 @@ use common::db::{StoreError, StoreResult};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::copy::CopyText;
+use super::copy::CopyRows;
 
 /// An object with its JSON.
 #[derive(Debug)]
@@ -33,16 +33,17 @@ pub(crate) async fn insert(
     set: &str,
     rows: &[ObjectRow],
 ) -> Result<(), StoreError> {
-    let mut copy = CopyText::default();
+    let mut copy = CopyRows::default();
     for row in rows {
-        copy.plain(infobase)
+        copy.uuid(Some(infobase))
             .text(set)
-            .plain(row.reference)
+            .uuid(Some(row.reference))
             .text(&row.data_version)
-            .text(&storable(&row.payload));
-        copy.end_row();
+            .json(&storable(&row.payload))
+            .end_row();
     }
-    let statement = "copy onec.objects (infobase_id, object_set, ref, data_version, payload) from stdin";
+    let statement = "copy onec.objects (infobase_id, object_set, ref, data_version, payload)
+         from stdin with (format binary)";
     copy.send(connection, statement).await?;
     Ok(())
 }

@@ -6,11 +6,12 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::http::companies::Company;
+use crate::sight::Sight;
 
-/// Companies by name, after a position; those in `restriction`, or all.
+/// The caller's companies by name, after a position.
 pub(crate) async fn companies(
     connection: &mut PgConnection,
-    restriction: Option<&[Uuid]>,
+    sight: &Sight,
     after: Option<(String, Uuid)>,
     limit: i64,
 ) -> Result<Vec<Company>, StoreError> {
@@ -19,12 +20,15 @@ pub(crate) async fn companies(
         Company,
         r#"select id, infobase_id, ref as "reference", name, full_name, inn, kpp, ogrn from onec.companies
            where not deleted and ($1::uuid[] is null or id = any($1))
+             and infobase_id in (select b.id from onec.infobases b where b.deleted_at is null)
              and ($2::text is null or (name, id) > ($2, $3))
+             and ($5::uuid[] is null or infobase_id = any($5))
            order by name, id limit $4"#,
-        restriction,
+        sight.companies.as_deref(),
         name,
         id,
         limit,
+        sight.infobases.as_deref(),
     )
     .fetch_all(connection)
     .await
@@ -34,7 +38,8 @@ pub(crate) async fn companies(
 /// What is looked for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Asked<'a> {
-    pub(crate) infobase: Option<Uuid>,
+    /// Those that the caller may see.
+    pub(crate) infobases: &'a [Uuid],
     /// As it was typed, for codes.
     pub(crate) text: &'a str,
     /// In the form of search names.
@@ -44,13 +49,27 @@ pub(crate) struct Asked<'a> {
 
 struct Found {
     id: Uuid,
+    infobase_id: Uuid,
     name: String,
     code: Option<String>,
     score: f32,
 }
 
-/// Least likeness of a result.
+/// Least likeness of a result; `%` of pg_trgm has the same by itself.
 const LEAST_SCORE: f32 = 0.3;
+
+/// Has `<%` of pg_trgm, which finds rows by the index, hold from the least likeness of a result on.
+/// Nothing else on the connection uses it.
+async fn widen(connection: &mut PgConnection) -> Result<(), StoreError> {
+    sqlx::query!(
+        "select set_config('pg_trgm.word_similarity_threshold', $1, false)",
+        LEAST_SCORE.to_string()
+    )
+    .fetch_one(connection)
+    .await
+    .store("search_widen")?;
+    Ok(())
+}
 
 /// Subjects of a kind, the likeliest first. A code that is typed whole is a sure hit. The words
 /// asked for may be a part of the name, so the greater of both likenesses counts, and of equal
@@ -60,118 +79,101 @@ pub(crate) async fn subjects(
     connection: &mut PgConnection,
     kind: SubjectKind,
     asked: &Asked<'_>,
-    restriction: Option<&[Uuid]>,
+    sight: &Sight,
 ) -> Result<Vec<Match>, StoreError> {
+    widen(connection).await?;
     let found = match kind {
         SubjectKind::Counterparty => sqlx::query_as!(
             Found,
-            r#"select id as "id!", name as "name!", code, score as "score!" from (
-                   select id, name, nullif(inn, '') as code, not is_folder as leaf,
+            r#"select id as "id!", infobase_id as "infobase_id!", name as "name!", code, score as "score!" from (
+                   select id, infobase_id, name, nullif(inn, '') as code, not is_folder as leaf,
                           case when inn = $2 and $2 <> '' then 1::real else
                             greatest(similarity(search_name, $3), 0.98 * word_similarity($3, search_name),
                                      case when search_name = $3 then 1 else 0 end)::real end as score
-                   from onec.counterparties subject
-                   where not deleted and ($1::uuid is null or infobase_id = $1)
-                     and infobase_id in (select b.id from onec.infobases b where b.deleted_at is null)
-                     and ($6::uuid[] is null or exists (
-                         select 1 from onec.companies c
-                         where c.infobase_id = subject.infobase_id and c.id = any($6)))) found
+                   from onec.counterparties
+                   where not deleted and (search_name % $3 or $3 <% search_name or inn = $2)
+                     and infobase_id = any($1)) found
                where score >= $4 order by score desc, leaf desc, length(name), name limit $5"#,
-            asked.infobase,
+            asked.infobases,
             asked.text,
             asked.plain,
             LEAST_SCORE,
             asked.limit,
-            restriction,
         )
         .fetch_all(connection)
         .await
         .store("search_counterparties")?,
         SubjectKind::Item => sqlx::query_as!(
             Found,
-            r#"select id as "id!", name as "name!", code, score as "score!" from (
-                   select id, name, nullif(article, '') as code,
+            r#"select id as "id!", infobase_id as "infobase_id!", name as "name!", code, score as "score!" from (
+                   select id, infobase_id, name, nullif(article, '') as code,
                           case when article = $2 and $2 <> '' then 1::real else
                             greatest(similarity(search_name, $3), 0.98 * word_similarity($3, search_name),
                                      case when search_name = $3 then 1 else 0 end)::real end as score
-                   from onec.items subject
-                   where not deleted and ($1::uuid is null or infobase_id = $1)
-                     and infobase_id in (select b.id from onec.infobases b where b.deleted_at is null)
-                     and ($6::uuid[] is null or exists (
-                         select 1 from onec.companies c
-                         where c.infobase_id = subject.infobase_id and c.id = any($6)))) found
+                   from onec.items
+                   where not deleted and (search_name % $3 or $3 <% search_name or article = $2)
+                     and infobase_id = any($1)) found
                where score >= $4 order by score desc, length(name), name limit $5"#,
-            asked.infobase,
+            asked.infobases,
             asked.text,
             asked.plain,
             LEAST_SCORE,
             asked.limit,
-            restriction,
         )
         .fetch_all(connection)
         .await
         .store("search_items")?,
         SubjectKind::Warehouse => sqlx::query_as!(
             Found,
-            r#"select id as "id!", name as "name!", null as code, score as "score!" from (
-                   select id, name,
+            r#"select id as "id!", infobase_id as "infobase_id!", name as "name!", null as code, score as "score!" from (
+                   select id, infobase_id, name,
                           greatest(similarity(search_name, $2), 0.98 * word_similarity($2, search_name),
                                    case when search_name = $2 then 1 else 0 end)::real as score
-                   from onec.warehouses subject
-                   where not deleted and ($1::uuid is null or infobase_id = $1)
-                     and infobase_id in (select b.id from onec.infobases b where b.deleted_at is null)
-                     and ($5::uuid[] is null or exists (
-                         select 1 from onec.companies c
-                         where c.infobase_id = subject.infobase_id and c.id = any($5)))) found
+                   from onec.warehouses
+                   where not deleted and infobase_id = any($1)) found
                where score >= $3 order by score desc, length(name), name limit $4"#,
-            asked.infobase,
+            asked.infobases,
             asked.plain,
             LEAST_SCORE,
             asked.limit,
-            restriction,
         )
         .fetch_all(connection)
         .await
         .store("search_warehouses")?,
         SubjectKind::Manager => sqlx::query_as!(
             Found,
-            r#"select id as "id!", name as "name!", null as code, score as "score!" from (
-                   select id, name,
+            r#"select id as "id!", infobase_id as "infobase_id!", name as "name!", null as code, score as "score!" from (
+                   select id, infobase_id, name,
                           greatest(similarity(search_name, $2), 0.98 * word_similarity($2, search_name),
                                    case when search_name = $2 then 1 else 0 end)::real as score
-                   from onec.managers subject
-                   where not deleted and ($1::uuid is null or infobase_id = $1)
-                     and infobase_id in (select b.id from onec.infobases b where b.deleted_at is null)
-                     and ($5::uuid[] is null or exists (
-                         select 1 from onec.companies c
-                         where c.infobase_id = subject.infobase_id and c.id = any($5)))) found
+                   from onec.managers
+                   where not deleted and infobase_id = any($1)) found
                where score >= $3 order by score desc, length(name), name limit $4"#,
-            asked.infobase,
+            asked.infobases,
             asked.plain,
             LEAST_SCORE,
             asked.limit,
-            restriction,
         )
         .fetch_all(connection)
         .await
         .store("search_managers")?,
         SubjectKind::Company => sqlx::query_as!(
             Found,
-            r#"select id as "id!", name as "name!", code, score as "score!" from (
-                   select id, name, nullif(inn, '') as code,
+            r#"select id as "id!", infobase_id as "infobase_id!", name as "name!", code, score as "score!" from (
+                   select id, infobase_id, name, nullif(inn, '') as code,
                           case when inn = $2 and $2 <> '' then 1::real else
                             greatest(similarity(search_name, $3), 0.98 * word_similarity($3, search_name),
                                      case when search_name = $3 then 1 else 0 end)::real end as score
                    from onec.companies
-                   where not deleted and ($1::uuid is null or infobase_id = $1)
+                   where not deleted and infobase_id = any($1)
                      and ($6::uuid[] is null or id = any($6))) found
                where score >= $4 order by score desc, length(name), name limit $5"#,
-            asked.infobase,
+            asked.infobases,
             asked.text,
             asked.plain,
             LEAST_SCORE,
             asked.limit,
-            restriction,
+            sight.companies.as_deref(),
         )
         .fetch_all(connection)
         .await
@@ -181,6 +183,7 @@ pub(crate) async fn subjects(
         .into_iter()
         .map(|found| Match {
             id: found.id,
+            infobase_id: Some(found.infobase_id),
             kind,
             name: found.name,
             code: found.code,

@@ -1,5 +1,6 @@
 //! Totals of the ledger, which make reports quick.
 
+use chrono::NaiveDateTime;
 use common::db::{StoreError, StoreResult};
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -36,4 +37,23 @@ pub(crate) async fn refresh(
         months += 1;
     }
     Ok(months)
+}
+
+/// Brings the totals of the ledger up to date as far as months have ended before a moment, up to which
+/// everything was written that there is.
+pub(crate) async fn refresh_until(
+    connection: &mut PgConnection,
+    infobase: Uuid,
+    until: NaiveDateTime,
+) -> Result<(), StoreError> {
+    while sqlx::query_scalar!(
+        r#"select onec.totals_advance_until($1, $2) as "more!""#,
+        infobase,
+        until
+    )
+    .fetch_one(&mut *connection)
+    .await
+    .store("totals_advance_until")?
+    {}
+    Ok(())
 }

@@ -67,6 +67,10 @@ pub(super) async fn read(run: &Run, plan: &DocumentPlan) -> Result<(), SyncError
         written?;
         slice = next?;
     }
+    if is_first {
+        // Everything that the mirror has was read just now.
+        return run.end_entity(&plan.entity, 0).await;
+    }
     let (start, end) = reading.span();
     let mut removed = remove_missing(run, plan, (end, the_end()), &[]).await?;
     if let Some(start) = start {
@@ -94,7 +98,7 @@ async fn write(
         present.extend(dead.iter().map(|dead| dead.reference));
         remove_missing(run, plan, (slice.from, slice.to), &present).await?
     };
-    let mut transaction = run.begin().await?;
+    let mut transaction = run.begin_part(&plan.entity).await?;
     let names = (plan.entity.as_str(), plan.set.as_str());
     let written = if is_first {
         documents::add(&mut transaction, run.infobase(), names, &rows).await?

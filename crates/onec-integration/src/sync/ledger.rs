@@ -12,7 +12,7 @@ use crate::odata::{DataError, Row};
 use crate::profile::{Analytics, Book, LedgerPlan, Plan};
 use crate::store::jobs::Added;
 use crate::store::ledger::{self, EntryRow, Replaced};
-use crate::store::statistics;
+use crate::store::{statistics, totals};
 
 /// Entries in the first answer.
 const FIRST: u32 = 3000;
@@ -51,8 +51,14 @@ impl Taker for EntryTaker<'_> {
     }
 }
 
-/// Reads a book, or what of it is dated so or later.
-pub(super) async fn read(run: &Run, book: Book<'_>, since: Option<NaiveDateTime>) -> Result<(), SyncError> {
+/// Reads a book, or what of it is dated so or later. After the last of several, totals of whole months
+/// are right.
+pub(super) async fn read(
+    run: &Run,
+    book: Book<'_>,
+    since: Option<NaiveDateTime>,
+    is_last: bool,
+) -> Result<(), SyncError> {
     let slices = Slices {
         entity: book.entity(),
         taker: &EntryTaker {
@@ -76,9 +82,21 @@ pub(super) async fn read(run: &Run, book: Book<'_>, since: Option<NaiveDateTime>
     let mut slice = reading.next().await?;
     while let Some(read) = slice {
         // The next slice is read while this one is written.
-        let (next, written) = tokio::join!(reading.next(), write(run, book, read, is_first));
+        let to = read.to;
+        let writing = async {
+            write(run, book, read, is_first).await?;
+            if is_first && is_last {
+                totals::refresh_until(&mut *run.acquire().await?, run.infobase(), to).await?;
+            }
+            Ok::<_, SyncError>(())
+        };
+        let (next, written) = tokio::join!(reading.next(), writing);
         written?;
         slice = next?;
+    }
+    if is_first {
+        // Everything that the mirror has was read just now.
+        return run.end_entity(book.entity(), 0).await;
     }
     let (start, end) = reading.span();
     let mut transaction = run.begin().await?;
@@ -102,7 +120,7 @@ async fn write(
         pages,
     } = slice.taken;
     let kept = kept(&mut rows, &dead);
-    let mut transaction = run.begin().await?;
+    let mut transaction = run.begin_part(book.entity()).await?;
     movements::resolve(&mut transaction, run.infobase(), &mut rows).await?;
     let added = if is_first {
         ledger::add(&mut transaction, run.infobase(), &rows).await?

@@ -25,6 +25,7 @@ use common::clock::Clock;
 use common::db::{StoreError, StoreResult};
 use serde_json::Value;
 use sqlx::{PgConnection, PgPool, Postgres, Transaction};
+use tokio::task::{JoinError, JoinSet};
 use uuid::Uuid;
 
 use crate::infobase::{Connection, InfobaseError};
@@ -32,6 +33,7 @@ use crate::metrics::{SYNC_DEAD_OBJECTS, SYNC_ROWS};
 use crate::odata::{DataError, OdataError};
 use crate::profile::{Book, Plan};
 use crate::store::analytics_keys;
+use crate::store::indexes;
 use crate::store::jobs::{self, Added, Held, Mode};
 use crate::store::progress::{self, DeadObject};
 use crate::store::schedule::Exchange;
@@ -72,8 +74,8 @@ impl From<DataError> for SyncError {
     }
 }
 
-/// A job at work.
-#[derive(Debug)]
+/// A job at work. Cheap to clone.
+#[derive(Debug, Clone)]
 pub(crate) struct Run {
     pub(crate) pool: PgPool,
     pub(crate) clock: Clock,
@@ -112,9 +114,16 @@ impl Run {
     /// Reads everything that the job has not read yet.
     pub(crate) async fn run(&self) -> Result<(), SyncError> {
         self.ensure_accounts().await?;
+        if self.job.mode == Mode::Full {
+            indexes::defer(&mut *self.acquire().await?).await?;
+        }
         self.read().await?;
-        // Reports are right without totals, but slow.
-        totals::refresh(&mut *self.acquire().await?, self.infobase(), self.plan.chart()).await?;
+        // Reports are right without them, but slow.
+        let (mut first, mut second) = (self.acquire().await?, self.acquire().await?);
+        tokio::try_join!(
+            totals::refresh(&mut first, self.infobase(), self.plan.chart()),
+            indexes::restore(&mut second),
+        )?;
         Ok(())
     }
 
@@ -172,11 +181,39 @@ impl Run {
         for catalog in plan.catalogs.iter().filter(|plan| self.covers(&plan.entity)) {
             catalogs::read(self, catalog).await?;
         }
-        for document in plan.documents.iter().filter(|plan| self.covers(&plan.entity)) {
+        // Documents and entries at once, as far as the infobase takes two calls.
+        let mut readings = JoinSet::new();
+        let (documents, books) = (self.clone(), self.clone());
+        readings.spawn(async move { documents.read_documents().await });
+        readings.spawn(async move { books.read_books().await });
+        while let Some(ended) = readings.join_next().await {
+            match ended.map_err(JoinError::try_into_panic) {
+                Ok(read) => read?,
+                Err(Ok(panic)) => std::panic::resume_unwind(panic),
+                // Only who drops the set ends a reading.
+                Err(Err(_)) => return Err(SyncError::Cancelled),
+            }
+        }
+        Ok(())
+    }
+
+    async fn read_documents(&self) -> Result<(), SyncError> {
+        for document in self
+            .plan
+            .documents
+            .iter()
+            .filter(|plan| self.covers(&plan.entity))
+        {
             documents::read(self, document).await?;
         }
-        for book in plan.books().filter(|book| self.covers(book.entity())) {
-            ledger::read(self, book, None).await?;
+        Ok(())
+    }
+
+    async fn read_books(&self) -> Result<(), SyncError> {
+        let mut books = Vec::from_iter(self.plan.books());
+        books.retain(|book| self.covers(book.entity()));
+        for (at, book) in (1..).zip(&books) {
+            ledger::read(self, *book, None, at == books.len()).await?;
         }
         Ok(())
     }
@@ -249,6 +286,13 @@ impl Run {
     async fn begin(&self) -> Result<Transaction<'static, Postgres>, StoreError> {
         let mut transaction = self.pool.begin().await.store("begin")?;
         jobs::lock(&mut transaction, self.job.infobase_id).await?;
+        Ok(transaction)
+    }
+
+    /// The same for what is written of one entity while another is.
+    async fn begin_part(&self, entity: &str) -> Result<Transaction<'static, Postgres>, StoreError> {
+        let mut transaction = self.pool.begin().await.store("begin")?;
+        jobs::lock_part(&mut transaction, self.job.infobase_id, entity).await?;
         Ok(transaction)
     }
 

@@ -3,7 +3,7 @@
 
 /// The size of an answer that is aimed at: large enough that the time is spent on data, small
 /// enough that two of them, taken apart, fit into memory many times.
-const TARGET: u64 = 8 * 1024 * 1024;
+const TARGET: u64 = 4 * 1024 * 1024;
 /// Pages that must go well after a failure before the next is larger.
 const CALM: u32 = 3;
 
@@ -75,10 +75,10 @@ mod tests {
             let objects = size.get() as usize;
             size.answered(objects, objects * 1024);
         }
-        assert_eq!(size.get(), 8192);
+        assert_eq!(size.get(), 4096);
         // Objects that are larger than before make the next page smaller at once.
-        size.answered(8192, 8192 * 4096);
-        assert_eq!(size.get(), 2048);
+        size.answered(4096, 4096 * 4096);
+        assert_eq!(size.get(), 1024);
     }
 
     #[test]

@@ -209,7 +209,7 @@ pub(super) async fn entries(
     }
     if differs {
         tracing::info!("{} differs from the mirror's: it is read again", book.register());
-        return ledger::read(run, book, since).await;
+        return ledger::read(run, book, since, false).await;
     }
     run.end_entity(book.entity(), 0).await
 }

@@ -285,3 +285,179 @@ async fn metadata_are_read_once_and_on_request() {
     // What is published can be looked up all the same.
     assert_eq!(admin.get("/entities").await.status, 200);
 }
+
+fn table(register: &str, table: &str, parameters: &[(&str, &str)]) -> String {
+    path(register, parameters).replace("/rows?", &format!("/tables/{table}?"))
+}
+
+#[tokio::test]
+async fn virtual_tables_of_any_register_are_computed() {
+    let demo = demo().await;
+    let service = Service::synchronised_with(&demo).await;
+    let client = service.client(&[Permission::OnecRead]);
+    const STOCK: &str = "AccumulationRegister_ТоварыНаСкладах";
+    const LEDGER: &str = "AccountingRegister_Хозрасчетный";
+    let stock: Value = client
+        .get(&table(
+            STOCK,
+            "Balance",
+            &[
+                ("date", "2026-05-31"),
+                ("dimensions", "Номенклатура"),
+                ("limit", "5"),
+            ],
+        ))
+        .await
+        .json();
+    assert_eq!(stock["object"], format!("{STOCK}/Balance"));
+    assert_eq!(stock["rows"].as_array().unwrap().len(), 5, "{stock}");
+    assert_eq!(stock["truncated"], true);
+    let quantity = stock["rows"][0]["КоличествоBalance"].as_str().unwrap();
+    assert!(quantity.parse::<rust_decimal::Decimal>().is_ok(), "{stock}");
+
+    // By the account, the same as the report that rests on the mirror.
+    let accounts = path(
+        "ChartOfAccounts_Хозрасчетный",
+        &[("filter", "Code eq '51'"), ("select", "Ref_Key")],
+    );
+    let accounts: Value = client.get(&accounts).await.json();
+    let account = format!(
+        "Account_Key eq guid'{}'",
+        accounts["rows"][0]["Ref_Key"].as_str().unwrap()
+    );
+    let turnovers = table(
+        LEDGER,
+        "Turnovers",
+        &[
+            ("from", "2026-05-01"),
+            ("to", "2026-05-31"),
+            ("account_filter", &account),
+            ("limit", "1000"),
+        ],
+    );
+    let turnovers: Value = client.get(&turnovers).await.json();
+    let sum = |side: &str| -> rust_decimal::Decimal {
+        let rows = turnovers["rows"].as_array().unwrap().iter();
+        rows.filter_map(|row| row[side].as_str())
+            .map(|text| text.parse::<rust_decimal::Decimal>().unwrap())
+            .sum()
+    };
+    let report: Value = client
+        .get("/reports/account_analysis?account=51&from=2026-05-01&to=2026-05-31")
+        .await
+        .json();
+    for (side, total) in [("СуммаTurnoverDr", "debit"), ("СуммаTurnoverCr", "credit")] {
+        let expected: rust_decimal::Decimal = report["totals"][total].as_str().unwrap().parse().unwrap();
+        assert_eq!(sum(side), expected, "{side}: {report}");
+    }
+
+    for (register, name, parameters, pointer) in [
+        (STOCK, "Balance", [("from", "2026-05-01")], "?from"),
+        (STOCK, "Balance", [("limit", "0")], "?limit"),
+        (STOCK, "Balance", [("filter", "Нет eq 1")], "?filter"),
+        (
+            LEDGER,
+            "Balance",
+            [("extra_dimensions", "x")],
+            "?extra_dimensions",
+        ),
+        (
+            LEDGER,
+            "Balance",
+            [("account_filter", "Account_Key eq 'x'")],
+            "?account_filter",
+        ),
+    ] {
+        let refused = client.get(&table(register, name, &parameters)).await;
+        let problem = refused.assert_problem(422, "request.validation_failed");
+        assert_eq!(problem["errors"][0]["pointer"], pointer, "{problem}");
+    }
+    for (register, name) in [
+        (STOCK, "Nothing"),
+        (SALES, "Post"),
+        ("AccumulationRegister_Нет", "Balance"),
+    ] {
+        client
+            .get(&table(register, name, &[]))
+            .await
+            .assert_problem(404, "onec.entity_not_found");
+    }
+    let company = service.companies().await.remove(0);
+    let whole: Value = client
+        .get(&table(LEDGER, "Balance", &[("limit", "1000")]))
+        .await
+        .json();
+    let own: Value = service
+        .client_of([company.0])
+        .get(&table(LEDGER, "Balance", &[("limit", "1000")]))
+        .await
+        .json();
+    let (whole, own) = (whole["rows"].as_array().unwrap(), own["rows"].as_array().unwrap());
+    let keys: std::collections::HashSet<&str> = own
+        .iter()
+        .filter_map(|row| row["Организация_Key"].as_str())
+        .collect();
+    assert!(keys.len() == 1 && own.len() < whole.len(), "{keys:?}");
+    // 1C is away.
+    drop(demo);
+    client
+        .get(&table(LEDGER, "Balance", &[]))
+        .await
+        .assert_problem(503, "onec.infobase_unreachable");
+}
+
+#[tokio::test]
+async fn one_object_is_read_whole_by_its_key() {
+    let demo = demo().await;
+    let service = Service::synchronised_with(&demo).await;
+    let client = service.client(&[Permission::OnecRead]);
+    let newest = path(
+        SALES,
+        &[
+            ("limit", "1"),
+            ("orderby", "Date desc"),
+            ("select", "Ref_Key,Организация_Key"),
+        ],
+    );
+    let newest: Value = client.get(&newest).await.json();
+    let row = &newest["rows"][0];
+    let object = |set: &str, key: &[(&str, &str)]| path(set, key).replace("/rows?", "/object?");
+    let reference = row["Ref_Key"].as_str().unwrap();
+    let sale: Value = client.get(&object(SALES, &[("Ref_Key", reference)])).await.json();
+    assert_eq!(sale["values"]["Организация_Key"], row["Организация_Key"]);
+    assert!(!sale["values"]["Товары"].as_array().unwrap().is_empty(), "{sale}");
+    let own = row["Организация_Key"].as_str().unwrap();
+    for (company, _) in service.companies().await {
+        let key: Uuid = sqlx::query_scalar("select ref from onec.companies where id = $1")
+            .bind(company)
+            .fetch_one(&service.pool)
+            .await
+            .unwrap();
+        let answer = service
+            .client_of([company])
+            .get(&object(SALES, &[("Ref_Key", reference)]))
+            .await;
+        if key.to_string() == own {
+            assert_eq!(answer.status, 200, "{}", answer.text());
+        } else {
+            answer.assert_problem(404, "onec.object_not_found");
+        }
+    }
+    for (key, pointer) in [(("Ref_Key", "1) or (1"), "?Ref_Key"), (("Code", "1"), "?Code")] {
+        let problem = client
+            .get(&object(SALES, &[key]))
+            .await
+            .assert_problem(422, "request.validation_failed");
+        assert_eq!(problem["errors"][0]["pointer"], pointer, "{problem}");
+    }
+    let nobody = Uuid::max().to_string();
+    client
+        .get(&object(SALES, &[("Ref_Key", &nobody)]))
+        .await
+        .assert_problem(404, "onec.object_not_found");
+    drop(demo);
+    client
+        .get(&object(SALES, &[("Ref_Key", reference)]))
+        .await
+        .assert_problem(503, "onec.infobase_unreachable");
+}

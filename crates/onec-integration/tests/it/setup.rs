@@ -126,7 +126,7 @@ impl Setup {
             .unwrap();
         let state = AppState::new(&config, pool.clone(), &context).unwrap();
         let issuer = Issuer::new();
-        let router = onec_integration::routes().build(state, issuer.authenticator());
+        let router = onec_integration::router(state, issuer.authenticator());
         let app = App {
             router,
             checks: app.checks,

@@ -302,6 +302,35 @@ async fn the_doctor_knows_the_configuration_and_what_is_missing() {
     );
 }
 
+/// What a configuration of trade does not keep is told with what it means, and is nobody's mistake.
+#[tokio::test]
+async fn the_doctor_tells_what_a_configuration_does_not_keep() {
+    let service = Service::start(None).await;
+    for configuration in [Configuration::Trade, Configuration::SmallFirm] {
+        let report = check(&service, &demo(configuration).await).await;
+        let not_kept = finding(&report, "notions_not_kept");
+        assert_eq!(not_kept["severity"], "warning");
+        assert_eq!(
+            not_kept["measured"]["notions"],
+            json!(["ledger", "taxes"]),
+            "{report:#}"
+        );
+        let detail = not_kept["detail"].as_str().unwrap();
+        assert!(
+            detail.contains("не будет оборотно-сальдовой ведомости"),
+            "{detail}"
+        );
+        assert!(detail.contains("Налогов и взносов нет"), "{detail}");
+    }
+    let accounting = demo(Configuration::Accounting).await;
+    let report = check(&service, &accounting).await;
+    let found = report["findings"].as_array().unwrap();
+    assert!(
+        found.iter().all(|finding| finding["code"] != "notions_not_kept"),
+        "{report:#}"
+    );
+}
+
 /// What needs a ledger is refused in words, not answered with nothing.
 #[tokio::test]
 async fn reports_of_a_ledger_and_of_taxes_are_refused() {
@@ -317,6 +346,11 @@ async fn reports_of_a_ledger_and_of_taxes_are_refused() {
             let answer = service.admin().get(&format!("/reports/{report}")).await;
             answer.assert_problem(422, "onec.report_not_available");
         }
+        service
+            .admin()
+            .get("/reports/receivables?source=live")
+            .await
+            .assert_problem(422, "onec.live_not_supported");
     }
 }
 

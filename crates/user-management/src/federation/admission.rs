@@ -16,6 +16,7 @@ use crate::account::{AccountKey, Email, PersonName, User, UserState};
 use crate::config::Registration;
 use crate::error::Error;
 use crate::http::Client;
+use crate::mail::Notice;
 use crate::record::{self, Audited};
 use crate::rights::{Reach, RightsChange};
 use crate::roles::{ADMINISTRATOR, NEWCOMER};
@@ -295,5 +296,10 @@ pub(crate) async fn link(
             Error::from(error)
         }
     })?;
-    linked(state, client, connection, &user, provider).await
+    linked(state, client, connection, &user, provider).await?;
+    let (notice, now) = (Notice::IdentityLinked, state.clock.now());
+    state
+        .mailer
+        .notify(connection, &user, notice, Some(provider), client, now)
+        .await
 }

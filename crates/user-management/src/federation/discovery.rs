@@ -163,7 +163,7 @@ impl Discovery {
 
 /// The keys published at an address (RFC 7517).
 #[derive(Debug)]
-pub(super) struct KeySet {
+pub(crate) struct KeySet {
     provider: String,
     client: Client,
     keys: Source<Vec<Jwk>>,
@@ -175,7 +175,7 @@ struct Set {
 }
 
 impl KeySet {
-    pub(super) fn new(provider: &str, client: Client) -> Self {
+    pub(crate) fn new(provider: &str, client: Client) -> Self {
         Self {
             provider: provider.to_owned(),
             client,
@@ -185,7 +185,7 @@ impl KeySet {
 
     /// The keys that may have signed something with that `kid`: those of the id, or all that have
     /// none. An unknown id makes us ask again, within limits.
-    pub(super) async fn get(
+    pub(crate) async fn get(
         &self,
         url: &Url,
         kid: Option<&str>,

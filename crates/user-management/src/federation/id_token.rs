@@ -1,18 +1,16 @@
 //! ID tokens: whose word counts (OpenID Connect Core 1.0, section 3.1.3.7).
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
-use aws_lc_rs::digest::{SHA256, SHA384, SHA512, digest};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
-use jsonwebtoken::jwk::{Jwk, PublicKeyUse};
-use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+use jsonwebtoken::jwk::Jwk;
 use serde_json::{Map, Value};
+
+use crate::jws::{self, Header, JwsError};
 
 /// Clocks of two machines may differ by this many seconds.
 const LEEWAY_SECONDS: i64 = 60;
-/// A longer token is none; parsing it would only cost time.
-const MAX_TOKEN_BYTES: usize = 32 * 1024;
 
 /// What a token has to be.
 #[derive(Debug, Clone, Copy)]
@@ -26,61 +24,10 @@ pub(super) struct Expected<'a> {
 /// Why a token does not count.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum TokenError {
-    #[error("the token is too long or has no readable header")]
-    Unreadable,
-    /// `none` and algorithms of a shared secret among them: a public key would be the secret.
-    #[error("the algorithm is not one of public keys")]
-    Algorithm,
-    /// Keys that a token brings along prove nothing.
-    #[error("the header names a key of its own")]
-    EmbeddedKey,
-    #[error("no published key fits")]
-    UnknownKey,
-    #[error("the signature is wrong")]
-    Signature(#[source] jsonwebtoken::errors::Error),
+    #[error(transparent)]
+    Jws(#[from] JwsError),
     #[error("the claim `{0}` is absent or wrong")]
     Claim(&'static str),
-}
-
-/// How a token says that it was signed.
-#[derive(Debug)]
-pub(super) struct Header {
-    algorithm: Algorithm,
-    pub(super) kid: Option<String>,
-}
-
-/// Reads the header, and refuses what no token of a provider needs.
-pub(super) fn header(token: &str) -> Result<Header, TokenError> {
-    if token.len() > MAX_TOKEN_BYTES {
-        return Err(TokenError::Unreadable);
-    }
-    let first = token.split('.').next().unwrap_or_default();
-    let first = URL_SAFE_NO_PAD
-        .decode(first)
-        .map_err(|_| TokenError::Unreadable)?;
-    let raw: Map<String, Value> = serde_json::from_slice(&first).map_err(|_| TokenError::Unreadable)?;
-    if ["jwk", "jku", "x5u", "x5c", "crit"]
-        .iter()
-        .any(|name| raw.contains_key(*name))
-    {
-        return Err(TokenError::EmbeddedKey);
-    }
-    let algorithm = raw.get("alg").and_then(Value::as_str).unwrap_or_default();
-    let algorithm: Algorithm = algorithm.parse().map_err(|_| TokenError::Algorithm)?;
-    match algorithm {
-        Algorithm::RS256
-        | Algorithm::RS384
-        | Algorithm::RS512
-        | Algorithm::PS256
-        | Algorithm::PS384
-        | Algorithm::PS512
-        | Algorithm::ES256
-        | Algorithm::ES384
-        | Algorithm::EdDSA => {}
-        _ => return Err(TokenError::Algorithm),
-    }
-    let kid = raw.get("kid").and_then(Value::as_str).map(str::to_owned);
-    Ok(Header { algorithm, kid })
 }
 
 /// The claims of a token that one of the keys signed and that is as expected.
@@ -91,33 +38,7 @@ pub(super) fn verify(
     expected: Expected<'_>,
     now: DateTime<Utc>,
 ) -> Result<Map<String, Value>, TokenError> {
-    let mut validation = Validation::new(header.algorithm);
-    // Checked below against our own clock, all at one place.
-    validation.validate_exp = false;
-    validation.validate_aud = false;
-    validation.required_spec_claims.clear();
-    let mut result = Err(TokenError::UnknownKey);
-    for key in keys.iter().filter(|key| may_sign(key, header.algorithm)) {
-        let Ok(key) = DecodingKey::from_jwk(key) else {
-            continue;
-        };
-        match jsonwebtoken::decode::<Map<String, Value>>(token, &key, &validation) {
-            Ok(token) => return check(token.claims, expected, now),
-            Err(error) => result = Err(TokenError::Signature(error)),
-        }
-    }
-    result
-}
-
-/// A key is for one algorithm, as far as it says so, and not for encryption.
-fn may_sign(key: &Jwk, algorithm: Algorithm) -> bool {
-    let fits = |stated: &jsonwebtoken::jwk::KeyAlgorithm| stated.to_string() == format!("{algorithm:?}");
-    key.common.key_algorithm.as_ref().is_none_or(fits)
-        && key
-            .common
-            .public_key_use
-            .as_ref()
-            .is_none_or(|stated| *stated == PublicKeyUse::Signature)
+    check(jws::open(token, header, keys)?, expected, now)
 }
 
 fn check(
@@ -125,26 +46,12 @@ fn check(
     expected: Expected<'_>,
     now: DateTime<Utc>,
 ) -> Result<Map<String, Value>, TokenError> {
-    let text = |name: &str| claims.get(name).and_then(Value::as_str);
-    // Some providers send times with a fraction.
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "seconds since 1970, compared with a leeway"
-    )]
-    let time = |name: &str| {
-        claims
-            .get(name)
-            .and_then(Value::as_f64)
-            .map(|seconds| seconds as i64)
-    };
+    let text = |name: &str| jws::text(&claims, name);
+    let time = |name: &str| jws::time(&claims, name);
     if text("iss") != Some(expected.issuer) {
         return Err(TokenError::Claim("iss"));
     }
-    let audiences: Vec<&str> = match claims.get("aud") {
-        Some(Value::String(one)) => vec![one],
-        Some(Value::Array(several)) => several.iter().filter_map(Value::as_str).collect(),
-        _ => Vec::new(),
-    };
+    let audiences = jws::audiences(&claims);
     if !audiences.contains(&expected.audience) {
         return Err(TokenError::Claim("aud"));
     }
@@ -183,13 +90,8 @@ pub(super) fn check_access_token(
     let Some(stated) = claims.get("at_hash").and_then(Value::as_str) else {
         return Ok(());
     };
-    let algorithm = match header.algorithm {
-        Algorithm::RS384 | Algorithm::PS384 | Algorithm::ES384 => &SHA384,
-        Algorithm::RS512 | Algorithm::PS512 | Algorithm::EdDSA => &SHA512,
-        _ => &SHA256,
-    };
-    let hash = digest(algorithm, access_token.as_bytes());
-    let (half, _) = hash.as_ref().split_at(hash.as_ref().len() / 2);
+    let hash = header.hash(access_token);
+    let (half, _) = hash.split_at(hash.len() / 2);
     if URL_SAFE_NO_PAD.encode(half) == stated {
         Ok(())
     } else {
@@ -202,7 +104,8 @@ mod tests {
     use super::*;
     use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
     use chrono::Duration;
-    use jsonwebtoken::EncodingKey;
+    use jsonwebtoken::jwk::PublicKeyUse;
+    use jsonwebtoken::{Algorithm, EncodingKey};
     use serde_json::json;
 
     const EXPECTED: Expected<'_> = Expected {
@@ -242,7 +145,7 @@ mod tests {
     }
 
     fn verified(token: &str, keys: &[Jwk]) -> Result<Map<String, Value>, TokenError> {
-        let header = header(token)?;
+        let header = Header::read(token)?;
         verify(token, &header, keys, EXPECTED, now())
     }
 
@@ -304,9 +207,12 @@ mod tests {
         let token = sign(&key, &claims());
         assert!(matches!(
             verified(&sign(&stranger, &claims()), std::slice::from_ref(&jwk)),
-            Err(TokenError::Signature(_))
+            Err(TokenError::Jws(JwsError::Signature(_)))
         ));
-        assert!(matches!(verified(&token, &[]), Err(TokenError::UnknownKey)));
+        assert!(matches!(
+            verified(&token, &[]),
+            Err(TokenError::Jws(JwsError::UnknownKey))
+        ));
         assert!(
             verified(&token, &[other, jwk.clone()]).is_ok(),
             "several keys of one id"
@@ -315,14 +221,14 @@ mod tests {
         encrypting.common.public_key_use = Some(PublicKeyUse::Encryption);
         assert!(matches!(
             verified(&token, &[encrypting]),
-            Err(TokenError::UnknownKey)
+            Err(TokenError::Jws(JwsError::UnknownKey))
         ));
 
         let part = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
         let unsigned = format!("{}.{}.", part(json!({ "alg": "none" })), part(claims()));
         assert!(matches!(
             verified(&unsigned, std::slice::from_ref(&jwk)),
-            Err(TokenError::Algorithm)
+            Err(TokenError::Jws(JwsError::Algorithm))
         ));
         // The public key as the secret of an HMAC.
         let jsonwebtoken::jwk::AlgorithmParameters::OctetKeyPair(public) = &jwk.algorithm else {
@@ -334,19 +240,22 @@ mod tests {
         let confused = jsonwebtoken::encode(&hmac, &claims(), &secret).unwrap();
         assert!(matches!(
             verified(&confused, std::slice::from_ref(&jwk)),
-            Err(TokenError::Algorithm)
+            Err(TokenError::Jws(JwsError::Algorithm))
         ));
         for name in ["jwk", "jku", "x5u", "x5c", "crit"] {
             let head = part(json!({ "alg": "EdDSA", "kid": "one", name: "x" }));
             let rest = token.split_once('.').unwrap().1;
             let result = verified(&format!("{head}.{rest}"), std::slice::from_ref(&jwk));
-            assert!(matches!(result, Err(TokenError::EmbeddedKey)), "{name}");
+            assert!(
+                matches!(result, Err(TokenError::Jws(JwsError::EmbeddedKey))),
+                "{name}"
+            );
         }
         for text in ["", ".", "a.b.c", &"x".repeat(40_000)] {
             assert!(
                 matches!(
                     verified(text, std::slice::from_ref(&jwk)),
-                    Err(TokenError::Unreadable)
+                    Err(TokenError::Jws(JwsError::Unreadable))
                 ),
                 "{text}"
             );
@@ -355,10 +264,7 @@ mod tests {
 
     #[test]
     fn an_access_token_is_bound_when_the_id_token_says_so() {
-        let header = Header {
-            algorithm: Algorithm::RS256,
-            kid: None,
-        };
+        let header = Header::of(Algorithm::RS256);
         let claims = |hash: &str| Map::from_iter([("at_hash".to_owned(), json!(hash))]);
         // Computed by Python's hashlib.
         let token = "dNZX1hEZ9wBCzNL40Upu646bdzQA";

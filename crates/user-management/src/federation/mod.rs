@@ -36,12 +36,14 @@ pub(crate) use admission::{Admission, admit, link};
 pub(crate) use attempt::{
     Attempt, COOKIE as ATTEMPT_COOKIE, LIFETIME as ATTEMPT_LIFETIME, Purpose, ReturnTo,
 };
+pub(crate) use discovery::KeySet;
 pub(crate) use error::FederationError;
 pub(crate) use handover::{HANDOVER_COOKIE, Halves, Handover, HandoverTo, hand_over, take};
 pub(crate) use person::Person;
 pub(crate) use provider::{Callback, Provider};
 pub(crate) use settings::{FederationSettings, Rules};
 pub(crate) use supabase::Supabase;
+pub(crate) use wire::key_client;
 
 use attempt::Attempts;
 

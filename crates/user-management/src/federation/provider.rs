@@ -20,6 +20,7 @@ use super::person::{Person, claim, subject_of};
 use super::settings::{ClientAuth, OAuth2Settings, ProviderSettings, Rules, UserinfoBy};
 use super::wire::{self, CallError, Request};
 use crate::account::PersonName;
+use crate::jws::Header;
 
 /// A provider and what is known of it.
 #[derive(Debug)]
@@ -162,7 +163,7 @@ impl Provider {
             .await?;
         let id_token = tokens.id_token.as_deref();
         let id_token = id_token.ok_or_else(|| self.untrusted("there is no ID token"))?;
-        let header = id_token::header(id_token).map_err(|error| self.untrusted(error))?;
+        let header = Header::read(id_token).map_err(|error| self.untrusted(error))?;
         let keys = self.discovery.keys(header.kid.as_deref(), now).await;
         let keys = keys.map_err(|error| self.unavailable(error))?;
         let expected = Expected {

@@ -18,6 +18,7 @@ use super::person::{Person, subject_of};
 use super::settings::{Rules, SUPABASE, SupabaseSettings};
 use super::wire::{self, CallError, Request};
 use crate::account::PersonName;
+use crate::jws::{Header, JwsError};
 
 /// A project.
 #[derive(Debug)]
@@ -78,10 +79,10 @@ impl Supabase {
         token: &str,
         now: DateTime<Utc>,
     ) -> Result<Option<Person>, FederationError> {
-        let header = match id_token::header(token) {
+        let header = match Header::read(token) {
             Ok(header) => header,
             // Signed with the project's shared secret, which we do not have.
-            Err(id_token::TokenError::Algorithm) => return Ok(None),
+            Err(JwsError::Algorithm) => return Ok(None),
             Err(error) => return Err(Self::untrusted(error)),
         };
         let keys = self.keys.get(&self.jwks_url, header.kid.as_deref(), now).await;

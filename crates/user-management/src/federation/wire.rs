@@ -1,8 +1,10 @@
 //! Calls to providers: bounded in time and size, without redirects.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use common::BoxError;
+use common::http::address::Resolver;
 use common::http::client;
 use http::StatusCode;
 use reqwest::{Client, RequestBuilder};
@@ -38,6 +40,15 @@ impl Request {
 /// A client for calls to providers.
 pub(super) fn new_client() -> reqwest::Result<Client> {
     client::builder().timeout(PATIENCE).build()
+}
+
+/// A client for calls to addresses that an administrator has typed in, which cannot be led to where the
+/// machine keeps its secrets.
+pub(crate) fn key_client() -> reqwest::Result<Client> {
+    client::builder()
+        .timeout(PATIENCE)
+        .dns_resolver(Arc::new(Resolver))
+        .build()
 }
 
 /// An answer that is not the one hoped for.

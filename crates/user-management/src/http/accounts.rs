@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::Client;
 use super::registration::{Address, letter_sent, set_email};
 use super::users::{UserResponse, violation};
-use crate::account::{PersonName, User, UserState};
+use crate::account::{AccountKey, PersonName, User, UserState};
 use crate::error::Error;
 use crate::mail::{Letter, Mail, Notice};
 use crate::record::Audited;
@@ -24,7 +24,7 @@ use crate::rights::may_change;
 use crate::roles::ADMINISTRATOR;
 use crate::sessions::EndReason;
 use crate::store::{self, Turn};
-use crate::{AppState, login};
+use crate::{AppState, login, second_factors};
 
 /// What may be changed of a profile. Anything else, such as a role, is refused rather than ignored.
 #[derive(Debug, Deserialize)]
@@ -207,12 +207,11 @@ pub(crate) async fn change_email(
         .mailer
         .enqueue_for_stranger(&mut transaction, confirm, &client, now);
     queued.await?;
-    let notice = Mail {
-        to: &user.email,
-        letter: Letter::notice(Notice::EmailChangeAsked, now, &client),
-        locale: user.locale,
-    };
-    state.mailer.enqueue(&mut transaction, notice, now).await?;
+    let notice = Notice::EmailChangeAsked;
+    let told = state
+        .mailer
+        .notify(&mut transaction, &user, notice, None, &client, now);
+    told.await?;
     audit(
         &state,
         &mut transaction,
@@ -265,12 +264,11 @@ pub(crate) async fn deactivate(
     store::invites::delete_of(&mut transaction, id).await?;
     let ended = store::sessions::end_all(&mut transaction, id, EndReason::Deactivated, now).await?;
     let outdated = store::rights::outdate(&mut transaction, id, now).await?;
-    let notice = Mail {
-        to: &user.email,
-        letter: Letter::notice(Notice::Deactivated, now, &client),
-        locale: user.locale,
-    };
-    state.mailer.enqueue(&mut transaction, notice, now).await?;
+    let notice = Notice::Deactivated;
+    let told = state
+        .mailer
+        .notify(&mut transaction, &user, notice, None, &client, now);
+    told.await?;
     audit(
         &state,
         &mut transaction,
@@ -305,12 +303,11 @@ pub(crate) async fn reactivate(
         UserState::Disabled => {}
     }
     store::users::set_state(&mut transaction, id, UserState::Active, now).await?;
-    let notice = Mail {
-        to: &user.email,
-        letter: Letter::notice(Notice::Reactivated, now, &client),
-        locale: user.locale,
-    };
-    state.mailer.enqueue(&mut transaction, notice, now).await?;
+    let notice = Notice::Reactivated;
+    let told = state
+        .mailer
+        .notify(&mut transaction, &user, notice, None, &client, now);
+    told.await?;
     audit(
         &state,
         &mut transaction,
@@ -339,7 +336,13 @@ pub(crate) async fn delete(
     let user = held(&mut transaction, &identity, id, true).await?;
     let ended = store::sessions::end_all(&mut transaction, id, EndReason::Deleted, now).await?;
     store::invites::delete_of(&mut transaction, id).await?;
-    store::mails::delete_to(&mut transaction, user.email.as_str()).await?;
+    store::mails::delete_of(&mut transaction, id, user.email.as_str()).await?;
+    store::registrations::delete_of(&mut transaction, user.email.as_str()).await?;
+    store::known_devices::delete_of(&mut transaction, id).await?;
+    let account = AccountKey::of(user.email.as_str());
+    for key in [account, second_factors::failures_key(&user)] {
+        store::login_failures::clear(&mut transaction, key).await?;
+    }
     store::users::erase(&mut transaction, id, now).await?;
     let outdated = store::rights::outdate(&mut transaction, id, now).await?;
     audit(

@@ -24,6 +24,7 @@ use crate::api_keys::{
     generate,
 };
 use crate::error::Error;
+use crate::mail::Notice;
 use crate::record::Audited;
 use crate::rights::{Reach, Rights};
 use crate::roles::parse_permissions;
@@ -69,6 +70,8 @@ impl KeyResponse {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewKey {
+    /// A service account; absent, the key is one's own.
+    owner: Option<Uuid>,
     name: String,
     permissions: Vec<String>,
     companies: Option<Vec<String>>,
@@ -76,7 +79,7 @@ pub(crate) struct NewKey {
     expires_in_days: Option<i64>,
 }
 
-/// Makes a key for oneself.
+/// Makes a key for oneself or, with `users:admin`, for a service account.
 pub(crate) async fn create(
     State(state): State<AppState>,
     identity: Identity,
@@ -102,7 +105,16 @@ pub(crate) async fn create(
     within(&mut violations, "/expires_in_days", days, 1, MAX_DAYS);
     violations.finish()?;
     // Steady, so that no right of the owner goes while the key is made.
-    let owner = store::users::find_steady(&mut transaction, identity.user_id).await?;
+    let owner = match body.owner.filter(|owner| *owner != identity.user_id) {
+        None => identity.user_id,
+        Some(owner) => {
+            identity.require(Permission::UsersAdmin)?;
+            // Nobody makes keys by which they would act as another person.
+            let account = store::service_accounts::find(&mut transaction, owner).await?;
+            account.ok_or(Error::UserNotFound)?.id
+        }
+    };
+    let owner = store::users::find_steady(&mut transaction, owner).await?;
     let owner = owner.ok_or(Error::UserNotFound)?;
     if store::api_keys::list(&mut transaction, owner.id, MAX_KEYS)
         .await?
@@ -137,6 +149,15 @@ pub(crate) async fn create(
         revoked_at: None,
     };
     store::api_keys::insert(&mut transaction, &key, identity.user_id).await?;
+    tell(
+        &mut transaction,
+        &state,
+        &owner,
+        Notice::ApiKeyCreated,
+        &key,
+        &client,
+    )
+    .await?;
     let details = json!({
         "owner": key.owner, "permissions": key.rights.permissions, "expires_at": key.expires_at,
     });
@@ -187,8 +208,17 @@ pub(crate) async fn revoke(
     Path(id): Path<Uuid>,
 ) -> Result<StatusCode, Problem> {
     let mut transaction = state.db.begin().await.store("begin")?;
-    let (key, _) = own_key(&mut transaction, &identity, id).await?;
+    let (key, owner) = own_key(&mut transaction, &identity, id).await?;
     let ended = store::api_keys::revoke(&mut transaction, key.id, state.clock.now()).await?;
+    tell(
+        &mut transaction,
+        &state,
+        &owner,
+        Notice::ApiKeyRevoked,
+        &key,
+        &client,
+    )
+    .await?;
     let details = json!({ "owner": key.owner });
     record(
         &mut transaction,
@@ -250,6 +280,15 @@ pub(crate) async fn rotate(
     } else {
         None
     };
+    tell(
+        &mut transaction,
+        &state,
+        &owner,
+        Notice::ApiKeyRotated,
+        &key,
+        &client,
+    )
+    .await?;
     let details = json!({ "owner": key.owner, "replaced_by": new, "overlap_hours": overlap });
     record(
         &mut transaction,
@@ -320,6 +359,22 @@ pub(crate) async fn exchange(
     Ok(([(CACHE_CONTROL, "no-store")], Json(answer)))
 }
 
+/// Tells the owner of a key what happened to it.
+async fn tell(
+    connection: &mut PgConnection,
+    state: &AppState,
+    owner: &User,
+    notice: Notice,
+    key: &ApiKey,
+    client: &Client,
+) -> Result<(), Error> {
+    let (about, now) = (Some(key.name.as_str()), state.clock.now());
+    state
+        .mailer
+        .notify(connection, owner, notice, about, client, now)
+        .await
+}
+
 /// A key of the caller, or one that an administrator may take.
 async fn own_key(
     connection: &mut PgConnection,
@@ -330,7 +385,7 @@ async fn own_key(
     let key = key
         .filter(|key| key.revoked_at.is_none())
         .ok_or(Error::KeyNotFound)?;
-    let owner = store::users::find(connection, key.owner).await?;
+    let owner = store::users::find_any(connection, key.owner).await?;
     let owner = owner.ok_or(Error::KeyNotFound)?;
     if key.owner == identity.user_id {
         return Ok((key, owner));
@@ -368,7 +423,7 @@ pub(super) async fn record(
     Ok(())
 }
 
-fn within(violations: &mut Violations, pointer: &str, value: i64, least: i64, most: i64) {
+pub(super) fn within(violations: &mut Violations, pointer: &str, value: i64, least: i64, most: i64) {
     violations.check(
         (least..=most).contains(&value),
         pointer,

@@ -19,9 +19,11 @@ use super::federation::{begin, supabase_person};
 use super::login::no_store;
 use super::optional_secret;
 use super::users::violation;
+use crate::error::Error;
 use crate::federation::{
     self, FederationError, HANDOVER_COOKIE, HandoverTo, Person, Purpose, ReturnTo, Rules,
 };
+use crate::mail::Notice;
 use crate::record::Audited;
 use crate::{AppState, login, store};
 
@@ -187,6 +189,13 @@ pub(crate) async fn unlink(
     audited
         .append(&mut transaction, &state.clock, actor, Some(&client))
         .await?;
+    let user = store::users::find(&mut transaction, identity.user_id).await?;
+    let user = user.ok_or(Error::UserNotFound)?;
+    let (notice, now) = (Notice::IdentityUnlinked, state.clock.now());
+    let told = state
+        .mailer
+        .notify(&mut transaction, &user, notice, Some(&id), &client, now);
+    told.await?;
     transaction.commit().await.store("commit")?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -218,10 +218,22 @@ pub(crate) async fn delete(
 #[derive(Deserialize)]
 pub(crate) struct Accept {
     #[serde(deserialize_with = "secret")]
-    token: SecretString,
-    name: String,
+    pub(super) token: SecretString,
+    pub(super) name: String,
     #[serde(deserialize_with = "secret")]
-    password: SecretString,
+    pub(super) password: SecretString,
+}
+
+/// An invite that waits, with the title of its role.
+pub(super) async fn offered(state: &AppState, id: Uuid) -> Result<Option<(Invite, Text)>, Error> {
+    let mut connection = state.db.acquire().await.store("acquire")?;
+    let invite = store::invites::find(&mut connection, id, state.clock.now()).await?;
+    let Some(invite) = invite else {
+        return Ok(None);
+    };
+    let roles = store::roles::list(&mut connection).await?;
+    let role = roles.into_iter().find(|role| role.name == invite.role);
+    Ok(role.map(|role| (invite, role.title)))
 }
 
 /// Makes the account that was offered. Whoever offered it must still be able to.

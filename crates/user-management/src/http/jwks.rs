@@ -4,6 +4,7 @@ use ::http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use axum::extract::State;
 use axum::response::IntoResponse;
 
+use super::oauth::cors::ANY_ORIGIN;
 use crate::AppState;
 
 /// The set of keys. A key is published a day before its first use, so that a cache may keep the
@@ -13,6 +14,7 @@ pub(crate) async fn get(State(state): State<AppState>) -> impl IntoResponse {
         (CONTENT_TYPE, "application/json"),
         (CACHE_CONTROL, "public, max-age=300"),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        ANY_ORIGIN,
     ];
     (headers, state.tokens.ring().current().published.clone())
 }

@@ -97,9 +97,10 @@ pub(super) async fn finish(
     let now = state.clock.now();
     let account = AccountKey::of(user.email.as_str());
     let kind = if cookie { Kind::Cookie } else { Kind::Bearer };
-    let issued = login::open(state, user, proof, client, Grant::own(kind)).await?;
-    let (mut headers, body) = tokens_answer(state, issued)?;
     let device = state.cookies.device(request, now);
+    let grant = Grant::own(kind);
+    let issued = login::open(state, user, proof, client, device.as_ref(), grant).await?;
+    let (mut headers, body) = tokens_answer(state, issued)?;
     let known = state.cookies.know_device(device.as_ref(), account, now);
     headers.append(SET_COOKIE, known.map_err(Problem::internal)?);
     Ok((headers, body))
@@ -230,10 +231,7 @@ pub(crate) async fn passkey_options(
 ) -> Result<(HeaderMap, Json<PasskeyRequest>), Problem> {
     let relying_party = state.second_factors.relying_party()?;
     let now = state.clock.now();
-    let nothing = Proof {
-        methods: Vec::new(),
-        at: now,
-    };
+    let nothing = Proof::nothing(now);
     let mut connection = state.db.acquire().await.store("acquire")?;
     let methods = vec![Method::Passkey];
     let challenge = challenges::begin(

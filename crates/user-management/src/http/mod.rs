@@ -1,5 +1,6 @@
 //! Handlers: what a request says, what is answered.
 
+pub(crate) mod account_pages;
 pub(crate) mod accounts;
 pub(crate) mod api_keys;
 pub(crate) mod auth;
@@ -19,6 +20,7 @@ pub(crate) mod registration;
 pub(crate) mod rights;
 pub(crate) mod roles;
 pub(crate) mod second_factors;
+pub(crate) mod service_accounts;
 pub(crate) mod sessions;
 pub(crate) mod users;
 

@@ -16,13 +16,14 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::login::no_store;
-use super::second_factors::{Codes, own_account, shown};
+use super::second_factors::{Codes, factor_removed, held_account, own_account, shown};
 use super::users::violation;
 use super::{Client, secret};
 use crate::account::PersonName;
 use crate::challenges::{self, Purpose};
 use crate::error::Error;
 use crate::login::{self, Method, Proof};
+use crate::mail::Notice;
 use crate::record::Audited;
 use crate::store::passkeys::{CREDENTIAL_KEY, Listed};
 use crate::webauthn::{ALGORITHMS, Creation, RelyingParty};
@@ -99,10 +100,7 @@ pub(crate) async fn options(
     if passkeys.len() >= MOST_PASSKEYS {
         return Err(Error::TooManyPasskeys.into());
     }
-    let nothing = Proof {
-        methods: Vec::new(),
-        at: now,
-    };
+    let nothing = Proof::nothing(now);
     let (purpose, methods) = (Purpose::PasskeyRegistration, vec![Method::Passkey]);
     let challenge =
         challenges::begin(&mut connection, purpose, Some(user.id), &nothing, methods, now).await?;
@@ -179,7 +177,8 @@ pub(crate) async fn add(
     let first = store::second_factors::methods(&mut transaction, identity.user_id)
         .await?
         .is_empty();
-    let (id, user) = (ids::new_id(), identity.user_id);
+    let owner = own_account(&mut transaction, &identity).await?;
+    let (id, user) = (ids::new_id(), owner.id);
     store::passkeys::insert(&mut transaction, id, user, name.as_str(), &registered, now)
         .await
         .map_err(|error| {
@@ -208,6 +207,11 @@ pub(crate) async fn add(
     audited
         .append(&mut transaction, &state.clock, actor, Some(&client))
         .await?;
+    let (notice, about) = (Notice::PasskeyAdded, Some(name.as_str()));
+    let told = state
+        .mailer
+        .notify(&mut transaction, &owner, notice, about, &client, now);
+    told.await?;
     transaction.commit().await.store("commit")?;
     let passkey = PasskeyResponse {
         id,
@@ -253,15 +257,11 @@ pub(crate) async fn remove(
 ) -> Result<StatusCode, Problem> {
     let mut transaction = state.db.begin().await.store("begin")?;
     login::require_fresh(&mut transaction, &state, &identity).await?;
-    if !store::passkeys::delete(&mut transaction, identity.user_id, id).await? {
+    let user = held_account(&mut transaction, &identity).await?;
+    if !store::passkeys::delete(&mut transaction, user.id, id).await? {
         return Err(Error::SecondFactorNotFound.into());
     }
-    if store::second_factors::methods(&mut transaction, identity.user_id)
-        .await?
-        .is_empty()
-    {
-        store::second_factors::delete_recovery_codes(&mut transaction, identity.user_id).await?;
-    }
+    factor_removed(&mut transaction, user.id).await?;
     let audited = Audited {
         action: "users.passkey_removed",
         outcome: Outcome::Success,
@@ -272,6 +272,11 @@ pub(crate) async fn remove(
     audited
         .append(&mut transaction, &state.clock, actor, Some(&client))
         .await?;
+    let (notice, now) = (Notice::PasskeyRemoved, state.clock.now());
+    let told = state
+        .mailer
+        .notify(&mut transaction, &user, notice, None, &client, now);
+    told.await?;
     transaction.commit().await.store("commit")?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -10,6 +10,8 @@ use common::http::{Json, Problem, Violations};
 use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::json;
+use sqlx::PgConnection;
+use uuid::Uuid;
 
 use super::registration::{Address, check_password, letter_sent};
 use super::{Client, locale, secret};
@@ -52,12 +54,37 @@ pub(crate) async fn forgot(
     Ok(letter_sent())
 }
 
+/// True when nothing stands beside the password of an account.
+pub(super) async fn is_only_factor(state: &AppState, user: Uuid) -> Result<bool, Error> {
+    let mut connection = state.db.acquire().await.store("acquire")?;
+    let methods = store::second_factors::methods(&mut connection, user).await?;
+    Ok(methods.is_empty())
+}
+
+/// Puts a password in place for an account that is held, unless it counted on a second factor that has
+/// been removed meanwhile.
+async fn put_password(
+    state: &AppState,
+    connection: &mut PgConnection,
+    user: Uuid,
+    password: &SecretString,
+    hash: &str,
+) -> Result<(), Error> {
+    let needs_second_factor = state.passwords.needs_second_factor(password);
+    if needs_second_factor && store::second_factors::methods(connection, user).await?.is_empty() {
+        return Err(Error::PasswordTooShortAlone);
+    }
+    let now = state.clock.now();
+    store::users::set_password(connection, user, hash, needs_second_factor, now).await?;
+    Ok(())
+}
+
 #[derive(Deserialize)]
 pub(crate) struct Reset {
     #[serde(deserialize_with = "secret")]
-    token: SecretString,
+    pub(super) token: SecretString,
     #[serde(deserialize_with = "secret")]
-    password: SecretString,
+    pub(super) password: SecretString,
 }
 
 /// Sets a new password by the secret of a letter. All sessions end; a second factor stays due at the
@@ -78,7 +105,16 @@ pub(crate) async fn reset(
     let user = user.ok_or(Error::LinkInvalid)?;
     drop(connection);
     let mut violations = Violations::new();
-    check_password(&state, &mut violations, "/password", &body.password, &user.email).await?;
+    let only_factor = is_only_factor(&state, id).await?;
+    check_password(
+        &state,
+        &mut violations,
+        "/password",
+        &body.password,
+        &user.email,
+        only_factor,
+    )
+    .await?;
     violations.finish()?;
     let hash = state.passwords.hash(&body.password).await.map_err(Error::from)?;
 
@@ -93,17 +129,16 @@ pub(crate) async fn reset(
         .filter(|user| user.state != UserState::Disabled)
         .filter(|user| opened.email.as_deref() == Some(user.email.as_str()))
         .ok_or(Error::LinkInvalid)?;
-    store::users::set_password(&mut transaction, id, &hash, now).await?;
+    put_password(&state, &mut transaction, id, &body.password, &hash).await?;
     // The letter has reached the address.
     store::users::verify_email(&mut transaction, id, now).await?;
     store::links::use_up(&mut transaction, Purpose::ResetPassword, Subject::User(id)).await?;
     let ended = store::sessions::end_all(&mut transaction, id, EndReason::PasswordReset, now).await?;
-    let mail = Mail {
-        to: &user.email,
-        letter: Letter::notice(Notice::PasswordChanged, now, &client),
-        locale: user.locale,
-    };
-    state.mailer.enqueue(&mut transaction, mail, now).await?;
+    let notice = Notice::PasswordChanged;
+    let told = state
+        .mailer
+        .notify(&mut transaction, &user, notice, None, &client, now);
+    told.await?;
     let audited = Audited {
         action: "users.password_reset",
         outcome: Outcome::Success,
@@ -144,6 +179,7 @@ pub(crate) async fn change(
         "/new_password",
         &body.new_password,
         &user.email,
+        is_only_factor(&state, user.id).await?,
     )
     .await?;
     violations.finish()?;
@@ -160,16 +196,15 @@ pub(crate) async fn change(
     locked
         .filter(|user| user.state == UserState::Active)
         .ok_or(Error::UserNotFound)?;
-    store::users::set_password(&mut transaction, user.id, &hash, now).await?;
+    put_password(&state, &mut transaction, user.id, &body.new_password, &hash).await?;
     store::links::use_up(&mut transaction, Purpose::ResetPassword, Subject::User(user.id)).await?;
     let (kept, reason) = (identity.session_id, EndReason::PasswordChanged);
     let ended = store::sessions::end_others(&mut transaction, user.id, kept, reason, now).await?;
-    let mail = Mail {
-        to: &user.email,
-        letter: Letter::notice(Notice::PasswordChanged, now, &client),
-        locale: user.locale,
-    };
-    state.mailer.enqueue(&mut transaction, mail, now).await?;
+    let notice = Notice::PasswordChanged;
+    let told = state
+        .mailer
+        .notify(&mut transaction, &user, notice, None, &client, now);
+    told.await?;
     let audited = Audited {
         action: "users.password_changed",
         outcome: Outcome::Success,

@@ -139,7 +139,10 @@ pub(super) async fn checked(
     let email = email.parse::<Email>();
     let name = PersonName::parse(name);
     match &email {
-        Ok(email) => check_password(state, &mut violations, "/password", password, email).await?,
+        Ok(email) => {
+            // A new account has no second factor.
+            check_password(state, &mut violations, "/password", password, email, true).await?;
+        }
         Err(_) => violations.add("/email", not_an_email()),
     }
     if let Err(detail) = &name {
@@ -161,15 +164,16 @@ pub(super) fn not_an_email() -> Text {
     )
 }
 
-/// Records what is wrong with a new password.
+/// Records what is wrong with a new password, which is the only factor of its account or is not.
 pub(super) async fn check_password(
     state: &AppState,
     violations: &mut Violations,
     pointer: &str,
     password: &SecretString,
     email: &Email,
+    only_factor: bool,
 ) -> Result<(), Error> {
-    for objection in state.passwords.objections(password, email).await? {
+    for objection in state.passwords.objections(password, email, only_factor).await? {
         violations.add(pointer, objection);
     }
     Ok(())
@@ -178,7 +182,7 @@ pub(super) async fn check_password(
 #[derive(Deserialize)]
 pub(crate) struct Token {
     #[serde(deserialize_with = "secret")]
-    token: SecretString,
+    pub(super) token: SecretString,
 }
 
 /// Uses the secret of a letter that confirms an address: of a registration, which becomes an account,
@@ -266,12 +270,9 @@ async fn confirm_new_email(
     let email = Email::from_stored(opened.email.clone().ok_or(Error::LinkInvalid)?);
     set_email(connection, &user, &email, true, now).await?;
     store::links::use_up(connection, Purpose::ChangeEmail, Subject::User(user.id)).await?;
-    let notice = Mail {
-        to: &user.email,
-        letter: Letter::notice(Notice::EmailChanged, now, client),
-        locale: user.locale,
-    };
-    state.mailer.enqueue(connection, notice, now).await?;
+    let notice = Notice::EmailChanged;
+    let told = state.mailer.notify(connection, &user, notice, None, client, now);
+    told.await?;
     audit(state, connection, client, "users.email_changed", user.id).await?;
     store::users::find(connection, user.id)
         .await?
@@ -315,7 +316,7 @@ async fn audit(
 
 #[derive(Deserialize)]
 pub(crate) struct Address {
-    email: String,
+    pub(super) email: String,
 }
 
 impl Address {
@@ -352,11 +353,11 @@ pub(crate) async fn resend(
 #[derive(Deserialize)]
 pub(crate) struct Setup {
     #[serde(deserialize_with = "secret")]
-    token: SecretString,
-    email: String,
+    pub(super) token: SecretString,
+    pub(super) email: String,
     #[serde(deserialize_with = "secret")]
-    password: SecretString,
-    name: String,
+    pub(super) password: SecretString,
+    pub(super) name: String,
 }
 
 /// Makes the first administrator.

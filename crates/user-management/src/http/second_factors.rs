@@ -20,6 +20,7 @@ use super::{Client, secret};
 use crate::account::{AccountKey, User};
 use crate::error::Error;
 use crate::login::{self, Method, Proof};
+use crate::mail::Notice;
 use crate::record::{self, Audited};
 use crate::rights::may_change;
 use crate::sessions::{self, EndReason};
@@ -29,6 +30,41 @@ use crate::{AppState, store};
 pub(super) async fn own_account(connection: &mut PgConnection, identity: &Identity) -> Result<User, Error> {
     let user = store::users::find(connection, identity.user_id).await?;
     user.ok_or(Error::UserNotFound)
+}
+
+/// The account of the caller, held until the transaction ends.
+pub(super) async fn held_account(connection: &mut PgConnection, identity: &Identity) -> Result<User, Error> {
+    let user = store::users::find_locked(connection, identity.user_id).await?;
+    user.ok_or(Error::UserNotFound)
+}
+
+/// What follows when an account that is held has lost a second factor: with the last one the recovery
+/// codes go, and a password that is too short to be the only factor keeps it from going.
+pub(super) async fn factor_removed(connection: &mut PgConnection, user: Uuid) -> Result<(), Error> {
+    let methods = store::second_factors::methods(connection, user).await?;
+    if !methods.is_empty() {
+        return Ok(());
+    }
+    if store::users::password_needs_second_factor(connection, user).await? {
+        return Err(Error::PasswordTooShortAlone);
+    }
+    store::second_factors::delete_recovery_codes(connection, user).await?;
+    Ok(())
+}
+
+/// Tells the owner of an account of a change.
+async fn notify(
+    state: &AppState,
+    connection: &mut PgConnection,
+    user: &User,
+    notice: Notice,
+    client: &Client,
+) -> Result<(), Error> {
+    let now = state.clock.now();
+    state
+        .mailer
+        .notify(connection, user, notice, None, client, now)
+        .await
 }
 
 /// Secrets on their way to their owner.
@@ -174,6 +210,7 @@ pub(crate) async fn confirm_totp(
         user.id,
     )
     .await?;
+    notify(&state, &mut transaction, &user, Notice::TotpAdded, &client).await?;
     transaction.commit().await.store("commit")?;
     let access = AccessResponse {
         access_token: access.token,
@@ -192,27 +229,23 @@ pub(crate) async fn remove_totp(
     identity: Identity,
     client: Client,
 ) -> Result<StatusCode, Problem> {
-    let user = identity.user_id;
     let mut transaction = state.db.begin().await.store("begin")?;
     login::require_fresh(&mut transaction, &state, &identity).await?;
-    if !store::totp::delete(&mut transaction, user).await? {
+    let user = held_account(&mut transaction, &identity).await?;
+    if !store::totp::delete(&mut transaction, user.id).await? {
         return Err(Error::SecondFactorNotFound.into());
     }
-    if store::second_factors::methods(&mut transaction, user)
-        .await?
-        .is_empty()
-    {
-        store::second_factors::delete_recovery_codes(&mut transaction, user).await?;
-    }
+    factor_removed(&mut transaction, user.id).await?;
     audit(
         &state,
         &mut transaction,
         &identity,
         &client,
         "users.totp_removed",
-        user,
+        user.id,
     )
     .await?;
+    notify(&state, &mut transaction, &user, Notice::TotpRemoved, &client).await?;
     transaction.commit().await.store("commit")?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -223,10 +256,10 @@ pub(crate) async fn renew_recovery_codes(
     identity: Identity,
     client: Client,
 ) -> Result<(StatusCode, HeaderMap, Json<Codes>), Problem> {
-    let user = identity.user_id;
     let mut transaction = state.db.begin().await.store("begin")?;
     login::require_fresh(&mut transaction, &state, &identity).await?;
-    if store::second_factors::methods(&mut transaction, user)
+    let user = own_account(&mut transaction, &identity).await?;
+    if store::second_factors::methods(&mut transaction, user.id)
         .await?
         .is_empty()
     {
@@ -235,7 +268,7 @@ pub(crate) async fn renew_recovery_codes(
     let now = state.clock.now();
     let codes = state
         .second_factors
-        .make_recovery_codes(&mut transaction, user, now)
+        .make_recovery_codes(&mut transaction, user.id, now)
         .await?;
     audit(
         &state,
@@ -243,7 +276,15 @@ pub(crate) async fn renew_recovery_codes(
         &identity,
         &client,
         "users.recovery_codes_made",
-        user,
+        user.id,
+    )
+    .await?;
+    notify(
+        &state,
+        &mut transaction,
+        &user,
+        Notice::RecoveryCodesMade,
+        &client,
     )
     .await?;
     transaction.commit().await.store("commit")?;
@@ -253,7 +294,8 @@ pub(crate) async fn renew_recovery_codes(
     Ok((StatusCode::CREATED, no_store(), Json(codes)))
 }
 
-/// Takes all second factors of somebody who has lost them, and ends their sessions.
+/// Takes all second factors of somebody who has lost them, and ends their sessions. A password that is
+/// too short to be the only factor grants nothing any more but changing it.
 pub(crate) async fn reset(
     State(state): State<AppState>,
     identity: Identity,
@@ -262,7 +304,7 @@ pub(crate) async fn reset(
 ) -> Result<StatusCode, Problem> {
     let mut transaction = state.db.begin().await.store("begin")?;
     login::require_fresh(&mut transaction, &state, &identity).await?;
-    let user = store::users::find_steady(&mut transaction, id).await?;
+    let user = store::users::find_locked(&mut transaction, id).await?;
     let user = user.ok_or(Error::UserNotFound)?;
     if !may_change(&identity, &user, &user.rights()) {
         return Err(Error::BeyondOwnRights.into());
@@ -270,6 +312,11 @@ pub(crate) async fn reset(
     store::second_factors::delete_all(&mut transaction, id).await?;
     let now = state.clock.now();
     let ended = store::sessions::end_all(&mut transaction, id, EndReason::SecondFactorsReset, now).await?;
+    let mut outdated = Vec::new();
+    if store::users::password_needs_second_factor(&mut transaction, id).await? {
+        store::users::set_must_change_password(&mut transaction, id, true, now).await?;
+        outdated.push(store::rights::outdate(&mut transaction, id, now).await?);
+    }
     audit(
         &state,
         &mut transaction,
@@ -279,8 +326,17 @@ pub(crate) async fn reset(
         id,
     )
     .await?;
+    notify(
+        &state,
+        &mut transaction,
+        &user,
+        Notice::SecondFactorsReset,
+        &client,
+    )
+    .await?;
     transaction.commit().await.store("commit")?;
     state.revoker.revoke(&ended).await;
+    state.revoker.outdate(&outdated).await;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -26,7 +26,7 @@ use crate::password::Verdict;
 use crate::record::{self, LoginFailure};
 use crate::sessions::{self, Grant, Issued};
 use crate::throttle::{self, FORGET_FAILURES_AFTER};
-use crate::{AppState, challenges, metrics, store};
+use crate::{AppState, challenges, devices, metrics, store};
 
 /// What a factor led to.
 #[derive(Debug)]
@@ -67,22 +67,25 @@ pub(crate) async fn by_password(
         }
         Err(_) => None,
     };
-    let stored = credentials.as_ref().map(|(_, hash)| hash.clone());
+    let stored = credentials.as_ref().map(|(_, hash, _)| hash.clone());
     let verdict = state.passwords.verify(password, stored).await.inspect_err(|_| {
         metrics::login("overloaded");
     })?;
     let attempt = Attempt {
         account,
         counted_as: device.map_or(account, |device| device.key(account)),
-        user: credentials.as_ref().map(|(id, _)| *id),
+        user: credentials.as_ref().map(|(id, ..)| *id),
         verdict,
     };
     match attempt.decide(state, client).await? {
         Ok(user) => {
-            if let (Some((id, outdated)), Verdict::Right { outdated: true }) = (credentials, verdict) {
-                rehash(state, id, &outdated, password).await;
+            let mut proof = Proof::by(Method::Pwd, state.clock.now());
+            if let Some((id, hash, version)) = credentials {
+                proof.password = Some(version);
+                if verdict == (Verdict::Right { outdated: true }) {
+                    rehash(state, id, &hash, password).await;
+                }
             }
-            let proof = Proof::by(Method::Pwd, state.clock.now());
             after_first_factor(state, user, proof, client).await
         }
         Err(failure) => {
@@ -209,18 +212,26 @@ pub(crate) async fn open(
     user: User,
     proof: Proof,
     client: &Client,
+    device: Option<&DeviceCookie>,
     grant: Grant,
 ) -> Result<Issued, Error> {
     let mut transaction = state.db.begin().await.store("begin")?;
     // Read again: between two factors an administrator may have changed or removed the account.
     let user = store::users::find_steady(&mut transaction, user.id).await?;
     let user = user.ok_or(Error::InvalidCredentials)?;
+    // A password may have been replaced since it was compared: what it opened has been ended already.
+    if let Some(version) = proof.password
+        && store::users::password_version(&mut transaction, user.id).await? != Some(version)
+    {
+        return Err(Error::InvalidCredentials);
+    }
     let own = grant.client_id.is_none();
+    let now = state.clock.now();
     if own {
         let account = AccountKey::of(user.email.as_str());
         record::login_succeeded(&mut transaction, &state.clock, client, &user, account, &proof).await?;
+        devices::note_login(&mut transaction, &state.mailer, &user, client, device, now).await?;
     }
-    let now = state.clock.now();
     let issued = sessions::open(&mut transaction, &state.tokens, user, &proof, client, grant, now).await?;
     transaction.commit().await.store("commit")?;
     if own {

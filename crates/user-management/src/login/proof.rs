@@ -55,6 +55,8 @@ impl Method {
 pub(crate) struct Proof {
     pub(crate) methods: Vec<Method>,
     pub(crate) at: DateTime<Utc>,
+    /// Version of the password, when it was one: it proves nothing once there is another.
+    pub(crate) password: Option<i64>,
 }
 
 impl Proof {
@@ -63,6 +65,16 @@ impl Proof {
         Self {
             methods: vec![method],
             at,
+            password: None,
+        }
+    }
+
+    /// Nothing proved yet.
+    pub(crate) fn nothing(at: DateTime<Utc>) -> Self {
+        Self {
+            methods: Vec::new(),
+            at,
+            password: None,
         }
     }
 
@@ -71,6 +83,7 @@ impl Proof {
         Self {
             methods: names.iter().filter_map(|name| Method::from_name(name)).collect(),
             at,
+            password: None,
         }
     }
 
@@ -103,8 +116,10 @@ pub(crate) const FRESH_FOR: Duration = Duration::minutes(10);
 /// True when the proof that a token tells of is recent enough and strong enough for an account that
 /// has, or has not, a second factor.
 pub(crate) fn is_fresh(proof: &Proof, has_second_factor: bool, now: DateTime<Utc>) -> bool {
-    // Tokens tell of whole seconds.
-    now.timestamp() - proof.at.timestamp() <= FRESH_FOR.num_seconds()
+    // Tokens tell of whole seconds. Where nobody has proved anything, as with keys and service
+    // accounts, there is nothing to be fresh.
+    !proof.methods.is_empty()
+        && now.timestamp() - proof.at.timestamp() <= FRESH_FOR.num_seconds()
         && (!has_second_factor || proof.has_second_factor())
 }
 
@@ -124,6 +139,7 @@ mod tests {
         assert!(is_fresh(&both, true, at(15)));
         assert!(is_fresh(&Proof::by(Method::Passkey, at(0)), true, at(1)));
         assert!(!is_fresh(&Proof::by(Method::Federated, at(0)), true, at(1)));
+        assert!(!is_fresh(&Proof::from_names(&[], at(0)), false, at(0)), "nobody");
     }
 
     #[test]

@@ -12,6 +12,7 @@ use crate::account::{AccountKey, User};
 use crate::challenges::{self, Purpose, Taken};
 use crate::error::Error;
 use crate::http::Client;
+use crate::mail::Notice;
 use crate::record::{self, Audited, LoginFailure};
 use crate::second_factors::Answer;
 use crate::webauthn::Assertion;
@@ -69,6 +70,11 @@ pub(super) async fn check(
             };
             audited
                 .append(connection, &state.clock, None, Some(client))
+                .await?;
+            let notice = Notice::RecoveryCodeUsed;
+            state
+                .mailer
+                .notify(connection, user, notice, None, client, now)
                 .await?;
         }
         Ok(_) => {}

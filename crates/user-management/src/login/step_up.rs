@@ -47,10 +47,7 @@ pub(crate) struct Shown {
 pub(crate) async fn begin(state: &AppState, identity: &Identity) -> Result<Challenge, Error> {
     let now = state.clock.now();
     let mut connection = state.db.acquire().await.store("acquire")?;
-    let nothing = Proof {
-        methods: Vec::new(),
-        at: now,
-    };
+    let nothing = Proof::nothing(now);
     let (user, methods) = (Some(identity.user_id), vec![Method::Passkey]);
     challenges::begin(&mut connection, Purpose::StepUp, user, &nothing, methods, now).await
 }
@@ -79,11 +76,8 @@ pub(crate) async fn step_up(
     if due.password || due.second_factor {
         return Err(Error::StepUpIncomplete(due));
     }
-    let mut proof = Proof {
-        methods: Vec::new(),
-        at: state.clock.now(),
-    };
-    if let (Some(password), Some((_, hash))) = (&shown.password, credentials) {
+    let mut proof = Proof::nothing(state.clock.now());
+    if let (Some(password), Some((_, hash, _))) = (&shown.password, credentials) {
         let account = AccountKey::of(user.email.as_str());
         let attempt = Attempt {
             account,

@@ -1,10 +1,6 @@
 //! What letters say: plain text and HTML from one description, in the language of the reader.
 
-use chrono::{DateTime, Utc};
 use common::{Locale, Text};
-
-use super::Notice;
-use crate::account::Email;
 
 /// A letter that has been written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,12 +13,12 @@ pub(crate) struct Contents {
 }
 
 /// A letter as it is described here.
-struct Draft {
-    subject: Text,
-    before: Vec<Text>,
+pub(super) struct Draft {
+    pub(super) subject: Text,
+    pub(super) before: Vec<Text>,
     /// Its label and its address.
-    link: Option<(Text, String)>,
-    after: Vec<Text>,
+    pub(super) link: Option<(Text, String)>,
+    pub(super) after: Vec<Text>,
 }
 
 fn product() -> Text {
@@ -62,8 +58,7 @@ pub(super) fn registration(name: &str, link: String, locale: Locale) -> Contents
     draft.write(locale)
 }
 
-pub(super) fn already_registered(base: &str, locale: Locale) -> Contents {
-    let base = base.to_owned();
+pub(super) fn already_registered(reset: String, locale: Locale) -> Contents {
     let draft = Draft {
         subject: Text::new("У вас уже есть учётная запись", "You have an account already"),
         before: vec![
@@ -72,11 +67,11 @@ pub(super) fn already_registered(base: &str, locale: Locale) -> Contents {
                 "Somebody tried to register with your address, which has an account already.",
             ),
             Text::new(
-                "Если это вы, войдите как обычно; забытый пароль можно сбросить на странице входа.",
-                "If it was you, log in as usual; a forgotten password can be reset where you log in.",
+                "Если это вы, войдите как обычно; забытый пароль можно заменить новым.",
+                "If it was you, log in as usual; a forgotten password can be replaced.",
             ),
         ],
-        link: Some((Text::new("Перейти к системе", "Go to the system"), base)),
+        link: Some((Text::new("Забыли пароль?", "Forgotten password?"), reset)),
         after: vec![Text::new(
             "Если это не вы, ничего делать не нужно: ничего не изменилось.",
             "If it was not you, there is nothing to do: nothing has changed.",
@@ -158,93 +153,8 @@ pub(super) fn invite(inviter: &str, role: &Text, link: String, locale: Locale) -
     draft.write(locale)
 }
 
-pub(super) fn notice(
-    notice: Notice,
-    at: DateTime<Utc>,
-    ip: Option<&str>,
-    recipient: &Email,
-    locale: Locale,
-) -> Contents {
-    let (subject, what) = match notice {
-        Notice::PasswordChanged => (
-            Text::new("Пароль изменён", "Your password was changed"),
-            Text::new(
-                "Пароль вашей учётной записи изменён. На других устройствах нужно войти снова.",
-                "The password of your account was changed. Other devices have to log in again.",
-            ),
-        ),
-        Notice::EmailChangeAsked => (
-            Text::new(
-                "Запрошена смена адреса почты",
-                "A change of your e-mail address was asked for",
-            ),
-            Text::new(
-                "Для вашей учётной записи запросили другой адрес почты. Он заменит этот, когда его подтвердят.",
-                "Another e-mail address was asked for your account. It replaces this one when it is confirmed.",
-            ),
-        ),
-        Notice::EmailChanged => (
-            Text::new("Адрес почты изменён", "Your e-mail address was changed"),
-            Text::new(
-                "У вашей учётной записи теперь другой адрес почты. На этот адрес писем больше не будет.",
-                "Your account has another e-mail address now. No more letters will come to this one.",
-            ),
-        ),
-        Notice::Deactivated => (
-            Text::new("Учётная запись отключена", "Your account was shut"),
-            Text::new(
-                "Администратор отключил вашу учётную запись.",
-                "An administrator has shut your account.",
-            ),
-        ),
-        Notice::Reactivated => (
-            Text::new("Учётная запись включена", "Your account was opened again"),
-            Text::new(
-                "Администратор снова включил вашу учётную запись.",
-                "An administrator has opened your account again.",
-            ),
-        ),
-    };
-    let when = at.format("%d.%m.%Y %H:%M");
-    let from = ip.map_or_else(
-        || Text::same(""),
-        |ip| Text::new(format!(", с адреса {ip}"), format!(", from the address {ip}")),
-    );
-    let facts = Text::new(
-        format!(
-            "Учётная запись: {}. Время: {when} UTC{}.",
-            recipient.as_str(),
-            from.get(Locale::Ru)
-        ),
-        format!(
-            "Account: {}. Time: {when} UTC{}.",
-            recipient.as_str(),
-            from.get(Locale::En)
-        ),
-    );
-    let by_administrator = matches!(notice, Notice::Deactivated | Notice::Reactivated);
-    let after = if by_administrator {
-        Text::new(
-            "С вопросами обратитесь к администратору.",
-            "Ask your administrator if you have questions.",
-        )
-    } else {
-        Text::new(
-            "Если это были не вы, сразу сбросьте пароль и сообщите администратору.",
-            "If it was not you, reset your password at once and tell your administrator.",
-        )
-    };
-    let draft = Draft {
-        subject,
-        before: vec![what, facts],
-        link: None,
-        after: vec![after],
-    };
-    draft.write(locale)
-}
-
 impl Draft {
-    fn write(self, locale: Locale) -> Contents {
+    pub(super) fn write(self, locale: Locale) -> Contents {
         let subject = self.subject.get(locale);
         let product = product();
         let product = product.get(locale);
@@ -314,7 +224,7 @@ mod tests {
     #[test]
     fn a_name_cannot_put_markup_into_a_letter() {
         let name = "<a href='https://evil.example'>Анна</a>";
-        let letter = registration(name, "https://ai.example.org/x#token=abc".to_owned(), Locale::Ru);
+        let letter = registration(name, "https://ai.example.org/x?token=abc".to_owned(), Locale::Ru);
         assert!(!letter.html.contains("<a href='"), "{}", letter.html);
         assert!(
             letter
@@ -322,29 +232,10 @@ mod tests {
                 .contains("&lt;a href=&#39;https://evil.example&#39;&gt;Анна&lt;/a&gt;")
         );
         assert!(
-            letter.text.contains("https://ai.example.org/x#token=abc\n"),
+            letter.text.contains("https://ai.example.org/x?token=abc\n"),
             "{}",
             letter.text
         );
         assert_eq!(letter.subject, "Подтвердите адрес почты — AI-ассистенты для 1С");
-    }
-
-    #[test]
-    fn the_reader_chooses_the_language() {
-        let email = "anna@example.com".parse().unwrap();
-        let at = DateTime::UNIX_EPOCH;
-        let ru = notice(Notice::PasswordChanged, at, Some("192.0.2.1"), &email, Locale::Ru);
-        let en = notice(Notice::PasswordChanged, at, Some("192.0.2.1"), &email, Locale::En);
-        assert!(
-            ru.text
-                .contains("Время: 01.01.1970 00:00 UTC, с адреса 192.0.2.1."),
-            "{}",
-            ru.text
-        );
-        assert!(
-            en.text
-                .contains("Time: 01.01.1970 00:00 UTC, from the address 192.0.2.1.")
-        );
-        assert!(en.html.contains("lang=\"en\""));
     }
 }

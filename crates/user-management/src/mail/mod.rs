@@ -5,6 +5,7 @@
 //! same answer in the same time whether there is such an account or not.
 
 mod contents;
+mod notices;
 mod post;
 mod prepare;
 mod settings;
@@ -18,11 +19,12 @@ use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+pub(crate) use notices::Notice;
 pub(crate) use post::{NotSent, Post};
 pub(crate) use prepare::prepare;
 pub(crate) use settings::MailSettings;
 
-use crate::account::Email;
+use crate::account::{Email, User};
 use crate::error::Error;
 use crate::http::Client;
 use crate::store;
@@ -55,30 +57,16 @@ pub(crate) enum Letter {
         at: DateTime<Utc>,
         /// The client's address, when it was not the service itself.
         ip: Option<String>,
+        /// What it was done with.
+        #[serde(default)]
+        about: Option<String>,
+        /// Whose account it is, so that the letter goes with it.
+        #[serde(default)]
+        user: Option<Uuid>,
     },
 }
 
-/// What has happened to an account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Notice {
-    PasswordChanged,
-    EmailChangeAsked,
-    EmailChanged,
-    Deactivated,
-    Reactivated,
-}
-
 impl Letter {
-    /// A notice of what a client has just done.
-    pub(crate) fn notice(notice: Notice, at: DateTime<Utc>, client: &Client) -> Self {
-        Self::Notice {
-            notice,
-            at,
-            ip: Some(client.ip.to_string()),
-        }
-    }
-
     /// The name in the database, in metrics and in logs.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
@@ -137,17 +125,43 @@ impl Mailer {
         &self.0.base
     }
 
-    /// Queues a mail. Where there are no letters nothing happens.
+    /// Queues a mail. Where there are no letters, or nobody at the address, nothing happens.
     pub(crate) async fn enqueue(
         &self,
         connection: &mut PgConnection,
         mail: Mail<'_>,
         now: DateTime<Utc>,
     ) -> Result<(), Error> {
-        if self.is_on() {
+        if self.is_on() && !mail.to.is_nobodys() {
             insert(connection, &mail, None, now).await?;
         }
         Ok(())
+    }
+
+    /// Tells the owner of an account what a client has just done to it. `about` is the name of what it
+    /// was done with.
+    pub(crate) async fn notify(
+        &self,
+        connection: &mut PgConnection,
+        user: &User,
+        notice: Notice,
+        about: Option<&str>,
+        client: &Client,
+        now: DateTime<Utc>,
+    ) -> Result<(), Error> {
+        let letter = Letter::Notice {
+            notice,
+            at: now,
+            ip: Some(client.ip.to_string()),
+            about: about.map(str::to_owned),
+            user: Some(user.id),
+        };
+        let mail = Mail {
+            to: &user.email,
+            letter,
+            locale: user.locale,
+        };
+        self.enqueue(connection, mail, now).await
     }
 
     /// Queues a mail that a stranger asks for. So many to one recipient are enough: more are left out,
@@ -212,11 +226,17 @@ mod tests {
                 notice: Notice::EmailChanged,
                 at: DateTime::UNIX_EPOCH,
                 ip: None,
+                about: None,
+                user: None,
             },
         ] {
             let stored = serde_json::to_value(&letter).unwrap();
             assert_eq!(stored["kind"], letter.kind());
             assert_eq!(serde_json::from_value::<Letter>(stored).unwrap(), letter);
         }
+        let earlier = serde_json::json!({
+            "kind": "notice", "notice": "password_changed", "at": "2026-01-01T00:00:00Z", "ip": null
+        });
+        assert!(serde_json::from_value::<Letter>(earlier).is_ok());
     }
 }

@@ -6,6 +6,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::contents::{self, Contents};
+use super::notices::Told;
 use super::{Letter, Mailer};
 use crate::account::{Email, User, UserState};
 use crate::error::Error;
@@ -42,13 +43,22 @@ pub(crate) async fn prepare(
         Letter::ResetPassword => writer.reset_password().await,
         Letter::ChangeEmail { user } => writer.change_email(user).await,
         Letter::Invite { invite } => writer.invite(invite).await,
-        Letter::Notice { notice, at, ip } => Ok(Some(contents::notice(
+        Letter::Notice {
             notice,
             at,
-            ip.as_deref(),
-            recipient,
-            locale,
-        ))),
+            ip,
+            about,
+            user: _,
+        } => {
+            let (about, ip) = (about.as_deref(), ip.as_deref());
+            let told = Told {
+                notice,
+                about,
+                at,
+                ip,
+            };
+            Ok(Some(told.contents(recipient, locale)))
+        }
     }
 }
 
@@ -65,7 +75,10 @@ impl Writer<'_> {
         let user = store::users::find_by_email(self.connection, self.recipient).await?;
         if user.is_some() {
             // Told to the owner of the address alone.
-            return Ok(contents::already_registered(self.base, self.locale));
+            return Ok(contents::already_registered(
+                links::page(self.base, Purpose::ResetPassword),
+                self.locale,
+            ));
         }
         let subject = Subject::Registration(registration.id);
         let link = self.link(Purpose::Registration, subject).await?;

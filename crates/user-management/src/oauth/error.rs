@@ -21,6 +21,8 @@ pub(crate) enum OAuthError {
         /// True when the client tried HTTP Basic authentication.
         basic: bool,
     },
+    /// The token by which a client shows that it is itself does not count.
+    InvalidAssertion(&'static str),
     InvalidGrant(&'static str),
     UnauthorizedClient(&'static str),
     UnsupportedGrantType,
@@ -62,6 +64,7 @@ impl OAuthError {
                 let text = "the client is unknown or did not prove to be itself";
                 (S::UNAUTHORIZED, "oauth.invalid_client", text.to_owned())
             }
+            Self::InvalidAssertion(text) => (S::UNAUTHORIZED, "oauth.invalid_client", (*text).to_owned()),
             Self::InvalidGrant(text) => (S::BAD_REQUEST, "oauth.invalid_grant", (*text).to_owned()),
             Self::UnauthorizedClient(text) => {
                 (S::BAD_REQUEST, "oauth.unauthorized_client", (*text).to_owned())

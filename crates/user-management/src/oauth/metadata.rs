@@ -3,8 +3,11 @@
 use common::Text;
 use common::auth::Permission;
 use serde::Deserialize;
+use serde_json::Value;
+use uuid::Uuid;
 
 use super::client::{AUTHORIZATION_CODE, AuthMethod, IdTokenAlg, REFRESH_TOKEN};
+use super::client_keys::ClientKeys;
 use super::{redirect, scope};
 
 /// As it is sent. Members that mean nothing here are ignored, as RFC 7591 has it.
@@ -22,6 +25,10 @@ pub(crate) struct ClientMetadata {
     pub(crate) response_types: Option<Vec<String>>,
     pub(crate) scope: Option<String>,
     pub(crate) id_token_signed_response_alg: Option<String>,
+    /// Public keys of a client that signs.
+    pub(crate) jwks: Option<Value>,
+    /// Where it publishes them.
+    pub(crate) jwks_uri: Option<String>,
     /// Only administrators call a client ours.
     #[serde(default)]
     pub(crate) first_party: bool,
@@ -39,6 +46,9 @@ pub(crate) struct NewClient {
     pub(crate) scopes: Vec<String>,
     pub(crate) id_token_alg: IdTokenAlg,
     pub(crate) first_party: bool,
+    pub(crate) keys: Option<ClientKeys>,
+    /// The account that the client is; `None` for clients that log people in.
+    pub(crate) service_account: Option<Uuid>,
 }
 
 /// Who registers.
@@ -66,30 +76,13 @@ impl ClientMetadata {
     ) -> Result<NewClient, Vec<(String, Text)>> {
         let mut wrong: Vec<(String, Text)> = Vec::new();
         let by_program = registrar == Registrar::Program;
-        let id = match self.client_id.filter(|_| !by_program) {
-            Some(id) if is_client_id(&id) => id,
-            Some(_) => {
-                wrong.push((
-                    "/client_id".to_owned(),
-                    Text::new(
-                        "От 3 до 64 знаков: строчные латинские буквы, цифры, дефис и подчёркивание.",
-                        "3 to 64 lower-case Latin letters, digits, hyphens and underscores.",
-                    ),
-                ));
-                String::new()
-            }
-            None => new_id,
-        };
-        let auth_method = match self.token_endpoint_auth_method.as_deref() {
-            None => AuthMethod::Basic,
-            Some(name) => AuthMethod::from_name(name).unwrap_or_else(|| {
-                wrong.push(one_of(
-                    "/token_endpoint_auth_method",
-                    &AuthMethod::ALL.map(AuthMethod::as_str),
-                ));
-                AuthMethod::Basic
-            }),
-        };
+        let id = self.client_id.filter(|_| !by_program);
+        let id = checked_id(&mut wrong, id).unwrap_or(new_id);
+        let method = self.token_endpoint_auth_method.as_deref();
+        let auth_method = checked_method(&mut wrong, method, &AuthMethod::ALL);
+        // Nobody makes us call an address but an administrator.
+        let jwks_uri = self.jwks_uri.as_deref().filter(|_| !by_program);
+        let keys = checked_keys(&mut wrong, auth_method, self.jwks, jwks_uri, plain);
         let name = self
             .client_name
             .map(|name| name.trim().to_owned())
@@ -182,6 +175,8 @@ impl ClientMetadata {
             scopes,
             id_token_alg,
             first_party: self.first_party && !by_program,
+            keys,
+            service_account: None,
         })
     }
 }
@@ -203,6 +198,58 @@ fn for_stranger(asked: Option<Vec<String>>) -> Vec<String> {
                 .chain(permissions)
                 .map(str::to_owned)
                 .collect()
+        }
+    }
+}
+
+/// The id that an administrator chose, if they did.
+pub(crate) fn checked_id(wrong: &mut Vec<(String, Text)>, id: Option<String>) -> Option<String> {
+    let id = id?;
+    if !is_client_id(&id) {
+        wrong.push((
+            "/client_id".to_owned(),
+            Text::new(
+                "От 3 до 64 знаков: строчные латинские буквы, цифры, дефис и подчёркивание.",
+                "3 to 64 lower-case Latin letters, digits, hyphens and underscores.",
+            ),
+        ));
+    }
+    Some(id)
+}
+
+/// How the client will prove to be itself: one of `possible`.
+pub(crate) fn checked_method(
+    wrong: &mut Vec<(String, Text)>,
+    name: Option<&str>,
+    possible: &[AuthMethod],
+) -> AuthMethod {
+    let Some(name) = name else {
+        return AuthMethod::Basic;
+    };
+    let method = AuthMethod::from_name(name).filter(|method| possible.contains(method));
+    method.unwrap_or_else(|| {
+        let names: Vec<&str> = possible.iter().map(|method| method.as_str()).collect();
+        wrong.push(one_of("/token_endpoint_auth_method", &names));
+        AuthMethod::Basic
+    })
+}
+
+/// The keys of a client that signs. Others have none, whatever they say of them.
+pub(crate) fn checked_keys(
+    wrong: &mut Vec<(String, Text)>,
+    method: AuthMethod,
+    jwks: Option<Value>,
+    jwks_uri: Option<&str>,
+    plain: bool,
+) -> Option<ClientKeys> {
+    if method != AuthMethod::PrivateKeyJwt {
+        return None;
+    }
+    match ClientKeys::check(jwks, jwks_uri, plain) {
+        Ok(keys) => Some(keys),
+        Err((pointer, detail)) => {
+            wrong.push((pointer.to_owned(), detail));
+            None
         }
     }
 }
@@ -300,12 +347,38 @@ mod tests {
     }
 
     #[test]
+    fn a_client_that_signs_brings_its_keys() {
+        let body = |members: serde_json::Value| {
+            let mut body = json!({
+                "redirect_uris": ["https://a.example/cb"], "token_endpoint_auth_method": "private_key_jwt",
+            });
+            body.as_object_mut()
+                .unwrap()
+                .extend(members.as_object().unwrap().clone());
+            body
+        };
+        let published = body(json!({ "jwks_uri": "https://a.example/jwks" }));
+        let client = check(published.clone(), Registrar::Administrator).unwrap();
+        assert_eq!(client.keys.unwrap().jwks_uri(), Some("https://a.example/jwks"));
+        assert_eq!(
+            check(published, Registrar::Program).unwrap_err(),
+            ["/jwks"],
+            "a stranger names no address"
+        );
+        assert_eq!(
+            check(body(json!({})), Registrar::Administrator).unwrap_err(),
+            ["/jwks"]
+        );
+    }
+
+    #[test]
     fn an_administrator_need_not_say_much() {
         let body =
             json!({ "client_id": "grafana", "redirect_uris": ["https://g.example.ru/login/generic_oauth"] });
         let client = check(body, Registrar::Administrator).unwrap();
         assert_eq!((client.id.as_str(), client.name.as_str()), ("grafana", "grafana"));
         assert_eq!(client.auth_method, AuthMethod::Basic);
+        assert!(client.keys.is_none());
         assert_eq!(client.id_token_alg, IdTokenAlg::Rs256);
         assert_eq!(client.scopes, ["openid", "profile", "email", "groups"]);
     }

@@ -273,6 +273,8 @@ mod tests {
             secret_hash: None,
             previous_secret_hash: None,
             previous_secret_until: None,
+            keys: None,
+            service_account: None,
             redirect_uris: vec!["https://app.example.ru/cb".to_owned()],
             post_logout_redirect_uris: Vec::new(),
             grant_types: Vec::new(),

@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use aws_lc_rs::error::Unspecified;
 use aws_lc_rs::hmac;
+use common::BoxError;
 use common::config::Reader;
 use common::sealing;
 use secrecy::SecretString;
 use url::Url;
 
+use super::client_keys::PublishedKeys;
 use crate::jobs::signing_keys::Keeper;
 
 /// Where the provider is, and who may register clients.
@@ -66,6 +68,7 @@ struct Inner {
     cookie_key: hmac::Key,
     form_key: hmac::Key,
     keeper: Keeper,
+    published_keys: PublishedKeys,
 }
 
 impl Provider {
@@ -73,7 +76,7 @@ impl Provider {
         settings: ProviderSettings,
         secret: &SecretString,
         keeper: Keeper,
-    ) -> Result<Self, Unspecified> {
+    ) -> Result<Self, BoxError> {
         let key = |purpose| {
             let key = sealing::derive(secret, purpose)?;
             Ok::<_, Unspecified>(hmac::Key::new(hmac::HMAC_SHA256, &key))
@@ -83,6 +86,7 @@ impl Provider {
             cookie_key: key("user-management login cookies")?,
             form_key: key("user-management forms")?,
             keeper,
+            published_keys: PublishedKeys::new()?,
         })))
     }
 
@@ -114,6 +118,11 @@ impl Provider {
     /// Makes the tokens of forms.
     pub(crate) fn form_key(&self) -> &hmac::Key {
         &self.0.form_key
+    }
+
+    /// Asks clients for the keys that they publish.
+    pub(crate) fn published_keys(&self) -> &PublishedKeys {
+        &self.0.published_keys
     }
 
     /// Looks after the keys.

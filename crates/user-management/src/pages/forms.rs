@@ -20,6 +20,8 @@ pub(crate) struct Login<'a> {
     pub(crate) failure: Option<Text>,
     /// Names of other identity providers, and where logins at them begin.
     pub(crate) providers: Vec<(&'a str, String)>,
+    /// Where a forgotten password is replaced, if letters are sent.
+    pub(crate) forgotten: Option<String>,
 }
 
 impl Login<'_> {
@@ -39,6 +41,10 @@ impl Login<'_> {
             let (title, start) = (Escaped(title), Escaped(start));
             let by = say("Войти через", "Log in by");
             elsewhere += &format!("<p><a href=\"{start}\">{by} {title}</a></p>\n");
+        }
+        if let Some(page) = &self.forgotten {
+            let forgotten = say("Забыли пароль?", "Forgotten password?");
+            elsewhere += &format!("<p><a href=\"{}\">{forgotten}</a></p>\n", Escaped(page));
         }
         let body = format!(
             "<h1>{heading}</h1>\n<p>{why}</p>\n{failure}<form method=\"post\" action=\"login\">\n{fields}\

@@ -1,9 +1,10 @@
-//! The pages that people see while a program logs them in: plain HTML, no script, readable on a
-//! telephone, in Russian or English.
+//! The pages that people see while a program logs them in, and those that links in letters lead to:
+//! plain HTML, no script, readable on a telephone, in Russian or English.
 //!
 //! Whatever comes from a request or the database goes through [`Escaped`]. The content security
 //! policy allows our one style, by its hash, and forms that end here or at the program that asked.
 
+mod account;
 mod forms;
 mod html;
 
@@ -23,6 +24,7 @@ use common::telemetry::RequestContext;
 use common::{Locale, Text};
 use sha2::{Digest, Sha256};
 
+pub(crate) use account::{AccountForm, Field};
 pub(crate) use forms::{Consent, Login, SecondFactor, confirm_logout, message};
 
 use html::Escaped;

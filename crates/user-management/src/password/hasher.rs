@@ -98,7 +98,7 @@ impl Passwords {
         let dummy = argon2id::hash(&params, &rand::random::<[u8; 32]>(), &mut Memory::default())?;
         Ok(Self(Arc::new(Inner {
             params,
-            policy: Policy::new(settings.min_length),
+            policy: Policy::new(settings.min_length, settings.min_length_with_second_factor),
             leaked,
             dummy,
             admitted: Arc::new(Semaphore::new(settings.concurrency + settings.queue)),
@@ -116,14 +116,28 @@ impl Passwords {
             .await
     }
 
-    /// Everything that is wrong with a new password for the account of `email`; nothing when it is
-    /// accepted.
+    /// The least length of a password that is the only factor, or is not.
+    pub(crate) fn min_length(&self, only_factor: bool) -> usize {
+        self.0.policy.min_length(only_factor)
+    }
+
+    /// True for a password that is too short to be the only factor.
+    pub(crate) fn needs_second_factor(&self, password: &SecretString) -> bool {
+        self.0.policy.needs_second_factor(password.expose_secret())
+    }
+
+    /// Everything that is wrong with a new password for the account of `email`, of which it is the
+    /// only factor or is not; nothing when it is accepted.
     pub(crate) async fn objections(
         &self,
         password: &SecretString,
         email: &Email,
+        only_factor: bool,
     ) -> Result<Vec<Text>, HashError> {
-        let mut objections = self.0.policy.objections(password.expose_secret(), email);
+        let mut objections = self
+            .0
+            .policy
+            .objections(password.expose_secret(), email, only_factor);
         if objections.is_empty() && self.is_leaked(password).await? {
             objections.push(Text::new(
                 "Этот пароль есть в известных утечках: его подберут.",
@@ -252,6 +266,7 @@ mod tests {
     fn passwords(memory_kib: u32, concurrency: usize, queue: usize) -> Passwords {
         Passwords::new(&PasswordSettings {
             min_length: 15,
+            min_length_with_second_factor: 8,
             memory_kib,
             iterations: 1,
             parallelism: 1,

@@ -25,27 +25,50 @@ const CONTEXT: [&str; 14] = [
     "ии",
 ];
 
-/// The rules for passwords of new accounts.
+/// The rules for new passwords.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Policy {
+    /// Of a password that is the only factor.
     min_length: usize,
+    /// Of one that a second factor stands beside.
+    min_length_with_second_factor: usize,
 }
 
 impl Policy {
     /// For a password that is the only factor.
     pub(crate) const DEFAULT_MIN_LENGTH: usize = 15;
+    /// For one with a second factor.
+    pub(crate) const DEFAULT_MIN_LENGTH_WITH_SECOND_FACTOR: usize = 8;
     /// Greatest length in code points; a longer one is refused, never cut.
     pub(crate) const MAX_LENGTH: usize = 128;
 
-    pub(crate) fn new(min_length: usize) -> Self {
-        Self { min_length }
+    pub(crate) fn new(min_length: usize, min_length_with_second_factor: usize) -> Self {
+        Self {
+            min_length,
+            min_length_with_second_factor: min_length_with_second_factor.min(min_length),
+        }
     }
 
-    /// Everything that is wrong with a password for the account of `email`; nothing when it is
-    /// accepted.
-    pub(crate) fn objections(self, password: &str, email: &Email) -> Vec<Text> {
+    /// The least length of a password that is the only factor, or is not.
+    pub(crate) fn min_length(self, only_factor: bool) -> usize {
+        if only_factor {
+            self.min_length
+        } else {
+            self.min_length_with_second_factor
+        }
+    }
+
+    /// True for a password that is too short to be the only factor.
+    pub(crate) fn needs_second_factor(self, password: &str) -> bool {
+        normalised(password).chars().count() < self.min_length
+    }
+
+    /// Everything that is wrong with a password for the account of `email`, of which it is the only
+    /// factor or is not; nothing when it is accepted.
+    pub(crate) fn objections(self, password: &str, email: &Email, only_factor: bool) -> Vec<Text> {
         let password = normalised(password);
         let length = password.chars().count();
+        let min_length = self.min_length(only_factor);
         if length > Self::MAX_LENGTH {
             return vec![Text::new(
                 format!("Пароль длиннее {} символов.", Self::MAX_LENGTH),
@@ -53,11 +76,8 @@ impl Policy {
             )];
         }
         let mut objections = Vec::new();
-        if length < self.min_length {
-            objections.push(Text::new(
-                format!("Пароль короче {} символов.", self.min_length),
-                format!("The password is shorter than {} characters.", self.min_length),
-            ));
+        if length < min_length {
+            objections.push(too_short(min_length));
         }
         let folded = password.to_lowercase();
         if is_guessable(&folded) {
@@ -65,7 +85,7 @@ impl Policy {
                 "Этот пароль из тех, что подбирают первыми.",
                 "This password is among those that are tried first.",
             ));
-        } else if self.is_made_of_context(&folded, email) {
+        } else if is_made_of_context(&folded, email, min_length) {
             objections.push(Text::new(
                 "Пароль состоит почти только из имени почты или названия программы.",
                 "The password is little more than the e-mail name or the name of the product.",
@@ -73,23 +93,31 @@ impl Policy {
         }
         objections
     }
+}
 
-    /// True when less than half of the required length is left without the words that anybody
-    /// would try against this account.
-    fn is_made_of_context(self, folded: &str, email: &Email) -> bool {
-        let mut rest = folded.to_owned();
-        let own = email.local_part();
-        let own = own
-            .split(['.', '_', '-', '+'])
-            .chain([own])
-            .filter(|word| word.chars().count() >= 3);
-        let mut words: Vec<&str> = own.chain(CONTEXT).collect();
-        words.sort_by_key(|word| std::cmp::Reverse(word.len()));
-        for word in words {
-            rest = rest.replace(word, "");
-        }
-        rest.chars().count() < self.min_length / 2 && rest.len() < folded.len()
+/// What is said of a password of too few characters.
+pub(crate) fn too_short(min_length: usize) -> Text {
+    Text::new(
+        format!("Пароль короче {min_length} символов."),
+        format!("The password is shorter than {min_length} characters."),
+    )
+}
+
+/// True when less than half of the required length is left without the words that anybody
+/// would try against this account.
+fn is_made_of_context(folded: &str, email: &Email, min_length: usize) -> bool {
+    let mut rest = folded.to_owned();
+    let own = email.local_part();
+    let own = own
+        .split(['.', '_', '-', '+'])
+        .chain([own])
+        .filter(|word| word.chars().count() >= 3);
+    let mut words: Vec<&str> = own.chain(CONTEXT).collect();
+    words.sort_by_key(|word| std::cmp::Reverse(word.len()));
+    for word in words {
+        rest = rest.replace(word, "");
     }
+    rest.chars().count() < min_length / 2 && rest.len() < folded.len()
 }
 
 /// The form in which a password is checked, hashed and compared: NFKC, so that one password typed
@@ -104,7 +132,7 @@ mod tests {
 
     fn objections(min_length: usize, password: &str) -> Vec<Text> {
         let email = "anna.petrova@example.com".parse().unwrap();
-        Policy::new(min_length).objections(password, &email)
+        Policy::new(min_length, 8).objections(password, &email, true)
     }
 
     #[test]
@@ -155,5 +183,19 @@ mod tests {
         let fourteen = "кот пьёт чай п";
         assert_eq!(fourteen.chars().count(), 14);
         assert_eq!(objections(15, fourteen).len(), 1);
+    }
+
+    #[test]
+    fn beside_a_second_factor_eight_characters_are_enough() {
+        let policy = Policy::new(15, 8);
+        let email: Email = "anna@example.com".parse().unwrap();
+        assert_eq!(policy.objections("otter-11", &email, false), []);
+        assert_eq!(policy.objections("otter-11", &email, true).len(), 1);
+        assert_eq!(policy.objections("otter-1", &email, false).len(), 1);
+        assert_eq!(policy.objections("password", &email, false).len(), 1, "known");
+        assert!(policy.needs_second_factor("otter-11"));
+        assert!(!policy.needs_second_factor("gentle otters sing"));
+        // A second factor never asks for more.
+        assert_eq!(Policy::new(8, 12).min_length(false), 8);
     }
 }

@@ -14,15 +14,16 @@ pub(crate) async fn insert(
 ) -> Result<(), StoreError> {
     sqlx::query!(
         "insert into identity.challenges
-             (id_hash, purpose, user_id, amr, passkey_challenge, created_at, expires_at)
-         values ($1, $2, $3, $4, $5, $6, $7)",
+             (id_hash, purpose, user_id, amr, passkey_challenge, created_at, expires_at, password_version)
+         values ($1, $2, $3, $4, $5, $6, $7, $8)",
         &challenge.id_hash,
         challenge.purpose.as_str(),
         challenge.user_id,
         &challenge.proof.amr(),
         challenge.passkey_challenge.as_ref().map(<[u8; 32]>::as_slice),
         challenge.created_at,
-        challenge.expires_at
+        challenge.expires_at,
+        challenge.proof.password
     )
     .execute(connection)
     .await
@@ -48,6 +49,7 @@ pub(crate) struct Stored {
     pub(crate) amr: Vec<String>,
     pub(crate) passkey_challenge: Option<Vec<u8>>,
     pub(crate) created_at: DateTime<Utc>,
+    pub(crate) password_version: Option<i64>,
 }
 
 /// Counts a try at a challenge; `None` when there is none that is alive and has tries left.
@@ -62,7 +64,7 @@ pub(crate) async fn take_try(
         Stored,
         "update identity.challenges set tries = tries + 1
          where id_hash = $1 and purpose = $2 and tries < $3 and expires_at > $4
-         returning user_id, amr, passkey_challenge, created_at",
+         returning user_id, amr, passkey_challenge, created_at, password_version",
         id_hash,
         purpose.as_str(),
         most_tries,

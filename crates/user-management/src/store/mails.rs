@@ -133,12 +133,20 @@ pub(crate) async fn end(
     Ok(())
 }
 
-/// Deletes the mails to an address: its owner has been deleted.
-pub(crate) async fn delete_to(connection: &mut PgConnection, recipient: &str) -> Result<(), StoreError> {
-    sqlx::query!("delete from identity.mails where recipient = $1", recipient)
-        .execute(connection)
-        .await
-        .store("mails_delete_to")?;
+/// Deletes the mails to an address and to former or coming ones of its owner, who has been deleted.
+pub(crate) async fn delete_of(
+    connection: &mut PgConnection,
+    user: Uuid,
+    recipient: &str,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "delete from identity.mails where recipient = $1 or params->>'user' = $2::uuid::text",
+        recipient,
+        user
+    )
+    .execute(connection)
+    .await
+    .store("mails_delete_of")?;
     Ok(())
 }
 

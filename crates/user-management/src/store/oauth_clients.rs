@@ -6,6 +6,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::oauth::client::{AuthMethod, IdTokenAlg, OAuthClient};
+use crate::oauth::client_keys::ClientKeys;
 use crate::oauth::metadata::NewClient;
 
 /// Name of the constraint that keeps ids unique.
@@ -18,6 +19,9 @@ struct ClientRow {
     secret_hash: Option<Vec<u8>>,
     previous_secret_hash: Option<Vec<u8>>,
     previous_secret_until: Option<DateTime<Utc>>,
+    jwks: Option<serde_json::Value>,
+    jwks_uri: Option<String>,
+    service_account: Option<Uuid>,
     redirect_uris: Vec<String>,
     post_logout_redirect_uris: Vec<String>,
     grant_types: Vec<String>,
@@ -39,6 +43,8 @@ impl From<ClientRow> for OAuthClient {
             secret_hash: row.secret_hash,
             previous_secret_hash: row.previous_secret_hash,
             previous_secret_until: row.previous_secret_until,
+            keys: ClientKeys::from_row(row.jwks, row.jwks_uri),
+            service_account: row.service_account,
             redirect_uris: row.redirect_uris,
             post_logout_redirect_uris: row.post_logout_redirect_uris,
             grant_types: row.grant_types,
@@ -63,8 +69,9 @@ pub(crate) async fn insert(
     sqlx::query!(
         "insert into identity.oauth_clients
              (id, name, auth_method, secret_hash, redirect_uris, post_logout_redirect_uris, grant_types,
-              scopes, id_token_alg, first_party, created_by, created_at, updated_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12)",
+              scopes, id_token_alg, first_party, created_by, created_at, updated_at, jwks, jwks_uri,
+              service_account)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12, $13, $14, $15)",
         client.id,
         client.name,
         client.auth_method.as_str(),
@@ -76,7 +83,10 @@ pub(crate) async fn insert(
         client.id_token_alg.as_str(),
         client.first_party,
         created_by,
-        now
+        now,
+        client.keys.as_ref().and_then(ClientKeys::jwks),
+        client.keys.as_ref().and_then(ClientKeys::jwks_uri),
+        client.service_account
     )
     .execute(connection)
     .await
@@ -92,9 +102,9 @@ pub(crate) async fn find(connection: &mut PgConnection, id: &str) -> Result<Opti
     }
     let row = sqlx::query_as!(
         ClientRow,
-        "select id, name, auth_method, secret_hash, previous_secret_hash, previous_secret_until, redirect_uris,
-                post_logout_redirect_uris, grant_types, scopes, id_token_alg, first_party, created_by,
-                created_at, last_used_at
+        "select id, name, auth_method, secret_hash, previous_secret_hash, previous_secret_until, jwks, jwks_uri,
+                service_account, redirect_uris, post_logout_redirect_uris, grant_types, scopes, id_token_alg,
+                first_party, created_by, created_at, last_used_at
          from identity.oauth_clients where id = $1",
         id
     )
@@ -104,7 +114,7 @@ pub(crate) async fn find(connection: &mut PgConnection, id: &str) -> Result<Opti
     Ok(row.map(OAuthClient::from))
 }
 
-/// A piece of the list by id.
+/// A piece of the list by id; without the clients that are service accounts.
 pub(crate) async fn list(
     connection: &mut PgConnection,
     after: Option<&str>,
@@ -112,11 +122,11 @@ pub(crate) async fn list(
 ) -> Result<Vec<OAuthClient>, StoreError> {
     let rows = sqlx::query_as!(
         ClientRow,
-        "select id, name, auth_method, secret_hash, previous_secret_hash, previous_secret_until, redirect_uris,
-                post_logout_redirect_uris, grant_types, scopes, id_token_alg, first_party, created_by,
-                created_at, last_used_at
+        "select id, name, auth_method, secret_hash, previous_secret_hash, previous_secret_until, jwks, jwks_uri,
+                service_account, redirect_uris, post_logout_redirect_uris, grant_types, scopes, id_token_alg,
+                first_party, created_by, created_at, last_used_at
          from identity.oauth_clients
-         where $1::text is null or id > $1
+         where service_account is null and ($1::text is null or id > $1)
          order by id
          limit $2",
         after,
@@ -137,7 +147,7 @@ pub(crate) async fn update(
     sqlx::query!(
         "update identity.oauth_clients
          set name = $2, redirect_uris = $3, post_logout_redirect_uris = $4, grant_types = $5, scopes = $6,
-             id_token_alg = $7, first_party = $8, auth_method = $9, updated_at = $10
+             id_token_alg = $7, first_party = $8, auth_method = $9, updated_at = $10, jwks = $11, jwks_uri = $12
          where id = $1",
         client.id,
         client.name,
@@ -148,12 +158,71 @@ pub(crate) async fn update(
         client.id_token_alg.as_str(),
         client.first_party,
         client.auth_method.as_str(),
-        now
+        now,
+        client.keys.as_ref().and_then(ClientKeys::jwks),
+        client.keys.as_ref().and_then(ClientKeys::jwks_uri)
     )
     .execute(connection)
     .await
     .store("oauth_clients_update")?;
     Ok(())
+}
+
+/// Gives a client another name and other keys; the secret stays.
+pub(crate) async fn rename(
+    connection: &mut PgConnection,
+    id: &str,
+    name: &str,
+    keys: Option<&ClientKeys>,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update identity.oauth_clients set name = $2, jwks = $3, jwks_uri = $4, updated_at = $5 where id = $1",
+        id,
+        name,
+        keys.and_then(ClientKeys::jwks),
+        keys.and_then(ClientKeys::jwks_uri),
+        now
+    )
+    .execute(connection)
+    .await
+    .store("oauth_clients_rename")?;
+    Ok(())
+}
+
+/// The clients that these service accounts are.
+pub(crate) async fn of_service_accounts(
+    connection: &mut PgConnection,
+    accounts: &[Uuid],
+) -> Result<Vec<OAuthClient>, StoreError> {
+    let rows = sqlx::query_as!(
+        ClientRow,
+        "select id, name, auth_method, secret_hash, previous_secret_hash, previous_secret_until, jwks, jwks_uri,
+                service_account, redirect_uris, post_logout_redirect_uris, grant_types, scopes, id_token_alg,
+                first_party, created_by, created_at, last_used_at
+         from identity.oauth_clients where service_account = any($1)",
+        accounts
+    )
+    .fetch_all(connection)
+    .await
+    .store("oauth_clients_of_service_accounts")?;
+    Ok(rows.into_iter().map(OAuthClient::from).collect())
+}
+
+/// True when a page of that origin belongs to a client without a secret: it is where the client is sent
+/// back to.
+pub(crate) async fn has_origin(connection: &mut PgConnection, origin: &str) -> Result<bool, StoreError> {
+    sqlx::query_scalar!(
+        r#"select exists(
+               select 1 from identity.oauth_clients, unnest(redirect_uris) as uri
+               where auth_method = 'none'
+                 and (uri = $1 or starts_with(uri, $1 || '/') or starts_with(uri, $1 || '?'))
+           ) as "exists!""#,
+        origin
+    )
+    .fetch_one(connection)
+    .await
+    .store("oauth_clients_has_origin")
 }
 
 /// Puts another secret in place; the former one counts until `former_until`.
@@ -179,13 +248,13 @@ pub(crate) async fn replace_secret(
     Ok(())
 }
 
-/// Notes that the client got tokens, to the hour.
+/// Notes that the client got tokens, to the hour; true when they are the first within one.
 pub(crate) async fn touch(
     connection: &mut PgConnection,
     id: &str,
     now: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    sqlx::query!(
+) -> Result<bool, StoreError> {
+    let done = sqlx::query!(
         "update identity.oauth_clients set last_used_at = $2
          where id = $1 and (last_used_at is null or last_used_at < $3)",
         id,
@@ -195,7 +264,7 @@ pub(crate) async fn touch(
     .execute(connection)
     .await
     .store("oauth_clients_touch")?;
-    Ok(())
+    Ok(done.rows_affected() == 1)
 }
 
 /// Deletes a client; false when there is none.

@@ -8,12 +8,12 @@ use uuid::Uuid;
 
 use crate::sessions::{EndReason, Ended};
 
-/// Lets the session of a client end with that of the browser, and with its one access token: it has
-/// no refresh token.
+/// Lets the session of a client end with its one access token, since it has no refresh token, and with
+/// the session of the browser, if a browser was there.
 pub(crate) async fn bind(
     connection: &mut PgConnection,
     session: Uuid,
-    browser_session: Uuid,
+    browser_session: Option<Uuid>,
 ) -> Result<(), StoreError> {
     sqlx::query!(
         "update identity.sessions

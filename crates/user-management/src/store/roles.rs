@@ -5,16 +5,17 @@ use common::Text;
 use common::db::{StoreError, StoreResult};
 use sqlx::PgConnection;
 
-use crate::roles::{Role, names_of, permissions_of};
+use crate::roles::{Role, SERVICE, names_of, permissions_of};
 
 /// Name of the constraint that keeps names unique.
 pub(crate) const NAME_KEY: &str = "roles_pkey";
 
-/// All roles in their order.
+/// All roles of people in their order.
 pub(crate) async fn list(connection: &mut PgConnection) -> Result<Vec<Role>, StoreError> {
     let rows = sqlx::query!(
         "select name, title_ru, title_en, permissions, custom, version
-         from identity.roles order by position, name"
+         from identity.roles where name <> $1 order by position, name",
+        SERVICE
     )
     .fetch_all(connection)
     .await

@@ -158,54 +158,6 @@ pub(crate) async fn end_all(
     .store("sessions_end_all")
 }
 
-/// Ended sessions that Redis has not been told of and that had access tokens after `since`.
-pub(crate) async fn unpublished(
-    connection: &mut PgConnection,
-    since: DateTime<Utc>,
-    limit: i64,
-) -> Result<Vec<Ended>, StoreError> {
-    sqlx::query_as!(
-        Ended,
-        "select id, access_expires_at from identity.sessions
-         where ended_at is not null and not revocation_published and access_expires_at > $1
-         order by access_expires_at desc
-         limit $2",
-        since,
-        limit
-    )
-    .fetch_all(connection)
-    .await
-    .store("sessions_unpublished")
-}
-
-/// Remembers that Redis has been told.
-pub(crate) async fn mark_published(connection: &mut PgConnection, ids: &[Uuid]) -> Result<(), StoreError> {
-    sqlx::query!(
-        "update identity.sessions set revocation_published = true where id = any($1)",
-        ids
-    )
-    .execute(connection)
-    .await
-    .store("sessions_mark_published")?;
-    Ok(())
-}
-
-/// Makes all revocations that still matter wait for publication again: Redis may have lost them.
-pub(crate) async fn mark_unpublished(
-    connection: &mut PgConnection,
-    since: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    sqlx::query!(
-        "update identity.sessions set revocation_published = false
-         where ended_at is not null and revocation_published and access_expires_at > $1",
-        since
-    )
-    .execute(connection)
-    .await
-    .store("sessions_mark_unpublished")?;
-    Ok(())
-}
-
 /// How many sessions can be refreshed.
 pub(crate) async fn count_active(
     connection: &mut PgConnection,
@@ -221,15 +173,21 @@ pub(crate) async fn count_active(
     .store("sessions_count_active")
 }
 
-/// Deletes sessions that ended of themselves before `before`.
+/// Deletes sessions that ended of themselves before `before`, and those of programs before
+/// `programs_before`: some ask for a token for every call.
 pub(crate) async fn delete_before(
     connection: &mut PgConnection,
     before: DateTime<Utc>,
+    programs_before: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    sqlx::query!("delete from identity.sessions where expires_at < $1", before)
-        .execute(connection)
-        .await
-        .store("sessions_delete_before")?;
+    sqlx::query!(
+        "delete from identity.sessions where expires_at < $1 or (expires_at < $2 and amr = '{}')",
+        before,
+        programs_before
+    )
+    .execute(connection)
+    .await
+    .store("sessions_delete_before")?;
     Ok(())
 }
 

@@ -13,23 +13,23 @@ use crate::roles::permissions_of;
 /// Name of the constraint that keeps addresses unique.
 pub(crate) const EMAIL_KEY: &str = "users_email_key";
 
-struct UserRow {
-    id: Uuid,
-    email: String,
-    name: String,
-    role: String,
-    permissions: Vec<String>,
-    all_companies: bool,
-    companies: Vec<Uuid>,
-    all_infobases: bool,
-    infobases: Vec<Uuid>,
-    created_at: DateTime<Utc>,
-    version: i64,
-    rights_version: i64,
-    state: String,
-    email_verified_at: Option<DateTime<Utc>>,
-    locale: String,
-    must_change_password: bool,
+pub(super) struct UserRow {
+    pub(super) id: Uuid,
+    pub(super) email: String,
+    pub(super) name: String,
+    pub(super) role: String,
+    pub(super) permissions: Vec<String>,
+    pub(super) all_companies: bool,
+    pub(super) companies: Vec<Uuid>,
+    pub(super) all_infobases: bool,
+    pub(super) infobases: Vec<Uuid>,
+    pub(super) created_at: DateTime<Utc>,
+    pub(super) version: i64,
+    pub(super) rights_version: i64,
+    pub(super) state: String,
+    pub(super) email_verified_at: Option<DateTime<Utc>>,
+    pub(super) locale: String,
+    pub(super) must_change_password: bool,
 }
 
 impl From<UserRow> for User {
@@ -108,33 +108,43 @@ pub(crate) async fn find_by_emails(
         .store("users_find_by_emails")
 }
 
-/// The active account of an address and the hash of its password. One that is not active, or has no
-/// password, cannot be told from one that does not exist.
+/// The active account of an address, the hash of its password and the version of that. One that is not
+/// active, or has no password, cannot be told from one that does not exist.
 pub(crate) async fn credentials(
     connection: &mut PgConnection,
     email: &Email,
-) -> Result<Option<(Uuid, String)>, StoreError> {
+) -> Result<Option<(Uuid, String, i64)>, StoreError> {
     let row = sqlx::query!(
-        r#"select id, password_hash as "password_hash!" from identity.users
+        r#"select id, password_hash as "password_hash!", password_version from identity.users
            where email = $1 and state = 'active' and password_hash is not null"#,
         email.as_str()
     )
     .fetch_optional(connection)
     .await
     .store("users_credentials")?;
-    Ok(row.map(|row| (row.id, row.password_hash)))
+    Ok(row.map(|row| (row.id, row.password_hash, row.password_version)))
 }
 
-/// The account, unless it has been deleted.
+/// The account of a person, unless it has been deleted.
 pub(crate) async fn find(connection: &mut PgConnection, id: Uuid) -> Result<Option<User>, StoreError> {
+    read(connection, id, false).await
+}
+
+/// The account of a person or a program, unless it has been deleted.
+pub(crate) async fn find_any(connection: &mut PgConnection, id: Uuid) -> Result<Option<User>, StoreError> {
+    read(connection, id, true).await
+}
+
+async fn read(connection: &mut PgConnection, id: Uuid, programs: bool) -> Result<Option<User>, StoreError> {
     let row = sqlx::query_as!(
         UserRow,
-        "select u.id, u.email, u.name, u.role, r.permissions, u.all_companies, u.companies,
-                u.all_infobases, u.infobases, u.created_at, u.version, u.rights_version,
-                u.state, u.email_verified_at, u.locale, u.must_change_password
-         from identity.users u join identity.roles r on r.name = u.role
-         where u.id = $1 and u.state <> 'deleted'",
-        id
+        r#"select u.id, u.email, u.name, u.role, coalesce(u.permissions, r.permissions) as "permissions!",
+                  u.all_companies, u.companies, u.all_infobases, u.infobases, u.created_at, u.version,
+                  u.rights_version, u.state, u.email_verified_at, u.locale, u.must_change_password
+           from identity.users u join identity.roles r on r.name = u.role
+           where u.id = $1 and u.state <> 'deleted' and (u.kind = 'person' or $2)"#,
+        id,
+        programs
     )
     .fetch_optional(connection)
     .await
@@ -153,7 +163,7 @@ pub(crate) async fn find_by_email(
                 u.all_infobases, u.infobases, u.created_at, u.version, u.rights_version,
                 u.state, u.email_verified_at, u.locale, u.must_change_password
          from identity.users u join identity.roles r on r.name = u.role
-         where u.email = $1 and u.state <> 'deleted'",
+         where u.email = $1 and u.kind = 'person' and u.state <> 'deleted'",
         email.as_str()
     )
     .fetch_optional(connection)
@@ -162,23 +172,29 @@ pub(crate) async fn find_by_email(
     Ok(row.map(User::from))
 }
 
-/// The account, which nobody changes until the transaction ends.
+/// The account of a person, which nobody changes until the transaction ends.
 pub(crate) async fn find_locked(connection: &mut PgConnection, id: Uuid) -> Result<Option<User>, StoreError> {
-    sqlx::query!("select 1 as one from identity.users where id = $1 for update", id)
-        .fetch_optional(&mut *connection)
-        .await
-        .store("users_lock")?;
+    lock(connection, id).await?;
     find(connection, id).await
 }
 
-/// The active account, whose role and state nobody changes until the transaction ends: a token made
-/// meanwhile belongs to a session that the change will find and end.
+/// Keeps an account as it is until the transaction ends.
+pub(super) async fn lock(connection: &mut PgConnection, id: Uuid) -> Result<(), StoreError> {
+    sqlx::query!("select 1 as one from identity.users where id = $1 for update", id)
+        .fetch_optional(connection)
+        .await
+        .store("users_lock")?;
+    Ok(())
+}
+
+/// The active account of a person or a program, whose role and state nobody changes until the
+/// transaction ends: a token made meanwhile belongs to a session that the change will find and end.
 pub(crate) async fn find_steady(connection: &mut PgConnection, id: Uuid) -> Result<Option<User>, StoreError> {
     sqlx::query!("select 1 as one from identity.users where id = $1 for share", id)
         .fetch_optional(&mut *connection)
         .await
         .store("users_share")?;
-    let user = find(connection, id).await?;
+    let user = find_any(connection, id).await?;
     Ok(user.filter(|user| user.state == UserState::Active))
 }
 
@@ -209,7 +225,7 @@ pub(crate) async fn list(
            and ($2::text is null or (u.name, u.id) > ($2, $3))
            and ($5::text is null or u.role = $5)
            and ($6::text is null or u.state = $6)
-           and u.state <> 'deleted'
+           and u.kind = 'person' and u.state <> 'deleted'
          order by u.name, u.id
          limit $4",
         filter.search,
@@ -341,7 +357,16 @@ pub(crate) async fn erase(
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     sqlx::query!(
-        "update identity.users
+        "with sessions as (
+                  update identity.sessions set ip = null, last_ip = null, user_agent = null where user_id = $1),
+              links as (delete from identity.links where user_id = $1),
+              totp as (delete from identity.totp where user_id = $1),
+              recovery_codes as (delete from identity.recovery_codes where user_id = $1),
+              passkeys as (delete from identity.passkeys where user_id = $1),
+              api_keys as (delete from identity.api_keys where owner_id = $1),
+              identities as (delete from identity.federated_identities where user_id = $1),
+              consents as (delete from identity.consents where user_id = $1)
+         update identity.users
          set state = 'deleted', email = 'deleted-' || id::text || '@deleted.invalid', name = '', search = '',
              password_hash = null, password_changed_at = null, email_verified_at = null,
              must_change_password = false, role = 'user', all_companies = false, companies = '{}',
@@ -350,44 +375,9 @@ pub(crate) async fn erase(
         id,
         now
     )
-    .execute(&mut *connection)
+    .execute(connection)
     .await
     .store("users_erase")?;
-    sqlx::query!(
-        "update identity.sessions set ip = null, last_ip = null, user_agent = null where user_id = $1",
-        id
-    )
-    .execute(&mut *connection)
-    .await
-    .store("users_erase_sessions")?;
-    sqlx::query!("delete from identity.links where user_id = $1", id)
-        .execute(&mut *connection)
-        .await
-        .store("users_erase_links")?;
-    sqlx::query!("delete from identity.totp where user_id = $1", id)
-        .execute(&mut *connection)
-        .await
-        .store("users_erase_totp")?;
-    sqlx::query!("delete from identity.recovery_codes where user_id = $1", id)
-        .execute(&mut *connection)
-        .await
-        .store("users_erase_recovery_codes")?;
-    sqlx::query!("delete from identity.api_keys where owner_id = $1", id)
-        .execute(&mut *connection)
-        .await
-        .store("users_erase_api_keys")?;
-    sqlx::query!("delete from identity.federated_identities where user_id = $1", id)
-        .execute(&mut *connection)
-        .await
-        .store("users_erase_identities")?;
-    sqlx::query!("delete from identity.consents where user_id = $1", id)
-        .execute(&mut *connection)
-        .await
-        .store("users_erase_consents")?;
-    sqlx::query!("delete from identity.passkeys where user_id = $1", id)
-        .execute(connection)
-        .await
-        .store("users_erase_passkeys")?;
     Ok(())
 }
 
@@ -403,25 +393,55 @@ pub(crate) async fn password_hash(
     Ok(hash.flatten())
 }
 
-/// Puts a password in place.
+/// Which password the account has; another one has another version.
+pub(crate) async fn password_version(
+    connection: &mut PgConnection,
+    id: Uuid,
+) -> Result<Option<i64>, StoreError> {
+    sqlx::query_scalar!("select password_version from identity.users where id = $1", id)
+        .fetch_optional(connection)
+        .await
+        .store("users_password_version")
+}
+
+/// Puts a password in place, which is good alone or only beside a second factor.
 pub(crate) async fn set_password(
     connection: &mut PgConnection,
     id: Uuid,
     hash: &str,
+    needs_second_factor: bool,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     sqlx::query!(
         "update identity.users
-         set password_hash = $2, password_changed_at = $3, must_change_password = false, updated_at = $3
+         set password_hash = $2, password_changed_at = $4, must_change_password = false,
+             password_needs_second_factor = $3, updated_at = $4, password_version = password_version + 1
          where id = $1",
         id,
         hash,
+        needs_second_factor,
         now
     )
     .execute(connection)
     .await
     .store("users_set_password")?;
     Ok(())
+}
+
+/// True when the account has a password that is too short to be its only factor.
+pub(crate) async fn password_needs_second_factor(
+    connection: &mut PgConnection,
+    id: Uuid,
+) -> Result<bool, StoreError> {
+    let needs = sqlx::query_scalar!(
+        "select password_needs_second_factor from identity.users
+         where id = $1 and password_hash is not null",
+        id
+    )
+    .fetch_optional(connection)
+    .await
+    .store("users_password_needs_second_factor")?;
+    Ok(needs.unwrap_or(false))
 }
 
 /// Puts a dearer hash of the same password in place, unless the password has changed meanwhile.

@@ -1,4 +1,4 @@
-"""authlib goes all the way of a program that logs its user in with us."""
+"""authlib goes all the way of a program that logs its user in with us, and of one that acts for nobody."""
 
 import sys
 
@@ -7,9 +7,10 @@ from authlib.common.security import generate_token
 from authlib.integrations.base_client.errors import OAuthError
 from authlib.integrations.requests_client import OAuth2Session
 from authlib.jose import JsonWebKey, jwt
+from authlib.oauth2.rfc7523 import PrivateKeyJWT
 from authlib.oidc.core import CodeIDToken
 
-from browser import EMAIL, follow, register, register_user
+from browser import EMAIL, call_as_administrator, follow, register, register_user
 
 REDIRECT_URI = "http://localhost:9/callback"
 SCOPE = "openid profile email groups offline_access"
@@ -39,6 +40,33 @@ def check_id_token(metadata, token, client_id, nonce):
     )
     claims.validate()
     return claims
+
+
+def serve_itself(issuer, metadata):
+    """A service account by a secret, and by keys of each kind that authlib signs with."""
+    ways = [("client_secret_basic", None, None), ("client_secret_post", None, None)]
+    for algorithm, kind, size in [("RS256", "RSA", 2048), ("ES256", "EC", "P-256"), ("EdDSA", "OKP", "Ed25519")]:
+        ways.append(("private_key_jwt", algorithm, JsonWebKey.generate_key(kind, size, is_private=True)))
+    for number, (method, algorithm, key) in enumerate(ways):
+        account = {
+            "name": "authlib", "client_id": f"machine-{number}", "permissions": ["chat", "reports"],
+            "token_endpoint_auth_method": method,
+        }
+        if key:
+            account["jwks"] = {"keys": [key.as_dict(is_private=False)]}
+        made = call_as_administrator(issuer, "/service-accounts", account)
+        session = OAuth2Session(
+            made["client_id"],
+            key.as_dict(is_private=True) if key else made["client_secret"],
+            token_endpoint_auth_method=PrivateKeyJWT(metadata["token_endpoint"], alg=algorithm) if key else method,
+        )
+        token = session.fetch_token(metadata["token_endpoint"], grant_type="client_credentials", scope="chat")
+        assert token["scope"] == "chat" and "refresh_token" not in token, token
+        refused = session.get(f"{issuer}/users/me")
+        assert refused.status_code == 403, refused.text
+        told = session.introspect_token(metadata["introspection_endpoint"], token=token["access_token"]).json()
+        assert told["active"] and told["sub"] == made["id"], told
+        print(f"client_credentials by {method} {algorithm or ''}".rstrip() + ": token, introspection")
 
 
 def main(issuer):
@@ -81,6 +109,8 @@ def main(issuer):
         except OAuthError as error:
             assert error.error == "invalid_grant", error
             print(f"{method}: a second use of the code is refused: {error.error}")
+
+    serve_itself(issuer, metadata)
 
     made = requests.post(
         metadata["registration_endpoint"],

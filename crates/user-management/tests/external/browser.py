@@ -59,12 +59,16 @@ def admin_token(issuer):
     return answer.json()["access_token"]
 
 
-def register(issuer, client_id, redirect_uri, **more):
-    body = {"client_id": client_id, "redirect_uris": [redirect_uri], **more}
+def call_as_administrator(issuer, path, body):
     headers = {"Authorization": f"Bearer {admin_token(issuer)}"}
-    answer = requests.post(f"{issuer}/oauth2/clients", json=body, headers=headers)
+    answer = requests.post(f"{issuer}{path}", json=body, headers=headers)
     assert answer.status_code == 201, answer.text
     return answer.json()
+
+
+def register(issuer, client_id, redirect_uri, **more):
+    body = {"client_id": client_id, "redirect_uris": [redirect_uri], **more}
+    return call_as_administrator(issuer, "/oauth2/clients", body)
 
 
 def register_user(issuer):

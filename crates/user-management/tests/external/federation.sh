@@ -2,7 +2,8 @@
 # Logging in at identity providers that are not ours: PyPI's oidc-provider-mock and npm's
 # oidc-provider, which is certified by the OpenID Foundation. The service runs on its own PostgreSQL
 # and Redis; a browser of the tests fills in the providers' forms.
-# Needs Python 3, Node.js and, the first time, their package indexes.
+# Needs Python 3 and, the first time, its package index; the second provider also Node.js and npm, without
+# which it is left out, and that is said.
 #
 # Usage: crates/user-management/tests/external/federation.sh
 #   VENV   where the packages go (default: federation-venv in cargo's target directory)
@@ -24,11 +25,11 @@ if ! [ -x "$venv/bin/python" ] || ! cmp -s "$here/federation-requirements.txt" "
     "$venv/bin/pip" install --quiet --disable-pip-version-check -r "$here/federation-requirements.txt"
     cp "$here/federation-requirements.txt" "$venv/requirements.txt"
 fi
-if ! [ -d "$venv/node_modules/oidc-provider" ]; then
+nodes=
+if command -v node >/dev/null && command -v npm >/dev/null; then nodes=1; fi
+if [ -n "$nodes" ] && ! [ -d "$venv/node_modules/oidc-provider" ]; then
     npm install --silent --no-audit --no-fund --no-save --prefix "$venv" oidc-provider@9.13.3
 fi
-# Node looks for packages beside the script.
-cp "$here/federation_provider.mjs" "$venv/"
 
 # Waits until a program that was started has told its address, which is its first line.
 address_of() {
@@ -53,6 +54,12 @@ mkfifo "$work/open"
 pids+=($!)
 check oidc-provider-mock "$(address_of "$work/python")"
 
+if [ -z "$nodes" ]; then
+    echo "== npm's oidc-provider is left out: there is no Node.js with npm here"
+    exit 0
+fi
+# Node looks for packages beside the script.
+cp "$here/federation_provider.mjs" "$venv/"
 node "$venv/federation_provider.mjs" ai1c "s:e c%r+et" >"$work/node" 2>"$work/node.err" &
 pids+=($!)
 check oidc-provider "$(address_of "$work/node")"

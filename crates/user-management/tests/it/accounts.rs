@@ -6,12 +6,18 @@ use serde_json::{Value, json};
 use crate::harness::{ADMIN_EMAIL, Options, PASSWORD, Service, anonymous_body, eventually, service, with};
 use crate::post_office::PostOffice;
 
-const NEW_PASSWORD: &str = "seven geese cross the yard";
+pub(crate) const NEW_PASSWORD: &str = "seven geese cross the yard";
 
-async fn with_mail() -> (Service, PostOffice) {
+pub(crate) async fn with_mail() -> (Service, PostOffice) {
+    with_mail_and(&[]).await
+}
+
+/// The same with other settings beside.
+pub(crate) async fn with_mail_and(settings: &[(&str, &str)]) -> (Service, PostOffice) {
     let office = PostOffice::open().await;
     let url = office.url();
-    let settings = [("SMTP_URL", url.as_str()), ("SMTP_FROM", "robot@example.org")];
+    let mut settings = settings.to_vec();
+    settings.extend([("SMTP_URL", url.as_str()), ("SMTP_FROM", "robot@example.org")]);
     let service = with(Options {
         settings: &settings,
         ..Options::default()
@@ -25,7 +31,7 @@ fn registration(email: &str) -> Value {
 }
 
 /// An account whose address has been confirmed.
-async fn confirmed(service: &Service, office: &PostOffice, email: &str) {
+pub(crate) async fn confirmed(service: &Service, office: &PostOffice, email: &str) {
     let answer = service.client.post("/auth/register", &registration(email)).await;
     assert_eq!(answer.status, 202, "{}", answer.text());
     let letter = office.letters_to(email, 1).await.remove(0);

@@ -10,7 +10,7 @@ use crate::harness::{PASSWORD, Service, Session, service, with_settings};
 
 const EMAIL: &str = "anna@example.com";
 
-async fn add(service: &Service, session: &Session, device: &mut Device) -> Response {
+pub(crate) async fn add(service: &Service, session: &Session, device: &mut Device) -> Response {
     let begun: Value = session
         .client
         .post("/users/me/passkeys/options", &json!({}))

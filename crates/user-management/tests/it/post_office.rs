@@ -29,9 +29,15 @@ pub(crate) struct Letter {
 }
 
 impl Letter {
+    /// Path and query of the link in it.
+    pub(crate) fn path(&self) -> String {
+        let at = self.text.find("/account/").unwrap();
+        self.text[at..].split_whitespace().next().unwrap().to_owned()
+    }
+
     /// The secret of the link in it.
     pub(crate) fn token(&self) -> String {
-        let (_, rest) = self.text.split_once("#token=").unwrap();
+        let (_, rest) = self.text.split_once("?token=").unwrap();
         rest.chars()
             .take_while(|c| c.is_ascii_alphanumeric() || "-_".contains(*c))
             .collect()

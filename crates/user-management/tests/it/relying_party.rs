@@ -71,6 +71,16 @@ impl Browser {
 
     /// Sends the only form, or the first, of a page with these fields beside the hidden ones.
     pub(crate) async fn submit(&mut self, page: &Response, fields: &[(&str, &str)]) -> Response {
+        self.submit_in("/oauth2", page, fields).await
+    }
+
+    /// The same of a page in another folder.
+    pub(crate) async fn submit_in(
+        &mut self,
+        folder: &str,
+        page: &Response,
+        fields: &[(&str, &str)],
+    ) -> Response {
         let html = page.text();
         let action = between(&html, "action=\"", "\"").unwrap();
         let form = between(&html, "<form", "</form>").unwrap();
@@ -85,7 +95,7 @@ impl Browser {
             .collect();
         let mut all: Vec<(&str, &str)> = hidden.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
         all.extend_from_slice(fields);
-        self.post(&format!("/oauth2/{action}"), &all).await
+        self.post(&format!("{folder}/{action}"), &all).await
     }
 
     /// Logs in by the page, and follows the way back to the request.

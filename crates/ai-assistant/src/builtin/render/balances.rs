@@ -226,6 +226,7 @@ impl View<'_> {
                 named.iter().all(|name| {
                     ["account", "organization"].iter().any(|key| {
                         let candidate = Match {
+                            infobase_id: None,
                             id: uuid::Uuid::nil(),
                             kind: SubjectKind::Company,
                             name: text_of(row, key).to_owned(),

@@ -3,10 +3,20 @@
 use common::contract::onec::{GroupBy, SubjectKind};
 use rust_decimal::Decimal;
 
-use super::View;
+use super::{Row, View};
 use crate::builtin::format::{during, escaped, figure, percent, say, text as text_of};
 use crate::builtin::parse::{Flow, Tax};
 use crate::builtin::words;
+
+/// The name of a row, of both its dimensions where it has two.
+fn whom(row: &Row) -> String {
+    let (key, then) = (escaped(text_of(row, "key")), escaped(text_of(row, "then")));
+    if then.is_empty() {
+        key
+    } else {
+        format!("{key}, {then}")
+    }
+}
 
 impl View<'_> {
     pub(super) fn sales(&self) -> String {
@@ -46,10 +56,7 @@ impl View<'_> {
             rows.sort_by(|a, b| text_of(a, "key").cmp(text_of(b, "key")));
         } else if self.frame.least && !self.report.truncated && rows.len() > 1 {
             rows.reverse();
-            let (who, much) = (
-                escaped(text_of(rows[0], "key")),
-                self.money(figure(rows[0], "revenue")),
-            );
+            let (who, much) = (whom(rows[0]), self.money(figure(rows[0], "revenue")));
             lead += &say!(
                 l,
                 " Меньше всего среди проданного — **{who}**: {much}.",
@@ -58,10 +65,7 @@ impl View<'_> {
         } else if let Some(first) = rows.first()
             && rows.len() > 1
         {
-            let (who, much) = (
-                escaped(text_of(first, "key")),
-                self.money(figure(first, "revenue")),
-            );
+            let (who, much) = (whom(first), self.money(figure(first, "revenue")));
             lead += &say!(
                 l,
                 " На первом месте — **{who}**: {much}.",

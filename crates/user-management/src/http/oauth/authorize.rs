@@ -16,6 +16,7 @@ use super::Form;
 use crate::browser::{self, FormKey, Person};
 use crate::error::Error;
 use crate::http::Client;
+use crate::links::{self, Purpose};
 use crate::oauth::client::OAuthClient;
 use crate::oauth::code::{self, Code};
 use crate::oauth::params::Params;
@@ -172,6 +173,7 @@ fn ask_to_log_in(
         request: &params.encode(),
         failure: None,
         providers: elsewhere(state, params),
+        forgotten: forgotten(state),
     };
     let target = asked.request.answer.form_target();
     Ok(page
@@ -179,6 +181,14 @@ fn ask_to_log_in(
         .form_target(target)
         .cookie(form.set_cookie)
         .into_response())
+}
+
+/// Where somebody who has forgotten their password is helped.
+pub(super) fn forgotten(state: &AppState) -> Option<String> {
+    let mailer = &state.mailer;
+    mailer
+        .is_on()
+        .then(|| links::page(mailer.base(), Purpose::ResetPassword))
 }
 
 impl Asked {

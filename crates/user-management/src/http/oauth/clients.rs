@@ -15,7 +15,8 @@ use sqlx::PgConnection;
 
 use crate::error::Error;
 use crate::http::Client;
-use crate::oauth::client::{OAuthClient, SECRET_OVERLAP, hash, new_secret};
+use crate::oauth::client::{AuthMethod, OAuthClient, SECRET_OVERLAP, hash, new_secret};
+use crate::oauth::client_keys::ClientKeys;
 use crate::oauth::metadata::{ClientMetadata, NewClient, Registrar};
 use crate::record::Audited;
 use crate::sessions::EndReason;
@@ -34,6 +35,10 @@ pub(crate) struct ClientResponse {
     response_types: [&'static str; 1],
     scope: String,
     id_token_signed_response_alg: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jwks: Option<serde_json::Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jwks_uri: Option<String>,
     first_party: bool,
     /// True when the program registered itself.
     self_registered: bool,
@@ -60,6 +65,12 @@ impl ClientResponse {
             response_types: ["code"],
             scope: client.scopes.join(" "),
             id_token_signed_response_alg: client.id_token_alg.as_str(),
+            jwks: client.keys.as_ref().and_then(ClientKeys::jwks).cloned(),
+            jwks_uri: client
+                .keys
+                .as_ref()
+                .and_then(ClientKeys::jwks_uri)
+                .map(str::to_owned),
             first_party: client.first_party,
             self_registered: client.created_by.is_none(),
             created_at: client.created_at,
@@ -134,8 +145,7 @@ pub(super) async fn insert(
     caller: &Client,
 ) -> Result<ClientResponse, Error> {
     let now = state.clock.now();
-    let public = new.auth_method == crate::oauth::client::AuthMethod::None;
-    let secret = (!public).then(new_secret);
+    let secret = new.auth_method.has_secret().then(new_secret);
     let secret_hash = secret.as_ref().map(hash);
     let by = administrator.map(|identity| identity.user_id);
     store::oauth_clients::insert(connection, new, secret_hash.as_deref(), by, now)
@@ -180,7 +190,9 @@ pub(crate) async fn replace(
     let method = body
         .token_endpoint_auth_method
         .get_or_insert_with(|| before.auth_method.as_str().to_owned());
-    if (method == "none") != before.is_public() {
+    let another_kind =
+        AuthMethod::from_name(method).is_some_and(|method| !method.is_of_one_kind_with(before.auth_method));
+    if another_kind {
         return Err(Problem::validation(vec![FieldError {
             pointer: "/token_endpoint_auth_method".to_owned(),
             detail: common::Text::new(
@@ -188,6 +200,11 @@ pub(crate) async fn replace(
                 "A client with a secret cannot become one without, nor the other way round: register another.",
             ),
         }]));
+    }
+    if body.jwks.is_none() && body.jwks_uri.is_none() {
+        body.jwks = before.keys.as_ref().and_then(ClientKeys::jwks).cloned();
+        let published = before.keys.as_ref().and_then(ClientKeys::jwks_uri);
+        body.jwks_uri = published.map(str::to_owned);
     }
     let new = checked(&state, body, id.clone())?;
     store::oauth_clients::update(&mut transaction, &new, state.clock.now()).await?;
@@ -216,7 +233,7 @@ pub(crate) async fn replace_secret(
 ) -> Result<Json<ClientResponse>, Problem> {
     let mut transaction = state.db.begin().await.store("begin")?;
     login::require_fresh(&mut transaction, &state, &identity).await?;
-    if existing(&mut transaction, &id).await?.is_public() {
+    if !existing(&mut transaction, &id).await?.auth_method.has_secret() {
         return Err(Error::OAuthClientPublic.into());
     }
     let (secret, now) = (new_secret(), state.clock.now());
@@ -267,6 +284,8 @@ pub(crate) async fn delete(
 
 async fn existing(connection: &mut PgConnection, id: &str) -> Result<OAuthClient, Error> {
     let client = store::oauth_clients::find(connection, id).await?;
+    // Service accounts have routes of their own.
+    let client = client.filter(|client| client.service_account.is_none());
     client.ok_or(Error::OAuthClientNotFound)
 }
 

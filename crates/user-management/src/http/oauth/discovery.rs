@@ -1,28 +1,29 @@
 //! What the provider says of itself (OpenID Connect Discovery; RFC 8414; RFC 9728).
 
 use ::http::HeaderName;
-use ::http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL};
+use ::http::header::CACHE_CONTROL;
 use axum::extract::State;
 use common::http::Json;
 use serde_json::{Value, json};
 
+use super::cors::ANY_ORIGIN;
 use crate::AppState;
-use crate::oauth::client::{AUTHORIZATION_CODE, AuthMethod, IdTokenAlg, REFRESH_TOKEN};
+use crate::jws;
+use crate::oauth::client::{AUTHORIZATION_CODE, AuthMethod, CLIENT_CREDENTIALS, IdTokenAlg, REFRESH_TOKEN};
 use crate::oauth::scope;
 
 type Answer = ([(HeaderName, &'static str); 2], Json<Value>);
 
-const HEADERS: [(HeaderName, &str); 2] = [
-    (CACHE_CONTROL, "public, max-age=300"),
-    (ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
-];
+const HEADERS: [(HeaderName, &str); 2] = [(CACHE_CONTROL, "public, max-age=300"), ANY_ORIGIN];
 
 /// `GET /.well-known/openid-configuration` and `/.well-known/oauth-authorization-server`.
 pub(crate) async fn metadata(State(state): State<AppState>) -> Answer {
     let provider = &state.provider;
     let permissions = scope::FOR_STRANGERS.iter().map(|permission| permission.as_str());
     let scopes: Vec<&str> = scope::OF_IDENTITY.into_iter().chain(permissions).collect();
-    let secrets = AuthMethod::ALL.map(AuthMethod::as_str);
+    let methods = AuthMethod::ALL.map(AuthMethod::as_str);
+    let confidential: Vec<&str> = methods.into_iter().filter(|method| *method != "none").collect();
+    let algorithms: Vec<String> = jws::ALGORITHMS.iter().map(|alg| format!("{alg:?}")).collect();
     let mut document = json!({
         "issuer": provider.issuer(),
         "authorization_endpoint": provider.url("/oauth2/authorize"),
@@ -35,12 +36,15 @@ pub(crate) async fn metadata(State(state): State<AppState>) -> Answer {
         "scopes_supported": scopes,
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
-        "grant_types_supported": [AUTHORIZATION_CODE, REFRESH_TOKEN],
+        "grant_types_supported": [AUTHORIZATION_CODE, REFRESH_TOKEN, CLIENT_CREDENTIALS],
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": IdTokenAlg::ALL.map(IdTokenAlg::as_str),
-        "token_endpoint_auth_methods_supported": secrets,
-        "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
-        "revocation_endpoint_auth_methods_supported": secrets,
+        "token_endpoint_auth_methods_supported": methods,
+        "token_endpoint_auth_signing_alg_values_supported": algorithms,
+        "introspection_endpoint_auth_methods_supported": confidential,
+        "introspection_endpoint_auth_signing_alg_values_supported": algorithms,
+        "revocation_endpoint_auth_methods_supported": methods,
+        "revocation_endpoint_auth_signing_alg_values_supported": algorithms,
         "code_challenge_methods_supported": ["S256"],
         "claims_supported": [
             "sub", "iss", "aud", "exp", "iat", "auth_time", "amr", "azp", "sid", "nonce", "at_hash",

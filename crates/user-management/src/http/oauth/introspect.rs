@@ -9,6 +9,7 @@ use common::http::Json;
 use serde_json::{Value, json};
 
 use super::{Form, authenticated};
+use crate::http::Client;
 use crate::oauth::client::OAuthClient;
 use crate::oauth::error::OAuthError;
 use crate::sessions::Session;
@@ -21,9 +22,10 @@ pub(crate) async fn post(
     State(state): State<AppState>,
     Extension(authenticator): Extension<Authenticator>,
     headers: HeaderMap,
+    caller: Client,
     Form(params): Form,
 ) -> Result<Json<Value>, OAuthError> {
-    let client = authenticated(&state, &headers, &params).await?;
+    let client = authenticated(&state, &headers, &caller, &params).await?;
     if client.is_public() {
         return Err(OAuthError::UnauthorizedClient(
             "a client without a secret cannot introspect",

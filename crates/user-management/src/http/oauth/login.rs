@@ -9,7 +9,7 @@ use common::db::StoreResult;
 use common::http::Problem;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::authorize::{Asked, elsewhere, redirect, understand};
+use super::authorize::{Asked, elsewhere, forgotten, redirect, understand};
 use super::{Form, from_own_page};
 use crate::account::User;
 use crate::browser::{self, FormKey, Person};
@@ -82,6 +82,7 @@ impl Sent {
             request: &self.params.encode(),
             failure: Some(failure),
             providers: elsewhere(&self.state, &self.params),
+            forgotten: forgotten(&self.state),
         };
         let page = page
             .page()

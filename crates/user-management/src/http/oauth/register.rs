@@ -2,12 +2,14 @@
 
 use ::http::StatusCode;
 use axum::extract::State;
+use axum::response::Response;
 use common::Locale;
 use common::db::StoreResult;
 use common::http::{Json, Problem};
 use common::ids;
 
 use super::clients::{self, ClientResponse};
+use super::cors;
 use crate::error::Error;
 use crate::http::Client;
 use crate::oauth::error::OAuthError;
@@ -23,6 +25,15 @@ pub(crate) async fn post(
     State(state): State<AppState>,
     caller: Client,
     Json(body): Json<ClientMetadata>,
+) -> Response {
+    let origin = cors::of_registration(&state);
+    cors::readable(register(&state, &caller, body).await, origin)
+}
+
+async fn register(
+    state: &AppState,
+    caller: &Client,
+    body: ClientMetadata,
 ) -> Result<(StatusCode, Json<ClientResponse>), OAuthError> {
     if !state.provider.registration_open() {
         return Err(Problem::from(Error::ClientRegistrationClosed).into());
@@ -45,7 +56,7 @@ pub(crate) async fn post(
     if store::oauth_clients::count_unused(&mut transaction).await? >= MAX_UNUSED {
         return Err(Problem::from(Error::TooManyClients).into());
     }
-    let made = clients::insert(&state, &mut transaction, &new, None, &caller).await?;
+    let made = clients::insert(state, &mut transaction, &new, None, caller).await?;
     transaction.commit().await.store("commit")?;
     state
         .provider

@@ -3,12 +3,13 @@
 use ::http::{HeaderMap, StatusCode};
 use axum::Extension;
 use axum::extract::State;
+use axum::response::Response;
 use common::auth::Authenticator;
 use common::contract::events::Outcome;
 use common::db::StoreResult;
 use serde_json::json;
 
-use super::{Form, authenticated};
+use super::{Form, authenticated, cors};
 use crate::http::Client;
 use crate::oauth::error::OAuthError;
 use crate::record::Audited;
@@ -23,9 +24,21 @@ pub(crate) async fn post(
     Extension(authenticator): Extension<Authenticator>,
     headers: HeaderMap,
     caller: Client,
-    Form(params): Form,
+    form: Result<Form, OAuthError>,
+) -> Response {
+    let answer = revoke(&state, &authenticator, &headers, &caller, form).await;
+    cors::readable(answer, cors::origin(&state, &headers).await)
+}
+
+async fn revoke(
+    state: &AppState,
+    authenticator: &Authenticator,
+    headers: &HeaderMap,
+    caller: &Client,
+    form: Result<Form, OAuthError>,
 ) -> Result<StatusCode, OAuthError> {
-    let client = authenticated(&state, &headers, &params).await?;
+    let Form(params) = form?;
+    let client = authenticated(state, headers, caller, &params).await?;
     let token = params
         .get("token")
         .ok_or(OAuthError::InvalidRequest("token is missing"))?;
@@ -56,7 +69,7 @@ pub(crate) async fn post(
             details: json!({ "client_id": client.id, "session_id": session }),
         };
         audited
-            .append(&mut transaction, &state.clock, None, Some(&caller))
+            .append(&mut transaction, &state.clock, None, Some(caller))
             .await?;
     }
     transaction.commit().await.store("commit")?;

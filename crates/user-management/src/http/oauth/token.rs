@@ -1,10 +1,15 @@
-//! `POST /oauth2/token`: a code or a refresh token becomes tokens (RFC 6749, sections 4.1.3 and 6).
+//! `POST /oauth2/token`: a code or a refresh token becomes tokens (RFC 6749, sections 4.1.3 and 6), and
+//! a service account gets a token of its own (section 4.4).
 
 use ::http::header::CACHE_CONTROL;
 use ::http::{HeaderMap, HeaderName};
 use axum::extract::State;
+use axum::response::Response;
+use chrono::DateTime;
+use common::auth::Permission;
 use common::contract::events::Outcome;
 use common::db::StoreResult;
+use common::events::Actor;
 use common::http::Json;
 use common::http::Problem;
 use secrecy::ExposeSecret;
@@ -12,16 +17,17 @@ use serde::Serialize;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{Form, authenticated};
+use super::{Form, authenticated, cors};
 use crate::http::Client;
 use crate::login::Proof;
 use crate::oauth::claims::IdToken;
-use crate::oauth::client::{AUTHORIZATION_CODE, IdTokenAlg, OAuthClient, REFRESH_TOKEN};
+use crate::oauth::client::{AUTHORIZATION_CODE, CLIENT_CREDENTIALS, IdTokenAlg, OAuthClient, REFRESH_TOKEN};
 use crate::oauth::code::{self, Code};
 use crate::oauth::error::OAuthError;
 use crate::oauth::params::Params;
 use crate::oauth::scope::{self, OFFLINE_ACCESS, OPENID};
 use crate::record::Audited;
+use crate::roles::names_of;
 use crate::sessions::{self, EndReason, Grant, Issued, Kind, Refreshed, Session};
 use crate::{AppState, metrics, store};
 
@@ -47,26 +53,38 @@ pub(crate) async fn post(
     State(state): State<AppState>,
     headers: HeaderMap,
     caller: Client,
-    Form(params): Form,
+    form: Result<Form, OAuthError>,
+) -> Response {
+    let answer = issue(&state, &headers, &caller, form).await;
+    cors::readable(answer, cors::origin(&state, &headers).await)
+}
+
+async fn issue(
+    state: &AppState,
+    headers: &HeaderMap,
+    caller: &Client,
+    form: Result<Form, OAuthError>,
 ) -> Result<Answer, OAuthError> {
+    let Form(params) = form?;
     let grant_type = params
         .get("grant_type")
         .ok_or(OAuthError::InvalidRequest("grant_type is missing"))?;
-    if ![AUTHORIZATION_CODE, REFRESH_TOKEN].contains(&grant_type) {
-        return Err(OAuthError::UnsupportedGrantType);
-    }
-    let client = authenticated(&state, &headers, &params).await?;
+    let grant_type = [AUTHORIZATION_CODE, REFRESH_TOKEN, CLIENT_CREDENTIALS]
+        .into_iter()
+        .find(|known| *known == grant_type)
+        .ok_or(OAuthError::UnsupportedGrantType)?;
+    let client = authenticated(state, headers, caller, &params).await?;
     if !client.grant_types.iter().any(|grant| grant == grant_type) {
         return Err(OAuthError::UnauthorizedClient(
             "the client is not registered for this grant",
         ));
     }
-    let answered = if grant_type == REFRESH_TOKEN {
-        refresh(&state, &client, &caller, &params).await
-    } else {
-        redeem(&state, &client, &caller, &params).await
+    let answered = match grant_type {
+        REFRESH_TOKEN => refresh(state, &client, caller, &params).await,
+        CLIENT_CREDENTIALS => of_itself(state, &client, caller, &params).await,
+        _ => redeem(state, &client, caller, &params).await,
     };
-    metrics::oauth_tokens(grant_type == REFRESH_TOKEN, answered.is_ok());
+    metrics::oauth_tokens(grant_type, answered.is_ok());
     answered.map(|response| (NO_STORE, Json(response)))
 }
 
@@ -142,11 +160,83 @@ async fn redeem(
     };
     let issued = sessions::open(&mut transaction, &state.tokens, user, &proof, caller, grant, now).await?;
     if !refreshes {
-        store::oauth_sessions::bind(&mut transaction, issued.session, code.browser_session).await?;
+        let browser = Some(code.browser_session);
+        store::oauth_sessions::bind(&mut transaction, issued.session, browser).await?;
     }
     store::authorization_codes::mark_used(&mut transaction, &hash, issued.session, now).await?;
     store::oauth_clients::touch(&mut transaction, &client.id, now).await?;
     let response = respond(state, &mut transaction, client, issued, Some(&code), refreshes).await?;
+    transaction.commit().await.store("commit")?;
+    Ok(response)
+}
+
+/// A service account gets a token of its own: what it may do, or of that what the scope names. Nobody has
+/// proved who they are, so that the token opens nothing that asks for a person.
+async fn of_itself(
+    state: &AppState,
+    client: &OAuthClient,
+    caller: &Client,
+    params: &Params,
+) -> Result<TokenResponse, OAuthError> {
+    let id = client.service_account.ok_or(OAuthError::UnauthorizedClient(
+        "the client is not a service account",
+    ))?;
+    let now = state.clock.now();
+    let mut transaction = state.db.begin().await.store("begin")?;
+    // Steady, so that a change of rights finds the token that is made meanwhile.
+    let account = store::users::find_steady(&mut transaction, id).await?;
+    let account = account.ok_or(OAuthError::UnauthorizedClient(
+        "the service account is switched off",
+    ))?;
+    let scopes = match params.get("scope").map(scope::names) {
+        None => names_of(account.permissions),
+        Some(asked) => asked,
+    };
+    let within = |name: &String| {
+        Permission::from_name(name).is_some_and(|permission| account.permissions.contains(permission))
+    };
+    if !scopes.iter().all(within) {
+        return Err(OAuthError::InvalidScope(
+            "the scope names what the service account may not do",
+        ));
+    }
+    let nobody = Proof {
+        methods: Vec::new(),
+        at: DateTime::UNIX_EPOCH,
+    };
+    let grant = Grant {
+        client_id: Some(client.id.clone()),
+        scope: Some(scopes),
+        kind: Kind::Bearer,
+    };
+    let actor = Actor {
+        user_id: account.id,
+        role: account.role.clone(),
+    };
+    let issued = sessions::open(
+        &mut transaction,
+        &state.tokens,
+        account,
+        &nobody,
+        caller,
+        grant,
+        now,
+    )
+    .await?;
+    store::oauth_sessions::bind(&mut transaction, issued.session, None).await?;
+    // Once an hour is enough to see who was here.
+    if store::oauth_clients::touch(&mut transaction, &client.id, now).await? {
+        let audited = Audited {
+            action: "service_accounts.token_issued",
+            outcome: Outcome::Success,
+            user: Some(id),
+            details: json!({ "client_id": client.id, "method": client.auth_method.as_str() }),
+        };
+        audited
+            .append(&mut transaction, &state.clock, Some(actor), Some(caller))
+            .await?;
+    }
+    let response = respond(state, &mut transaction, client, issued, None, false).await?;
     transaction.commit().await.store("commit")?;
     Ok(response)
 }

@@ -4,11 +4,13 @@ use ::http::header::CACHE_CONTROL;
 use ::http::{HeaderMap, HeaderName};
 use axum::Extension;
 use axum::extract::State;
+use axum::response::Response;
 use common::auth::Authenticator;
 use common::db::StoreResult;
 use common::http::Json;
 use serde_json::{Map, Value};
 
+use super::cors;
 use crate::oauth::claims;
 use crate::oauth::error::OAuthError;
 use crate::oauth::scope::{OPENID, has};
@@ -20,8 +22,19 @@ pub(crate) async fn get(
     State(state): State<AppState>,
     Extension(authenticator): Extension<Authenticator>,
     headers: HeaderMap,
-) -> Result<([(HeaderName, &'static str); 1], Json<Map<String, Value>>), OAuthError> {
-    let identity = match authenticator.authenticate(&headers).await {
+) -> Response {
+    let answer = claims_of(&state, &authenticator, &headers).await;
+    cors::readable(answer, cors::origin(&state, &headers).await)
+}
+
+type Answer = ([(HeaderName, &'static str); 1], Json<Map<String, Value>>);
+
+async fn claims_of(
+    state: &AppState,
+    authenticator: &Authenticator,
+    headers: &HeaderMap,
+) -> Result<Answer, OAuthError> {
+    let identity = match authenticator.authenticate(headers).await {
         Ok(identity) => identity,
         Err(problem) if problem.status().is_client_error() => return Err(OAuthError::InvalidToken),
         Err(problem) => return Err(problem.into()),

@@ -1,9 +1,10 @@
 //! Who may come in, and as what.
 
+use common::auth::{Companies, Permission};
 use serde_json::{Value, json};
 
 use super::{Federated, federated};
-use crate::harness::{ADMIN_EMAIL, PASSWORD, id_of};
+use crate::harness::{ADMIN_EMAIL, PASSWORD, eventually, id_of};
 use common::events::Stream;
 
 async fn error_of(federated: &Federated) -> String {
@@ -156,6 +157,42 @@ async fn roles_follow_the_provider_where_that_is_wanted() {
         (user["role"].as_str(), id_of(&user)),
         (Some("admin"), federated_admin)
     );
+}
+
+#[tokio::test]
+async fn what_the_provider_takes_is_taken_from_keys_and_programs_too() {
+    let federated = federated("", &format!("sync_roles = true\n{ROLES}")).await;
+    let service = &federated.service;
+    federated.provider.person(json!({ "groups": ["buh"] }));
+    let mut browser = federated.browser();
+    let (_, fragment) = browser.log_in().await;
+    let accountant = service.session(&browser.complete(&fragment["oidc_code"]).await);
+    let body = json!({ "name": "Обмен", "permissions": ["chat", "onec:write"] });
+    let key = accountant.client.post("/api-keys", &body).await;
+    assert_eq!(key.status, 201, "{}", key.text());
+    let exchanged = async || {
+        let body = json!({ "api_key": key.json::<Value>()["key"] });
+        let answer = service.client.post("/auth/api-keys/token", &body).await;
+        answer.json::<Value>()["access_token"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    let other = service.other_service();
+    let token = exchanged().await;
+    let identity = other.verify(&token).await.unwrap();
+    assert!(identity.may(Permission::OnecWrite) && identity.companies.is_all());
+
+    federated.provider.person(json!({ "groups": [] }));
+    user_of(&federated).await;
+    eventually("another service refuses the token of the key", async || {
+        let refused = other.verify(&token).await;
+        refused.is_err_and(|problem| problem.code() == "auth.rights_changed")
+    })
+    .await;
+    let identity = other.verify(&exchanged().await).await.unwrap();
+    assert!(identity.may(Permission::Chat) && !identity.may(Permission::OnecWrite));
+    assert_eq!(identity.companies, Companies::Some([].into()));
 }
 
 #[tokio::test]
