@@ -31,6 +31,8 @@ pub struct Config {
     pub mcp_allowed_hosts: Vec<String>,
     /// `MCP_ALLOWED_ORIGINS` (all): origins of pages that may call it, separated by commas.
     pub mcp_allowed_origins: Vec<String>,
+    /// `LOCAL_ONLY` (false): nothing is sent to models outside of the company.
+    pub local_only: bool,
 }
 
 impl Config {
@@ -45,6 +47,7 @@ impl Config {
         let tool_timeout = reader.duration("TOOL_TIMEOUT", Duration::from_secs(20));
         let hosts = reader.parse("MCP_ALLOWED_HOSTS", String::new());
         let origins = reader.parse("MCP_ALLOWED_ORIGINS", String::new());
+        let local_only = reader.parse("LOCAL_ONLY", false);
         let zone = zone?.parse::<Tz>();
         if zone.is_err() {
             reader.invalid(
@@ -62,6 +65,7 @@ impl Config {
             tool_timeout: tool_timeout?,
             mcp_allowed_hosts: list(&hosts?),
             mcp_allowed_origins: list(&origins?),
+            local_only: local_only?,
         })
     }
 }

@@ -18,6 +18,10 @@ pub(crate) enum Error {
     UnknownModel(String),
     #[error("a language model is needed and none is configured")]
     ModelRequired,
+    #[error("the policy of the company forbids to ask external models")]
+    ExternalForbidden,
+    #[error("the company has no policy of its own")]
+    PolicyNotFound,
     #[error("no counterparty is called so")]
     SubjectNotFound(String),
     #[error("several counterparties are called so")]
@@ -40,13 +44,13 @@ impl Error {
     /// The status of the response.
     fn status(&self) -> StatusCode {
         match self {
-            Self::ConversationNotFound => StatusCode::NOT_FOUND,
+            Self::ConversationNotFound | Self::PolicyNotFound => StatusCode::NOT_FOUND,
             Self::UnknownModel(_)
             | Self::ModelRequired
             | Self::SubjectNotFound(_)
             | Self::SubjectAmbiguous(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Idempotency(error) => error.status(),
-            Self::DataForbidden => StatusCode::FORBIDDEN,
+            Self::DataForbidden | Self::ExternalForbidden => StatusCode::FORBIDDEN,
             Self::Onec(error) => match error {
                 OnecError::Unreachable(_) => StatusCode::SERVICE_UNAVAILABLE,
                 OnecError::Refused { status, .. } if status.is_client_error() => {
@@ -69,6 +73,8 @@ impl Error {
             Self::ConversationNotFound => "assistant.conversation_not_found",
             Self::UnknownModel(_) => "assistant.unknown_model",
             Self::ModelRequired => "assistant.model_required",
+            Self::ExternalForbidden => "privacy.external_forbidden",
+            Self::PolicyNotFound => "privacy.policy_not_found",
             Self::Idempotency(error) => error.code(),
             Self::SubjectNotFound(_) => "assistant.counterparty_not_found",
             Self::SubjectAmbiguous(_) => "assistant.counterparty_ambiguous",
@@ -116,6 +122,18 @@ impl From<Error> for Problem {
                 "Без языковой модели составляются только документы по шаблону: reminder, reconciliation_cover, offer.",
                 "Without a language model only template documents can be made: reminder, reconciliation_cover, offer.",
             )),
+            Error::ExternalForbidden => problem(
+                "Правила компании запрещают отправлять данные внешним моделям",
+                "The company's policy forbids sending data to external models",
+            )
+            .detail(Text::new(
+                "Ничего не отправлено. Выберите модель, которая работает внутри компании, или шаблон.",
+                "Nothing was sent. Choose a model that runs within the company, or a template.",
+            )),
+            Error::PolicyNotFound => problem(
+                "У организации нет своих правил",
+                "The company has no policy of its own",
+            ),
             Error::SubjectNotFound(name) => problem("Контрагент не найден", "Counterparty not found").detail(Text::same(name)),
             Error::SubjectAmbiguous(names) => {
                 problem("Подходят несколько контрагентов", "Several counterparties fit").extension("candidates", names)

@@ -16,6 +16,7 @@ mod error;
 mod generate;
 mod http;
 mod metrics;
+mod privacy;
 mod providers;
 pub mod router;
 mod state;
@@ -90,10 +91,12 @@ pub fn app(
     let relay = Relay::new(db.clone(), redis.clone(), &store::SCHEMA);
     context.spawn("outbox", relay.run(context.shutdown.clone()));
     let checks = vec![Check::postgres(&db), Check::redis(&redis)];
+    let onec = tools::Onec::new(config.onec_integration_url.clone(), config.tool_timeout)?;
     let state = AppState {
         db,
         context,
-        onec: tools::Onec::new(config.onec_integration_url.clone(), config.tool_timeout)?,
+        privacy: privacy::Privacy::new(onec.clone(), config.local_only),
+        onec,
         models,
         zone: config.time_zone,
         limits: tools::Limits {

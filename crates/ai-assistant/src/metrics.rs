@@ -7,6 +7,7 @@ use metrics::Unit;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
+use crate::privacy::{Kind, Place};
 use crate::providers::{Attempt, Failure, Remote};
 use crate::tools::{OnecError, Tool};
 
@@ -68,6 +69,7 @@ pub(crate) fn describe(models: &[Arc<Remote>]) {
         Unit::Count,
         "Calls of tools, by tool and outcome"
     );
+    describe_privacy();
     for operation in ["chat", "generate", "proxy"] {
         for engine in ["rules", "llm"] {
             for outcome in ["answered", "failed", "cancelled"] {
@@ -175,4 +177,46 @@ pub(crate) fn tool_called(tool: &'static str, outcome: Result<(), &OnecError>) {
         Err(OnecError::Malformed(_)) => "malformed",
     };
     metrics::counter!("tool_calls_total", "tool" => tool, "outcome" => outcome).increment(1);
+}
+
+/// Things of a kind were hidden from a model of others.
+pub(crate) fn hidden(kind: &'static str, count: u64) {
+    metrics::counter!("privacy_hidden_total", "kind" => kind).increment(count);
+}
+
+/// A text tried to command the assistant.
+pub(crate) fn suspected(place: &'static str) {
+    metrics::counter!("privacy_injections_suspected_total", "place" => place).increment(1);
+}
+
+/// Figures of an answer were accounted for, or not.
+pub(crate) fn figures_checked(outcome: &'static str) {
+    metrics::counter!("assistant_figures_checked_total", "outcome" => outcome).increment(1);
+}
+
+fn describe_privacy() {
+    metrics::describe_counter!(
+        "privacy_hidden_total",
+        Unit::Count,
+        "Names and requisites that were first hidden from a model of others, by kind"
+    );
+    metrics::describe_counter!(
+        "privacy_injections_suspected_total",
+        Unit::Count,
+        "Texts that tried to command the assistant, by place"
+    );
+    metrics::describe_counter!(
+        "assistant_figures_checked_total",
+        Unit::Count,
+        "Answers of language models whose figures were checked, by outcome"
+    );
+    for kind in Kind::ALL {
+        metrics::counter!("privacy_hidden_total", "kind" => kind.as_str()).absolute(0);
+    }
+    for place in Place::ALL {
+        metrics::counter!("privacy_injections_suspected_total", "place" => place.as_str()).absolute(0);
+    }
+    for outcome in ["verified", "corrected", "unverified"] {
+        metrics::counter!("assistant_figures_checked_total", "outcome" => outcome).absolute(0);
+    }
 }

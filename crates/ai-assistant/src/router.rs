@@ -1,10 +1,10 @@
 //! The route table.
 
-use common::auth::Permission::{Chat, Generate, OnecRead};
+use common::auth::Permission::{Chat, Generate, OnecRead, SecurityAdmin};
 use common::http::routes::{Access, Routes};
 
 use crate::doors::{self, chat_completions, mcp, messages, responses};
-use crate::http::{chat, conversations, generate, models};
+use crate::http::{chat, conversations, generate, models, privacy};
 use crate::state::AppState;
 
 /// All routes with what each takes to call it.
@@ -41,4 +41,20 @@ pub fn routes() -> Routes<AppState> {
         .get("/v1/models", Access::Permission(Chat), doors::models::list)
         .get("/v1/models/{*id}", Access::Permission(Chat), doors::models::get)
         .post("/mcp", Access::Permission(OnecRead), mcp::post)
+        .get(
+            "/privacy/policies",
+            Access::Permission(SecurityAdmin),
+            privacy::list,
+        )
+        .put(
+            "/privacy/policies",
+            Access::Permission(SecurityAdmin),
+            privacy::put,
+        )
+        .delete(
+            "/privacy/policies/{company_id}",
+            Access::Permission(SecurityAdmin),
+            privacy::delete,
+        )
+        .post("/privacy/preview", Access::Permission(Chat), privacy::preview)
 }

@@ -7,6 +7,7 @@ use common::service::Context;
 use sqlx::PgPool;
 
 use crate::doors::mcp::Allowed;
+use crate::privacy::Privacy;
 pub(crate) use crate::providers::Registry;
 use crate::providers::Remote;
 use crate::tools::{Limits, Onec};
@@ -21,6 +22,7 @@ pub struct AppState {
     pub(crate) zone: Tz,
     pub(crate) limits: Limits,
     pub(crate) mcp: Arc<Allowed>,
+    pub(crate) privacy: Privacy,
 }
 
 /// What answers a question.

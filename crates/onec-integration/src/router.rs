@@ -5,7 +5,7 @@ use common::http::routes::{Access, Routes};
 
 use crate::http::{
     checks, commerceml, companies, drafts, enterprise_data, entities, entity_object, entity_rows, exchange,
-    infobases, prices, reports, search, services, soap, sync, sync_events, virtual_tables, writes,
+    infobases, names, prices, reports, search, services, soap, sync, sync_events, virtual_tables, writes,
 };
 use crate::state::AppState;
 
@@ -36,6 +36,7 @@ pub fn routes() -> Routes<AppState> {
         .get("/reports", READ, reports::list)
         .get("/reports/{id}", READ, reports::get)
         .get("/search", READ, search::search)
+        .get("/names", READ, names::list)
         .get("/soap/services", SERVICES, soap::list)
         .get("/soap/services/{name}", SERVICES, soap::get)
         .post_once(

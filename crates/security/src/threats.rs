@@ -42,17 +42,20 @@ pub(crate) enum Kind {
     LoginAfterFailures,
     /// A refresh token came twice: one of the two had stolen it.
     RefreshTokenReused,
+    /// A text in the data of 1C, in a file or in a question tried to command the assistant.
+    PromptInjection,
     /// The audit log is not what was written.
     AuditChainBroken,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::LoginBurst,
         Self::LoginSlowBurst,
         Self::AccountManyAddresses,
         Self::LoginAfterFailures,
         Self::RefreshTokenReused,
+        Self::PromptInjection,
         Self::AuditChainBroken,
     ];
 
@@ -64,13 +67,14 @@ impl Kind {
             Self::AccountManyAddresses => "account_many_addresses",
             Self::LoginAfterFailures => "login_after_failures",
             Self::RefreshTokenReused => "refresh_token_reused",
+            Self::PromptInjection => "prompt_injection",
             Self::AuditChainBroken => "audit_chain_broken",
         }
     }
 
     pub(crate) const fn severity(self) -> Severity {
         match self {
-            Self::LoginBurst | Self::LoginSlowBurst => Severity::Medium,
+            Self::LoginBurst | Self::LoginSlowBurst | Self::PromptInjection => Severity::Medium,
             Self::AccountManyAddresses | Self::LoginAfterFailures | Self::RefreshTokenReused => {
                 Severity::High
             }
@@ -103,6 +107,10 @@ pub(crate) fn title(kind: &str, subject: &str, locale: Locale) -> String {
         "refresh_token_reused" => Text::new(
             format!("Повторное использование токена обновления: учётная запись {subject}"),
             format!("A refresh token was used twice: account {subject}"),
+        ),
+        "prompt_injection" => Text::new(
+            format!("Текст, похожий на указание помощнику, в вопросе или данных пользователя {subject}"),
+            format!("A text like a command to the assistant in a question or the data of {subject}"),
         ),
         "audit_chain_broken" => Text::new(
             "Журнал аудита изменён в обход системы",
@@ -153,6 +161,7 @@ mod tests {
             Kind::AccountManyAddresses,
             Kind::LoginAfterFailures,
             Kind::RefreshTokenReused,
+            Kind::PromptInjection,
             Kind::AuditChainBroken,
         ];
         for kind in kinds {

@@ -6,8 +6,8 @@ use common::http::routes::{Access, Routes};
 use crate::AppState;
 use crate::http::{
     account_pages, accounts, api_keys, auth, federation, identities, import, invites, jwks, login,
-    login_failures, oauth, passkeys, passwords, registration, rights, roles, second_factors, service_accounts,
-    sessions, users,
+    login_failures, oauth, passkeys, passwords, registration, rights, roles, second_factors,
+    service_accounts, sessions, users,
 };
 
 /// The route table.

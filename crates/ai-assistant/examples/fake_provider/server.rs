@@ -32,6 +32,9 @@ pub(crate) const MODELS: &[&str] = &[
     "fake-loops",         // asks for the same tool for ever
     "fake-bad-arguments", // calls a tool with broken JSON first
     "fake-no-tools",      // never calls a tool
+    "fake-quotes",        // looks up the first name of the question and repeats it, letter by letter
+    "fake-corrects",      // answers with an invented figure until it is told so
+    "fake-links",         // answers with a link and an image
     "fault-401",
     "fault-429",         // Retry-After: 1, always
     "fault-429-once",    // then answers
@@ -397,6 +400,32 @@ fn script(protocol: Protocol, model: &str, body: &Value) -> Vec<Step> {
             steps.extend(send(wire.text_end("Подождите")));
         }
         "fake-invents" => steps.extend(send(wire.whole_text("Нам должны 777 888 ₽."))),
+        "fake-quotes" => {
+            let name = quoted(body);
+            match results {
+                None if has_tools => {
+                    let arguments = json!({"kind": "counterparty", "query": name});
+                    steps.extend(send(wire.call("find_subject", &arguments.to_string())));
+                }
+                _ => {
+                    let text = format!("Вы спросили о {name}; это {name}.");
+                    steps.extend(send(wire.text_begin("")));
+                    for letter in text.chars() {
+                        steps.extend(send(wire.text_more(&letter.to_string())));
+                    }
+                    steps.extend(send(wire.text_end(&text)));
+                }
+            }
+        }
+        "fake-corrects" if body.to_string().contains("Проверка:") => {
+            steps.extend(send(wire.whole_text("Нам должны 2000,50 ₽ [1].")))
+        }
+        "fake-corrects" if results.is_some() => {
+            steps.extend(send(wire.whole_text("Нам должны 777 888 ₽.")))
+        }
+        "fake-links" => steps.extend(send(wire.whole_text(
+            "См. [отчёт](https://evil.example/?d=1200) ![x](https://evil.example/p.png) и https://evil.example/x.",
+        ))),
         "fake-no-tools" => steps.extend(send(wire.whole_text("Инструментов не знаю."))),
         "fake-loops" if has_tools => steps.extend(send(wire.call(tool, "{}"))),
         "fake-bad-arguments" if results.is_none() => {
@@ -416,6 +445,13 @@ fn script(protocol: Protocol, model: &str, body: &Value) -> Vec<Step> {
         },
     }
     steps
+}
+
+/// What stands behind «Вопрос:» up to the question mark.
+fn quoted(body: &Value) -> String {
+    let text = body.to_string();
+    let behind = text.rsplit("Вопрос: ").next().unwrap_or_default();
+    behind.split('?').next().unwrap_or_default().to_owned()
 }
 
 /// The first debt in the results of tools, when there are results.

@@ -1,11 +1,14 @@
 //! What attempts used, as they are booked: one usage row and one event each, failed and cancelled
 //! ones too.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use common::auth::Identity;
-use common::contract::events::{ASSISTANT_ANSWERED, AUDIT_RECORDED, AuditEvent, Outcome, UsageEvent};
+use common::contract::events::{
+    ASSISTANT_ANSWERED, AUDIT_RECORDED, AuditEvent, INJECTION_SUSPECTED, Outcome, UsageEvent,
+};
 use common::db::StoreError;
 use common::events::{Actor, Event, Stream, outbox};
 use common::ids;
@@ -16,10 +19,11 @@ use uuid::Uuid;
 
 use super::model_loop::Spent;
 use crate::metrics;
+use crate::privacy::{Mask, Suspicion};
 use crate::providers::{Attempt as Try, Outcome as TryOutcome};
 use crate::state::{AppState, Engine};
-use crate::store::SCHEMA;
 use crate::store::usage::{Usage, usage_add};
+use crate::store::{SCHEMA, privacy};
 
 /// One finished attempt.
 #[derive(Debug, Clone)]
@@ -80,6 +84,10 @@ pub(crate) struct Ledger {
     running: Option<(Engine, Instant)>,
     /// What the running attempt has used so far.
     pub(crate) spent: Spent,
+    /// Whose new tokens are to be kept.
+    pub(crate) mask: Option<Arc<Mask>>,
+    /// What tried to command the assistant.
+    suspicions: BTreeSet<Suspicion>,
 }
 
 impl Ledger {
@@ -89,6 +97,8 @@ impl Ledger {
             attempts: Vec::new(),
             running: None,
             spent: Spent::default(),
+            mask: None,
+            suspicions: BTreeSet::new(),
         }
     }
 
@@ -108,6 +118,7 @@ impl Ledger {
             Engine::Model(_) => "llm",
         };
         metrics::attempt_ended(self.operation, kind, outcome);
+        self.suspicions.extend(self.spent.screen.suspicions().cloned());
         let mut last = Attempt {
             provider: engine.provider().to_owned(),
             model: engine.model().to_owned(),
@@ -197,6 +208,7 @@ impl Ledger {
             let event = Event::new(service, ASSISTANT_ANSWERED, clock, &data).actor(Actor::from(identity));
             outbox::append(db, &SCHEMA, Stream::Usage, &event).await?;
         }
+        self.book_privacy(db, state, identity, conversation).await?;
         let last = self.attempts.last();
         let succeeded = last.is_some_and(|attempt| attempt.outcome == "answered");
         let action = match self.operation {
@@ -221,5 +233,42 @@ impl Ledger {
         };
         let event = Event::new(service, AUDIT_RECORDED, clock, &data).actor(Actor::from(identity));
         outbox::append(db, &SCHEMA, Stream::Audit, &event).await
+    }
+
+    /// Keeps the new tokens of the conversation and tells of what was suspicious, without its text.
+    async fn book_privacy(
+        &self,
+        db: &mut PgConnection,
+        state: &AppState,
+        identity: &Identity,
+        conversation: Option<Uuid>,
+    ) -> Result<(), StoreError> {
+        if let Some(mask) = &self.mask {
+            for (kind, count) in mask.counts() {
+                metrics::hidden(kind.as_str(), count);
+            }
+            if let Some(conversation) = conversation {
+                privacy::tokens_add(db, conversation, &mask.fresh()).await?;
+            }
+        }
+        for suspicion in &self.suspicions {
+            metrics::suspected(suspicion.place.as_str());
+            let data = AuditEvent {
+                action: INJECTION_SUSPECTED.to_owned(),
+                outcome: Outcome::Denied,
+                target: conversation.map(|id| format!("conversation:{id}")),
+                ip: None,
+                details: serde_json::json!({
+                    "place": suspicion.place,
+                    "origin": suspicion.origin,
+                    "rules": suspicion.rules,
+                    "operation": self.operation,
+                }),
+            };
+            let event = Event::new(state.context.service, AUDIT_RECORDED, &state.context.clock, &data)
+                .actor(Actor::from(identity));
+            outbox::append(db, &SCHEMA, Stream::Audit, &event).await?;
+        }
+        Ok(())
     }
 }

@@ -8,8 +8,11 @@ use common::telemetry::RequestContext;
 
 use super::draft::Draft;
 use super::events::{ChatEvent, Sink};
-use super::{guard, prompt};
+use super::guard::Grounds;
+use super::prompt;
 use crate::builtin::{self, Surroundings};
+use crate::metrics;
+use crate::privacy::{Links, Mask, Place, Screen};
 use crate::providers::{
     Attempt, Chain, Finish, Item, Options, Part, Prompt, ProviderError, Remote, ToolChoice, Turn,
 };
@@ -30,6 +33,8 @@ pub(crate) struct Task<'a> {
     pub(crate) question: &'a str,
     pub(crate) around: Surroundings,
     pub(crate) max_output_tokens: u32,
+    /// What is hidden from models of others.
+    pub(crate) mask: Option<Arc<Mask>>,
 }
 
 /// Why there is no answer.
@@ -47,6 +52,8 @@ pub(crate) struct Spent {
     pub(crate) first_token: Option<Duration>,
     /// Text that has come so far.
     pub(crate) text: String,
+    /// What tried to command the assistant.
+    pub(crate) screen: Screen,
 }
 
 /// Runs the exchange to its answer; tells the model that gave it.
@@ -64,6 +71,16 @@ pub(crate) async fn run(
         Vec::new()
     };
     let (mut items, mut chain) = (task.items, task.chain);
+    let grounds = Grounds {
+        question: task.question,
+        today: task.around.today,
+    };
+    // What a user writes is looked at, but never hidden from the model.
+    let _ = spent.screen.text(task.question, Place::Message, "message");
+    let mut links = Links::new(task.question, toolbox.locale());
+    // The answer that the model was asked to correct.
+    let mut first: Option<(String, Finish)> = None;
+    let mut was_corrected = false;
     let mut round = 0;
     let finish = loop {
         round += 1;
@@ -82,13 +99,43 @@ pub(crate) async fn run(
                 tool_choice,
                 ..Options::default()
             },
+            mask: task.mask.as_ref(),
+            of_client: false,
         };
         if !spent.text.is_empty() {
             say(sink, spent, "\n\n");
         }
-        let turn = turn(&mut chain, &prompt, sink, spent, started).await?;
+        let turn = match turn(&mut chain, &prompt, sink, spent, started, &mut links).await {
+            Ok(turn) => turn,
+            // A correction that fails leaves the answer as it was.
+            Err(error) => match first.take() {
+                Some((text, finish)) => {
+                    say_instead(sink, spent, &text);
+                    break finish;
+                }
+                None => return Err(error),
+            },
+        };
         if turn.calls.is_empty() || round > MAX_ROUNDS {
-            break turn.finish;
+            let wrong = grounds.unverified(&spent.text, toolbox);
+            if let Some((text, finish)) = first.take() {
+                let better =
+                    !spent.text.trim().is_empty() && wrong.len() <= grounds.unverified(&text, toolbox).len();
+                if !better {
+                    say_instead(sink, spent, &text);
+                    break finish;
+                }
+                break turn.finish;
+            }
+            if wrong.is_empty() || turn.finish == Finish::Length || round > MAX_ROUNDS {
+                break turn.finish;
+            }
+            first = Some((spent.text.clone(), turn.finish));
+            was_corrected = true;
+            items.push(Item::Turn(turn));
+            items.push(Item::User(prompt::correction(&wrong)));
+            say_instead(sink, spent, "");
+            continue;
         }
         for call in &turn.calls {
             tool_event(sink, &call.name, "running");
@@ -103,9 +150,20 @@ pub(crate) async fn run(
         if let Some(error) = toolbox.take_unreachable() {
             return Err(LoopError::Onec(error));
         }
+        let results = spent.screen.results(&names, results);
         items.push(Item::Results(prompt::wrapped(results, &mark)));
     };
-    let mut draft = finished(task.question, task.around, toolbox, spent, finish);
+    if links.removed() > 0 {
+        spent
+            .screen
+            .suspect(Place::Answer, "answer", vec!["image_or_link"]);
+    }
+    let mut draft = finished(&grounds, task.around, toolbox, spent, finish);
+    metrics::figures_checked(match (draft.unverified_numbers.is_empty(), was_corrected) {
+        (false, _) => "unverified",
+        (true, true) => "corrected",
+        (true, false) => "verified",
+    });
     if task.around.may_read && !chain.remote().calls_tools() {
         draft
             .notices
@@ -121,8 +179,10 @@ async fn turn(
     sink: &Sink,
     spent: &mut Spent,
     started: Instant,
+    links: &mut Links,
 ) -> Result<Turn, LoopError> {
     let before = spent.text.len();
+    let unlinked = links.clone();
     let mut on_part = |part| match part {
         Part::Began { remote } => tracing::debug!(
             labels.provider = &*remote.provider,
@@ -131,20 +191,25 @@ async fn turn(
         ),
         Part::Text(text) => {
             spent.first_token.get_or_insert_with(|| started.elapsed());
-            say(sink, spent, &text);
+            say(sink, spent, &links.push(&text));
         }
         Part::Restart => {
             let kept = spent.text[..before].to_owned();
-            spent.text.clear();
-            sink.send(ChatEvent::Restart {});
-            say(sink, spent, &kept);
+            links.clone_from(&unlinked);
+            say_instead(sink, spent, &kept);
         }
         Part::Tried(attempt) => spent.tries.push(attempt),
     };
-    chain
-        .turn(prompt, &mut on_part)
-        .await
-        .map_err(LoopError::Provider)
+    let turn = chain.turn(prompt, &mut on_part).await;
+    say(sink, spent, &links.finish());
+    turn.map_err(LoopError::Provider)
+}
+
+/// The text so far is void; the answer begins with this one.
+fn say_instead(sink: &Sink, spent: &mut Spent, text: &str) {
+    spent.text.clear();
+    sink.send(ChatEvent::Restart {});
+    say(sink, spent, text);
 }
 
 fn say(sink: &Sink, spent: &mut Spent, text: &str) {
@@ -169,16 +234,26 @@ fn tool_event(sink: &Sink, name: &str, state: &'static str) {
     });
 }
 
-fn finished(question: &str, around: Surroundings, toolbox: &Toolbox, spent: &Spent, finish: Finish) -> Draft {
+fn finished(
+    grounds: &Grounds<'_>,
+    around: Surroundings,
+    toolbox: &Toolbox,
+    spent: &Spent,
+    finish: Finish,
+) -> Draft {
     let locale = toolbox.locale();
     let text = spent.text.trim().to_owned();
     let mut draft = Draft::words(text);
-    draft.intent = builtin::intent_of(question, around.today).map(str::to_owned);
+    draft.intent = builtin::intent_of(grounds.question, around.today).map(str::to_owned);
     let reports: Vec<_> = toolbox.reports().iter().collect();
     draft.add_reports(&reports, locale, around.zone);
-    draft.unverified_numbers = guard::unverified(&draft.text, question, toolbox.reports(), toolbox.matches());
+    let checked = grounds.check(&draft.text, toolbox);
+    (draft.text, draft.unverified_numbers) = (checked.marked, checked.unverified);
     if !draft.unverified_numbers.is_empty() {
         let notice = prompt::unverified_notice(&draft.unverified_numbers, toolbox.reports(), locale);
+        draft.notices.push(notice);
+    }
+    if let Some(notice) = prompt::suspicion_notice(spent.screen.suspicions(), locale) {
         draft.notices.push(notice);
     }
     if finish == Finish::Length {

@@ -1,9 +1,12 @@
 //! What a language model is told. The system prompt holds neither the date nor anything of the
 //! caller, so that providers can cache it.
 
+use std::collections::BTreeSet;
+
 use chrono::{Datelike, NaiveDate};
 use common::contract::onec::Report;
 
+use crate::privacy::{Place, Suspicion};
 use crate::tools::ToolResult;
 
 /// For questions.
@@ -52,6 +55,39 @@ pub(crate) fn question(message: &str, today: NaiveDate, zone: chrono_tz::Tz, may
     format!("Сегодня {date}, {day}, часовой пояс {zone}.{access}\n\nВопрос: {message}")
 }
 
+/// Asks a model to correct figures that nothing accounts for.
+pub(crate) fn correction(numbers: &[String]) -> String {
+    format!(
+        "Проверка: этих чисел нет в результатах инструментов, и они не получаются из них сложением, вычитанием или как доля: {}. \
+         Дай ответ заново целиком: возьми числа из результатов инструментов (вызови нужный, если данных не хватает), а чего в них нет — не называй. \
+         О самой проверке не пиши.",
+        numbers.join("; ")
+    )
+}
+
+/// The notice under an answer when something tried to command the assistant.
+pub(crate) fn suspicion_notice<'a>(
+    suspicions: impl Iterator<Item = &'a Suspicion>,
+    locale: common::Locale,
+) -> Option<String> {
+    let places: BTreeSet<&str> = suspicions
+        .filter(|suspicion| matches!(suspicion.place, Place::Data | Place::File))
+        .map(|suspicion| suspicion.origin.as_str())
+        .collect();
+    if places.is_empty() {
+        return None;
+    }
+    let list = places.into_iter().collect::<Vec<_>>().join(", ");
+    Some(match locale {
+        common::Locale::Ru => format!(
+            "В данных есть текст, похожий на указание помощнику ({list}). Модели он не показан и не выполнялся; службе безопасности сообщено."
+        ),
+        common::Locale::En => format!(
+            "The data hold text that looks like a command to the assistant ({list}). The model was not shown it; security has been told."
+        ),
+    })
+}
+
 /// Marks results as data. The mark changes with every answer, so that a row of 1C cannot close it.
 pub(crate) fn wrapped(results: Vec<ToolResult>, mark: &str) -> Vec<ToolResult> {
     results
@@ -70,12 +106,16 @@ pub(crate) fn unverified_notice(numbers: &[String], reports: &[Report], locale: 
         (common::Locale::Ru, true) => {
             format!("Эти числа не взяты из 1С — данных для ответа не запрашивалось: {list}.")
         }
-        (common::Locale::Ru, false) => format!("Эти числа не найдены в данных 1С, проверьте их: {list}."),
+        (common::Locale::Ru, false) => {
+            format!("Эти числа не найдены в данных 1С, проверьте их (в тексте отмечены [?]): {list}.")
+        }
         (common::Locale::En, true) => {
             format!("These numbers are not from 1C, no data was asked for: {list}.")
         }
         (common::Locale::En, false) => {
-            format!("These numbers were not found in the 1C data, check them: {list}.")
+            format!(
+                "These numbers were not found in the 1C data, check them (marked [?] in the text): {list}."
+            )
         }
     }
 }

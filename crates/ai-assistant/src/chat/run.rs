@@ -18,10 +18,11 @@ use super::model_loop::{self, LoopError, Task};
 use super::prompt;
 use crate::builtin::{self, Surroundings};
 use crate::error::Error;
+use crate::privacy::{self, Subject};
 use crate::providers::Item;
 use crate::state::{AppState, Engine};
-use crate::store::SCHEMA;
 use crate::store::conversations::{self, Conversation, Message};
+use crate::store::{self, SCHEMA};
 use crate::tools::{Scope, Toolbox};
 
 /// Messages of the conversation that a model is shown.
@@ -156,6 +157,7 @@ pub(crate) async fn open(
         created_at: now,
     };
     conversations::message_add(&mut tx, conversation_id, &message).await?;
+    store::privacy::subject_add(&mut tx, conversation_id, question.company_id).await?;
     tx.commit().await.store("commit")?;
     let context = context_for(&question.message);
     Ok(Opened::Job(Box::new(Job {
@@ -291,8 +293,24 @@ impl Job {
             locale,
         };
         let mut notices = Vec::new();
-        if let (Engine::Model(remote), Some(chain)) = (&self.engine, self.chain()) {
-            ledger.begin(&self.engine);
+        let mut chain = self.chain();
+        if let Some(all) = chain.take() {
+            let subject = Subject {
+                company: self.question.company_id,
+                infobase: self.question.infobase_id,
+                conversation: self.conversation(),
+            };
+            let shielded = privacy::shielded(all, &self.state, &self.identity, subject).await?;
+            if shielded.barred {
+                notices.push(privacy::barred_notice(self.state.privacy.local_only, locale));
+            }
+            ledger.mask = shielded.mask;
+            chain = shielded.chain;
+        }
+        if let Some(chain) = chain {
+            // The one that was asked for, or who takes its place where it may not be asked.
+            let remote = &chain.remote().clone();
+            ledger.begin(&Engine::Model(remote.clone()));
             let mut toolbox = Toolbox::new(self.state.onec.clone(), scope.clone(), self.state.limits);
             let task = Task {
                 chain,
@@ -301,10 +319,12 @@ impl Job {
                 question: &self.question.message,
                 around,
                 max_output_tokens: self.state.models.max_output_tokens,
+                mask: ledger.mask.clone(),
             };
             match model_loop::run(task, &mut toolbox, sink, &mut ledger.spent).await {
                 Ok((mut draft, answered)) => {
                     ledger.end("answered", None, toolbox.calls());
+                    draft.notices.splice(0..0, notices);
                     if !std::sync::Arc::ptr_eq(&answered, remote) {
                         draft
                             .notices

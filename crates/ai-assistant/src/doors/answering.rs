@@ -72,7 +72,7 @@ impl Teller {
 ///
 /// # Errors
 /// When there is no such model, or the request is not for the assistant.
-pub(super) fn start(state: &AppState, identity: Identity, mut asked: Asked) -> Result<Answering, Problem> {
+pub(super) fn start(state: &AppState, identity: Identity, asked: Asked) -> Result<Answering, Problem> {
     // One answer is bounded by its tokens, so the channel needs no bound.
     let (sender, receiver) = mpsc::unbounded_channel();
     let teller = Teller(sender);
@@ -87,7 +87,6 @@ pub(super) fn start(state: &AppState, identity: Identity, mut asked: Asked) -> R
             .chain(Some(&asked.model))
             .ok_or_else(|| Error::UnknownModel(asked.model.clone()))?
             .without_restarts();
-        asked.belongs_to(chain.remote());
         let context = RequestContext::current().unwrap_or_else(RequestContext::background);
         let state_of_task = state.clone();
         state.context.spawn_transient(context.scope(Box::pin(async move {

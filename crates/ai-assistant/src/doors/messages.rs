@@ -217,7 +217,7 @@ fn tokens_of(asked: &Asked) -> u64 {
         items: &asked.items,
         tools: &asked.tools,
         max_output_tokens: 0,
-        options: Options::default(),
+        ..Prompt::default()
     })
 }
 

@@ -11,6 +11,7 @@ use super::answering::Teller;
 use super::{Asked, End, Told, refusal};
 use crate::chat::ledger::Ledger;
 use crate::error::Error;
+use crate::privacy::{self, Subject};
 use crate::providers::{Chain, Part, Prompt, Turn};
 use crate::state::{AppState, Engine};
 
@@ -19,11 +20,30 @@ pub(super) async fn run(
     state: &AppState,
     identity: &Identity,
     asked: Asked,
-    mut chain: Chain,
+    chain: Chain,
     teller: &Teller,
     cancel: CancellationToken,
 ) {
+    let mut asked = asked;
+    let subject = Subject {
+        company: asked.place.company,
+        infobase: asked.place.infobase,
+        conversation: None,
+    };
+    let shielded = match privacy::shielded(chain, state, identity, subject).await {
+        Ok(shielded) => shielded,
+        Err(error) => return teller.tell(Told::Failed(error.into())),
+    };
+    let Some(mut chain) = shielded.chain else {
+        return teller.tell(Told::Failed(Error::ExternalForbidden.into()));
+    };
+    let mask = shielded.mask;
+    // Turns as their model sent them cannot be masked; they are told in our words then.
+    if mask.is_none() {
+        asked.belongs_to(chain.remote());
+    }
     let mut ledger = Ledger::new("proxy");
+    ledger.mask.clone_from(&mask);
     ledger.begin(&Engine::Model(chain.remote().clone()));
     let limit = asked.max_output_tokens.unwrap_or(state.models.max_output_tokens);
     let limit = chain
@@ -37,6 +57,8 @@ pub(super) async fn run(
         tools: &asked.tools,
         max_output_tokens: limit,
         options: asked.options.clone(),
+        mask: mask.as_ref(),
+        of_client: true,
     };
     let started = Instant::now();
     let spent = &mut ledger.spent;
@@ -67,11 +89,15 @@ pub(super) async fn run(
         (Some(Err(error)), _) => Told::Failed(refusal::of_provider(error)),
         // Nobody gets for nothing what could not be booked.
         (Some(Ok(_)), Err(problem)) => Told::Failed(problem),
-        (Some(Ok(turn)), Ok(())) => Told::End(Box::new(end(turn, chain.remote().model.to_string()))),
+        (Some(Ok(turn)), Ok(())) => Told::End(Box::new(end(
+            turn,
+            chain.remote().model.to_string(),
+            mask.is_some(),
+        ))),
     });
 }
 
-fn end(turn: Turn, model: String) -> End {
+fn end(turn: Turn, model: String, masked: bool) -> End {
     End {
         model,
         text: turn.text,
@@ -79,7 +105,8 @@ fn end(turn: Turn, model: String) -> End {
         tokens: turn.tokens,
         finish: turn.finish,
         raw: turn.raw,
-        dialect: turn.author.map(|author| author.dialect),
+        // Of a masked turn, only text and calls have their names back.
+        dialect: turn.author.filter(|_| !masked).map(|author| author.dialect),
         onec: None,
     }
 }

@@ -19,6 +19,7 @@ use crate::chat::ledger::{Ledger, Used};
 use crate::chat::model_loop::{self, LoopError, Task};
 use crate::chat::{prompt, run};
 use crate::error::Error;
+use crate::privacy::{self, Subject};
 use crate::providers::Item;
 use crate::state::{AppState, Engine};
 use crate::store::SCHEMA;
@@ -192,9 +193,29 @@ impl Job {
         };
         let mut toolbox = Toolbox::new(self.state.onec.clone(), scope, self.state.limits);
         let mut notices = Vec::new();
-        ledger.begin(&self.engine);
-        let chain = self.state.models.chain(self.order.model.as_deref());
-        if let (Engine::Model(remote), Some(chain)) = (&self.engine, chain) {
+        let mut chain = match &self.engine {
+            Engine::Model(_) => self.state.models.chain(self.order.model.as_deref()),
+            Engine::Rules => None,
+        };
+        if let Some(all) = chain.take() {
+            let subject = Subject {
+                company: self.order.company_id,
+                infobase: self.order.infobase_id,
+                conversation: None,
+            };
+            let shielded = privacy::shielded(all, &self.state, &self.identity, subject).await?;
+            if shielded.chain.is_none() && !self.order.kind.is_template() {
+                return Err(Error::ExternalForbidden);
+            }
+            if shielded.barred {
+                notices.push(privacy::barred_notice(self.state.privacy.local_only, locale));
+            }
+            ledger.mask = shielded.mask;
+            chain = shielded.chain;
+        }
+        let asked = chain.as_ref().map(|chain| chain.remote().clone());
+        ledger.begin(&asked.clone().map_or(Engine::Rules, Engine::Model));
+        if let (Some(remote), Some(chain)) = (&asked, chain) {
             let question = self.question();
             let task = Task {
                 chain,
@@ -208,10 +229,12 @@ impl Job {
                 question: &question,
                 around,
                 max_output_tokens: self.state.models.max_output_tokens,
+                mask: ledger.mask.clone(),
             };
             match model_loop::run(task, &mut toolbox, &Sink::none(), &mut ledger.spent).await {
                 Ok((mut draft, answered)) => {
                     ledger.end("answered", None, toolbox.calls());
+                    draft.notices.splice(0..0, notices);
                     if !std::sync::Arc::ptr_eq(&answered, remote) {
                         let notice = run::stand_in_notice(&remote.model, &answered.model, locale);
                         draft.notices.insert(0, notice);

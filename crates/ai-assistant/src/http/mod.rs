@@ -4,3 +4,4 @@ pub(crate) mod chat;
 pub(crate) mod conversations;
 pub(crate) mod generate;
 pub(crate) mod models;
+pub(crate) mod privacy;

@@ -10,7 +10,9 @@ use tokio::time::Instant;
 use super::attempt::{Attempt, Running};
 use super::breaker::State;
 use super::failure::Then;
+use super::remote::Heard;
 use super::{Failure, Prompt, ProviderError, Remote, Turn, estimate};
+use crate::privacy::Veil;
 
 /// A provider that wants to be asked later than this is not waited for while another can be
 /// asked.
@@ -231,10 +233,30 @@ async fn ask(
         }
         tried += 1;
         let began = Instant::now();
-        let mut running = Running::begin(remote, prompt, sink);
-        let result = remote
-            .once(prompt, deadline, &mut |heard| running.hears(heard))
+        let veil = prompt
+            .mask
+            .filter(|_| remote.external)
+            .map(|mask| Veil::new(mask, prompt));
+        let asked = veil
+            .as_ref()
+            .map_or_else(|| prompt.clone(), |veil| veil.prompt(prompt));
+        let mut running = Running::begin(remote, &asked, sink);
+        let mut unmasker = veil.as_ref().map(Veil::incoming);
+        let mut result = remote
+            .once(&asked, deadline, &mut |heard| {
+                running.hears(match (heard, &mut unmasker) {
+                    (Heard::Text(text), Some(unmasker)) => unmasked(unmasker.push(&text)),
+                    (heard, _) => heard,
+                });
+            })
             .await;
+        if let Some(veil) = &veil {
+            result = result.map(|turn| veil.restored(turn));
+            let rest = unmasker.map(|mut unmasker| unmasker.finish()).unwrap_or_default();
+            if result.is_ok() && !rest.is_empty() {
+                running.hears(Heard::Text(rest));
+            }
+        }
         let spoke = running.spoke;
         running.end(&result);
         let error = match result {
@@ -253,6 +275,15 @@ async fn ask(
         }
         backoff = (backoff * 2).min(LONGEST_BACKOFF);
         tokio::time::sleep(wait).await;
+    }
+}
+
+/// What is heard of a text that may be held back whole.
+fn unmasked(text: String) -> Heard {
+    if text.is_empty() {
+        Heard::Content(0)
+    } else {
+        Heard::Text(text)
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::Dialect;
+use crate::privacy::Mask;
 use crate::tools::{ToolCall, ToolResult, ToolSpec};
 
 /// One part of a conversation with a model.
@@ -26,6 +27,10 @@ pub(crate) struct Prompt<'a> {
     pub(crate) tools: &'a [ToolSpec],
     pub(crate) max_output_tokens: u32,
     pub(crate) options: Options,
+    /// What is hidden from models of others.
+    pub(crate) mask: Option<&'a Arc<Mask>>,
+    /// All of it is a client's own, the system prompt and the tools too.
+    pub(crate) of_client: bool,
 }
 
 /// How the answer is to be made. What a dialect or a model does not take is left out of the

@@ -3,18 +3,22 @@
 use std::time::Duration;
 
 use common::BoxError;
-use common::contract::onec::{CompanyInfo, InfobaseInfo, Match, Report, ReportId, ReportQuery, SubjectKind};
-use common::http::client;
+use common::contract::onec::{
+    CompanyInfo, InfobaseInfo, Match, Named, Report, ReportId, ReportQuery, SubjectKind,
+};
+use common::http::{Page, client};
 use http::StatusCode;
 use reqwest::Client;
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use url::Url;
 use uuid::Uuid;
 
 /// Greatest answer that is read, bytes.
 const MAX_BYTES: usize = 4 * 1024 * 1024;
+/// Names in one answer; in full and in Russian they stay below `MAX_BYTES`.
+const NAMES: u32 = 3000;
 
 /// onec-integration, as this service calls it. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -102,6 +106,31 @@ impl Onec {
             .get(token, "search", |request| request.query(&parameters))
             .await?;
         Ok(found.items)
+    }
+
+    /// A piece of all names of a kind, and where the next piece begins.
+    pub(crate) async fn names(
+        &self,
+        token: &SecretString,
+        kind: SubjectKind,
+        infobase: Option<Uuid>,
+        cursor: Option<&str>,
+    ) -> Result<(Vec<Named>, Option<String>), OnecError> {
+        #[derive(Serialize)]
+        struct Asked<'a> {
+            kind: SubjectKind,
+            infobase: Option<Uuid>,
+            cursor: Option<&'a str>,
+            limit: u32,
+        }
+        let asked = Asked {
+            kind,
+            infobase,
+            cursor,
+            limit: NAMES,
+        };
+        let page: Page<Named> = self.get(token, "names", |request| request.query(&asked)).await?;
+        Ok((page.items, page.next_cursor))
     }
 
     /// The infobases that the caller sees.

@@ -8,6 +8,7 @@ mod bases;
 mod chat;
 mod conversations;
 mod doors;
+mod doors_privacy;
 mod external;
 mod failover;
 #[path = "../../examples/fake_provider/server.rs"]
@@ -17,6 +18,7 @@ mod llmock;
 mod mcp;
 mod onec;
 mod outages;
+mod privacy;
 mod providers;
 mod providers_more;
 mod setup;

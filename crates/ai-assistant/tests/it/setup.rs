@@ -207,6 +207,32 @@ impl Service {
         self.anonymous().with_token(self.issuer.sign(grant))
     }
 
+    /// How many audit events with that text in them are in the outbox or have been published.
+    pub(crate) async fn audited(&self, text: &str) -> usize {
+        let mut events: Vec<String> = sqlx::query_scalar("select event::text from assistant.outbox")
+            .fetch_all(&self.db)
+            .await
+            .unwrap();
+        let published: Vec<(String, Vec<(String, String)>)> = redis::cmd("XRANGE")
+            .arg(common::events::Stream::Audit.key())
+            .arg("-")
+            .arg("+")
+            .query_async(&mut self.redis.connect().connection())
+            .await
+            .unwrap();
+        events.extend(published.into_iter().map(|(_, mut fields)| fields.remove(0).1));
+        // An event may be in both places for a moment.
+        let ids = events
+            .iter()
+            .filter(|event| event.contains(text))
+            .filter_map(|event| {
+                serde_json::from_str::<Value>(event).ok()?["id"]
+                    .as_str()
+                    .map(str::to_owned)
+            });
+        ids.collect::<std::collections::BTreeSet<_>>().len()
+    }
+
     /// Usage rows: provider, outcome, error.
     pub(crate) async fn usage(&self) -> Vec<(String, String, Option<String>)> {
         sqlx::query_as("select provider, outcome, error from assistant.usage order by id")

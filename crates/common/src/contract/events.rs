@@ -16,6 +16,9 @@ pub const LOGGED_OUT: &str = "auth.logged_out";
 pub const REFRESH_REUSED: &str = "auth.refresh_reused";
 /// Something that the audit log keeps; data: [`AuditEvent`].
 pub const AUDIT_RECORDED: &str = "audit.recorded";
+/// Action of an [`AuditEvent`]: a text in data, a file, a question or an answer looks like a command
+/// to the assistant. `details` has `place`, `origin` and `rules`, never the text.
+pub const INJECTION_SUSPECTED: &str = "assistant.injection_suspected";
 /// The assistant answered, or tried to; data: [`UsageEvent`].
 pub const ASSISTANT_ANSWERED: &str = "assistant.answered";
 /// The gateway handled a request; data: [`RequestEvent`].

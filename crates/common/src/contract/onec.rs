@@ -416,6 +416,21 @@ pub enum SubjectKind {
     Company,
 }
 
+/// One name of `GET /names?kind=…&limit=…&cursor=…`, in `{items: […], next_cursor}`: all that the
+/// caller may see are listed, so that they can be recognised in texts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Named {
+    /// Kind.
+    pub kind: SubjectKind,
+    /// Name in 1C.
+    pub name: String,
+    /// The name in full, where it differs.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub full_name: Option<String>,
+    /// True for people, entrepreneurs among them.
+    pub person: bool,
+}
+
 /// An infobase as `GET /infobases` tells of it, as far as other services need it; in `{items: […]}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InfobaseInfo {

@@ -10,6 +10,7 @@ pub(crate) mod entity_object;
 pub(crate) mod entity_rows;
 pub(crate) mod exchange;
 pub(crate) mod infobases;
+pub(crate) mod names;
 pub(crate) mod prices;
 pub(crate) mod reports;
 pub(crate) mod search;

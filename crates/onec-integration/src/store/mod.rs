@@ -14,6 +14,7 @@ pub(crate) mod infobases;
 pub(crate) mod jobs;
 pub(crate) mod ledger;
 pub(crate) mod mirror;
+pub(crate) mod names;
 pub(crate) mod objects;
 pub(crate) mod progress;
 pub(crate) mod recorders;

@@ -186,6 +186,14 @@ impl Filled {
                 at(&format!("/entities/{set}/rows")),
             ),
             (
+                ("/entities/{name}/object", get),
+                named(format!("/entities/{set}/object?infobase={id}&Ref_Key={id}")),
+            ),
+            (
+                ("/entities/{name}/tables/{table}", get),
+                at(&format!("/entities/{set}/tables/Balance")),
+            ),
+            (
                 ("/documents/drafts", post),
                 sent(
                     "/documents/drafts",
@@ -291,9 +299,14 @@ async fn another_infobase_is_invisible_on_every_route() {
     let exchange: Uuid = filled.exchange.parse().unwrap();
     let owner = filled.limited_to([filled.infobase, exchange]);
     for ((method, template), attempt) in &attempts {
-        // Prices are of bases that push; the demo publishes no services.
-        if *method != "GET" || matches!(*template, "/prices" | "/hs/{*path}") || template.starts_with("/soap")
-        {
+        // Prices are of bases that push, the demo publishes no services, and no object has such a key.
+        let fails_anyway = [
+            "/prices",
+            "/hs/{*path}",
+            "/entities/{name}/object",
+            "/entities/{name}/tables/{table}",
+        ];
+        if *method != "GET" || fails_anyway.contains(template) || template.starts_with("/soap") {
             continue;
         }
         match attempt {

@@ -26,6 +26,7 @@ mod infobase_scope;
 mod infobases;
 mod ledger_reports;
 mod load;
+mod names;
 mod profiles;
 mod reports;
 mod resume;

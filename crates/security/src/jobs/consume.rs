@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use chrono::{DateTime, Duration, Utc};
-use common::contract::events::{self, AuthEvent};
+use common::contract::events::{self, AuditEvent, AuthEvent, INJECTION_SUSPECTED};
 use common::db::{StoreError, StoreResult};
 use common::events::{Event, HandleError, Handler, Stream};
 use serde_json::json;
@@ -53,7 +53,8 @@ impl Handler for EventHandler {
 struct Batch {
     entries: Vec<NewEntry>,
     attempts: Vec<AttemptRow>,
-    reused: Vec<(Uuid, Finding)>,
+    /// Events that are findings by themselves.
+    reported: Vec<(Uuid, Finding)>,
 }
 
 impl Batch {
@@ -65,6 +66,10 @@ impl Batch {
         for (stream, event) in events.iter().filter(|(_, event)| ids.insert(event.id)) {
             match (stream, event.kind.as_str()) {
                 (Stream::Audit, events::AUDIT_RECORDED) => {
+                    let data: AuditEvent = event.data().map_err(poison)?;
+                    if data.action == INJECTION_SUSPECTED {
+                        batch.reported.push((event.id, injection(event, &data)));
+                    }
                     batch.entries.push(NewEntry::from_event(event).map_err(poison)?);
                 }
                 (Stream::Auth, events::LOGIN_SUCCEEDED | events::LOGIN_FAILED) => {
@@ -73,7 +78,7 @@ impl Batch {
                 }
                 (Stream::Auth, events::REFRESH_REUSED) => {
                     let data: AuthEvent = event.data().map_err(poison)?;
-                    batch.reused.push((event.id, reuse(event, &data)));
+                    batch.reported.push((event.id, reuse(event, &data)));
                 }
                 // Other events are not for us; those of a later release must not stop us.
                 _ => {}
@@ -83,7 +88,7 @@ impl Batch {
     }
 
     fn is_empty(&self) -> bool {
-        self.entries.is_empty() && self.attempts.is_empty() && self.reused.is_empty()
+        self.entries.is_empty() && self.attempts.is_empty() && self.reported.is_empty()
     }
 }
 
@@ -116,16 +121,29 @@ fn reuse(event: &Event, data: &AuthEvent) -> Finding {
     }
 }
 
+fn injection(event: &Event, data: &AuditEvent) -> Finding {
+    let user = event.actor.as_ref().map(|actor| actor.user_id);
+    Finding {
+        kind: Kind::PromptInjection,
+        subject: user.map_or_else(|| "unknown".to_owned(), |id| format!("user:{id}")),
+        first_seen: event.time,
+        last_seen: event.time,
+        count: 1,
+        fresh: 1,
+        evidence: json!({ "target": data.target, "details": data.details }),
+    }
+}
+
 async fn detect_in(
     connection: &mut PgConnection,
     batch: &Batch,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    if batch.attempts.is_empty() && batch.reused.is_empty() {
+    if batch.attempts.is_empty() && batch.reported.is_empty() {
         return Ok(());
     }
     store::attempts::lock_detection(connection).await?;
-    let mut findings = reused(connection, batch).await?;
+    let mut findings = reported(connection, batch).await?;
     let fresh = store::attempts::insert(connection, &batch.attempts).await?;
     findings.extend(look_around(connection, &batch.attempts, &fresh).await?);
     for finding in &findings {
@@ -142,11 +160,11 @@ async fn detect_in(
     Ok(())
 }
 
-/// The findings of reused tokens whose event has not come before. It is remembered as an attempt
+/// The findings of reused tokens and the like whose event has not come before. It is remembered as an attempt
 /// without account and address, which no detector looks at.
-async fn reused(connection: &mut PgConnection, batch: &Batch) -> Result<Vec<Finding>, StoreError> {
+async fn reported(connection: &mut PgConnection, batch: &Batch) -> Result<Vec<Finding>, StoreError> {
     let rows: Vec<AttemptRow> = batch
-        .reused
+        .reported
         .iter()
         .map(|(id, finding)| AttemptRow {
             event_id: *id,
@@ -157,7 +175,7 @@ async fn reused(connection: &mut PgConnection, batch: &Batch) -> Result<Vec<Find
         })
         .collect();
     let fresh = store::attempts::insert(connection, &rows).await?;
-    let new = batch.reused.iter().filter(|(id, _)| fresh.contains(id));
+    let new = batch.reported.iter().filter(|(id, _)| fresh.contains(id));
     Ok(new.map(|(_, finding)| finding.clone()).collect())
 }
 

@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 use chrono::Utc;
 use common::auth::Permission::{SecurityAdmin, SecurityRead};
 use common::clock::Clock;
-use common::contract::events::{LOGIN_FAILED, LOGIN_SUCCEEDED, REFRESH_REUSED};
+use common::contract::events::{
+    AUDIT_RECORDED, AuditEvent, INJECTION_SUSPECTED, LOGIN_FAILED, LOGIN_SUCCEEDED, Outcome, REFRESH_REUSED,
+};
 use common::events::{Event, Stream};
 use serde_json::{Value, json};
 
@@ -170,4 +172,24 @@ async fn a_reused_refresh_token_is_a_threat_once() {
     for threat in items(&client, "/threats").await {
         assert_eq!(threat["count"], 1, "{threat}");
     }
+}
+
+#[tokio::test]
+async fn a_command_to_the_assistant_is_a_threat_once_and_an_entry_of_the_log() {
+    let service = Whole::start().await;
+    let client = service.client(&[SecurityRead]);
+    let data = AuditEvent {
+        action: INJECTION_SUSPECTED.to_owned(),
+        outcome: Outcome::Denied,
+        target: None,
+        ip: None,
+        details: json!({"place": "data", "origin": "get_receivables.counterparty", "rules": ["ignore_instructions"]}),
+    };
+    let event = Event::new("ai-assistant", AUDIT_RECORDED, &Clock::system(), &data);
+    service.publish(Stream::Audit, &[event.clone(), event]).await;
+    eventually("the threat", Duration::from_secs(5), async || {
+        let found = items(&client, "/threats?kind=prompt_injection").await;
+        found.len() == 1 && found[0]["count"] == 1 && found[0]["evidence"]["details"]["place"] == "data"
+    })
+    .await;
 }

@@ -83,11 +83,14 @@ async fn belongings(service: &Service) -> BTreeMap<&'static str, String> {
     let key: Value = admin.client.post("/api-keys", &key).await.json();
     let invite = json!({ "email": "new@example.com", "role": "user", "companies": [] });
     let invite: Value = admin.client.post("/invites", &invite).await.json();
+    let account = json!({ "name": "Обмен", "permissions": ["chat"] });
+    let account: Value = admin.client.post("/service-accounts", &account).await.json();
     let client = Program::first_party(service).await;
     let sessions: Value = admin.client.get("/users/me/sessions").await.json();
     BTreeMap::from([
         ("/api-keys/{id}", id(&key["id"])),
         ("/invites/{id}", id(&invite["id"])),
+        ("/service-accounts/{id}", id(&account["id"])),
         ("/oauth2/clients/{id}", client.id),
         ("/users/me/sessions/{id}", id(&sessions["items"][0]["id"])),
         ("/users/me/passkeys/{id}", common::ids::new_id().to_string()),

@@ -40,7 +40,7 @@ async fn replicas_that_refresh_one_token_at_once_give_one_successor() {
     };
     let before = generation().await;
     for _ in 0..10 {
-        let at = |n: usize| if n % 2 == 0 { &one } else { &two };
+        let at = |n: usize| if n.is_multiple_of(2) { &one } else { &two };
         let token = &session.refresh_token;
         let answers = futures_util::future::join_all((0..6).map(|n| at(n).refresh(token))).await;
         let successors: BTreeSet<String> = answers

@@ -200,10 +200,7 @@ async fn of_itself(
             "the scope names what the service account may not do",
         ));
     }
-    let nobody = Proof {
-        methods: Vec::new(),
-        at: DateTime::UNIX_EPOCH,
-    };
+    let nobody = Proof::nothing(DateTime::UNIX_EPOCH);
     let grant = Grant {
         client_id: Some(client.id.clone()),
         scope: Some(scopes),
