@@ -4,6 +4,7 @@ use common::auth::Permission;
 use common::testing::{Client, Response};
 use serde_json::{Value, json};
 
+use crate::fake_provider::Protocol;
 use crate::onec::Mood;
 use crate::setup::{Service, eventually};
 
@@ -99,6 +100,13 @@ async fn every_door_leads_to_every_dialect() {
                 _ => assert_eq!(last, "message_stop"),
             }
         }
+        let spoken = match dialect {
+            "openai" => Protocol::Responses,
+            "chat" => Protocol::Chat,
+            _ => Protocol::Messages,
+        };
+        let asked = service.provider.asked();
+        assert!(asked.iter().all(|asked| asked.protocol == spoken), "{dialect}");
         let usage = service.usage().await;
         assert_eq!(usage.len(), 6, "one row for each request");
         assert!(usage.iter().all(|row| row.1 == "answered"));
