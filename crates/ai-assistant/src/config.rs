@@ -30,6 +30,10 @@ pub struct Config {
     /// `RULES_FIRST` (false): questions that name no model and that the built-in rules are certain of are
     /// answered by them, free of charge, although a language model is connected.
     pub rules_first: bool,
+    /// `MCP_ALLOWED_HOSTS` (all): values of `Host` that the MCP server answers, separated by commas.
+    pub mcp_allowed_hosts: Vec<String>,
+    /// `MCP_ALLOWED_ORIGINS` (all): origins of pages that may call it, separated by commas.
+    pub mcp_allowed_origins: Vec<String>,
     /// `LOCAL_ONLY` (false): nothing is sent to models outside of the company.
     pub local_only: bool,
 }
@@ -45,6 +49,8 @@ impl Config {
         let models = Models::read(reader);
         let tool_timeout = reader.duration("TOOL_TIMEOUT", Duration::from_secs(20));
         let rules_first = reader.parse("RULES_FIRST", false);
+        let hosts = reader.parse("MCP_ALLOWED_HOSTS", String::new());
+        let origins = reader.parse("MCP_ALLOWED_ORIGINS", String::new());
         let local_only = reader.parse("LOCAL_ONLY", false);
         let zone = zone?.parse::<Tz>();
         if zone.is_err() {
@@ -62,6 +68,8 @@ impl Config {
             models: models?,
             tool_timeout: tool_timeout?,
             rules_first: rules_first?,
+            mcp_allowed_hosts: list(&hosts?),
+            mcp_allowed_origins: list(&origins?),
             local_only: local_only?,
         })
     }

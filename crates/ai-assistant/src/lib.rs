@@ -5,11 +5,13 @@
 //! accounts for, nor pass off a part of an answer as the whole.
 //!
 //! Modules in reading order: [`config`], `state`, [`router`], `http`, `chat`, `builtin` (the engine
-//! of rules), `tools`, `providers` (language models), `generate`, [`store`].
+//! of rules), `tools`, `providers` (language models), `generate`, `doors` (protocols of others),
+//! [`store`].
 
 mod builtin;
 mod chat;
 pub mod config;
+mod doors;
 mod error;
 mod generate;
 mod http;
@@ -38,6 +40,7 @@ pub use chat::draft::{NumberedCitation, Table};
 pub use chat::ledger::Used;
 pub use chat::run::Answer;
 pub use config::Config;
+pub use doors::mcp_stdio;
 pub use providers::{Breaking, Catalog, CatalogError, Dialect, Fallback, Patience};
 pub use state::AppState;
 
@@ -102,11 +105,16 @@ pub fn app(
             ..tools::Limits::default()
         },
         rules_first: config.rules_first,
+        mcp: Arc::new(doors::mcp::Allowed {
+            hosts: config.mcp_allowed_hosts.clone(),
+            origins: config.mcp_allowed_origins.clone(),
+        }),
     };
     Ok(App {
         router: router::routes()
             .measured(DEFINITION.name)
-            .build(state, authenticator),
+            .build(state, authenticator)
+            .layer(axum::middleware::from_fn(doors::in_dialect)),
         checks,
     })
 }

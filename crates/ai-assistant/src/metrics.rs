@@ -70,7 +70,7 @@ pub(crate) fn describe(models: &[Arc<Remote>]) {
         "Calls of tools, by tool and outcome"
     );
     describe_privacy();
-    for operation in ["chat", "generate"] {
+    for operation in ["chat", "generate", "proxy"] {
         for engine in ["rules", "llm"] {
             for outcome in ["answered", "failed", "cancelled"] {
                 metrics::counter!("assistant_requests_total", "operation" => operation, "engine" => engine, "outcome" => outcome).absolute(0);

@@ -1,8 +1,9 @@
 //! The route table.
 
-use common::auth::Permission::{Chat, Generate, SecurityAdmin};
+use common::auth::Permission::{Chat, Generate, OnecRead, SecurityAdmin};
 use common::http::routes::{Access, Routes};
 
+use crate::doors::{self, chat_completions, mcp, messages, responses};
 use crate::http::{chat, conversations, generate, models, privacy, templates};
 use crate::state::AppState;
 
@@ -34,6 +35,22 @@ pub fn routes() -> Routes<AppState> {
             templates::versions,
         )
         .get("/models", Access::Permission(Chat), models::list)
+        // Clients that speak a protocol of others.
+        .post(
+            "/v1/chat/completions",
+            Access::Permission(Chat),
+            chat_completions::create,
+        )
+        .post("/v1/responses", Access::Permission(Chat), responses::create)
+        .post("/v1/messages", Access::Permission(Chat), messages::create)
+        .post(
+            "/v1/messages/count_tokens",
+            Access::Permission(Chat),
+            messages::count_tokens,
+        )
+        .get("/v1/models", Access::Permission(Chat), doors::models::list)
+        .get("/v1/models/{*id}", Access::Permission(Chat), doors::models::get)
+        .post("/mcp", Access::Permission(OnecRead), mcp::post)
         .get(
             "/privacy/policies",
             Access::Permission(SecurityAdmin),

@@ -6,6 +6,7 @@ use chrono_tz::Tz;
 use common::service::Context;
 use sqlx::PgPool;
 
+use crate::doors::mcp::Allowed;
 use crate::privacy::Privacy;
 pub(crate) use crate::providers::Registry;
 use crate::providers::Remote;
@@ -22,6 +23,7 @@ pub struct AppState {
     pub(crate) limits: Limits,
     /// Questions that the built-in rules are certain of are answered by them.
     pub(crate) rules_first: bool,
+    pub(crate) mcp: Arc<Allowed>,
     pub(crate) privacy: Privacy,
 }
 

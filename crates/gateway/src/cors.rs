@@ -16,9 +16,10 @@ use crate::routing::Origins;
 
 const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE";
 const REQUEST_HEADERS: &str = "authorization, content-type, accept-language, idempotency-key, last-event-id, \
-                               x-request-id, traceparent, mcp-session-id, mcp-protocol-version";
+                               x-request-id, traceparent, mcp-session-id, mcp-protocol-version, mcp-method, \
+                               mcp-name, x-api-key, anthropic-version, x-company-id, x-infobase-id";
 const RESPONSE_HEADERS: &str = "x-request-id, retry-after, ratelimit, ratelimit-policy, location, \
-                                content-disposition, mcp-session-id";
+                                content-disposition, mcp-session-id, www-authenticate";
 
 /// The origins that may call.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -5,7 +5,8 @@
 //!
 //! Modules in reading order: [`config`]; `pipeline`, the way of a request; `path`, `routing`,
 //! `client_address`, `limit`, `tokens`, `api_keys`, `visit` with `events`; `forward` with `upstream`,
-//! `breaker`, `client` and `body`; `headers`, `cors`, `problems` and `metrics`.
+//! `breaker`, `client` and `body`; `headers`, `cors`, `problems`,
+//! `protocols` and `metrics`.
 
 mod api_keys;
 mod body;
@@ -22,6 +23,7 @@ mod metrics;
 pub mod path;
 mod pipeline;
 mod problems;
+mod protocols;
 mod recent;
 pub mod routing;
 mod state;

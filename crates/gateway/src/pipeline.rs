@@ -25,6 +25,7 @@ use crate::body::Upload;
 use crate::forward::{self, Outgoing};
 use crate::headers::{self, Origin};
 use crate::limit::{Class, Subject};
+use crate::protocols::{self, Expected};
 use crate::routing::{self, Access, Origins, Patience, Rate, Route, Service};
 use crate::state::{AppState, Gateway};
 use crate::visit::Visit;
@@ -43,6 +44,7 @@ pub(crate) async fn handle(State(gateway): State<AppState>, request: Request) ->
     let secure = edge.tls_terminated
         || (edge.trusted_proxies.contains(peer.ip().to_canonical()) && says_https(&parts.headers));
     let origin = edge.allowed_origins.of(&parts.headers);
+    let expected = Expected::of(&parts, secure);
 
     let preflight = match &origin {
         Some(_) => cors::preflight(&parts.method, &parts.headers),
@@ -62,7 +64,7 @@ pub(crate) async fn handle(State(gateway): State<AppState>, request: Request) ->
         // A refusal of our own has none of the service's headers.
         decided = visit.route.map_or(decided, |route| route.origins);
         visit.end(&mut response);
-        response
+        expected.finish(response).await
     };
     headers::add_security(response.headers_mut(), edge.tls_terminated);
     cors::finish(response.headers_mut(), origin, decided);
@@ -92,6 +94,9 @@ async fn pass(
     }
 
     if route.access == Access::Token {
+        if route.outside == "/v1" {
+            protocols::move_token(&mut parts.headers);
+        }
         let identity = match identify(gateway, visit, &mut parts.headers).await {
             Ok(identity) => identity,
             Err(problem) => {

@@ -211,10 +211,10 @@ impl Ledger {
         self.book_privacy(db, state, identity, conversation).await?;
         let last = self.attempts.last();
         let succeeded = last.is_some_and(|attempt| attempt.outcome == "answered");
-        let action = if self.operation == "chat" {
-            "chat.asked"
-        } else {
-            "texts.generated"
+        let action = match self.operation {
+            "chat" => "chat.asked",
+            "proxy" => "model.asked",
+            _ => "texts.generated",
         };
         let data = AuditEvent {
             action: action.to_owned(),

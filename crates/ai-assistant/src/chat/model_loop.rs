@@ -100,6 +100,7 @@ pub(crate) async fn run(
                 ..Options::default()
             },
             mask: task.mask.as_ref(),
+            of_client: false,
         };
         if !spent.text.is_empty() {
             say(sink, spent, "\n\n");

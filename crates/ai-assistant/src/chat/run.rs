@@ -107,6 +107,8 @@ pub(crate) struct Job {
     memory: builtin::State,
     history: Vec<Message>,
     key: Option<Key>,
+    /// The conversation is stored here.
+    kept: bool,
 }
 
 /// The request's context with the language of the question.
@@ -186,10 +188,55 @@ pub(crate) async fn open(
         memory,
         history,
         key,
+        kept: true,
     })))
 }
 
+/// Accepts a question of a client that keeps the conversation itself: nothing is stored of it but
+/// what it used.
+pub(crate) fn passing(
+    state: AppState,
+    identity: Identity,
+    question: Question,
+    mut history: Vec<Message>,
+) -> Result<Job, Error> {
+    let engine = state
+        .models
+        .engine(question.model.as_deref())
+        .ok_or_else(|| Error::UnknownModel(question.model.clone().unwrap_or_default()))?;
+    let most = usize::try_from(HISTORY).unwrap_or(0);
+    history.drain(..history.len().saturating_sub(most));
+    Ok(Job {
+        context: context_for(&question.message),
+        state,
+        identity,
+        question,
+        engine,
+        conversation_id: ids::new_id(),
+        message_id: ids::new_id(),
+        memory: builtin::State::default(),
+        history,
+        key: None,
+        kept: false,
+    })
+}
+
 impl Job {
+    /// The language of the question.
+    pub(crate) fn locale(&self) -> Locale {
+        self.context.locale
+    }
+
+    /// The time zone of moments in the answer.
+    pub(crate) fn zone(&self) -> chrono_tz::Tz {
+        self.state.zone
+    }
+
+    /// Where usage is booked.
+    fn conversation(&self) -> Option<Uuid> {
+        self.kept.then_some(self.conversation_id)
+    }
+
     /// Name of the model that is asked first.
     pub(crate) fn model(&self) -> &str {
         self.engine.model()
@@ -268,7 +315,7 @@ impl Job {
             let subject = Subject {
                 company: self.question.company_id,
                 infobase: self.question.infobase_id,
-                conversation: Some(self.conversation_id),
+                conversation: self.conversation(),
             };
             let shielded = privacy::shielded(all, &self.state, &self.identity, subject).await?;
             if shielded.barred {
@@ -411,7 +458,7 @@ impl Job {
                 &mut tx,
                 &self.state,
                 &self.identity,
-                Some(self.conversation_id),
+                self.conversation(),
                 answer.intent.as_deref(),
             )
             .await?;
@@ -430,13 +477,7 @@ impl Job {
             self.add(&mut tx, &message, None).await?;
         }
         ledger
-            .book(
-                &mut tx,
-                &self.state,
-                &self.identity,
-                Some(self.conversation_id),
-                None,
-            )
+            .book(&mut tx, &self.state, &self.identity, self.conversation(), None)
             .await?;
         if let Some(key) = &self.key {
             idempotency::release(&mut tx, &SCHEMA, key).await?;
@@ -463,6 +504,9 @@ impl Job {
         message: &Message,
         memory: Option<&Value>,
     ) -> Result<(), Error> {
+        if !self.kept {
+            return Ok(());
+        }
         let (user, id) = (self.identity.user_id, self.conversation_id);
         if conversations::conversation_update(db, user, id, memory, message.created_at).await? {
             conversations::message_add(db, id, message).await?;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{Mask, Unmasker};
-use crate::providers::{Item, Prompt, Turn};
-use crate::tools::{ToolCall, ToolResult};
+use crate::providers::{Item, Options, Prompt, Turn};
+use crate::tools::{ToolCall, ToolResult, ToolSpec};
 
 /// What a model is told of tokens, besides its task.
 const TOKENS: &str = "\n\nОбозначения вида [ORG-1], [PER-2], [INN-1] стоят вместо названий, имён и реквизитов, которые тебе не показаны. \
@@ -15,15 +15,26 @@ const TOKENS: &str = "\n\nОбозначения вида [ORG-1], [PER-2], [INN
 pub(crate) struct Veil {
     system: String,
     items: Vec<Item>,
+    /// Of a client's own prompt, where names may stand too.
+    tools: Option<Vec<ToolSpec>>,
+    options: Option<Options>,
     unmasker: Unmasker,
 }
 
 impl Veil {
     /// Masks a request.
     pub(crate) fn new(mask: &Arc<Mask>, prompt: &Prompt<'_>) -> Self {
+        let of_client = prompt.of_client;
+        let system = if of_client {
+            mask.outgoing(prompt.system)
+        } else {
+            prompt.system.to_owned()
+        };
         Self {
-            system: format!("{}{TOKENS}", prompt.system),
+            system: format!("{system}{TOKENS}"),
             items: prompt.items.iter().map(|item| mask.item(item)).collect(),
+            tools: of_client.then(|| prompt.tools.iter().map(|tool| mask.tool(tool)).collect()),
+            options: of_client.then(|| mask.options(&prompt.options)),
             unmasker: mask.incoming(),
         }
     }
@@ -33,6 +44,8 @@ impl Veil {
         Prompt {
             system: &self.system,
             items: &self.items,
+            tools: self.tools.as_deref().unwrap_or(prompt.tools),
+            options: self.options.clone().unwrap_or_else(|| prompt.options.clone()),
             mask: None,
             ..prompt.clone()
         }
@@ -80,6 +93,22 @@ impl Mask {
                     })
                     .collect(),
             ),
+        }
+    }
+
+    fn tool(&self, tool: &ToolSpec) -> ToolSpec {
+        ToolSpec {
+            name: tool.name.clone(),
+            description: self.outgoing(&tool.description).into(),
+            parameters: self.outgoing_json(&tool.parameters),
+        }
+    }
+
+    fn options(&self, options: &Options) -> Options {
+        Options {
+            stop: options.stop.iter().map(|text| self.outgoing(text)).collect(),
+            schema: options.schema.as_ref().map(|schema| self.outgoing_json(schema)),
+            ..options.clone()
         }
     }
 

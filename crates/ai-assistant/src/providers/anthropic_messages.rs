@@ -36,11 +36,15 @@ pub(super) fn request(author: &Author, prompt: &Prompt<'_>) -> Value {
     }
     let mut body = json!({
         "model": author.model,
-        "system": [{"type": "text", "text": prompt.system, "cache_control": {"type": "ephemeral"}}],
         "messages": messages,
         "max_tokens": prompt.max_output_tokens,
         "stream": true,
     });
+    // The API refuses empty texts.
+    if !prompt.system.is_empty() {
+        body["system"] =
+            json!([{"type": "text", "text": prompt.system, "cache_control": {"type": "ephemeral"}}]);
+    }
     if !prompt.tools.is_empty() {
         let tools: Vec<Value> = prompt
             .tools

@@ -83,7 +83,6 @@ impl Chain {
     /// The same, but once text has come no other answer may follow: for protocols that cannot
     /// take back what was sent.
     #[must_use]
-    #[expect(dead_code, reason = "for clients that speak a provider's protocol")]
     pub(crate) fn without_restarts(mut self) -> Self {
         self.restarts = false;
         self

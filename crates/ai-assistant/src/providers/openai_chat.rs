@@ -13,7 +13,11 @@ use crate::tools::ToolCall;
 
 /// The body of a request. `own` is OpenAI itself, whose newer models take no `max_tokens`.
 pub(super) fn request(author: &Author, prompt: &Prompt<'_>, own: bool) -> Value {
-    let mut messages = vec![json!({"role": "system", "content": prompt.system})];
+    let mut messages = Vec::new();
+    // Clients of our own door may have none.
+    if !prompt.system.is_empty() {
+        messages.push(json!({"role": "system", "content": prompt.system}));
+    }
     for item in prompt.items {
         match item {
             Item::User(text) => messages.push(json!({"role": "user", "content": text})),

@@ -29,6 +29,8 @@ pub(crate) struct Prompt<'a> {
     pub(crate) options: Options,
     /// What is hidden from models of others.
     pub(crate) mask: Option<&'a Arc<Mask>>,
+    /// All of it is a client's own, the system prompt and the tools too.
+    pub(crate) of_client: bool,
 }
 
 /// How the answer is to be made. What a dialect or a model does not take is left out of the
@@ -59,16 +61,8 @@ pub(crate) enum ToolChoice {
     /// Not at all.
     None,
     /// At least one.
-    #[expect(
-        dead_code,
-        reason = "for requests of clients that speak a provider's protocol"
-    )]
     Required,
     /// This one.
-    #[expect(
-        dead_code,
-        reason = "for requests of clients that speak a provider's protocol"
-    )]
     Named(String),
 }
 
@@ -146,6 +140,6 @@ pub(super) fn arguments(text: &str) -> Result<Map<String, Value>, String> {
 
 /// Arguments of a call as an object, for a model that did not write them. What was no object is
 /// left out: the result of the call says what was wrong with it.
-pub(super) fn arguments_of(call: &ToolCall) -> Value {
+pub(crate) fn arguments_of(call: &ToolCall) -> Value {
     Value::Object(call.arguments.clone().unwrap_or_default())
 }

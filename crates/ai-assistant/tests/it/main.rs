@@ -7,11 +7,15 @@ mod access;
 mod bases;
 mod chat;
 mod conversations;
+mod doors;
+mod doors_privacy;
+mod external;
 mod failover;
 #[path = "../../examples/fake_provider/server.rs"]
 mod fake_provider;
 mod generate;
 mod llmock;
+mod mcp;
 mod onec;
 mod outages;
 mod privacy;

@@ -11,7 +11,7 @@ use crate::setup::{Service, ask_model};
 use crate::streams::{events, text_of};
 
 /// A provider outside and one of the company's own, called `own`.
-async fn outside(more: &[(&str, &str)]) -> Service {
+pub(crate) async fn outside(more: &[(&str, &str)]) -> Service {
     let models = fake_provider::MODELS.join(",");
     let mut settings = vec![
         ("LLM_PROVIDERS", "cloud"),
@@ -24,9 +24,9 @@ async fn outside(more: &[(&str, &str)]) -> Service {
     Service::with(&settings).await
 }
 
-const NAMES: [&str; 5] = ["Вектор", "вектор", "Ромашк", "Иванов", "7707083893"];
+pub(crate) const NAMES: [&str; 5] = ["Вектор", "вектор", "Ромашк", "Иванов", "7707083893"];
 
-fn sent(service: &Service) -> String {
+pub(crate) fn sent(service: &Service) -> String {
     let bodies: Vec<String> = service.provider.bodies().iter().map(Value::to_string).collect();
     bodies.join("\n")
 }

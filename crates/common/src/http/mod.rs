@@ -4,6 +4,7 @@
 
 pub mod address;
 pub mod client;
+pub mod dialect;
 mod etag;
 mod extract;
 pub mod layers;

@@ -41,9 +41,11 @@ async fn questions_to_a_model_have_a_quota_of_their_own() {
     let question = serde_json::json!({"message": "?"});
     let answer = user.post("/api/ai/chat", &question).await;
     assert_eq!(answer.headers["ratelimit-policy"], "\"chat\";q=1;w=60");
-    user.post("/v1/chat/completions", &question)
+    user.post("/api/ai/chat", &question)
         .await
         .assert_problem(429, "gateway.rate_limited");
+    // The same questions by another door, which has words of its own.
+    assert_eq!(user.post("/v1/chat/completions", &question).await.status, 429);
     assert_eq!(user.get("/api/ai/conversations").await.status, 200);
 }
 

@@ -8,6 +8,7 @@ mod drain;
 mod events;
 mod headers;
 mod limits;
+mod protocols;
 mod routes;
 mod streaming;
 mod tokens;
