@@ -170,7 +170,8 @@ fn codes_of_errors(text: &str) -> Vec<String> {
         .filter_map(|rest| rest.split('"').next())
         .filter(|code| {
             let (area, what) = code.split_once('.').unwrap_or_default();
-            let is_name = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+            let is_name =
+                |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
             is_name(area) && is_name(what)
         })
         .map(str::to_owned)
