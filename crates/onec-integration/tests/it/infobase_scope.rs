@@ -144,6 +144,10 @@ impl Filled {
             (("/reports", get), Harmless),
             (("/reports/{id}", get), at("/reports/cash")),
             (
+                ("/names", get),
+                Listed(format!("/names?kind=counterparty&infobase={id}")),
+            ),
+            (
                 ("/search", get),
                 Listed(format!("/search?q=%D0%B0&infobase={id}")),
             ),
