@@ -6,9 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use common::auth::Identity;
-use common::contract::events::{
-    ASSISTANT_ANSWERED, AUDIT_RECORDED, AuditEvent, INJECTION_SUSPECTED, Outcome, UsageEvent,
-};
+use common::contract::events::{ASSISTANT_ANSWERED, INJECTION_SUSPECTED, Outcome, UsageEvent};
 use common::db::StoreError;
 use common::events::{Actor, Event, Stream, outbox};
 use common::ids;
@@ -21,6 +19,7 @@ use super::model_loop::Spent;
 use crate::metrics;
 use crate::privacy::{Mask, Suspicion};
 use crate::providers::{Attempt as Try, Outcome as TryOutcome};
+use crate::record;
 use crate::state::{AppState, Engine};
 use crate::store::usage::{Usage, usage_add};
 use crate::store::{SCHEMA, privacy};
@@ -216,23 +215,18 @@ impl Ledger {
             "proxy" => "model.asked",
             _ => "texts.generated",
         };
-        let data = AuditEvent {
-            action: action.to_owned(),
-            outcome: if succeeded {
-                Outcome::Success
-            } else {
-                Outcome::Failure
-            },
-            target: conversation.map(|id| format!("conversation:{id}")),
-            ip: None,
-            details: serde_json::json!({
-                "model": last.map(|attempt| attempt.model.as_str()),
-                "outcome": last.map(|attempt| attempt.outcome),
-                "intent": intent,
-            }),
+        let outcome = if succeeded {
+            Outcome::Success
+        } else {
+            Outcome::Failure
         };
-        let event = Event::new(service, AUDIT_RECORDED, clock, &data).actor(Actor::from(identity));
-        outbox::append(db, &SCHEMA, Stream::Audit, &event).await
+        let target = conversation.map(|id| format!("conversation:{id}"));
+        let details = serde_json::json!({
+            "model": last.map(|attempt| attempt.model.as_str()),
+            "outcome": last.map(|attempt| attempt.outcome),
+            "intent": intent,
+        });
+        record::audit(db, state, identity, action, outcome, target, details).await
     }
 
     /// Keeps the new tokens of the conversation and tells of what was suspicious, without its text.
@@ -253,21 +247,15 @@ impl Ledger {
         }
         for suspicion in &self.suspicions {
             metrics::suspected(suspicion.place.as_str());
-            let data = AuditEvent {
-                action: INJECTION_SUSPECTED.to_owned(),
-                outcome: Outcome::Denied,
-                target: conversation.map(|id| format!("conversation:{id}")),
-                ip: None,
-                details: serde_json::json!({
-                    "place": suspicion.place,
-                    "origin": suspicion.origin,
-                    "rules": suspicion.rules,
-                    "operation": self.operation,
-                }),
-            };
-            let event = Event::new(state.context.service, AUDIT_RECORDED, &state.context.clock, &data)
-                .actor(Actor::from(identity));
-            outbox::append(db, &SCHEMA, Stream::Audit, &event).await?;
+            let target = conversation.map(|id| format!("conversation:{id}"));
+            let details = serde_json::json!({
+                "place": suspicion.place,
+                "origin": suspicion.origin,
+                "rules": suspicion.rules,
+                "operation": self.operation,
+            });
+            let outcome = Outcome::Denied;
+            record::audit(db, state, identity, INJECTION_SUSPECTED, outcome, target, details).await?;
         }
         Ok(())
     }

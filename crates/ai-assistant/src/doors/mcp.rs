@@ -9,9 +9,8 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use common::Text;
 use common::auth::Identity;
-use common::contract::events::{AUDIT_RECORDED, AuditEvent, Outcome};
+use common::contract::events::Outcome;
 use common::db::StoreResult;
-use common::events::{Actor, Event, Stream, outbox};
 use common::http::Problem;
 use common::telemetry::{Chain, RequestContext};
 use rmcp::ServerHandler;
@@ -27,8 +26,8 @@ use serde_json::{Value, json};
 
 use super::asked::Place;
 use crate::error::Error;
+use crate::record;
 use crate::state::AppState;
-use crate::store::SCHEMA;
 use crate::tools::{self, Scope, Tool, ToolCall, Toolbox};
 
 const INSTRUCTIONS: &str = "\
@@ -175,22 +174,24 @@ impl ServerHandler for Server {
 impl Server {
     /// Who called what, for the audit.
     async fn record(&self, tool: &str, failed: bool) -> Result<(), Error> {
-        let context = &self.state.context;
-        let data = AuditEvent {
-            action: "mcp.tool_called".to_owned(),
-            outcome: if failed {
-                Outcome::Failure
-            } else {
-                Outcome::Success
-            },
-            target: None,
-            ip: None,
-            details: json!({"tool": tool, "client": self.identity.client_id}),
+        let outcome = if failed {
+            Outcome::Failure
+        } else {
+            Outcome::Success
         };
-        let event = Event::new(context.service, AUDIT_RECORDED, &context.clock, &data)
-            .actor(Actor::from(&self.identity));
+        let details = json!({"tool": tool, "client": self.identity.client_id});
         let mut tx = self.state.db.begin().await.store("begin")?;
-        outbox::append(&mut tx, &SCHEMA, Stream::Audit, &event).await?;
+        let action = "mcp.tool_called";
+        record::audit(
+            &mut tx,
+            &self.state,
+            &self.identity,
+            action,
+            outcome,
+            None,
+            details,
+        )
+        .await?;
         tx.commit().await.store("commit")?;
         Ok(())
     }

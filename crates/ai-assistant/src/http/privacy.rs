@@ -6,9 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use axum::extract::State;
 use common::Text;
 use common::auth::Identity;
-use common::contract::events::{AUDIT_RECORDED, AuditEvent, Outcome};
+use common::contract::events::Outcome;
 use common::db::{StoreError, StoreResult};
-use common::events::{Actor, Event, Stream, outbox};
 use common::http::{Json, Path, Problem, Violations};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -18,8 +17,8 @@ use uuid::Uuid;
 
 use crate::error::Error;
 use crate::privacy::{self, Kind, Mode, Policy, Subject};
+use crate::record;
 use crate::state::AppState;
-use crate::store::SCHEMA;
 use crate::store::{conversations, privacy as store};
 
 /// Characters of a text to preview.
@@ -210,16 +209,17 @@ async fn audit(
     company: Option<Uuid>,
     details: Value,
 ) -> Result<(), StoreError> {
-    let data = AuditEvent {
-        action: action.to_owned(),
-        outcome: Outcome::Success,
-        target: Some(company.map_or_else(|| "companies".to_owned(), |id| format!("company:{id}"))),
-        ip: None,
+    let target = company.map_or_else(|| "companies".to_owned(), |id| format!("company:{id}"));
+    record::audit(
+        db,
+        state,
+        identity,
+        action,
+        Outcome::Success,
+        Some(target),
         details,
-    };
-    let event = Event::new(state.context.service, AUDIT_RECORDED, &state.context.clock, &data)
-        .actor(Actor::from(identity));
-    outbox::append(db, &SCHEMA, Stream::Audit, &event).await
+    )
+    .await
 }
 
 #[tracing::instrument(name = "http.privacy.preview", skip_all)]
