@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use crate::builtin::lexicon::Concept;
 use crate::builtin::words::Word;
 
-/// What [`super::classify`] looks at.
+/// What [`super::classify()`] looks at.
 pub(in crate::builtin) struct Signs<'a> {
     pub(in crate::builtin) concepts: &'a HashSet<Concept>,
     pub(in crate::builtin) words: &'a [Word],
