@@ -5,9 +5,10 @@
 //! accounts for, nor pass off a part of an answer as the whole.
 //!
 //! Modules in reading order: [`config`], `state`, [`router`], `http`, `chat`, `builtin` (the engine
-//! of rules), `tools`, `providers` (language models), `generate`, `doors` (protocols of others),
+//! of rules), `tools`, `attachments`, `providers` (language models), `generate`, `doors` (protocols of others),
 //! [`store`].
 
+mod attachments;
 mod builtin;
 mod chat;
 pub mod config;

@@ -7,6 +7,7 @@ use metrics::Unit;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
+use crate::attachments::Kind as Kinds;
 use crate::privacy::{Kind, Place};
 use crate::providers::{Attempt, Failure, Remote};
 use crate::tools::{OnecError, Tool};
@@ -69,6 +70,14 @@ pub(crate) fn describe(models: &[Arc<Remote>]) {
         Unit::Count,
         "Calls of tools, by tool and outcome"
     );
+    metrics::describe_counter!(
+        "assistant_attachments_total",
+        Unit::Count,
+        "Files given along with questions, by kind, or refused"
+    );
+    for kind in Kinds::ALL.map(Kinds::as_str).into_iter().chain(["refused"]) {
+        metrics::counter!("assistant_attachments_total", "kind" => kind).absolute(0);
+    }
     describe_privacy();
     for operation in ["chat", "generate", "proxy"] {
         for engine in ["rules", "llm"] {
@@ -177,6 +186,11 @@ pub(crate) fn tool_called(tool: &'static str, outcome: Result<(), &OnecError>) {
         Err(OnecError::Malformed(_)) => "malformed",
     };
     metrics::counter!("tool_calls_total", "tool" => tool, "outcome" => outcome).increment(1);
+}
+
+/// A file was read, as that kind, or refused.
+pub(crate) fn attachment_read(kind: &str) {
+    metrics::counter!("assistant_attachments_total", "kind" => kind.to_owned()).increment(1);
 }
 
 /// Things of a kind were hidden from a model of others.

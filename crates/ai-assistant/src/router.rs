@@ -4,7 +4,9 @@ use common::auth::Permission::{Chat, Generate, OnecRead, SecurityAdmin};
 use common::http::routes::{Access, Routes};
 
 use crate::doors::{self, chat_completions, mcp, messages, responses};
-use crate::http::{chat, conversations, generate, models, privacy, templates};
+use crate::http::{
+    attachments, chat, conversations, generate, models, privacy, templates, tool_calls,
+};
 use crate::state::AppState;
 
 /// All routes with what each takes to call it.
@@ -23,6 +25,15 @@ pub fn routes() -> Routes<AppState> {
             Access::Permission(Chat),
             conversations::delete,
         )
+        .get(
+            "/messages/{id}/tool-calls",
+            Access::Permission(Chat),
+            tool_calls::list,
+        )
+        .post("/attachments", Access::Permission(Chat), attachments::create)
+        .get("/attachments", Access::Permission(Chat), attachments::list)
+        .get("/attachments/{id}", Access::Permission(Chat), attachments::get)
+        .delete("/attachments/{id}", Access::Permission(Chat), attachments::delete)
         .post("/generate", Access::Permission(Generate), generate::generate)
         .get("/templates", Access::Permission(Generate), templates::list)
         .post("/templates", Access::Permission(Generate), templates::create)
