@@ -15,6 +15,12 @@ use crate::tools::OnecError;
 pub(crate) enum Error {
     #[error("the conversation does not exist or is another user's")]
     ConversationNotFound,
+    #[error("the message does not exist or is another user's")]
+    MessageNotFound,
+    #[error("the answer is not in the making any more")]
+    AnswerEnded,
+    #[error("the process that made the answer has died")]
+    AnswerLost,
     #[error("there is no model `{0}`")]
     UnknownModel(String),
     #[error("a language model is needed and none is configured")]
@@ -41,7 +47,7 @@ pub(crate) enum Error {
     Onec(#[source] OnecError),
     #[error("the language model gave no answer")]
     Provider(#[source] ProviderError),
-    #[error("the client has gone")]
+    #[error("the answer was cancelled, or its client has gone")]
     Cancelled,
     #[error(transparent)]
     Idempotency(#[from] IdempotencyError),
@@ -53,9 +59,10 @@ impl Error {
     /// The status of the response.
     fn status(&self) -> StatusCode {
         match self {
-            Self::ConversationNotFound | Self::PolicyNotFound | Self::TemplateNotFound => {
-                StatusCode::NOT_FOUND
-            }
+            Self::ConversationNotFound
+            | Self::MessageNotFound
+            | Self::PolicyNotFound
+            | Self::TemplateNotFound => StatusCode::NOT_FOUND,
             Self::File(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::UnknownModel(_)
             | Self::ModelRequired
@@ -74,8 +81,8 @@ impl Error {
                 OnecError::Malformed(_) => StatusCode::BAD_GATEWAY,
             },
             Self::Provider(_) => StatusCode::BAD_GATEWAY,
-            // Nobody is there to read it.
-            Self::Cancelled => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Cancelled | Self::AnswerEnded => StatusCode::CONFLICT,
+            Self::AnswerLost => StatusCode::BAD_GATEWAY,
             Self::Store(error) if error.is_unavailable() => StatusCode::SERVICE_UNAVAILABLE,
             Self::Store(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -85,6 +92,9 @@ impl Error {
     pub(crate) fn code(&self) -> &'static str {
         match self {
             Self::ConversationNotFound => "assistant.conversation_not_found",
+            Self::MessageNotFound => "assistant.message_not_found",
+            Self::AnswerEnded => "assistant.answer_ended",
+            Self::AnswerLost => "assistant.answer_lost",
             Self::UnknownModel(_) => "assistant.unknown_model",
             Self::ModelRequired => "assistant.model_required",
             Self::ExternalForbidden => "privacy.external_forbidden",
@@ -149,6 +159,12 @@ impl From<Error> for Problem {
             Error::Idempotency(error) => Self::from(error),
             Error::DataForbidden => Self::permission_denied("onec:read"),
             Error::ConversationNotFound => problem("Беседа не найдена", "Conversation not found"),
+            Error::MessageNotFound => problem("Сообщение не найдено", "Message not found"),
+            Error::AnswerEnded => problem("Ответ уже не составляется", "The answer is not being made any more"),
+            Error::AnswerLost => problem("Ответ потерян", "The answer is lost").detail(Text::new(
+                "Процесс, который его составлял, завершился. Задайте вопрос ещё раз.",
+                "The process that made it has ended. Ask again.",
+            )),
             Error::UnknownModel(model) => problem("Нет такой модели", "Unknown model").detail(Text::new(
                 format!("Модель «{model}» не подключена. Список — GET /models."),
                 format!("The model `{model}` is not configured; see GET /models."),
@@ -203,7 +219,7 @@ impl From<Error> for Problem {
                     ))
                     .source(error)
             }
-            Error::Cancelled => problem("Запрос отменён", "The request was cancelled"),
+            Error::Cancelled => problem("Ответ отменён", "The answer was cancelled"),
         }
     }
 }

@@ -70,6 +70,7 @@ pub(crate) fn describe(models: &[Arc<Remote>]) {
         "Calls of tools, by tool and outcome"
     );
     describe_privacy();
+    describe_chat();
     for operation in ["chat", "generate", "proxy"] {
         for engine in ["rules", "llm"] {
             for outcome in ["answered", "failed", "cancelled"] {
@@ -189,9 +190,36 @@ pub(crate) fn suspected(place: &'static str) {
     metrics::counter!("privacy_injections_suspected_total", "place" => place).increment(1);
 }
 
+/// Events of an answer could not be kept.
+pub(crate) fn events_not_kept() {
+    metrics::counter!("chat_events_unkept_total").increment(1);
+}
+
+/// A broken stream of events is read on, from what.
+pub(crate) fn stream_resumed(source: &'static str) {
+    metrics::counter!("chat_streams_resumed_total", "source" => source).increment(1);
+}
+
 /// Figures of an answer were accounted for, or not.
 pub(crate) fn figures_checked(outcome: &'static str) {
     metrics::counter!("assistant_figures_checked_total", "outcome" => outcome).increment(1);
+}
+
+fn describe_chat() {
+    metrics::describe_counter!(
+        "chat_events_unkept_total",
+        Unit::Count,
+        "Events of resumable answers that Redis did not take; whoever resumes gets the whole answer at its end"
+    );
+    metrics::describe_counter!(
+        "chat_streams_resumed_total",
+        Unit::Count,
+        "Streams of events that were read on, from kept events or from the kept answer"
+    );
+    metrics::counter!("chat_events_unkept_total").absolute(0);
+    for source in ["events", "answer"] {
+        metrics::counter!("chat_streams_resumed_total", "source" => source).absolute(0);
+    }
 }
 
 fn describe_privacy() {

@@ -4,7 +4,7 @@ use common::auth::Permission::{Chat, Generate, OnecRead, SecurityAdmin};
 use common::http::routes::{Access, Routes};
 
 use crate::doors::{self, chat_completions, mcp, messages, responses};
-use crate::http::{chat, conversations, generate, models, privacy, templates};
+use crate::http::{answers, chat, conversations, generate, models, privacy, templates};
 use crate::state::AppState;
 
 /// All routes with what each takes to call it.
@@ -12,6 +12,16 @@ use crate::state::AppState;
 pub fn routes() -> Routes<AppState> {
     Routes::new()
         .post("/chat", Access::Permission(Chat), chat::chat)
+        .get(
+            "/chat/{message_id}/events",
+            Access::Permission(Chat),
+            answers::events,
+        )
+        .post(
+            "/chat/{message_id}/cancel",
+            Access::Permission(Chat),
+            answers::cancel,
+        )
         .get("/conversations", Access::Permission(Chat), conversations::list)
         .get(
             "/conversations/{id}",

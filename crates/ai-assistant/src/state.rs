@@ -6,6 +6,7 @@ use chrono_tz::Tz;
 use common::service::Context;
 use sqlx::PgPool;
 
+use crate::chat::running::Running;
 use crate::doors::mcp::Allowed;
 use crate::privacy::Privacy;
 pub(crate) use crate::providers::Registry;
@@ -25,6 +26,8 @@ pub struct AppState {
     pub(crate) rules_first: bool,
     pub(crate) mcp: Arc<Allowed>,
     pub(crate) privacy: Privacy,
+    /// Answers in the making.
+    pub(crate) running: Running,
 }
 
 /// What answers a question.

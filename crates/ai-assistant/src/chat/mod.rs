@@ -3,7 +3,10 @@
 pub(crate) mod draft;
 pub(crate) mod events;
 mod guard;
+pub(crate) mod kept;
 pub(crate) mod ledger;
 pub(crate) mod model_loop;
 pub(crate) mod prompt;
+pub(crate) mod replay;
 pub(crate) mod run;
+pub(crate) mod running;

@@ -16,6 +16,7 @@ use super::events::{ChatEvent, Sink};
 use super::ledger::{Ledger, Used};
 use super::model_loop::{self, LoopError, Task};
 use super::prompt;
+use super::running::AnswerName;
 use crate::builtin::{self, Surroundings};
 use crate::error::Error;
 use crate::privacy::{self, Subject};
@@ -49,6 +50,9 @@ pub struct Answer {
     pub conversation_id: Uuid,
     /// This answer in it.
     pub message_id: Uuid,
+    /// The question in it.
+    #[serde(default)]
+    pub question_id: Uuid,
     /// The text, in Markdown.
     pub answer: String,
     /// `rules` or `llm`.
@@ -104,6 +108,7 @@ pub(crate) struct Job {
     engine: Engine,
     pub(crate) conversation_id: Uuid,
     pub(crate) message_id: Uuid,
+    pub(crate) question_id: Uuid,
     memory: builtin::State,
     history: Vec<Message>,
     key: Option<Key>,
@@ -185,6 +190,7 @@ pub(crate) async fn open(
         engine,
         conversation_id,
         message_id: ids::new_id(),
+        question_id: message.id,
         memory,
         history,
         key,
@@ -214,6 +220,7 @@ pub(crate) fn passing(
         engine,
         conversation_id: ids::new_id(),
         message_id: ids::new_id(),
+        question_id: Uuid::nil(),
         memory: builtin::State::default(),
         history,
         key: None,
@@ -237,8 +244,27 @@ impl Job {
         self.kept.then_some(self.conversation_id)
     }
 
+    /// The answer among those in the making.
+    pub(crate) fn name(&self) -> AnswerName {
+        AnswerName {
+            user: self.identity.user_id,
+            message: self.message_id,
+        }
+    }
+
+    /// The first event of its stream.
+    pub(crate) fn start(&self, resumable: bool) -> ChatEvent {
+        ChatEvent::MessageStart {
+            conversation_id: self.conversation_id,
+            message_id: self.message_id,
+            question_id: self.question_id,
+            model: self.model().to_owned(),
+            resumable,
+        }
+    }
+
     /// Name of the model that is asked first.
-    pub(crate) fn model(&self) -> &str {
+    fn model(&self) -> &str {
         self.engine.model()
     }
 
@@ -272,6 +298,7 @@ impl Job {
                 for citation in &answer.citations {
                     sink.send(ChatEvent::Citation(citation.clone()));
                 }
+                sink.send(ChatEvent::Usage(answer.usage.clone()));
                 sink.send(ChatEvent::Done(Box::new(answer.clone())));
                 Ok(answer)
             }
@@ -286,6 +313,7 @@ impl Job {
                 if let Err(store) = self.keep_failure(cancelled.then_some(text), &ledger).await {
                     tracing::error!(error = %Chain(&store), "a failed answer could not be booked");
                 }
+                sink.send(ChatEvent::Usage(ledger.used()));
                 Err(error)
             }
         }
@@ -372,15 +400,23 @@ impl Job {
         ledger.end("answered", None, toolbox.calls());
         notices.push(rules_notice(locale));
         draft.notices.splice(0..0, notices);
-        for report in toolbox.reports() {
-            sink.send(ChatEvent::Tool {
-                name: crate::tools::Tool::Report(report.report).name().to_owned(),
-                state: "done",
-                title: report.title.clone(),
+        for (number, report) in (1..).zip(toolbox.reports()) {
+            let (id, title) = (format!("rules-{number}"), report.title.clone());
+            let name = crate::tools::Tool::Report(report.report).name().to_owned();
+            sink.send(ChatEvent::ToolCall {
+                id: id.clone(),
+                name: name.clone(),
+                title: title.clone(),
+            });
+            sink.send(ChatEvent::ToolResult {
+                id,
+                name,
+                title,
+                is_error: false,
             });
         }
         for line in draft.text.split_inclusive('\n') {
-            sink.send(ChatEvent::Delta {
+            sink.send(ChatEvent::Token {
                 text: line.to_owned(),
             });
         }
@@ -420,6 +456,7 @@ impl Job {
         Answer {
             conversation_id: self.conversation_id,
             message_id: self.message_id,
+            question_id: self.question_id,
             answer: draft.text,
             engine: match engine {
                 Engine::Rules => "rules".to_owned(),

@@ -84,12 +84,12 @@ pub(super) async fn run(job: Job, teller: Teller, cancel: CancellationToken) {
     let (sink, mut receiver) = Sink::stream();
     let forward = async {
         let (mut began, mut spoke) = (false, false);
-        while let Some(event) = receiver.recv().await {
+        while let Some(numbered) = receiver.recv().await {
             if !std::mem::replace(&mut began, true) {
                 teller.tell(Told::Began);
             }
-            match event {
-                ChatEvent::Delta { text } => {
+            match numbered.event {
+                ChatEvent::Token { text } => {
                     spoke = true;
                     teller.tell(Told::Text(text));
                 }

@@ -1,7 +1,9 @@
 //! Requests and responses.
 
+pub(crate) mod answers;
 pub(crate) mod chat;
 pub(crate) mod conversations;
+mod event_stream;
 pub(crate) mod generate;
 pub(crate) mod models;
 pub(crate) mod privacy;

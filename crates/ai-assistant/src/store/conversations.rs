@@ -190,3 +190,34 @@ pub(crate) async fn messages_latest(
     messages.reverse();
     Ok(messages)
 }
+
+/// An answer of a user.
+#[derive(Debug, Clone)]
+pub(crate) struct KeptAnswer {
+    pub(crate) id: Uuid,
+    pub(crate) conversation_id: Uuid,
+    /// What it follows.
+    pub(crate) question_id: Uuid,
+    pub(crate) content: String,
+    /// `None` of a cancelled one.
+    pub(crate) answer: Option<Value>,
+}
+
+pub(crate) async fn answer_get(
+    db: &mut PgConnection,
+    user: Uuid,
+    message: Uuid,
+) -> Result<Option<KeptAnswer>, StoreError> {
+    sqlx::query_as!(
+        KeptAnswer,
+        "select message.id, conversation_id, parent_id as question_id, content, answer \
+         from assistant.messages message join assistant.conversations conversation \
+         on conversation.id = message.conversation_id \
+         where message.id = $1 and user_id = $2 and role = 'assistant'",
+        message,
+        user,
+    )
+    .fetch_optional(db)
+    .await
+    .store("answer_get")
+}
