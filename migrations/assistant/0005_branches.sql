@@ -26,6 +26,8 @@ alter table assistant.messages alter column parent_id set not null;
 create index messages_by_parent on assistant.messages (conversation_id, parent_id);
 
 alter table assistant.messages
+    -- What a search of one's own conversations looks through. It has no index: it is looked at by conversation.
+    add column words tsvector generated always as (to_tsvector('russian', content)) stored,
     -- What the built-in engine remembers after this answer.
     add column memory jsonb,
     -- What was said up to this message and with it, for models when the whole is too long for them.
@@ -34,5 +36,3 @@ alter table assistant.messages
     add column rating text check (rating in ('up', 'down')),
     add column rating_comment text,
     add column rated_at timestamptz;
-
-create index messages_by_words on assistant.messages using gin (to_tsvector('russian', content));

@@ -17,6 +17,8 @@ pub(crate) enum Error {
     ConversationNotFound,
     #[error("the message does not exist or is another user's")]
     MessageNotFound,
+    #[error("the message is no question")]
+    NotAQuestion,
     #[error("the answer is not in the making any more")]
     AnswerEnded,
     #[error("the process that made the answer has died")]
@@ -65,6 +67,7 @@ impl Error {
             | Self::TemplateNotFound => StatusCode::NOT_FOUND,
             Self::File(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::UnknownModel(_)
+            | Self::NotAQuestion
             | Self::ModelRequired
             | Self::SubjectNotFound(_)
             | Self::TemplateFailed(_)
@@ -93,6 +96,7 @@ impl Error {
         match self {
             Self::ConversationNotFound => "assistant.conversation_not_found",
             Self::MessageNotFound => "assistant.message_not_found",
+            Self::NotAQuestion => "assistant.not_a_question",
             Self::AnswerEnded => "assistant.answer_ended",
             Self::AnswerLost => "assistant.answer_lost",
             Self::UnknownModel(_) => "assistant.unknown_model",
@@ -160,6 +164,7 @@ impl From<Error> for Problem {
             Error::DataForbidden => Self::permission_denied("onec:read"),
             Error::ConversationNotFound => problem("Беседа не найдена", "Conversation not found"),
             Error::MessageNotFound => problem("Сообщение не найдено", "Message not found"),
+            Error::NotAQuestion => problem("Это сообщение — не вопрос", "This message is no question"),
             Error::AnswerEnded => problem("Ответ уже не составляется", "The answer is not being made any more"),
             Error::AnswerLost => problem("Ответ потерян", "The answer is lost").detail(Text::new(
                 "Процесс, который его составлял, завершился. Задайте вопрос ещё раз.",

@@ -111,6 +111,7 @@ pub fn app(
             ..tools::Limits::default()
         },
         rules_first: config.rules_first,
+        history_tokens: config.history_tokens,
         mcp: Arc::new(doors::mcp::Allowed {
             hosts: config.mcp_allowed_hosts.clone(),
             origins: config.mcp_allowed_origins.clone(),

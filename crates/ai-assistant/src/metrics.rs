@@ -200,6 +200,17 @@ pub(crate) fn stream_resumed(source: &'static str) {
     metrics::counter!("chat_streams_resumed_total", "source" => source).increment(1);
 }
 
+/// The beginning of a conversation was to be summarised.
+pub(crate) fn history_summarized(made: bool) {
+    let outcome = if made { "made" } else { "failed" };
+    metrics::counter!("chat_summaries_total", "outcome" => outcome).increment(1);
+}
+
+/// An answer was rated.
+pub(crate) fn answer_rated(rating: &'static str) {
+    metrics::counter!("chat_answers_rated_total", "rating" => rating).increment(1);
+}
+
 /// Figures of an answer were accounted for, or not.
 pub(crate) fn figures_checked(outcome: &'static str) {
     metrics::counter!("assistant_figures_checked_total", "outcome" => outcome).increment(1);
@@ -216,7 +227,23 @@ fn describe_chat() {
         Unit::Count,
         "Streams of events that were read on, from kept events or from the kept answer"
     );
+    metrics::describe_counter!(
+        "chat_summaries_total",
+        Unit::Count,
+        "Beginnings of conversations that a language model was to summarise, by outcome"
+    );
+    metrics::describe_counter!(
+        "chat_answers_rated_total",
+        Unit::Count,
+        "Ratings of answers by their readers"
+    );
     metrics::counter!("chat_events_unkept_total").absolute(0);
+    for outcome in ["made", "failed"] {
+        metrics::counter!("chat_summaries_total", "outcome" => outcome).absolute(0);
+    }
+    for rating in ["up", "down"] {
+        metrics::counter!("chat_answers_rated_total", "rating" => rating).absolute(0);
+    }
     for source in ["events", "answer"] {
         metrics::counter!("chat_streams_resumed_total", "source" => source).absolute(0);
     }

@@ -4,7 +4,7 @@ use common::auth::Permission::{Chat, Generate, OnecRead, SecurityAdmin};
 use common::http::routes::{Access, Routes};
 
 use crate::doors::{self, chat_completions, mcp, messages, responses};
-use crate::http::{answers, chat, conversations, generate, models, privacy, templates};
+use crate::http::{answers, chat, conversations, generate, models, privacy, ratings, templates};
 use crate::state::AppState;
 
 /// All routes with what each takes to call it.
@@ -28,10 +28,26 @@ pub fn routes() -> Routes<AppState> {
             Access::Permission(Chat),
             conversations::get,
         )
+        .patch(
+            "/conversations/{id}",
+            Access::Permission(Chat),
+            conversations::rename,
+        )
         .delete(
             "/conversations/{id}",
             Access::Permission(Chat),
             conversations::delete,
+        )
+        .get(
+            "/conversations/{id}/export",
+            Access::Permission(Chat),
+            conversations::export,
+        )
+        .put("/messages/{id}/rating", Access::Permission(Chat), ratings::put)
+        .delete(
+            "/messages/{id}/rating",
+            Access::Permission(Chat),
+            ratings::delete,
         )
         .post("/generate", Access::Permission(Generate), generate::generate)
         .get("/templates", Access::Permission(Generate), templates::list)

@@ -24,6 +24,8 @@ pub struct AppState {
     pub(crate) limits: Limits,
     /// Questions that the built-in rules are certain of are answered by them.
     pub(crate) rules_first: bool,
+    /// Tokens of the conversation so far that a model is shown.
+    pub(crate) history_tokens: u64,
     pub(crate) mcp: Arc<Allowed>,
     pub(crate) privacy: Privacy,
     /// Answers in the making.

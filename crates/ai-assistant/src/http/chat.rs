@@ -20,6 +20,7 @@ use uuid::Uuid;
 use super::answers::follow;
 use super::event_stream::{encoded, of_known, response};
 use crate::chat::events::{ChatEvent, Sink};
+use crate::chat::place::Place;
 use crate::chat::replay;
 use crate::chat::run::{self, Answer, Job, Opened, Question};
 use crate::chat::running::{Manner, RepeatKey};
@@ -33,8 +34,15 @@ const MAX_CHARS: usize = 8000;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ChatRequest {
+    #[serde(default)]
     message: String,
     conversation_id: Option<Uuid>,
+    /// The question follows this message instead of the latest one.
+    parent_id: Option<Uuid>,
+    /// The question takes the place of this one.
+    edit: Option<Uuid>,
+    /// Instead of `message`: this question, or that of this answer, is asked again.
+    regenerate: Option<Uuid>,
     company_id: Option<Uuid>,
     infobase_id: Option<Uuid>,
     model: Option<String>,
@@ -52,21 +60,7 @@ pub(crate) async fn chat(
     headers: HeaderMap,
     Json(request): Json<ChatRequest>,
 ) -> Result<Response, Problem> {
-    let mut violations = Violations::new();
-    violations.check(
-        !request.message.trim().is_empty(),
-        "/message",
-        Text::new("Вопрос пуст.", "The question is empty."),
-    );
-    violations.check(
-        request.message.chars().count() <= MAX_CHARS,
-        "/message",
-        Text::new(
-            "Вопрос длиннее 8000 символов.",
-            "The question is longer than 8000 characters.",
-        ),
-    );
-    violations.finish()?;
+    let place = request.place()?;
     let streamed = request.stream || accepts_events(&headers);
     let question = Question {
         message: request.message,
@@ -74,6 +68,7 @@ pub(crate) async fn chat(
         company_id: request.company_id,
         infobase_id: request.infobase_id,
         model: request.model,
+        place,
     };
     let manner = Manner {
         resumable: request.resumable,
@@ -101,6 +96,62 @@ pub(crate) async fn chat(
         Ok(streaming(&state, *job, manner).await)
     } else {
         whole(&state, *job, manner).await
+    }
+}
+
+impl ChatRequest {
+    /// Checks the request and tells where its question goes.
+    fn place(&self) -> Result<Place, Problem> {
+        let mut violations = Violations::new();
+        let is_empty = self.message.trim().is_empty();
+        violations.check(
+            !is_empty || self.regenerate.is_some(),
+            "/message",
+            Text::new("Вопрос пуст.", "The question is empty."),
+        );
+        violations.check(
+            is_empty || self.regenerate.is_none(),
+            "/message",
+            Text::new(
+                "При regenerate вопрос задаётся прежний.",
+                "With regenerate the question is the one that was asked.",
+            ),
+        );
+        violations.check(
+            self.message.chars().count() <= MAX_CHARS,
+            "/message",
+            Text::new(
+                "Вопрос длиннее 8000 символов.",
+                "The question is longer than 8000 characters.",
+            ),
+        );
+        let after = self.parent_id.map(Place::After);
+        let edit = self.edit.map(Place::InPlaceOf);
+        let again = self.regenerate.map(Place::Again);
+        let mut places = [("/parent_id", after), ("/edit", edit), ("/regenerate", again)]
+            .into_iter()
+            .filter_map(|(pointer, place)| Some((pointer, place?)));
+        let first = places.next();
+        if let Some((pointer, _)) = first {
+            violations.check(
+                self.conversation_id.is_some(),
+                "/conversation_id",
+                Text::new(
+                    "Нужна беседа, в которой это сообщение.",
+                    "The conversation of the message is needed.",
+                ),
+            );
+            violations.check(
+                places.next().is_none(),
+                pointer,
+                Text::new(
+                    "Из parent_id, edit и regenerate можно указать одно.",
+                    "One of parent_id, edit and regenerate may be given.",
+                ),
+            );
+        }
+        violations.finish()?;
+        Ok(first.map_or(Place::Latest, |(_, place)| place))
     }
 }
 

@@ -7,4 +7,5 @@ mod event_stream;
 pub(crate) mod generate;
 pub(crate) mod models;
 pub(crate) mod privacy;
+pub(crate) mod ratings;
 pub(crate) mod templates;
