@@ -30,6 +30,9 @@ pub struct Config {
     /// `RULES_FIRST` (false): questions that name no model and that the built-in rules are certain of are
     /// answered by them, free of charge, although a language model is connected.
     pub rules_first: bool,
+    /// `CHAT_HISTORY_TOKENS` (6000, at least 500): how much of a conversation a language model is shown
+    /// word for word; a summary stands for what is older.
+    pub history_tokens: u64,
     /// `MCP_ALLOWED_HOSTS` (all): values of `Host` that the MCP server answers, separated by commas.
     pub mcp_allowed_hosts: Vec<String>,
     /// `MCP_ALLOWED_ORIGINS` (all): origins of pages that may call it, separated by commas.
@@ -49,6 +52,10 @@ impl Config {
         let models = Models::read(reader);
         let tool_timeout = reader.duration("TOOL_TIMEOUT", Duration::from_secs(20));
         let rules_first = reader.parse("RULES_FIRST", false);
+        let history_tokens = reader.parse("CHAT_HISTORY_TOKENS", 6000);
+        if history_tokens.is_some_and(|tokens| tokens < 500) {
+            reader.invalid("CHAT_HISTORY_TOKENS", "is less than 500");
+        }
         let hosts = reader.parse("MCP_ALLOWED_HOSTS", String::new());
         let origins = reader.parse("MCP_ALLOWED_ORIGINS", String::new());
         let local_only = reader.parse("LOCAL_ONLY", false);
@@ -68,6 +75,7 @@ impl Config {
             models: models?,
             tool_timeout: tool_timeout?,
             rules_first: rules_first?,
+            history_tokens: history_tokens?,
             mcp_allowed_hosts: list(&hosts?),
             mcp_allowed_origins: list(&origins?),
             local_only: local_only?,

@@ -30,6 +30,12 @@ pub(crate) enum Error {
     NoUpload(#[source] MultipartError),
     #[error("the file cannot be read")]
     Unreadable(#[source] Unreadable),
+    #[error("the message is no question")]
+    NotAQuestion,
+    #[error("the answer is not in the making any more")]
+    AnswerEnded,
+    #[error("the process that made the answer has died")]
+    AnswerLost,
     #[error("there is no model `{0}`")]
     UnknownModel(String),
     #[error("a language model is needed and none is configured")]
@@ -56,7 +62,7 @@ pub(crate) enum Error {
     Onec(#[source] OnecError),
     #[error("the language model gave no answer")]
     Provider(#[source] ProviderError),
-    #[error("the client has gone")]
+    #[error("the answer was cancelled, or its client has gone")]
     Cancelled,
     #[error(transparent)]
     Idempotency(#[from] IdempotencyError),
@@ -81,6 +87,7 @@ impl Error {
             Self::TooManyAttachments => StatusCode::CONFLICT,
             Self::File(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::UnknownModel(_)
+            | Self::NotAQuestion
             | Self::TooManyOfQuestion(_)
             | Self::Unreadable(_)
             | Self::ModelRequired
@@ -99,8 +106,8 @@ impl Error {
                 OnecError::Malformed(_) => StatusCode::BAD_GATEWAY,
             },
             Self::Provider(_) => StatusCode::BAD_GATEWAY,
-            // Nobody is there to read it.
-            Self::Cancelled => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Cancelled | Self::AnswerEnded => StatusCode::CONFLICT,
+            Self::AnswerLost => StatusCode::BAD_GATEWAY,
             Self::Store(error) if error.is_unavailable() => StatusCode::SERVICE_UNAVAILABLE,
             Self::Store(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -118,6 +125,9 @@ impl Error {
             Self::NoUpload(_) => "request.invalid",
             Self::Unreadable(Unreadable::Unsupported) => "assistant.attachment_unsupported",
             Self::Unreadable(_) => "assistant.attachment_unreadable",
+            Self::NotAQuestion => "assistant.not_a_question",
+            Self::AnswerEnded => "assistant.answer_ended",
+            Self::AnswerLost => "assistant.answer_lost",
             Self::UnknownModel(_) => "assistant.unknown_model",
             Self::ModelRequired => "assistant.model_required",
             Self::ExternalForbidden => "privacy.external_forbidden",
@@ -237,6 +247,12 @@ impl From<Error> for Problem {
                     .detail(detail)
                     .source(error)
             }
+            Error::NotAQuestion => problem("Это сообщение — не вопрос", "This message is no question"),
+            Error::AnswerEnded => problem("Ответ уже не составляется", "The answer is not being made any more"),
+            Error::AnswerLost => problem("Ответ потерян", "The answer is lost").detail(Text::new(
+                "Процесс, который его составлял, завершился. Задайте вопрос ещё раз.",
+                "The process that made it has ended. Ask again.",
+            )),
             Error::UnknownModel(model) => problem("Нет такой модели", "Unknown model").detail(Text::new(
                 format!("Модель «{model}» не подключена. Список — GET /models."),
                 format!("The model `{model}` is not configured; see GET /models."),
@@ -291,7 +307,7 @@ impl From<Error> for Problem {
                     ))
                     .source(error)
             }
-            Error::Cancelled => problem("Запрос отменён", "The request was cancelled"),
+            Error::Cancelled => problem("Ответ отменён", "The answer was cancelled"),
         }
     }
 }

@@ -92,6 +92,11 @@ pub fn app(
     context.spawn("language models", watching);
     let relay = Relay::new(db.clone(), redis.clone(), &store::SCHEMA);
     context.spawn("outbox", relay.run(context.shutdown.clone()));
+    let running = chat::running::Running::new(redis.clone());
+    context.spawn(
+        "cancellations of answers",
+        running.clone().listen(context.shutdown.clone()),
+    );
     let checks = vec![Check::postgres(&db), Check::redis(&redis)];
     let onec = tools::Onec::new(config.onec_integration_url.clone(), config.tool_timeout)?;
     let state = AppState {
@@ -99,6 +104,7 @@ pub fn app(
         context,
         privacy: privacy::Privacy::new(onec.clone(), config.local_only),
         onec,
+        running,
         models,
         zone: config.time_zone,
         limits: tools::Limits {
@@ -106,6 +112,7 @@ pub fn app(
             ..tools::Limits::default()
         },
         rules_first: config.rules_first,
+        history_tokens: config.history_tokens,
         mcp: Arc::new(doors::mcp::Allowed {
             hosts: config.mcp_allowed_hosts.clone(),
             origins: config.mcp_allowed_origins.clone(),

@@ -79,6 +79,7 @@ pub(crate) fn describe(models: &[Arc<Remote>]) {
         metrics::counter!("assistant_attachments_total", "kind" => kind).absolute(0);
     }
     describe_privacy();
+    describe_chat();
     for operation in ["chat", "generate", "proxy"] {
         for engine in ["rules", "llm"] {
             for outcome in ["answered", "failed", "cancelled"] {
@@ -203,9 +204,63 @@ pub(crate) fn suspected(place: &'static str) {
     metrics::counter!("privacy_injections_suspected_total", "place" => place).increment(1);
 }
 
+/// Events of an answer could not be kept.
+pub(crate) fn events_not_kept() {
+    metrics::counter!("chat_events_unkept_total").increment(1);
+}
+
+/// A broken stream of events is read on, from what.
+pub(crate) fn stream_resumed(source: &'static str) {
+    metrics::counter!("chat_streams_resumed_total", "source" => source).increment(1);
+}
+
+/// The beginning of a conversation was to be summarised.
+pub(crate) fn history_summarized(made: bool) {
+    let outcome = if made { "made" } else { "failed" };
+    metrics::counter!("chat_summaries_total", "outcome" => outcome).increment(1);
+}
+
+/// An answer was rated.
+pub(crate) fn answer_rated(rating: &'static str) {
+    metrics::counter!("chat_answers_rated_total", "rating" => rating).increment(1);
+}
+
 /// Figures of an answer were accounted for, or not.
 pub(crate) fn figures_checked(outcome: &'static str) {
     metrics::counter!("assistant_figures_checked_total", "outcome" => outcome).increment(1);
+}
+
+fn describe_chat() {
+    metrics::describe_counter!(
+        "chat_events_unkept_total",
+        Unit::Count,
+        "Events of resumable answers that Redis did not take; whoever resumes gets the whole answer at its end"
+    );
+    metrics::describe_counter!(
+        "chat_streams_resumed_total",
+        Unit::Count,
+        "Streams of events that were read on, from kept events or from the kept answer"
+    );
+    metrics::describe_counter!(
+        "chat_summaries_total",
+        Unit::Count,
+        "Beginnings of conversations that a language model was to summarise, by outcome"
+    );
+    metrics::describe_counter!(
+        "chat_answers_rated_total",
+        Unit::Count,
+        "Ratings of answers by their readers"
+    );
+    metrics::counter!("chat_events_unkept_total").absolute(0);
+    for outcome in ["made", "failed"] {
+        metrics::counter!("chat_summaries_total", "outcome" => outcome).absolute(0);
+    }
+    for rating in ["up", "down"] {
+        metrics::counter!("chat_answers_rated_total", "rating" => rating).absolute(0);
+    }
+    for source in ["events", "answer"] {
+        metrics::counter!("chat_streams_resumed_total", "source" => source).absolute(0);
+    }
 }
 
 fn describe_privacy() {

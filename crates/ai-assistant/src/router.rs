@@ -5,7 +5,7 @@ use common::http::routes::{Access, Routes};
 
 use crate::doors::{self, chat_completions, mcp, messages, responses};
 use crate::http::{
-    attachments, chat, conversations, generate, models, privacy, templates, tool_calls,
+    answers, attachments, chat, conversations, generate, models, privacy, ratings, templates, tool_calls,
 };
 use crate::state::AppState;
 
@@ -14,11 +14,26 @@ use crate::state::AppState;
 pub fn routes() -> Routes<AppState> {
     Routes::new()
         .post("/chat", Access::Permission(Chat), chat::chat)
+        .get(
+            "/chat/{message_id}/events",
+            Access::Permission(Chat),
+            answers::events,
+        )
+        .post(
+            "/chat/{message_id}/cancel",
+            Access::Permission(Chat),
+            answers::cancel,
+        )
         .get("/conversations", Access::Permission(Chat), conversations::list)
         .get(
             "/conversations/{id}",
             Access::Permission(Chat),
             conversations::get,
+        )
+        .patch(
+            "/conversations/{id}",
+            Access::Permission(Chat),
+            conversations::rename,
         )
         .delete(
             "/conversations/{id}",
@@ -34,6 +49,17 @@ pub fn routes() -> Routes<AppState> {
         .get("/attachments", Access::Permission(Chat), attachments::list)
         .get("/attachments/{id}", Access::Permission(Chat), attachments::get)
         .delete("/attachments/{id}", Access::Permission(Chat), attachments::delete)
+        .get(
+            "/conversations/{id}/export",
+            Access::Permission(Chat),
+            conversations::export,
+        )
+        .put("/messages/{id}/rating", Access::Permission(Chat), ratings::put)
+        .delete(
+            "/messages/{id}/rating",
+            Access::Permission(Chat),
+            ratings::delete,
+        )
         .post("/generate", Access::Permission(Generate), generate::generate)
         .get("/templates", Access::Permission(Generate), templates::list)
         .post("/templates", Access::Permission(Generate), templates::create)

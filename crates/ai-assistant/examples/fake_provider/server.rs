@@ -29,6 +29,7 @@ pub(crate) const MODELS: &[&str] = &[
     "fake-large",         // the same, under another name
     "fake-invents",       // answers with a figure that no tool returned
     "fake-slow",          // sends one piece of text, then a piece every 100 ms
+    "fake-steady",        // the same, but for two seconds only
     "fake-loops",         // asks for the same tool for ever
     "fake-bad-arguments", // calls a tool with broken JSON first
     "fake-no-tools",      // never calls a tool
@@ -391,9 +392,9 @@ fn script(protocol: Protocol, model: &str, body: &Value) -> Vec<Step> {
             steps.extend(send(wire.text_begin("Данных у меня нет.")));
             steps.extend(send(wire.text_end_unmarked("Данных у меня нет.")));
         }
-        "fake-slow" => {
+        "fake-slow" | "fake-steady" => {
             steps.extend(send(wire.text_begin("Подождите")));
-            for _ in 0..600 {
+            for _ in 0..if model == "fake-slow" { 600 } else { 20 } {
                 steps.push(Step::Wait(Duration::from_millis(100)));
                 steps.extend(send(wire.text_more(".")));
             }

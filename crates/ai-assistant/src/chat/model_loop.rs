@@ -138,14 +138,23 @@ pub(crate) async fn run(
             continue;
         }
         for call in &turn.calls {
-            tool_event(sink, &call.name, "running");
+            sink.send(ChatEvent::ToolCall {
+                id: call.id.clone(),
+                name: call.name.clone(),
+                title: title_of(&call.name),
+            });
         }
         let calls = turn.calls.clone();
         let names: Vec<String> = calls.iter().map(|call| call.name.clone()).collect();
         items.push(Item::Turn(turn));
         let results = toolbox.run(calls).await;
         for (name, result) in names.iter().zip(&results) {
-            tool_event(sink, name, if result.is_error { "failed" } else { "done" });
+            sink.send(ChatEvent::ToolResult {
+                id: result.id.clone(),
+                name: name.clone(),
+                title: title_of(name),
+                is_error: result.is_error,
+            });
         }
         if let Some(error) = toolbox.take_unreachable() {
             return Err(LoopError::Onec(error));
@@ -217,21 +226,17 @@ fn say(sink: &Sink, spent: &mut Spent, text: &str) {
         return;
     }
     spent.text.push_str(text);
-    sink.send(ChatEvent::Delta {
+    sink.send(ChatEvent::Token {
         text: text.to_owned(),
     });
 }
 
-fn tool_event(sink: &Sink, name: &str, state: &'static str) {
+/// What a tool is called for people; a name that is no tool's stays as it is.
+fn title_of(name: &str) -> String {
     let locale = RequestContext::current_locale();
-    let title = Tool::from_name(name)
+    Tool::from_name(name)
         .map_or(name, |tool| tool.title(locale))
-        .to_owned();
-    sink.send(ChatEvent::Tool {
-        name: name.to_owned(),
-        state,
-        title,
-    });
+        .to_owned()
 }
 
 fn finished(

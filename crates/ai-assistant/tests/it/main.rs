@@ -21,6 +21,7 @@ mod outages;
 mod privacy;
 mod providers;
 mod providers_more;
+mod resume;
 mod rules;
 mod setup;
 mod streams;
