@@ -27,6 +27,8 @@ pub struct Config {
     pub models: Models,
     /// `TOOL_TIMEOUT` (20s): how long one call of a tool may take.
     pub tool_timeout: Duration,
+    /// `TOOLS_DEADLINE` (3m): after that an answer makes no more calls of tools.
+    pub tools_deadline: Duration,
     /// `RULES_FIRST` (false): questions that name no model and that the built-in rules are certain of are
     /// answered by them, free of charge, although a language model is connected.
     pub rules_first: bool,
@@ -51,6 +53,7 @@ impl Config {
         let zone = reader.parse("TIME_ZONE", "Europe/Moscow".to_owned());
         let models = Models::read(reader);
         let tool_timeout = reader.duration("TOOL_TIMEOUT", Duration::from_secs(20));
+        let tools_deadline = reader.duration("TOOLS_DEADLINE", Duration::from_mins(3));
         let rules_first = reader.parse("RULES_FIRST", false);
         let history_tokens = reader.parse("CHAT_HISTORY_TOKENS", 6000);
         if history_tokens.is_some_and(|tokens| tokens < 500) {
@@ -74,6 +77,7 @@ impl Config {
             time_zone: zone.ok()?,
             models: models?,
             tool_timeout: tool_timeout?,
+            tools_deadline: tools_deadline?,
             rules_first: rules_first?,
             history_tokens: history_tokens?,
             mcp_allowed_hosts: list(&hosts?),

@@ -79,7 +79,9 @@ impl Error {
             | Self::AttachmentNotFound
             | Self::PolicyNotFound
             | Self::TemplateNotFound => StatusCode::NOT_FOUND,
-            Self::AttachmentTooLarge(_) | Self::Unreadable(Unreadable::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::AttachmentTooLarge(_) | Self::Unreadable(Unreadable::TooLarge) => {
+                StatusCode::PAYLOAD_TOO_LARGE
+            }
             Self::NoUpload(MultipartError::NotMultipart) | Self::Unreadable(Unreadable::Unsupported) => {
                 StatusCode::UNSUPPORTED_MEDIA_TYPE
             }
@@ -120,7 +122,9 @@ impl Error {
             Self::MessageNotFound => "assistant.message_not_found",
             Self::AttachmentNotFound => "assistant.attachment_not_found",
             Self::TooManyOfQuestion(_) | Self::TooManyAttachments => "assistant.attachments_too_many",
-            Self::AttachmentTooLarge(_) | Self::Unreadable(Unreadable::TooLarge) => "assistant.attachment_too_large",
+            Self::AttachmentTooLarge(_) | Self::Unreadable(Unreadable::TooLarge) => {
+                "assistant.attachment_too_large"
+            }
             Self::NoUpload(MultipartError::NotMultipart) => "request.unsupported_media_type",
             Self::NoUpload(_) => "request.invalid",
             Self::Unreadable(Unreadable::Unsupported) => "assistant.attachment_unsupported",
@@ -194,16 +198,18 @@ impl From<Error> for Problem {
             Error::ConversationNotFound => problem("Беседа не найдена", "Conversation not found"),
             Error::MessageNotFound => problem("Сообщение не найдено", "Message not found"),
             Error::AttachmentNotFound => problem("Файл не найден", "Attachment not found"),
-            Error::TooManyOfQuestion(most) => problem("Слишком много файлов", "Too many attachments").detail(
-                Text::new(
+            Error::TooManyOfQuestion(most) => {
+                problem("Слишком много файлов", "Too many attachments").detail(Text::new(
                     format!("К одной беседе можно приложить не больше {most} файлов."),
                     format!("A conversation may have {most} attachments at most."),
-                ),
-            ),
-            Error::TooManyAttachments => problem("Слишком много файлов", "Too many attachments").detail(Text::new(
-                "Удалите ненужные: место для файлов пользователя ограничено.",
-                "Delete some: the space for the files of a user is limited.",
-            )),
+                ))
+            }
+            Error::TooManyAttachments => {
+                problem("Слишком много файлов", "Too many attachments").detail(Text::new(
+                    "Удалите ненужные: место для файлов пользователя ограничено.",
+                    "Delete some: the space for the files of a user is limited.",
+                ))
+            }
             Error::AttachmentTooLarge(most) => {
                 let megabytes = most / (1024 * 1024);
                 problem("Файл слишком велик", "The file is too large").detail(Text::new(
@@ -248,7 +254,10 @@ impl From<Error> for Problem {
                     .source(error)
             }
             Error::NotAQuestion => problem("Это сообщение — не вопрос", "This message is no question"),
-            Error::AnswerEnded => problem("Ответ уже не составляется", "The answer is not being made any more"),
+            Error::AnswerEnded => problem(
+                "Ответ уже не составляется",
+                "The answer is not being made any more",
+            ),
             Error::AnswerLost => problem("Ответ потерян", "The answer is lost").detail(Text::new(
                 "Процесс, который его составлял, завершился. Задайте вопрос ещё раз.",
                 "The process that made it has ended. Ask again.",

@@ -44,6 +44,7 @@ pub use config::Config;
 pub use doors::mcp_stdio;
 pub use providers::{Breaking, Catalog, CatalogError, Dialect, Fallback, Patience};
 pub use state::AppState;
+pub use tools::{Confirm, Drafted};
 
 /// What never changes about this service.
 pub const DEFINITION: Definition = Definition {
@@ -109,6 +110,7 @@ pub fn app(
         zone: config.time_zone,
         limits: tools::Limits {
             timeout: config.tool_timeout,
+            deadline: config.tools_deadline,
             ..tools::Limits::default()
         },
         rules_first: config.rules_first,

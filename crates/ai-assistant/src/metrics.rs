@@ -88,7 +88,7 @@ pub(crate) fn describe(models: &[Arc<Remote>]) {
         }
     }
     for tool in Tool::all() {
-        for outcome in ["ok", "unreachable", "refused", "malformed"] {
+        for outcome in ["ok", "unreachable", "refused", "malformed", "denied"] {
             metrics::counter!("tool_calls_total", "tool" => tool.name(), "outcome" => outcome).absolute(0);
         }
     }
@@ -187,6 +187,11 @@ pub(crate) fn tool_called(tool: &'static str, outcome: Result<(), &OnecError>) {
         Err(OnecError::Malformed(_)) => "malformed",
     };
     metrics::counter!("tool_calls_total", "tool" => tool, "outcome" => outcome).increment(1);
+}
+
+/// A call of a tool was refused, because the caller lacks the right.
+pub(crate) fn tool_denied(tool: &'static str) {
+    metrics::counter!("tool_calls_total", "tool" => tool, "outcome" => "denied").increment(1);
 }
 
 /// A file was read, as that kind, or refused.

@@ -75,11 +75,7 @@ fn separator(text: &str) -> char {
         if most == 0 { (0, 0) } else { (alike, most) }
     };
     // Of equals the first one: a comma is also in numbers.
-    SEPARATORS
-        .into_iter()
-        .rev()
-        .max_by_key(score)
-        .unwrap_or(';')
+    SEPARATORS.into_iter().rev().max_by_key(score).unwrap_or(';')
 }
 
 fn outside(line: &str, separator: char) -> usize {

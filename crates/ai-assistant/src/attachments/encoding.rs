@@ -38,7 +38,9 @@ fn windows_1251(bytes: &[u8]) -> String {
                 .get(usize::from(*byte - 0x80))
                 .copied()
                 .unwrap_or(char::REPLACEMENT_CHARACTER),
-            0xC0..=0xFF => char::from_u32(0x410 + u32::from(*byte - 0xC0)).unwrap_or(char::REPLACEMENT_CHARACTER),
+            0xC0..=0xFF => {
+                char::from_u32(0x410 + u32::from(*byte - 0xC0)).unwrap_or(char::REPLACEMENT_CHARACTER)
+            }
         })
         .collect()
 }

@@ -12,7 +12,6 @@ mod shown;
 mod xlsx;
 
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
 pub(crate) use multipart::{MultipartError, Upload, upload};
 pub(crate) use reading::{Unreadable, read};
@@ -59,10 +58,6 @@ impl Kind {
             Self::Xlsx => "xlsx",
         }
     }
-
-    pub(crate) fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
-    }
 }
 
 /// A table of a file, or rows of 1C: cells as text, numbers with a point and dates as `YYYY-MM-DD`.
@@ -82,7 +77,10 @@ pub(crate) struct Sheet {
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Content {
     /// Its text, and how many lines it has, read or not.
-    Text { text: String, line_count: u64 },
+    Text {
+        text: String,
+        line_count: u64,
+    },
     Sheets(Vec<Sheet>),
 }
 
@@ -109,7 +107,6 @@ impl Content {
 /// A file that belongs to a question.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Attachment {
-    pub(crate) id: Uuid,
     pub(crate) name: String,
     pub(crate) content: Content,
 }
@@ -183,7 +180,9 @@ fn heading(rows: &[Vec<String>], width: usize) -> Option<usize> {
     let filled = |row: &Vec<String>| row.iter().filter(|cell| !cell.trim().is_empty()).count();
     rows.iter().take(10).position(|row| {
         filled(row) >= (width.div_ceil(2)).max(1)
-            && row.iter().all(|cell| cell.trim().is_empty() || number(cell).is_none())
+            && row
+                .iter()
+                .all(|cell| cell.trim().is_empty() || number(cell).is_none())
     })
 }
 
@@ -197,7 +196,10 @@ pub(crate) fn number(cell: &str) -> Option<rust_decimal::Decimal> {
     let digits = text.strip_prefix(['-', '+']).unwrap_or(&text);
     let is_digits = |c: char| c.is_ascii_digit() || matches!(c, '.' | ',');
     // Longer ones are accounts and the like; sums of shorter ones fit into a decimal.
-    if digits.len() > 18 || !digits.starts_with(|c: char| c.is_ascii_digit()) || !digits.chars().all(is_digits) {
+    if digits.len() > 18
+        || !digits.starts_with(|c: char| c.is_ascii_digit())
+        || !digits.chars().all(is_digits)
+    {
         return None;
     }
     let text = if text.contains('.') {
@@ -228,7 +230,13 @@ mod tests {
     fn headings_are_found_below_a_title() {
         let mut rows = Rows::default();
         let mut bytes = 0;
-        for line in ["Остатки", "Товар;Остаток;Остаток", "Бумага;5;6", ";;", "Папка;7;8"] {
+        for line in [
+            "Остатки",
+            "Товар;Остаток;Остаток",
+            "Бумага;5;6",
+            ";;",
+            "Папка;7;8",
+        ] {
             rows.push(line.split(';').map(str::to_owned).collect(), &mut bytes);
         }
         let sheet = rows.sheet(String::new());

@@ -34,13 +34,17 @@ pub(crate) struct Upload {
 
 impl Upload {
     pub(super) fn has_extension(&self, extensions: &[&str]) -> bool {
-        self.name
-            .rsplit_once('.')
-            .is_some_and(|(_, extension)| extensions.iter().any(|known| extension.eq_ignore_ascii_case(known)))
+        self.name.rsplit_once('.').is_some_and(|(_, extension)| {
+            extensions
+                .iter()
+                .any(|known| extension.eq_ignore_ascii_case(known))
+        })
     }
 
     pub(super) fn is_of_type(&self, types: &[&str]) -> bool {
-        types.iter().any(|known| self.media_type.eq_ignore_ascii_case(known))
+        types
+            .iter()
+            .any(|known| self.media_type.eq_ignore_ascii_case(known))
     }
 }
 
@@ -49,9 +53,7 @@ impl Upload {
 /// # Errors
 /// When there is not exactly one file in it.
 pub(crate) fn upload(content_type: &str, body: &Bytes) -> Result<Upload, MultipartError> {
-    let (essence, parameters) = content_type
-        .split_once(';')
-        .ok_or(MultipartError::NotMultipart)?;
+    let (essence, parameters) = content_type.split_once(';').ok_or(MultipartError::NotMultipart)?;
     if !essence.trim().eq_ignore_ascii_case("multipart/form-data") {
         return Err(MultipartError::NotMultipart);
     }
@@ -67,7 +69,10 @@ pub(crate) fn upload(content_type: &str, body: &Bytes) -> Result<Upload, Multipa
             return found.ok_or(MultipartError::NoFile);
         }
         // Spaces may follow a boundary.
-        let start = at + find(rest, b"\r\n", 0).filter(|skipped| *skipped <= 16).ok_or(MultipartError::Malformed)?;
+        let start = at
+            + find(rest, b"\r\n", 0)
+                .filter(|skipped| *skipped <= 16)
+                .ok_or(MultipartError::Malformed)?;
         let ends = find(body, delimiter.as_bytes(), start).ok_or(MultipartError::Malformed)?;
         let part = body.slice((start + 2).min(ends)..ends);
         let upload = file_of(&part)?;
@@ -157,11 +162,7 @@ fn quoted_string(text: &str) -> (String, &str) {
 /// A name without folders and what is not seen.
 fn plain(name: &str) -> String {
     let name = name.rsplit(['/', '\\']).next().unwrap_or_default();
-    let name: String = name
-        .chars()
-        .filter(|c| !c.is_control())
-        .take(MAX_NAME)
-        .collect();
+    let name: String = name.chars().filter(|c| !c.is_control()).take(MAX_NAME).collect();
     match name.trim() {
         "" | "." | ".." => "file".to_owned(),
         name => name.to_owned(),
@@ -196,10 +197,18 @@ mod tests {
     fn a_file_among_other_parts() {
         let text = "--x\nContent-Disposition: form-data; name=\"note\"\n\n--y\n--x \nContent-Disposition: form-data; name=\"file\"; filename=\"C:\\\\dir\\\\долг%22.csv\"\nContent-Type: text/csv; charset=utf-8\n\na;b\n1;2\n\n--x--\n";
         let file = upload("multipart/form-data; charset=utf-8; boundary=x", &body(text)).unwrap();
-        assert_eq!((file.name.as_str(), file.media_type.as_str()), ("долг\".csv", "text/csv"));
+        assert_eq!(
+            (file.name.as_str(), file.media_type.as_str()),
+            ("долг\".csv", "text/csv")
+        );
         assert_eq!(&file.bytes[..], b"a;b\r\n1;2\r\n");
         let text = "--x\nContent-Disposition: form-data; name=file; filename=x; filename*=UTF-8''%D0%B0.txt\n\nq\n--x--";
-        assert_eq!(upload("Multipart/Form-Data; boundary=\"x\"", &body(text)).unwrap().name, "а.txt");
+        assert_eq!(
+            upload("Multipart/Form-Data; boundary=\"x\"", &body(text))
+                .unwrap()
+                .name,
+            "а.txt"
+        );
     }
 
     #[test]
@@ -207,12 +216,36 @@ mod tests {
         let part = "--x\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\n\nq\n";
         for (kind, text, error) in [
             ("application/json", part.to_owned(), MultipartError::NotMultipart),
-            ("multipart/form-data", part.to_owned(), MultipartError::NotMultipart),
-            ("multipart/form-data; boundary=x", part.to_owned(), MultipartError::Malformed),
-            ("multipart/form-data; boundary=z", part.to_owned(), MultipartError::Malformed),
-            ("multipart/form-data; boundary=x", "--x--".to_owned(), MultipartError::NoFile),
-            ("multipart/form-data; boundary=x", format!("{part}{part}--x--"), MultipartError::NoFile),
-            ("multipart/form-data; boundary=x", "--x\nA: b\n--x--".to_owned(), MultipartError::Malformed),
+            (
+                "multipart/form-data",
+                part.to_owned(),
+                MultipartError::NotMultipart,
+            ),
+            (
+                "multipart/form-data; boundary=x",
+                part.to_owned(),
+                MultipartError::Malformed,
+            ),
+            (
+                "multipart/form-data; boundary=z",
+                part.to_owned(),
+                MultipartError::Malformed,
+            ),
+            (
+                "multipart/form-data; boundary=x",
+                "--x--".to_owned(),
+                MultipartError::NoFile,
+            ),
+            (
+                "multipart/form-data; boundary=x",
+                format!("{part}{part}--x--"),
+                MultipartError::NoFile,
+            ),
+            (
+                "multipart/form-data; boundary=x",
+                "--x\nA: b\n--x--".to_owned(),
+                MultipartError::Malformed,
+            ),
         ] {
             assert_eq!(upload(kind, &body(&text)), Err(error), "{kind} {text}");
         }

@@ -64,7 +64,8 @@ pub(crate) fn read(upload: &Upload) -> Result<(Kind, Content), Unreadable> {
     if text.trim().is_empty() {
         return Err(Unreadable::Empty);
     }
-    if upload.has_extension(&["csv", "tsv"]) || upload.is_of_type(&["text/csv", "text/tab-separated-values"]) {
+    if upload.has_extension(&["csv", "tsv"]) || upload.is_of_type(&["text/csv", "text/tab-separated-values"])
+    {
         return Ok((Kind::Csv, Content::Sheets(vec![csv::table(&text)])));
     }
     Ok((Kind::Text, words(&text)))
@@ -103,7 +104,10 @@ mod tests {
     #[test]
     fn the_content_tells_what_a_file_is() {
         let (kind, content) = read(&upload("a.txt", "Долг 5\nещё".as_bytes())).unwrap();
-        assert_eq!((kind, content.row_count(), content.is_whole()), (Kind::Text, 2, true));
+        assert_eq!(
+            (kind, content.row_count(), content.is_whole()),
+            (Kind::Text, 2, true)
+        );
         let (kind, _) = read(&upload("A.CSV", b"a;b\n1;2")).unwrap();
         assert_eq!(kind, Kind::Csv);
         for (name, bytes) in [
@@ -111,13 +115,19 @@ mod tests {
             ("a.xls", b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1"),
             ("a.png", b"\x89PNG\r\n\x1a\n\0\0\0"),
         ] {
-            assert!(matches!(read(&upload(name, bytes)), Err(Unreadable::Unsupported)), "{name}");
+            assert!(
+                matches!(read(&upload(name, bytes)), Err(Unreadable::Unsupported)),
+                "{name}"
+            );
         }
         assert!(matches!(
             read(&upload("a.xlsx", b"\xD0\xCF\x11\xE0")),
             Err(Unreadable::Encrypted)
         ));
         assert!(matches!(read(&upload("a.txt", b" \n")), Err(Unreadable::Empty)));
-        assert!(matches!(read(&upload("a.xlsx", b"PK\x03\x04junk")), Err(Unreadable::Damaged(_))));
+        assert!(matches!(
+            read(&upload("a.xlsx", b"PK\x03\x04junk")),
+            Err(Unreadable::Damaged(_))
+        ));
     }
 }

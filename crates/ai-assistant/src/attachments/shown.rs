@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::{Attachment, Content, Sheet, number};
 use crate::builtin::format::count;
 use crate::privacy::{Place, Screen};
+use crate::tools::Facts;
 
 /// Rows of one sheet.
 const ROWS: usize = 200;
@@ -15,25 +16,28 @@ const BYTES: usize = 48 * 1024;
 /// Bytes of a sheet or text, however many there are.
 const LEAST: usize = 2 * 1024;
 
-/// The files of a question as a model is to be told of them; `mark` is new with every answer.
-pub(crate) fn block(attachments: &[Attachment], mark: &str, screen: &mut Screen) -> String {
+/// The files of a question as a model is to be told of them, and what it may repeat of them; `mark` is
+/// new with every answer.
+pub(crate) fn block(attachments: &[Attachment], mark: &str, screen: &mut Screen) -> (String, Vec<Facts>) {
     let parts: usize = attachments.iter().map(|one| parts(&one.content)).sum();
     let each = (BYTES / parts.max(1)).max(LEAST);
+    let mut facts = Vec::new();
     let mut text = String::from("Пользователь приложил файлы:");
     for attachment in attachments {
         let name = screen.text(&attachment.name, Place::File, "name");
-        let shown: Vec<Value> = match &attachment.content {
+        let shown: Vec<(Value, Facts)> = match &attachment.content {
             Content::Text { text, line_count } => vec![words(&name, text, *line_count, each, screen)],
             Content::Sheets(sheets) => sheets
                 .iter()
                 .map(|sheet| table(&name, sheet, each, screen))
                 .collect(),
         };
-        for one in shown {
+        for (one, of_it) in shown {
             text.push_str(&format!("\n<data-{mark}>\n{one}\n</data-{mark}>"));
+            facts.push(of_it);
         }
     }
-    text
+    (text, facts)
 }
 
 fn parts(content: &Content) -> usize {
@@ -53,7 +57,7 @@ fn note(shown: usize, total: u64) -> Option<String> {
     })
 }
 
-fn words(name: &str, text: &str, line_count: u64, bytes: usize, screen: &mut Screen) -> Value {
+fn words(name: &str, text: &str, line_count: u64, bytes: usize, screen: &mut Screen) -> (Value, Facts) {
     let (mut lines, mut size) = (Vec::new(), 0);
     for line in text.lines() {
         size += line.len() + 3;
@@ -79,15 +83,26 @@ fn words(name: &str, text: &str, line_count: u64, bytes: usize, screen: &mut Scr
     } else {
         screen.text(&whole, Place::File, name)
     };
-    json!({
+    let told = json!({
         "file": name,
         "text": text,
         "line_count": line_count,
         "note": note(shown, line_count),
-    })
+    });
+    let sheet = Sheet {
+        name: name.to_owned(),
+        columns: vec![String::new()],
+        rows: lines.iter().map(|line| vec![(*line).to_owned()]).collect(),
+        row_count: line_count,
+    };
+    let facts = Facts {
+        sheet,
+        ..Facts::default()
+    };
+    (told, facts)
 }
 
-fn table(name: &str, sheet: &Sheet, bytes: usize, screen: &mut Screen) -> Value {
+fn table(name: &str, sheet: &Sheet, bytes: usize, screen: &mut Screen) -> (Value, Facts) {
     let columns: Vec<String> = sheet
         .columns
         .iter()
@@ -117,14 +132,31 @@ fn table(name: &str, sheet: &Sheet, bytes: usize, screen: &mut Screen) -> Value 
         }
     }
     let note = note(rows.len(), sheet.row_count);
-    json!({
+    let is_whole = (sheet.rows.len() as u64) >= sheet.row_count;
+    let sums: Vec<Option<Decimal>> = (0..columns.len())
+        .map(|at| sheet.sum(at).filter(|_| is_whole))
+        .collect();
+    let totals: Map<String, Value> = columns
+        .iter()
+        .zip(&sums)
+        .filter_map(|(column, sum)| Some((column.clone(), Value::String((*sum)?.to_string()))))
+        .collect();
+    let facts = Facts {
+        sheet: Sheet {
+            rows: sheet.rows[..rows.len()].to_vec(),
+            ..sheet.clone()
+        },
+        totals: sums,
+    };
+    let told = json!({
         "file": name,
         "sheet": screen.text(&sheet.name, Place::File, name),
         "rows": rows,
-        "totals": totals(sheet, &columns),
+        "totals": totals,
         "row_count": sheet.row_count,
         "note": note,
-    })
+    });
+    (told, facts)
 }
 
 /// Numbers as JSON texts with a point, so that a model reads them as we do.
@@ -136,20 +168,6 @@ fn plain(cell: String) -> Value {
         }
         _ => Value::String(cell),
     }
-}
-
-/// Sums of the columns that hold numbers only, when all rows were read.
-fn totals(sheet: &Sheet, columns: &[String]) -> Map<String, Value> {
-    let mut totals = Map::new();
-    if (sheet.rows.len() as u64) < sheet.row_count {
-        return totals;
-    }
-    for (at, column) in columns.iter().enumerate() {
-        if let Some(sum) = sheet.sum(at) {
-            totals.insert(column.clone(), Value::String(sum.to_string()));
-        }
-    }
-    totals
 }
 
 impl Sheet {
@@ -195,19 +213,22 @@ mod tests {
     fn shown(content: Content) -> (String, usize) {
         let mut screen = Screen::default();
         let attachment = Attachment {
-            id: uuid::Uuid::nil(),
             name: "долги.xlsx".to_owned(),
             content,
         };
-        let text = block(&[attachment], "m", &mut screen);
+        let (text, _) = block(&[attachment], "m", &mut screen);
         (text, screen.suspicions().count())
     }
 
     #[test]
     fn rows_and_totals() {
-        let (text, found) = shown(Content::Sheets(vec![sheet(&[["Вектор", "1 200,50"], ["Заря", "800"]])]));
+        let (text, found) = shown(Content::Sheets(vec![sheet(&[
+            ["Вектор", "1 200,50"],
+            ["Заря", "800"],
+        ])]));
         assert!(
-            text.contains(r#""rows":[{"Долг":"1200.50","Контрагент":"Вектор"}"#) && text.contains(r#""totals":{"Долг":"2000.50"}"#),
+            text.contains(r#""rows":[{"Долг":"1200.50","Контрагент":"Вектор"}"#)
+                && text.contains(r#""totals":{"Долг":"2000.50"}"#),
             "{text}"
         );
         assert_eq!(found, 0);
@@ -220,7 +241,10 @@ mod tests {
         assert!(text.contains("показано 200 из 1\u{a0}240"), "{text}");
         assert!(text.len() < BYTES);
         let lines = "строка\n".repeat(9000);
-        let (text, _) = shown(Content::Text { text: lines, line_count: 9000 });
+        let (text, _) = shown(Content::Text {
+            text: lines,
+            line_count: 9000,
+        });
         assert!(text.contains("из 9\u{a0}000") && text.len() < BYTES + 500);
     }
 

@@ -144,7 +144,9 @@ impl Book<'_> {
                 Token::Start("workbookPr", element) => {
                     is_1904 = matches!(attribute(element, "date1904").as_deref(), Some("1" | "true"));
                 }
-                Token::Start("sheet", element) if attribute(element, "state").is_none_or(|state| state == "visible") => {
+                Token::Start("sheet", element)
+                    if attribute(element, "state").is_none_or(|state| state == "visible") =>
+                {
                     let relation = attribute(element, "id").and_then(|id| relations.get(&id));
                     if let Some((kind, path)) = relation
                         && kind == "worksheet"
@@ -197,7 +199,8 @@ impl Book<'_> {
         self.read(path, |token| {
             match token {
                 Token::Start("numFmt", element) => {
-                    if let (Some(id), Some(code)) = (attribute(element, "numFmtId"), attribute(element, "formatCode"))
+                    if let (Some(id), Some(code)) =
+                        (attribute(element, "numFmtId"), attribute(element, "formatCode"))
                         && own.len() < MAX_STYLES
                     {
                         own.insert(id, is_date_format(&code));
@@ -278,7 +281,9 @@ impl Looks {
                 .unwrap_or_default(),
             "b" => if text == "1" { "да" } else { "нет" }.to_owned(),
             "n" | "" => {
-                let value = text.parse::<Decimal>().or_else(|_| Decimal::from_scientific(text));
+                let value = text
+                    .parse::<Decimal>()
+                    .or_else(|_| Decimal::from_scientific(text));
                 let Ok(value) = value else {
                     return text.to_owned();
                 };
@@ -338,7 +343,9 @@ fn is_date_format(code: &str) -> bool {
             '"' => is_quoted = !is_quoted,
             '[' if !is_quoted => is_bracket = true,
             ']' => is_bracket = false,
-            'd' | 'D' | 'y' | 'Y' | 'h' | 'H' | 'm' | 'M' | 'Д' | 'д' | 'Г' | 'г' if !is_quoted && !is_bracket => {
+            'd' | 'D' | 'y' | 'Y' | 'h' | 'H' | 'm' | 'M' | 'Д' | 'д' | 'Г' | 'г'
+                if !is_quoted && !is_bracket =>
+            {
                 return true;
             }
             ';' if !is_quoted => return false,
@@ -415,7 +422,9 @@ fn tokens<T>(
                     Some(character) => take(Token::Text(character.encode_utf8(&mut [0; 4])))?,
                     None => {
                         let known = resolve_predefined_entity(reference);
-                        take(Token::Text(known.ok_or_else(|| damaged("it has an unknown entity"))?))?
+                        take(Token::Text(
+                            known.ok_or_else(|| damaged("it has an unknown entity"))?,
+                        ))?
                     }
                 }
             }
@@ -534,11 +543,17 @@ pub(super) mod tests {
             "<worksheet><sheetData>",
             &deep,
         ] {
-            assert!(matches!(sheets(&workbook(sheet)), Err(Unreadable::Damaged(_))), "{sheet}");
+            assert!(
+                matches!(sheets(&workbook(sheet)), Err(Unreadable::Damaged(_))),
+                "{sheet}"
+            );
         }
         let word = archive(&[("_rels/.rels", "<Relationships/>"), ("word/document.xml", "<a/>")]);
         assert!(matches!(sheets(&word), Err(Unreadable::Unsupported)));
-        assert!(matches!(sheets(&archive(&[("a", "b")])), Err(Unreadable::Damaged(_))));
+        assert!(matches!(
+            sheets(&archive(&[("a", "b")])),
+            Err(Unreadable::Damaged(_))
+        ));
         let whole = workbook(SHEET);
         for end in (0..whole.len()).step_by(97) {
             assert!(sheets(&whole[..end]).is_err(), "{end}");

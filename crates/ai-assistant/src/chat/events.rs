@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::draft::NumberedCitation;
 use super::ledger::Used;
 use super::run::Answer;
+use crate::tools::Drafted;
 
 /// One event of the stream.
 #[derive(Debug, Clone, Serialize)]
@@ -26,17 +27,16 @@ pub(crate) enum ChatEvent {
         resumable: bool,
     },
     /// A tool is called.
-    ToolCall {
-        id: String,
-        name: String,
-        title: String,
-    },
+    ToolCall { id: String, name: String, title: String },
     /// A tool has answered.
     ToolResult {
         id: String,
         name: String,
         title: String,
         is_error: bool,
+        /// A change in 1C that the user may confirm, outside of the conversation.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        draft: Option<Box<Drafted>>,
     },
     /// The next piece of the text.
     Token { text: String },

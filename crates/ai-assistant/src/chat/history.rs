@@ -67,11 +67,7 @@ pub(crate) fn cut(history: &[Past], budget: u64) -> Cut<'_> {
     // An answer without its question is of no use.
     let at = at + usize::from(rest.get(at).is_some_and(|past| past.role == "assistant"));
     let (older, kept) = rest.split_at(at);
-    Cut {
-        summary,
-        older,
-        kept,
-    }
+    Cut { summary, older, kept }
 }
 
 /// The beginning of a message that is shown.
@@ -203,7 +199,12 @@ mod tests {
     fn conversation(tokens: &[usize]) -> Vec<Past> {
         let message = |(number, tokens): (usize, &usize)| Past {
             id: Uuid::from_u128(number as u128),
-            role: if number.is_multiple_of(2) { "user" } else { "assistant" }.to_owned(),
+            role: if number.is_multiple_of(2) {
+                "user"
+            } else {
+                "assistant"
+            }
+            .to_owned(),
             content: "word".repeat(*tokens),
             memory: None,
             summary: None,
@@ -255,7 +256,10 @@ mod tests {
         let Item::User(text) = &items[0] else {
             unreachable!()
         };
-        assert!(text.ends_with("Спрашивали: Первый вопрос | Второй вопрос"), "{text}");
+        assert!(
+            text.ends_with("Спрашивали: Первый вопрос | Второй вопрос"),
+            "{text}"
+        );
         assert_eq!(items.len(), 3);
     }
 

@@ -1,5 +1,6 @@
 //! Answering questions: the conversation, the engine, the tools, and the books.
 
+mod attached;
 pub(crate) mod draft;
 pub(crate) mod events;
 pub(crate) mod export;
@@ -13,3 +14,4 @@ pub(crate) mod prompt;
 pub(crate) mod replay;
 pub(crate) mod run;
 pub(crate) mod running;
+mod sources;

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use common::auth::{Identity, Permission};
+use common::contract::events::Outcome;
 use common::db::StoreResult;
 use common::idempotency::{self, Claim, Key};
 use common::telemetry::{self, RequestContext};
@@ -17,15 +18,17 @@ use super::ledger::{Ledger, Used};
 use super::model_loop::{self, LoopError, Task};
 use super::place::{self, Place};
 use super::running::AnswerName;
-use super::{history, prompt};
+use super::{attached, history, prompt};
+use crate::attachments::Attachment;
 use crate::builtin::{self, Surroundings};
 use crate::error::Error;
 use crate::privacy::{self, Subject};
 use crate::providers::{Chain, Item};
+use crate::record;
 use crate::state::{AppState, Engine};
 use crate::store::conversations::{self, NewMessage, Past};
 use crate::store::{self, SCHEMA};
-use crate::tools::{Scope, Toolbox};
+use crate::tools::{CallLog, Drafted, Scope, Toolbox};
 
 /// A question.
 #[derive(Debug, Clone, Serialize)]
@@ -36,6 +39,9 @@ pub(crate) struct Question {
     pub(crate) infobase_id: Option<Uuid>,
     pub(crate) model: Option<String>,
     pub(crate) place: Place,
+    /// Files of the user that it is about.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) attachments: Vec<Uuid>,
 }
 
 /// The answer as clients get it and as it is kept.
@@ -80,6 +86,9 @@ pub struct Answer {
     pub notices: Vec<String>,
     /// Figures of the text that no source accounts for.
     pub unverified_numbers: Vec<String>,
+    /// Changes in 1C that the user may confirm; nothing was written.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub drafts: Vec<Drafted>,
     /// What it used.
     pub usage: Used,
 }
@@ -106,6 +115,9 @@ pub(crate) struct Job {
     pub(crate) question_id: Uuid,
     memory: builtin::State,
     history: Vec<Past>,
+    files: Vec<Attachment>,
+    /// What the tools were asked for.
+    calls: CallLog,
     key: Option<Key>,
     /// The conversation is stored here.
     kept: bool,
@@ -152,12 +164,14 @@ pub(crate) async fn open(
     }
     let (conversation_id, memory) = (placed.conversation_id, placed.memory);
     store::privacy::subject_add(&mut tx, conversation_id, question.company_id).await?;
+    let files = attached::join(&mut tx, identity.user_id, conversation_id, &question.attachments).await?;
     tx.commit().await.store("commit")?;
     let context = context_for(&question.message);
     // Free answers before a paid model, unless one is asked for by name.
     let today = now.with_timezone(&state.zone).date_naive();
     let by_rules = state.rules_first
         && question.model.is_none()
+        && files.is_empty()
         && builtin::understand(&question.message, &memory, today)
             .is_some_and(|understood| understood.is_certain());
     let engine = if by_rules { Engine::Rules } else { engine };
@@ -172,6 +186,8 @@ pub(crate) async fn open(
         question_id: placed.question_id,
         memory,
         history: placed.history,
+        files,
+        calls: CallLog::default(),
         key,
         kept: true,
     })))
@@ -200,6 +216,8 @@ pub(crate) fn passing(
         question_id: Uuid::nil(),
         memory: builtin::State::default(),
         history,
+        files: Vec::new(),
+        calls: CallLog::default(),
         key: None,
         kept: false,
     })
@@ -308,12 +326,8 @@ impl Job {
             zone: self.state.zone,
             may_read: self.identity.may(Permission::OnecRead),
         };
-        let scope = Scope {
-            token: self.identity.token.clone(),
-            company: self.question.company_id,
-            infobase: self.question.infobase_id,
-            locale,
-        };
+        let (company, infobase) = (self.question.company_id, self.question.infobase_id);
+        let scope = Scope::new(&self.identity, company, infobase, locale);
         let mut notices = Vec::new();
         let mut chain = self.chain();
         if let Some(all) = chain.take() {
@@ -333,8 +347,8 @@ impl Job {
             // The one that was asked for, or who takes its place where it may not be asked.
             let remote = &chain.remote().clone();
             ledger.begin(&Engine::Model(remote.clone()));
-            let mut toolbox = Toolbox::new(self.state.onec.clone(), scope.clone(), self.state.limits);
-            let items = self.items(around, &chain, ledger).await?;
+            let mut toolbox = self.toolbox(scope.clone());
+            let items = self.items(around, &chain, ledger, &mut toolbox).await?;
             let task = Task {
                 chain,
                 system: prompt::CHAT,
@@ -371,12 +385,15 @@ impl Job {
             }
         }
         ledger.begin(&Engine::Rules);
-        let mut toolbox = Toolbox::new(self.state.onec.clone(), scope, self.state.limits);
+        let mut toolbox = self.toolbox(scope);
         let mut draft = builtin::answer(&self.question.message, &self.memory, &mut toolbox, around)
             .await
             .map_err(Error::Onec)?;
         ledger.end("answered", None, toolbox.calls());
         notices.push(rules_notice(locale));
+        if !self.files.is_empty() {
+            notices.push(attached::unread_notice(locale));
+        }
         draft.notices.splice(0..0, notices);
         for (number, report) in (1..).zip(toolbox.reports()) {
             let (id, title) = (format!("rules-{number}"), report.title.clone());
@@ -391,6 +408,7 @@ impl Job {
                 name,
                 title,
                 is_error: false,
+                draft: None,
             });
         }
         for line in draft.text.split_inclusive('\n') {
@@ -399,6 +417,11 @@ impl Job {
             });
         }
         Ok((draft, Engine::Rules))
+    }
+
+    /// The tools of one engine.
+    fn toolbox(&self, scope: Scope) -> Toolbox {
+        Toolbox::new(self.state.onec.clone(), scope, self.state.limits).logged(&self.calls)
     }
 
     /// The models that may answer; none when the built-in engine is wanted.
@@ -415,6 +438,7 @@ impl Job {
         around: Surroundings,
         chain: &Chain,
         ledger: &mut Ledger,
+        toolbox: &mut Toolbox,
     ) -> Result<Vec<Item>, Error> {
         let budget = self.state.history_tokens;
         let cut = history::cut(&self.history, budget);
@@ -431,7 +455,8 @@ impl Job {
         }
         let mut items = cut.items(fresh.as_deref(), budget);
         let question = prompt::question(&self.question.message, around.today, around.zone, around.may_read);
-        items.push(Item::User(question));
+        let screen = &mut ledger.spent.screen;
+        items.push(Item::User(attached::told(question, &self.files, screen, toolbox)));
         Ok(items)
     }
 
@@ -457,6 +482,7 @@ impl Job {
             suggestions: draft.suggestions,
             notices: draft.notices,
             unverified_numbers: draft.unverified_numbers,
+            drafts: draft.drafts,
             usage,
         }
     }
@@ -477,6 +503,7 @@ impl Job {
         };
         let mut tx = self.state.db.begin().await.store("begin")?;
         self.add(&mut tx, &message).await?;
+        self.keep_calls(&mut tx).await?;
         ledger
             .book(
                 &mut tx,
@@ -499,6 +526,7 @@ impl Job {
         if let Some(text) = cancelled {
             self.add(&mut tx, &self.message(&text, "cancelled")).await?;
         }
+        self.keep_calls(&mut tx).await?;
         ledger
             .book(&mut tx, &self.state, &self.identity, self.conversation(), None)
             .await?;
@@ -506,6 +534,32 @@ impl Job {
             idempotency::release(&mut tx, &SCHEMA, key).await?;
         }
         tx.commit().await.store("commit")?;
+        Ok(())
+    }
+
+    /// Keeps what the tools were asked for, and tells of what was asked without the right to it.
+    async fn keep_calls(&self, db: &mut sqlx::PgConnection) -> Result<(), Error> {
+        let conversation = self.conversation();
+        if let Some(conversation) = conversation {
+            for call in self.calls.rows(self.state.context.clock.now()) {
+                store::tool_calls::add(db, conversation, self.message_id, &call).await?;
+            }
+        }
+        for tool in self.calls.denied() {
+            let target = conversation.map(|id| format!("conversation:{id}"));
+            let details = serde_json::json!({ "tool": tool });
+            let (state, identity) = (&self.state, &self.identity);
+            record::audit(
+                db,
+                state,
+                identity,
+                "tools.denied",
+                Outcome::Denied,
+                target,
+                details,
+            )
+            .await?;
+        }
         Ok(())
     }
 

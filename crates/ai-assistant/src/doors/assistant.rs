@@ -73,6 +73,7 @@ pub(super) fn prepare(
         company_id: asked.place.company,
         infobase_id: asked.place.infobase,
         model,
+        attachments: Vec::new(),
         place: Place::default(),
     };
     Ok(run::passing(state.clone(), identity, question, history)?)
@@ -171,6 +172,7 @@ fn beside(answer: Answer) -> Value {
         "suggestions": answer.suggestions,
         "notices": answer.notices,
         "unverified_numbers": answer.unverified_numbers,
+        "drafts": answer.drafts,
         "usage": answer.usage,
     })
 }

@@ -102,15 +102,16 @@ impl ServerHandler for Server {
         _request: Option<PaginatedRequestParams>,
         _context: McpContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        let tools = tools::specs()
+        let tools = tools::specs(self.identity.permissions)
             .into_iter()
             .filter_map(|spec| {
                 let Value::Object(schema) = spec.parameters else {
                     return None;
                 };
-                let title = Tool::from_name(&spec.name)?.title(self.context.locale);
+                let tool = Tool::from_name(&spec.name)?;
+                let title = tool.title(self.context.locale);
                 let hints = ToolAnnotations::with_title(title)
-                    .read_only(true)
+                    .read_only(tool.is_reading())
                     .open_world(false);
                 Some(
                     McpTool::new(spec.name, spec.description, schema)
@@ -135,12 +136,8 @@ impl ServerHandler for Server {
                 None,
             ));
         }
-        let scope = Scope {
-            token: self.identity.token.clone(),
-            company: self.place.company,
-            infobase: self.place.infobase,
-            locale: self.context.locale,
-        };
+        let (company, infobase) = (self.place.company, self.place.infobase);
+        let scope = Scope::new(&self.identity, company, infobase, self.context.locale);
         let call = ToolCall {
             id: name.clone(),
             name: name.clone(),

@@ -7,11 +7,11 @@ use std::convert::Infallible;
 use axum::extract::State;
 use axum::response::sse::Event;
 use axum::response::{IntoResponse, Response};
+use common::Text;
 use common::auth::Identity;
 use common::db::StoreResult;
 use common::http::{Path, Problem, Query};
 use common::telemetry::{Chain, RequestContext};
-use common::Text;
 use futures_util::stream;
 use http::{HeaderMap, HeaderName, StatusCode};
 use serde::Deserialize;
@@ -150,10 +150,13 @@ fn following(state: &AppState, name: AnswerName, kept: Kept, after: u64) -> Resp
         is_over: false,
     };
     let context = RequestContext::current().unwrap_or_else(RequestContext::background);
-    response(stream::unfold((reader, context), |(mut reader, context)| async move {
-        let event = context.clone().scope(Box::pin(reader.next())).await?;
-        Some((Ok::<_, Infallible>(event), (reader, context)))
-    }))
+    response(stream::unfold(
+        (reader, context),
+        |(mut reader, context)| async move {
+            let event = context.clone().scope(Box::pin(reader.next())).await?;
+            Some((Ok::<_, Infallible>(event), (reader, context)))
+        },
+    ))
 }
 
 impl Reader {

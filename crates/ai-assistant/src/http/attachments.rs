@@ -153,7 +153,8 @@ async fn accept(
     let mut tx = state.db.begin().await.store("begin")?;
     store::remove_old(&mut tx, user, now - TimeDelta::days(attachments::KEPT_DAYS)).await?;
     let kept = store::kept(&mut tx, user).await?;
-    if kept.files >= attachments::MAX_OF_USER || kept.stored.saturating_add(stored) > attachments::MAX_STORED {
+    if kept.files >= attachments::MAX_OF_USER || kept.stored.saturating_add(stored) > attachments::MAX_STORED
+    {
         return Err(Error::TooManyAttachments.into());
     }
     store::add(&mut tx, user, &row, stored).await?;

@@ -46,6 +46,9 @@ pub(crate) struct ChatRequest {
     company_id: Option<Uuid>,
     infobase_id: Option<Uuid>,
     model: Option<String>,
+    /// Files that the question is about.
+    #[serde(default)]
+    attachments: Vec<Uuid>,
     #[serde(default)]
     stream: bool,
     /// The answer is made to its end although the connection breaks, and its events can be read again.
@@ -69,6 +72,7 @@ pub(crate) async fn chat(
         infobase_id: request.infobase_id,
         model: request.model,
         place,
+        attachments: request.attachments,
     };
     let manner = Manner {
         resumable: request.resumable,

@@ -108,7 +108,9 @@ pub(crate) async fn get(
     let messages = branch_of(&mut db, id, branch.message).await?;
     let siblings = store::siblings(&mut db, id).await?;
     let messages = messages.into_iter().map(|message| {
-        let of_message = siblings.iter().find(|siblings| siblings.ids.contains(&message.id));
+        let of_message = siblings
+            .iter()
+            .find(|siblings| siblings.ids.contains(&message.id));
         Shown {
             alternatives: of_message.map(|siblings| siblings.ids.clone()),
             message,
