@@ -4,9 +4,11 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends by a panic")]
 
 mod access;
+mod attachments;
 mod bases;
 mod chat;
 mod conversations;
+mod crossing;
 mod doors;
 mod doors_privacy;
 mod external;
@@ -17,6 +19,7 @@ mod generate;
 mod llmock;
 mod mcp;
 mod onec;
+mod onec_objects;
 mod outages;
 mod privacy;
 mod providers;
@@ -26,3 +29,4 @@ mod rules;
 mod setup;
 mod streams;
 mod templates;
+mod tools;
