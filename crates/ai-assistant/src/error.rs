@@ -17,6 +17,8 @@ pub(crate) enum Error {
     ConversationNotFound,
     #[error("the message does not exist or is another user's")]
     MessageNotFound,
+    #[error("too many streams are being read on")]
+    TooManyReaders,
     #[error("the message is no question")]
     NotAQuestion,
     #[error("the answer is not in the making any more")]
@@ -86,6 +88,7 @@ impl Error {
             Self::Provider(_) => StatusCode::BAD_GATEWAY,
             Self::Cancelled | Self::AnswerEnded => StatusCode::CONFLICT,
             Self::AnswerLost => StatusCode::BAD_GATEWAY,
+            Self::TooManyReaders => StatusCode::SERVICE_UNAVAILABLE,
             Self::Store(error) if error.is_unavailable() => StatusCode::SERVICE_UNAVAILABLE,
             Self::Store(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -96,6 +99,7 @@ impl Error {
         match self {
             Self::ConversationNotFound => "assistant.conversation_not_found",
             Self::MessageNotFound => "assistant.message_not_found",
+            Self::TooManyReaders => "request.overloaded",
             Self::NotAQuestion => "assistant.not_a_question",
             Self::AnswerEnded => "assistant.answer_ended",
             Self::AnswerLost => "assistant.answer_lost",
@@ -164,8 +168,12 @@ impl From<Error> for Problem {
             Error::DataForbidden => Self::permission_denied("onec:read"),
             Error::ConversationNotFound => problem("Беседа не найдена", "Conversation not found"),
             Error::MessageNotFound => problem("Сообщение не найдено", "Message not found"),
+            Error::TooManyReaders => problem("Сервис перегружен", "Service overloaded").retry_after(2),
             Error::NotAQuestion => problem("Это сообщение — не вопрос", "This message is no question"),
-            Error::AnswerEnded => problem("Ответ уже не составляется", "The answer is not being made any more"),
+            Error::AnswerEnded => problem(
+                "Ответ уже не составляется",
+                "The answer is not being made any more",
+            ),
             Error::AnswerLost => problem("Ответ потерян", "The answer is lost").detail(Text::new(
                 "Процесс, который его составлял, завершился. Задайте вопрос ещё раз.",
                 "The process that made it has ended. Ask again.",

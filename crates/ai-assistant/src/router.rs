@@ -44,11 +44,7 @@ pub fn routes() -> Routes<AppState> {
             conversations::export,
         )
         .put("/messages/{id}/rating", Access::Permission(Chat), ratings::put)
-        .delete(
-            "/messages/{id}/rating",
-            Access::Permission(Chat),
-            ratings::delete,
-        )
+        .delete("/messages/{id}/rating", Access::Permission(Chat), ratings::delete)
         .post("/generate", Access::Permission(Generate), generate::generate)
         .get("/templates", Access::Permission(Generate), templates::list)
         .post("/templates", Access::Permission(Generate), templates::create)

@@ -26,11 +26,7 @@ pub(crate) enum ChatEvent {
         resumable: bool,
     },
     /// A tool is called.
-    ToolCall {
-        id: String,
-        name: String,
-        title: String,
-    },
+    ToolCall { id: String, name: String, title: String },
     /// A tool has answered.
     ToolResult {
         id: String,

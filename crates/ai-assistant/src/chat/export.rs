@@ -33,7 +33,11 @@ pub(crate) fn markdown(
         let who = say("Ответ", "Answer");
         let _ = write!(text, "\n## {who}, {at}\n\n{}\n", message.content.trim());
         if message.status.as_deref() == Some("cancelled") {
-            let _ = write!(text, "\n_{}_\n", say("Ответ прерван.", "The answer was broken off."));
+            let _ = write!(
+                text,
+                "\n_{}_\n",
+                say("Ответ прерван.", "The answer was broken off.")
+            );
         }
         let answer = message.answer.clone();
         let answer: Option<Answer> = answer.and_then(|value| serde_json::from_value(value).ok());
@@ -45,7 +49,11 @@ pub(crate) fn markdown(
             for cited in &answer.citations {
                 let (id, citation) = (cited.id, &cited.citation);
                 let of = moment(citation.as_of, zone, locale);
-                let _ = writeln!(text, "- [{id}] {} · {} · {of}", citation.infobase, citation.object);
+                let _ = writeln!(
+                    text,
+                    "- [{id}] {} · {} · {of}",
+                    citation.infobase, citation.object
+                );
             }
         }
         for notice in &answer.notices {

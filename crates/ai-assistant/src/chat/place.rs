@@ -2,8 +2,8 @@
 //! an earlier question, or as that question asked once more. Nothing is overwritten; what is shown is the
 //! branch of the latest message.
 
-use common::ids;
 use chrono::{DateTime, Utc};
+use common::ids;
 use serde::Serialize;
 use sqlx::PgConnection;
 use uuid::Uuid;

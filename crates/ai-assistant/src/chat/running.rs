@@ -16,7 +16,7 @@ use futures_util::StreamExt;
 use http::HeaderMap;
 use redis::RedisResult;
 use sha2::{Digest, Sha256};
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -27,6 +27,8 @@ use super::kept;
 const CHANNEL: &str = "assistant:cancellations";
 /// A sign of life lasts so long; it is renewed in a third of that.
 const ALIVE: Duration = Duration::from_secs(15);
+/// Readers of kept events, each of which takes a connection to Redis.
+const MAX_READERS: usize = 500;
 /// The wait before a lost subscription is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
 
@@ -85,6 +87,7 @@ pub(crate) struct Manner {
 pub(crate) struct Running {
     redis: Redis,
     here: Arc<Mutex<HashMap<AnswerName, CancellationToken>>>,
+    readers: Arc<Semaphore>,
 }
 
 /// An answer that has begun. It has ended when this is dropped.
@@ -121,6 +124,7 @@ impl Running {
         Self {
             redis,
             here: Arc::default(),
+            readers: Arc::new(Semaphore::new(MAX_READERS)),
         }
     }
 
@@ -213,6 +217,11 @@ impl Running {
             .ok()?;
         let message = message?.parse().ok()?;
         Some(AnswerName { user, message })
+    }
+
+    /// Room for one who reads kept events; `None` when too many do.
+    pub(crate) fn reader(&self) -> Option<OwnedSemaphorePermit> {
+        self.readers.clone().try_acquire_owned().ok()
     }
 
     /// What is kept of the events of an answer.

@@ -34,8 +34,8 @@ const MAX_SEARCH: usize = 200;
 /// What is asked of the list.
 #[derive(Debug, Deserialize)]
 pub(crate) struct ListQuery {
-    #[serde(flatten)]
-    page: PageQuery,
+    limit: Option<u32>,
+    cursor: Option<String>,
     /// Words of a title, a question or an answer.
     q: Option<String>,
 }
@@ -46,7 +46,10 @@ pub(crate) async fn list(
     identity: Identity,
     Query(query): Query<ListQuery>,
 ) -> Result<Json<Page<Listed>>, Problem> {
-    let page = query.page;
+    let page = PageQuery {
+        limit: query.limit,
+        cursor: query.cursor,
+    };
     let after = page.after::<Position>()?;
     let search = query.q.as_deref().map(str::trim).filter(|q| !q.is_empty());
     if search.is_some_and(|text| text.chars().count() > MAX_SEARCH) {
@@ -108,7 +111,9 @@ pub(crate) async fn get(
     let messages = branch_of(&mut db, id, branch.message).await?;
     let siblings = store::siblings(&mut db, id).await?;
     let messages = messages.into_iter().map(|message| {
-        let of_message = siblings.iter().find(|siblings| siblings.ids.contains(&message.id));
+        let of_message = siblings
+            .iter()
+            .find(|siblings| siblings.ids.contains(&message.id));
         Shown {
             alternatives: of_message.map(|siblings| siblings.ids.clone()),
             message,

@@ -420,10 +420,7 @@ pub(crate) struct Siblings {
 }
 
 /// Those of a conversation, where there are several, in the order of their making.
-pub(crate) async fn siblings(
-    db: &mut PgConnection,
-    conversation: Uuid,
-) -> Result<Vec<Siblings>, StoreError> {
+pub(crate) async fn siblings(db: &mut PgConnection, conversation: Uuid) -> Result<Vec<Siblings>, StoreError> {
     sqlx::query_as!(
         Siblings,
         r#"select array_agg(id order by id) as "ids!" from assistant.messages where conversation_id = $1

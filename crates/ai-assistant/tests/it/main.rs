@@ -5,6 +5,7 @@
 
 mod access;
 mod bases;
+mod branches;
 mod chat;
 mod conversations;
 mod doors;

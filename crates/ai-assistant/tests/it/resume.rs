@@ -27,7 +27,9 @@ async fn begin(client: &Client, body: &Value, key: Option<&str>, until: &str) ->
     let mut response = common::http::client::send(request).await.unwrap();
     let mut seen = String::new();
     while !seen.contains(&format!("event: {until}\n")) || !seen.ends_with("\n\n") {
-        seen.push_str(&String::from_utf8_lossy(&response.chunk().await.unwrap().unwrap()));
+        seen.push_str(&String::from_utf8_lossy(
+            &response.chunk().await.unwrap().unwrap(),
+        ));
     }
     (parsed(&seen), response)
 }
@@ -124,10 +126,7 @@ async fn events_are_one_s_own() {
     let header = client
         .request(http::Method::GET, &path)
         .header("last-event-id", "x");
-    client
-        .send(header)
-        .await
-        .assert_problem(400, "request.invalid");
+    client.send(header).await.assert_problem(400, "request.invalid");
 }
 
 #[tokio::test]
@@ -150,9 +149,7 @@ async fn an_answer_whose_events_are_not_kept_comes_whole() {
     let unknown = common::ids::new_id();
     for problem in [
         client.get(&format!("/chat/{unknown}/events")).await,
-        client
-            .post(&format!("/chat/{unknown}/cancel"), &json!({}))
-            .await,
+        client.post(&format!("/chat/{unknown}/cancel"), &json!({})).await,
     ] {
         problem.assert_problem(503, "dependency.unavailable");
     }
@@ -161,7 +158,10 @@ async fn an_answer_whose_events_are_not_kept_comes_whole() {
         &json!({"message": "Кто нам должен?", "stream": true, "resumable": true}),
     )
     .await;
-    assert_eq!(events[0].2["resumable"], false, "nothing is promised without Redis");
+    assert_eq!(
+        events[0].2["resumable"], false,
+        "nothing is promised without Redis"
+    );
     assert_eq!(events.last().unwrap().1, "done");
 }
 
