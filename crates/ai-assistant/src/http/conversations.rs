@@ -86,6 +86,9 @@ pub(crate) struct ConversationResponse {
     conversation: Conversation,
     /// Oldest first.
     messages: Vec<Shown>,
+    /// The answer that is being made: its events can be read when it is resumable.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    answering: Option<Uuid>,
 }
 
 /// A message, and what stands in its place on other branches.
@@ -110,6 +113,8 @@ pub(crate) async fn get(
     let conversation = own(&mut db, &identity, id).await?;
     let messages = branch_of(&mut db, id, branch.message).await?;
     let siblings = store::siblings(&mut db, id).await?;
+    drop(db);
+    let answering = state.running.in_conversation(identity.user_id, id).await;
     let messages = messages.into_iter().map(|message| {
         let of_message = siblings
             .iter()
@@ -122,6 +127,7 @@ pub(crate) async fn get(
     Ok(Json(ConversationResponse {
         conversation,
         messages: messages.collect(),
+        answering: answering.map(|name| name.message),
     }))
 }
 
@@ -190,6 +196,10 @@ pub(crate) async fn delete(
     let answers = store::answers_since(&mut db, id, since).await?;
     if !store::conversation_delete(&mut db, user, id).await? {
         return Err(Error::ConversationNotFound.into());
+    }
+    drop(db);
+    if let Some(name) = state.running.in_conversation(user, id).await {
+        let _ = state.running.cancel(name).await;
     }
     for message in answers {
         // They expire by themselves when Redis is away.
