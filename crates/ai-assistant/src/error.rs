@@ -30,6 +30,8 @@ pub(crate) enum Error {
     NoUpload(#[source] MultipartError),
     #[error("the file cannot be read")]
     Unreadable(#[source] Unreadable),
+    #[error("too many streams are being read on")]
+    TooManyReaders,
     #[error("the message is no question")]
     NotAQuestion,
     #[error("the answer is not in the making any more")]
@@ -110,6 +112,7 @@ impl Error {
             Self::Provider(_) => StatusCode::BAD_GATEWAY,
             Self::Cancelled | Self::AnswerEnded => StatusCode::CONFLICT,
             Self::AnswerLost => StatusCode::BAD_GATEWAY,
+            Self::TooManyReaders => StatusCode::SERVICE_UNAVAILABLE,
             Self::Store(error) if error.is_unavailable() => StatusCode::SERVICE_UNAVAILABLE,
             Self::Store(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -129,6 +132,7 @@ impl Error {
             Self::NoUpload(_) => "request.invalid",
             Self::Unreadable(Unreadable::Unsupported) => "assistant.attachment_unsupported",
             Self::Unreadable(_) => "assistant.attachment_unreadable",
+            Self::TooManyReaders => "request.overloaded",
             Self::NotAQuestion => "assistant.not_a_question",
             Self::AnswerEnded => "assistant.answer_ended",
             Self::AnswerLost => "assistant.answer_lost",
@@ -253,6 +257,7 @@ impl From<Error> for Problem {
                     .detail(detail)
                     .source(error)
             }
+            Error::TooManyReaders => problem("Сервис перегружен", "Service overloaded").retry_after(2),
             Error::NotAQuestion => problem("Это сообщение — не вопрос", "This message is no question"),
             Error::AnswerEnded => problem(
                 "Ответ уже не составляется",

@@ -239,7 +239,7 @@ fn describe_chat() {
     metrics::describe_counter!(
         "chat_events_unkept_total",
         Unit::Count,
-        "Events of resumable answers that Redis did not take; whoever resumes gets the whole answer at its end"
+        "Times that Redis did not take events of a resumable answer; whoever resumes gets the whole at its end"
     );
     metrics::describe_counter!(
         "chat_streams_resumed_total",

@@ -62,6 +62,7 @@ pub(crate) async fn put(
         None => (begin(db, user, text, now).await?, serde_json::Value::Null),
     };
     let end = match place {
+        Place::Latest if conversation.is_none() => None,
         Place::Latest => store::message_latest(db, conversation_id).await?,
         Place::After(id) | Place::InPlaceOf(id) | Place::Again(id) => Some(id),
     };

@@ -16,7 +16,7 @@ use futures_util::StreamExt;
 use http::HeaderMap;
 use redis::RedisResult;
 use sha2::{Digest, Sha256};
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -27,6 +27,8 @@ use super::kept;
 const CHANNEL: &str = "assistant:cancellations";
 /// A sign of life lasts so long; it is renewed in a third of that.
 const ALIVE: Duration = Duration::from_secs(15);
+/// Readers of kept events, each of which takes a connection to Redis.
+const MAX_READERS: usize = 500;
 /// The wait before a lost subscription is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
 
@@ -58,6 +60,11 @@ impl AnswerName {
     }
 }
 
+/// Holds the id of the answer that is made in a conversation; lasts as its sign of life does.
+fn answering_key(user: Uuid, conversation: Uuid) -> String {
+    format!("assistant:answering:{user}:{conversation}")
+}
+
 /// The text of an idempotency key, by which a repeated request finds the answer in the making.
 #[derive(Debug, Clone)]
 pub(crate) struct RepeatKey(String);
@@ -73,8 +80,9 @@ impl RepeatKey {
 }
 
 /// How an answer is made that begins.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Manner {
+    pub(crate) conversation: Uuid,
     /// It goes on without the client, and its events are kept.
     pub(crate) resumable: bool,
     pub(crate) repeat: Option<RepeatKey>,
@@ -85,6 +93,7 @@ pub(crate) struct Manner {
 pub(crate) struct Running {
     redis: Redis,
     here: Arc<Mutex<HashMap<AnswerName, CancellationToken>>>,
+    readers: Arc<Semaphore>,
 }
 
 /// An answer that has begun. It has ended when this is dropped.
@@ -121,6 +130,7 @@ impl Running {
         Self {
             redis,
             here: Arc::default(),
+            readers: Arc::new(Semaphore::new(MAX_READERS)),
         }
     }
 
@@ -135,10 +145,11 @@ impl Running {
         let (sender, receiver) = mpsc::unbounded_channel();
         let keep = manner.resumable || manner.repeat.is_some();
         // Only whoever is promised events waits for Redis.
-        let is_kept = keep && self.live(name, manner.repeat.as_ref()).await.is_ok();
+        let answering = answering_key(name.user, manner.conversation);
+        let is_kept = keep && self.live(name, &answering, manner.repeat.as_ref()).await.is_ok();
         let running = self.clone();
         context.spawn_transient(async move {
-            running.keep(name, receiver, is_kept).await;
+            running.keep(name, &answering, receiver, is_kept).await;
         });
         Begun {
             name,
@@ -151,7 +162,13 @@ impl Running {
     }
 
     /// Keeps the events and the sign of life, to the end of the answer.
-    async fn keep(&self, name: AnswerName, mut receiver: mpsc::UnboundedReceiver<Numbered>, is_kept: bool) {
+    async fn keep(
+        &self,
+        name: AnswerName,
+        answering: &str,
+        mut receiver: mpsc::UnboundedReceiver<Numbered>,
+        is_kept: bool,
+    ) {
         let mut beat = tokio::time::interval(ALIVE / 3);
         let mut keeper = kept::Keeper::new(self.redis.clone(), name);
         let mut events = Vec::new();
@@ -170,25 +187,29 @@ impl Running {
                 }
                 _ = beat.tick() => {
                     // Without Redis nobody elsewhere asks for it.
-                    let _ = self.live(name, None).await;
+                    let _ = self.live(name, answering, None).await;
                 }
             }
         }
         let ended: RedisResult<()> = redis::cmd("DEL")
             .arg(name.alive_key())
+            .arg(answering)
             .query_async(&mut self.redis.connection())
             .await;
         // It ends by itself.
         drop(ended);
     }
 
-    async fn live(&self, name: AnswerName, repeat: Option<&RepeatKey>) -> RedisResult<()> {
+    async fn live(&self, name: AnswerName, answering: &str, repeat: Option<&RepeatKey>) -> RedisResult<()> {
+        let message = name.message.to_string();
         let mut pipeline = redis::pipe();
-        pipeline.set_ex(name.alive_key(), 1, ALIVE.as_secs()).ignore();
+        pipeline
+            .set_ex(name.alive_key(), 1, ALIVE.as_secs())
+            .ignore()
+            .set_ex(answering, &message, ALIVE.as_secs())
+            .ignore();
         if let Some(RepeatKey(key)) = repeat {
-            pipeline
-                .set_ex(key, name.message.to_string(), kept::KEPT_FOR.as_secs())
-                .ignore();
+            pipeline.set_ex(key, &message, kept::KEPT_FOR.as_secs()).ignore();
         }
         pipeline.query_async(&mut self.redis.connection()).await
     }
@@ -206,6 +227,15 @@ impl Running {
 
     /// The answer that an earlier request with this key began.
     pub(crate) async fn of_key(&self, user: Uuid, RepeatKey(key): &RepeatKey) -> Option<AnswerName> {
+        self.named(user, key).await
+    }
+
+    /// The answer that is being made in a conversation, as far as Redis tells.
+    pub(crate) async fn in_conversation(&self, user: Uuid, conversation: Uuid) -> Option<AnswerName> {
+        self.named(user, &answering_key(user, conversation)).await
+    }
+
+    async fn named(&self, user: Uuid, key: &str) -> Option<AnswerName> {
         let message: Option<String> = redis::cmd("GET")
             .arg(key)
             .query_async(&mut self.redis.connection())
@@ -213,6 +243,11 @@ impl Running {
             .ok()?;
         let message = message?.parse().ok()?;
         Some(AnswerName { user, message })
+    }
+
+    /// Room for one who reads kept events; `None` when too many do.
+    pub(crate) fn reader(&self) -> Option<OwnedSemaphorePermit> {
+        self.readers.clone().try_acquire_owned().ok()
     }
 
     /// What is kept of the events of an answer.

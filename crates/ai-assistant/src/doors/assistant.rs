@@ -86,6 +86,10 @@ pub(super) async fn run(job: Job, teller: Teller, cancel: CancellationToken) {
     let forward = async {
         let (mut began, mut spoke) = (false, false);
         while let Some(numbered) = receiver.recv().await {
+            // It ends an answer that never began, too.
+            if matches!(numbered.event, ChatEvent::Usage(_)) {
+                continue;
+            }
             if !std::mem::replace(&mut began, true) {
                 teller.tell(Told::Began);
             }

@@ -15,6 +15,7 @@ use common::telemetry::{Chain, RequestContext};
 use futures_util::stream;
 use http::{HeaderMap, HeaderName, StatusCode};
 use serde::Deserialize;
+use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 
 use super::event_stream::{encoded, of_known, response};
@@ -75,8 +76,9 @@ pub(super) async fn follow(state: &AppState, name: AnswerName, after: u64) -> Re
             Ok(StatusCode::NO_CONTENT.into_response())
         }
         Ok(Some(_)) => {
+            let permit = state.running.reader().ok_or(Error::TooManyReaders)?;
             metrics::stream_resumed("events");
-            Ok(following(state, name, kept, after))
+            Ok(following(state, name, kept, after, permit))
         }
         Ok(None) => of_answer(state, name, after).await,
         Err(error) => {
@@ -138,9 +140,16 @@ struct Reader {
     after: u64,
     waiting: VecDeque<Event>,
     is_over: bool,
+    _permit: OwnedSemaphorePermit,
 }
 
-fn following(state: &AppState, name: AnswerName, kept: Kept, after: u64) -> Response {
+fn following(
+    state: &AppState,
+    name: AnswerName,
+    kept: Kept,
+    after: u64,
+    permit: OwnedSemaphorePermit,
+) -> Response {
     let reader = Reader {
         state: state.clone(),
         name,
@@ -148,6 +157,7 @@ fn following(state: &AppState, name: AnswerName, kept: Kept, after: u64) -> Resp
         after,
         waiting: VecDeque::new(),
         is_over: false,
+        _permit: permit,
     };
     let context = RequestContext::current().unwrap_or_else(RequestContext::background);
     response(stream::unfold(

@@ -74,10 +74,8 @@ pub(crate) async fn chat(
         place,
         attachments: request.attachments,
     };
-    let manner = Manner {
-        resumable: request.resumable,
-        repeat: RepeatKey::read(&headers, identity.user_id),
-    };
+    let resumable = request.resumable;
+    let repeat = RepeatKey::read(&headers, identity.user_id);
     let request = serde_json::to_vec(&question).map_err(Problem::internal)?;
     let key = Key::read(&headers, identity.user_id, "chat", &request)?;
     let user = identity.user_id;
@@ -87,7 +85,7 @@ pub(crate) async fn chat(
         Ok(Opened::Job(job)) => job,
         // Whoever repeats a request watches the answer in the making.
         Err(Error::Idempotency(IdempotencyError::InFlight)) if streamed => {
-            let name = match &manner.repeat {
+            let name = match &repeat {
                 Some(repeat) => state.running.of_key(user, repeat).await,
                 None => None,
             };
@@ -95,6 +93,11 @@ pub(crate) async fn chat(
             return follow(&state, name, 0).await;
         }
         Err(error) => return Err(error.into()),
+    };
+    let manner = Manner {
+        conversation: job.conversation_id,
+        resumable,
+        repeat,
     };
     if streamed {
         Ok(streaming(&state, *job, manner).await)

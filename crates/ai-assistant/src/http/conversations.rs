@@ -34,8 +34,8 @@ const MAX_SEARCH: usize = 200;
 /// What is asked of the list.
 #[derive(Debug, Deserialize)]
 pub(crate) struct ListQuery {
-    #[serde(flatten)]
-    page: PageQuery,
+    limit: Option<u32>,
+    cursor: Option<String>,
     /// Words of a title, a question or an answer.
     q: Option<String>,
 }
@@ -46,7 +46,10 @@ pub(crate) async fn list(
     identity: Identity,
     Query(query): Query<ListQuery>,
 ) -> Result<Json<Page<Listed>>, Problem> {
-    let page = query.page;
+    let page = PageQuery {
+        limit: query.limit,
+        cursor: query.cursor,
+    };
     let after = page.after::<Position>()?;
     let search = query.q.as_deref().map(str::trim).filter(|q| !q.is_empty());
     if search.is_some_and(|text| text.chars().count() > MAX_SEARCH) {
@@ -83,6 +86,9 @@ pub(crate) struct ConversationResponse {
     conversation: Conversation,
     /// Oldest first.
     messages: Vec<Shown>,
+    /// The answer that is being made: its events can be read when it is resumable.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    answering: Option<Uuid>,
 }
 
 /// A message, and what stands in its place on other branches.
@@ -107,6 +113,8 @@ pub(crate) async fn get(
     let conversation = own(&mut db, &identity, id).await?;
     let messages = branch_of(&mut db, id, branch.message).await?;
     let siblings = store::siblings(&mut db, id).await?;
+    drop(db);
+    let answering = state.running.in_conversation(identity.user_id, id).await;
     let messages = messages.into_iter().map(|message| {
         let of_message = siblings
             .iter()
@@ -119,6 +127,7 @@ pub(crate) async fn get(
     Ok(Json(ConversationResponse {
         conversation,
         messages: messages.collect(),
+        answering: answering.map(|name| name.message),
     }))
 }
 
@@ -187,6 +196,10 @@ pub(crate) async fn delete(
     let answers = store::answers_since(&mut db, id, since).await?;
     if !store::conversation_delete(&mut db, user, id).await? {
         return Err(Error::ConversationNotFound.into());
+    }
+    drop(db);
+    if let Some(name) = state.running.in_conversation(user, id).await {
+        let _ = state.running.cancel(name).await;
     }
     for message in answers {
         // They expire by themselves when Redis is away.

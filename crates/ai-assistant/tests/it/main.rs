@@ -6,6 +6,7 @@
 mod access;
 mod attachments;
 mod bases;
+mod branches;
 mod chat;
 mod conversations;
 mod crossing;

@@ -65,8 +65,19 @@ async fn a_broken_stream_is_read_on_at_another_replica() {
     let message = message_of(&events);
     let last = events.last().unwrap().0;
     let other = replica.user(&service, &grant);
+    // A page that is opened anew learns of the answer in the making.
+    let path = format!(
+        "/conversations/{}",
+        events[0].2["conversation_id"].as_str().unwrap()
+    );
+    let kept: Value = other.get(&path).await.json();
+    assert_eq!(kept["answering"], message);
     let rest = read_on(&other, &message, last).await;
     assert_eq!(rest[0].0, last + 1);
+    eventually("the end of the answering", async || {
+        other.get(&path).await.json::<Value>().get("answering").is_none()
+    })
+    .await;
     events.extend(rest);
     let ids: Vec<u64> = events.iter().map(|event| event.0).collect();
     assert_eq!(ids, (1..=ids.len() as u64).collect::<Vec<_>>());
@@ -332,4 +343,30 @@ async fn a_repeated_stream_gets_the_events_of_the_first() {
     assert_eq!(third.last().unwrap().2, first.last().unwrap().2);
     assert_eq!(joined(&third), joined(&first));
     assert_eq!(service.provider.asked().len(), 1);
+}
+
+#[tokio::test]
+async fn deleting_a_conversation_cancels_its_answer() {
+    let service = Service::with_provider("chat").await;
+    let replica = service.replica().await;
+    let grant = grant();
+    let body = json!({"message": "Расскажи", "model": "fake-slow", "resumable": true});
+    let (events, response) = begin(&service.user(&grant), &body, None, "token").await;
+    let path = format!(
+        "/conversations/{}",
+        events[0].2["conversation_id"].as_str().unwrap()
+    );
+    let other = replica.user(&service, &grant);
+    assert_eq!(other.delete(&path).await.status, 204);
+    eventually("the end of the model's stream", async || {
+        !service.provider.left().is_empty()
+    })
+    .await;
+    let rest = response.text().await.unwrap();
+    assert_eq!(parsed(&rest).last().unwrap().1, "error");
+    let messages: i64 = sqlx::query_scalar("select count(*) from assistant.messages")
+        .fetch_one(&service.db)
+        .await
+        .unwrap();
+    assert_eq!(messages, 0);
 }
