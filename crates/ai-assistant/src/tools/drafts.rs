@@ -65,6 +65,7 @@ impl Drafted {
     pub(super) fn shown(&self) -> String {
         json!({
             "draft": {
+                "id": self.id,
                 "entity": self.entity,
                 "name": self.name,
                 "is_new": self.is_new,
