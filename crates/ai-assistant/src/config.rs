@@ -21,6 +21,8 @@ pub struct Config {
     pub auth: Auth,
     /// `ONEC_INTEGRATION_URL` (<http://127.0.0.1:8001>).
     pub onec_integration_url: Url,
+    /// `ANALYTICS_URL` (<http://127.0.0.1:8003>): makes files of reports.
+    pub analytics_url: Url,
     /// `TIME_ZONE` (Europe/Moscow): where «today» is.
     pub time_zone: Tz,
     /// The models.
@@ -50,6 +52,7 @@ impl Config {
         let redis = Redis::read(reader);
         let auth = Auth::read(reader);
         let onec = url(reader, "ONEC_INTEGRATION_URL", "http://127.0.0.1:8001");
+        let analytics = url(reader, "ANALYTICS_URL", "http://127.0.0.1:8003");
         let zone = reader.parse("TIME_ZONE", "Europe/Moscow".to_owned());
         let models = Models::read(reader);
         let tool_timeout = reader.duration("TOOL_TIMEOUT", Duration::from_secs(20));
@@ -74,6 +77,7 @@ impl Config {
             redis: redis?,
             auth: auth?,
             onec_integration_url: onec?,
+            analytics_url: analytics?,
             time_zone: zone.ok()?,
             models: models?,
             tool_timeout: tool_timeout?,

@@ -44,7 +44,7 @@ pub use config::Config;
 pub use doors::mcp_stdio;
 pub use providers::{Breaking, Catalog, CatalogError, Dialect, Fallback, Patience};
 pub use state::AppState;
-pub use tools::{Confirm, Drafted};
+pub use tools::{Confirm, Drafted, ReportFile};
 
 /// What never changes about this service.
 pub const DEFINITION: Definition = Definition {
@@ -99,7 +99,11 @@ pub fn app(
         running.clone().listen(context.shutdown.clone()),
     );
     let checks = vec![Check::postgres(&db), Check::redis(&redis)];
-    let onec = tools::Onec::new(config.onec_integration_url.clone(), config.tool_timeout)?;
+    let onec = tools::Onec::new(
+        config.onec_integration_url.clone(),
+        config.analytics_url.clone(),
+        config.tool_timeout,
+    )?;
     let state = AppState {
         db,
         context,

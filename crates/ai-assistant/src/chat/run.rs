@@ -28,7 +28,7 @@ use crate::record;
 use crate::state::{AppState, Engine};
 use crate::store::conversations::{self, NewMessage, Past};
 use crate::store::{self, SCHEMA};
-use crate::tools::{CallLog, Drafted, Scope, Toolbox};
+use crate::tools::{CallLog, Drafted, ReportFile, Scope, Toolbox};
 
 /// A question.
 #[derive(Debug, Clone, Serialize)]
@@ -89,6 +89,9 @@ pub struct Answer {
     /// Changes in 1C that the user may confirm; nothing was written.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub drafts: Vec<Drafted>,
+    /// Files of reports that are being made.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub files: Vec<ReportFile>,
     /// What it used.
     pub usage: Used,
 }
@@ -483,6 +486,7 @@ impl Job {
             notices: draft.notices,
             unverified_numbers: draft.unverified_numbers,
             drafts: draft.drafts,
+            files: draft.files,
             usage,
         }
     }

@@ -8,7 +8,7 @@ use super::draft::{Draft, NumberedCitation, Table};
 use crate::tools::{Source, Toolbox};
 
 impl Draft {
-    /// Adds reports, rows of 1C and drafts of a toolbox; the source that the model was told as `[n]` is
+    /// Adds reports, rows of 1C, drafts and files of a toolbox; the source that the model was told as `[n]` is
     /// cited as `[n]`.
     pub(super) fn add_found(&mut self, toolbox: &Toolbox, locale: Locale, zone: Tz) {
         let (mut reports, mut numbers): (Vec<&Report>, Vec<u32>) = (Vec::new(), Vec::new());
@@ -50,5 +50,6 @@ impl Draft {
         }
         self.citations.sort_by_key(|citation| citation.id);
         self.drafts = toolbox.drafts().cloned().collect();
+        self.files = toolbox.files().to_vec();
     }
 }

@@ -177,6 +177,7 @@ fn beside(answer: Answer) -> Value {
         "notices": answer.notices,
         "unverified_numbers": answer.unverified_numbers,
         "drafts": answer.drafts,
+        "files": answer.files,
         "usage": answer.usage,
     })
 }

@@ -160,12 +160,33 @@ arguments! {
         descending: Option<bool> = "true — от большего к меньшему.",
         limit: Option<Limit> = "Сколько строк вернуть, не больше. По умолчанию 50.",
     }
+    /// A report as a file.
+    ReportAsFile {
+        report: ReportName = "Какой отчёт.",
+        parameters: Option<Map<String, Value>> = "Параметры отчёта, те же, что у его инструмента get_…, кроме limit: в файле все строки.",
+    }
     /// What is to be written when a person confirms it.
     Draft {
         entity: String = "Имя набора из list_entities: Document_… или Catalog_….",
         r#ref: Option<Uuid> = "Ссылка (Ref_Key) объекта, который меняют; без неё — новый объект.",
         values: Map<String, Value> = "Реквизиты и табличные части по именам из describe_entity: строки, числа строкой с точкой, даты ГГГГ-ММ-ДДTЧЧ:ММ:СС, ссылки идентификаторами; табличная часть — список строк.",
         post: Option<bool> = "true — провести документ после записи.",
+    }
+}
+
+/// A report by its name.
+#[derive(Debug, Clone, Copy, Deserialize, Serialize)]
+#[serde(transparent)]
+pub(super) struct ReportName(pub(super) ReportId);
+
+impl JsonSchema for ReportName {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "ReportName".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let names = ReportId::ALL.map(ReportId::as_str);
+        schemars::json_schema!({"type": "string", "enum": names})
     }
 }
 
@@ -429,7 +450,9 @@ mod tests {
             rows["properties"]["conditions"]["items"]["required"],
             json!(["property", "op", "value"])
         );
-        for schema in [&debts, &sales, &rows, &schema::<Draft>()] {
+        let file = schema::<ReportAsFile>();
+        assert_eq!(file["properties"]["report"]["enum"].as_array().unwrap().len(), 16);
+        for schema in [&debts, &sales, &rows, &file, &schema::<Draft>()] {
             let text = schema.to_string();
             for part in ["null", "$ref", "$defs", "anyOf", "$schema", "uint32"] {
                 assert!(!text.contains(part), "{part} in {text}");

@@ -5,6 +5,7 @@ use rust_decimal::Decimal;
 
 use super::drafts::Drafted;
 use super::entities::{Entity, Listed, Rows};
+use super::report_files::ReportFile;
 use crate::attachments::Sheet;
 
 /// What came of a call.
@@ -17,6 +18,7 @@ pub(super) enum Found {
     Entity(Box<Entity>),
     Rows(Box<Rows>),
     Draft(Box<Drafted>),
+    File(Box<ReportFile>),
     /// The call cannot be made so; the text tells a model what to change.
     Refused(String),
 }

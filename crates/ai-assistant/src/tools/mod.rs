@@ -3,8 +3,8 @@
 //! ones. None of them changes 1C: a draft waits for a person to confirm it.
 //!
 //! In reading order: `arguments` (what each takes), `schema` (what a model is told), `request` (a call
-//! that was understood), `onec` (carrying it out), `entities` and `drafts` (what goes over the wire of
-//! generic access and of writing), `found` (what came of it), `shown` (what a model sees of that),
+//! that was understood), `onec` (carrying it out), `entities`, `drafts` and `report_files` (what goes
+//! over the wire of generic access, of writing and of files), `found` (what came of it), `shown` (what a model sees of that),
 //! `call_log` (what is kept of it), `toolbox` (the limits of one answer).
 
 mod arguments;
@@ -13,6 +13,7 @@ mod drafts;
 mod entities;
 mod found;
 mod onec;
+mod report_files;
 mod request;
 mod schema;
 mod shown;
@@ -26,6 +27,7 @@ pub(crate) use call_log::CallLog;
 pub use drafts::{Confirm, Drafted};
 pub(crate) use found::{Facts, Source};
 pub(crate) use onec::{Onec, OnecError};
+pub use report_files::ReportFile;
 pub(crate) use schema::{ToolSpec, specs};
 pub(crate) use toolbox::{Limits, Scope, ToolCall, ToolResult, Toolbox};
 
@@ -46,6 +48,8 @@ pub(crate) enum Tool {
     Rows,
     /// A draft of a change, for a person to confirm.
     Draft,
+    /// A report as a file.
+    ReportFile,
 }
 
 impl Tool {
@@ -58,6 +62,7 @@ impl Tool {
             Self::Entity => "describe_entity",
             Self::Rows => "get_rows",
             Self::Draft => "draft_document",
+            Self::ReportFile => "make_report_file",
             Self::Report(report) => match report {
                 ReportId::Receivables => "get_receivables",
                 ReportId::Payables => "get_payables",
@@ -88,6 +93,7 @@ impl Tool {
             Self::Entity => ("Устройство объекта 1С", "Structure of a 1C object"),
             Self::Rows => ("Данные 1С", "1C data"),
             Self::Draft => ("Черновик", "Draft"),
+            Self::ReportFile => ("Файл отчёта", "Report file"),
             Self::Report(report) => match report {
                 ReportId::Receivables => ("Дебиторская задолженность", "Receivables"),
                 ReportId::Payables => ("Кредиторская задолженность", "Payables"),
@@ -123,6 +129,7 @@ impl Tool {
             Self::Entity,
             Self::Rows,
             Self::Draft,
+            Self::ReportFile,
         ]);
         tools.sort_by_key(|tool| tool.name());
         tools
@@ -137,6 +144,7 @@ impl Tool {
     pub(crate) const fn permission(self) -> Permission {
         match self {
             Self::Draft => Permission::OnecWrite,
+            Self::ReportFile => Permission::Reports,
             Self::FindSubject
             | Self::Companies
             | Self::Report(_)
@@ -151,8 +159,8 @@ impl Tool {
         permissions.contains(Permission::OnecRead) && permissions.contains(self.permission())
     }
 
-    /// True when nothing comes of it that somebody could confirm.
+    /// True when it only reads: no draft and no file comes of it.
     pub(crate) const fn is_reading(self) -> bool {
-        !matches!(self, Self::Draft)
+        !matches!(self, Self::Draft | Self::ReportFile)
     }
 }

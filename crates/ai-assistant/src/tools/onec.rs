@@ -1,4 +1,4 @@
-//! Calls to onec-integration on behalf of the caller.
+//! Calls to onec-integration, and to analytics for files of reports, on behalf of the caller.
 
 use std::time::Duration;
 
@@ -19,6 +19,7 @@ use uuid::Uuid;
 
 use super::drafts::Drafted;
 use super::entities::{Entity, Listed, Rows};
+use super::report_files::{self, ReportFile};
 
 /// Greatest answer that is read, bytes.
 const MAX_BYTES: usize = 4 * 1024 * 1024;
@@ -31,6 +32,8 @@ const NAMES: u32 = 3000;
 #[derive(Debug, Clone)]
 pub(crate) struct Onec {
     base: Url,
+    /// Analytics, which makes files.
+    analytics: Url,
     client: Client,
 }
 
@@ -74,12 +77,16 @@ struct FieldError {
 }
 
 impl Onec {
-    pub(crate) fn new(base: Url, timeout: Duration) -> reqwest::Result<Self> {
+    pub(crate) fn new(base: Url, analytics: Url, timeout: Duration) -> reqwest::Result<Self> {
         let client = client::builder()
             .timeout(timeout)
             .connect_timeout(timeout.min(Duration::from_secs(3)))
             .build()?;
-        Ok(Self { base, client })
+        Ok(Self {
+            base,
+            analytics,
+            client,
+        })
     }
 
     pub(crate) async fn report(
@@ -208,6 +215,22 @@ impl Onec {
         let url = self.url("documents/drafts");
         let drafted: Drafted = self.send(token, self.client.post(url).json(draft)).await?;
         Ok(drafted.with_confirmation())
+    }
+
+    /// Has analytics make a file of a report.
+    pub(super) async fn report_file(
+        &self,
+        token: &SecretString,
+        report: ReportId,
+        query: &ReportQuery,
+    ) -> Result<ReportFile, OnecError> {
+        let url = format!(
+            "{}/reports/generate",
+            self.analytics.as_str().trim_end_matches('/')
+        );
+        let order = report_files::order(report, query);
+        let accepted = self.send(token, self.client.post(url).json(&order)).await?;
+        Ok(ReportFile::new(report, accepted))
     }
 
     async fn get<T: DeserializeOwned>(

@@ -31,6 +31,7 @@ pub(super) enum Request {
     },
     Rows(Box<arguments::Rows>),
     Draft(Box<arguments::Draft>),
+    ReportFile(ReportId, Box<ReportQuery>),
 }
 
 impl Request {
@@ -44,6 +45,7 @@ impl Request {
             Self::Entity { .. } => Tool::Entity,
             Self::Rows(_) => Tool::Rows,
             Self::Draft(_) => Tool::Draft,
+            Self::ReportFile(..) => Tool::ReportFile,
         }
     }
 
@@ -97,6 +99,19 @@ impl Request {
                     return Err("from позже to: поменяй их местами.".to_owned());
                 }
                 Self::Report(report, Box::new(query))
+            }
+            Tool::ReportFile => {
+                let asked: arguments::ReportAsFile = typed(given)?;
+                let report = asked.report.0;
+                let mut parameters = asked.parameters.unwrap_or_default();
+                if let Some(infobase) = asked.infobase {
+                    parameters.insert("infobase".to_owned(), Value::String(infobase.to_string()));
+                }
+                // As its own tool takes them.
+                match Self::parse(Tool::Report(report), &parameters)? {
+                    Self::Report(report, query) => Self::ReportFile(report, query),
+                    other => other,
+                }
             }
             Tool::Entities => {
                 let asked: arguments::Entities = typed(given)?;

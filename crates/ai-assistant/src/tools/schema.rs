@@ -57,6 +57,7 @@ fn parameters(tool: Tool) -> Value {
         Tool::Entity => schema::<arguments::Entity>(),
         Tool::Rows => schema::<arguments::Rows>(),
         Tool::Draft => schema::<arguments::Draft>(),
+        Tool::ReportFile => schema::<arguments::ReportAsFile>(),
     }
 }
 
@@ -77,6 +78,9 @@ fn description(tool: Tool) -> &'static str {
         }
         Tool::Draft => {
             "Составляет черновик нового документа или элемента справочника либо изменения. В 1С ничего не записывается: пользователь увидит черновик рядом с ответом и сам подтвердит его или отбросит. Сначала describe_entity и find_subject."
+        }
+        Tool::ReportFile => {
+            "Делает отчёт файлом CSV со всеми строками, когда пользователь просит файл или таблицу для Excel. Ссылку пользователь увидит рядом с ответом."
         }
         Tool::Report(report) => match report {
             ReportId::Receivables => {

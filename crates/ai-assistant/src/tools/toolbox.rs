@@ -17,7 +17,7 @@ use super::call_log::{Brought, CallLog, Outcome};
 use super::entities::Rows;
 use super::found::{Facts, Found, Source};
 use super::request::Request;
-use super::{Drafted, Onec, OnecError, Tool, ToolSpec, arguments, schema, shown};
+use super::{Drafted, Onec, OnecError, ReportFile, Tool, ToolSpec, arguments, schema, shown};
 use crate::metrics;
 
 /// Properties of a set that a model is shown.
@@ -124,6 +124,7 @@ pub(crate) struct Toolbox {
     facts: Vec<Facts>,
     /// Drafts by the id of their call.
     drafts: Vec<(String, Drafted)>,
+    files: Vec<ReportFile>,
     unreachable: Option<OnecError>,
 }
 
@@ -167,6 +168,7 @@ impl Toolbox {
             matches: Vec::new(),
             facts: Vec::new(),
             drafts: Vec::new(),
+            files: Vec::new(),
             unreachable: None,
         }
     }
@@ -233,6 +235,11 @@ impl Toolbox {
     /// The drafts so far.
     pub(crate) fn drafts(&self) -> impl Iterator<Item = &Drafted> {
         self.drafts.iter().map(|(_, draft)| draft)
+    }
+
+    /// The files so far.
+    pub(crate) fn files(&self) -> &[ReportFile] {
+        &self.files
     }
 
     /// The draft that a call made.
@@ -509,6 +516,11 @@ impl Toolbox {
                 self.drafts.push((call.id.clone(), *draft));
                 (content, Brought::default())
             }
+            Found::File(file) => {
+                let content = file.shown();
+                self.files.push(*file);
+                (content, Brought::default())
+            }
             Found::Refused(text) => return Err(text),
         })
     }
@@ -599,6 +611,18 @@ async fn perform(onec: &Onec, scope: &Scope, request: Request) -> Result<Found, 
             let infobase = scope.infobase.or(infobase);
             Found::Entity(Box::new(onec.entity(token, &name, infobase).await?))
         }
+        Request::ReportFile(report, mut query) => {
+            query.company = scope.company.or(query.company);
+            query.infobase = scope.infobase.or(query.infobase);
+            match onec.report_file(token, report, &query).await {
+                Ok(file) => Found::File(Box::new(file)),
+                // The figures can be told without it.
+                Err(OnecError::Unreachable(_)) => Found::Refused(
+                    "Файлы отчётов сейчас не делаются. Скажи об этом и ответь текстом.".to_owned(),
+                ),
+                Err(error) => return Err(error),
+            }
+        }
         Request::Rows(asked) => rows(onec, scope, &asked).await?,
         Request::Draft(asked) => {
             let mut draft = json!({
@@ -680,7 +704,10 @@ mod tests {
     use super::*;
 
     fn toolbox() -> Toolbox {
-        let onec = Onec::new("http://127.0.0.1:9/".parse().unwrap(), Duration::from_secs(1)).unwrap();
+        let onec = {
+            let nobody: url::Url = "http://127.0.0.1:9/".parse().unwrap();
+            Onec::new(nobody.clone(), nobody, Duration::from_secs(1)).unwrap()
+        };
         let scope = Scope {
             token: SecretString::from("token"),
             permissions: [Permission::OnecRead].into_iter().collect(),

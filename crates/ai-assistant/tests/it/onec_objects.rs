@@ -21,6 +21,7 @@ pub(crate) fn router() -> Router<Onec> {
         .route("/entities/{name}", get(entity))
         .route("/entities/{name}/rows", get(rows))
         .route("/documents/drafts", post(draft))
+        .route("/reports/generate", post(report_file))
 }
 
 async fn entities(State(onec): State<Onec>, headers: HeaderMap, RawQuery(query): RawQuery) -> Response {
@@ -99,6 +100,21 @@ async fn rows(
         "citations": [{"infobase_id": BOOKS, "infobase": "Демо", "object": name, "filter": {}, "as_of": "2026-11-24T10:00:00Z", "source": "live"}],
     }))
     .into_response()
+}
+
+/// As analytics does.
+async fn report_file(
+    State(onec): State<Onec>,
+    headers: HeaderMap,
+    axum::Json(body): axum::Json<Value>,
+) -> Response {
+    onec.note(format!("/reports/generate {body}"), &headers);
+    if let Some(response) = onec.trouble().await {
+        return response;
+    }
+    let id = Uuid::from_u128(91);
+    let told = json!({"job_id": id, "status_url": format!("/api/analytics/reports/jobs/{id}")});
+    (StatusCode::ACCEPTED, axum::Json(told)).into_response()
 }
 
 async fn draft(

@@ -158,6 +158,8 @@ impl Service {
             ("DATABASE_URL".to_owned(), proxied.to_string()),
             ("REDIS_URL".to_owned(), redis.url().to_owned()),
             ("ONEC_INTEGRATION_URL".to_owned(), onec_server.url()),
+            // The same stand-in makes files.
+            ("ANALYTICS_URL".to_owned(), onec_server.url()),
             ("TOOL_TIMEOUT".to_owned(), "500ms".to_owned()),
             ("LLM_FIRST_TOKEN_TIMEOUT".to_owned(), "1s".to_owned()),
             ("LLM_IDLE_TIMEOUT".to_owned(), "1s".to_owned()),

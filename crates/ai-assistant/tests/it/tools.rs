@@ -241,6 +241,20 @@ async fn three_identical_calls_end_the_use_of_tools() {
 }
 
 #[tokio::test]
+async fn after_eight_rounds_the_model_has_to_answer() {
+    let service = Service::with_provider("openai").await;
+    let calls: Vec<String> = (1..=12)
+        .map(|limit| format!("#call get_cash {{\"limit\": {limit}}}"))
+        .collect();
+    let script = format!("{}\n#say Довольно.", calls.join("\n"));
+    let answer = scripted(&service.accountant(), &script, json!({})).await;
+    assert_eq!(answer["answer"], "Довольно.");
+    let bodies = service.provider.bodies();
+    assert_eq!((bodies.len(), service.onec.asked().len()), (9, 8));
+    assert!(bodies[8].get("tools").is_none());
+}
+
+#[tokio::test]
 async fn after_the_deadline_there_are_no_calls() {
     let service = Service::with(&[
         ("OPENAI_API_KEY", "sk-very-secret"),
@@ -329,4 +343,42 @@ async fn without_the_database_calls_cannot_be_shown() {
     service.database.cut();
     let response = service.accountant().get(&path).await;
     assert_eq!(response.status, 503, "{}", response.text());
+}
+
+#[tokio::test]
+async fn a_report_becomes_a_file() {
+    let service = Service::with_provider("openai").await;
+    let script = "#call make_report_file {\"report\": \"sales\", \"parameters\": {\"from\": \"2026-10-01\", \"limit\": 5}}\n\
+                  #call make_report_file {\"report\": \"sales\", \"parameters\": {\"company\": \"x\"}}\n#say Готовится.";
+    let reader = service.accountant();
+    let refused = scripted(&reader, script, json!({})).await;
+    assert!(refused.get("files").is_none());
+    assert!(!offered(&service).contains(&"make_report_file".to_owned()));
+    let client = service.client(&[Permission::Chat, Permission::OnecRead, Permission::Reports]);
+    let answer = scripted(&client, script, json!({"company_id": OURS})).await;
+    let files = answer["files"].as_array().unwrap();
+    assert_eq!(files.len(), 1);
+    assert_eq!(
+        (&files[0]["report"], &files[0]["format"]),
+        (&json!("sales"), &json!("csv"))
+    );
+    assert!(
+        files[0]["status_url"]
+            .as_str()
+            .unwrap()
+            .starts_with("/api/analytics/reports/jobs/")
+    );
+    let asked = service.onec.asked();
+    assert_eq!(asked.len(), 1);
+    let order: Value = serde_json::from_str(asked[0].strip_prefix("/reports/generate ").unwrap()).unwrap();
+    assert_eq!(
+        order,
+        json!({"report": "sales", "format": "csv", "parameters": {"company": OURS, "from": "2026-10-01"}})
+    );
+    // Without analytics the answer goes on in words.
+    service.onec.set(Mood::Slow);
+    let script = "#call make_report_file {\"report\": \"cash\"}\n#say Файла не будет.";
+    let answer = scripted(&client, script, json!({})).await;
+    assert_eq!(answer["answer"], "Файла не будет.");
+    assert_eq!(calls(&client, &answer).await[0]["outcome"], "refused");
 }
