@@ -5,9 +5,10 @@
 //! accounts for, nor pass off a part of an answer as the whole.
 //!
 //! Modules in reading order: [`config`], `state`, [`router`], `http`, `chat`, `builtin` (the engine
-//! of rules), `tools`, `providers` (language models), `generate`, `doors` (protocols of others),
+//! of rules), `tools`, `attachments`, `providers` (language models), `generate`, `doors` (protocols of others),
 //! [`store`].
 
+mod attachments;
 mod builtin;
 mod chat;
 pub mod config;
@@ -43,6 +44,7 @@ pub use config::Config;
 pub use doors::mcp_stdio;
 pub use providers::{Breaking, Catalog, CatalogError, Dialect, Fallback, Patience};
 pub use state::AppState;
+pub use tools::{Confirm, Drafted, ReportFile};
 
 /// What never changes about this service.
 pub const DEFINITION: Definition = Definition {
@@ -91,20 +93,32 @@ pub fn app(
     context.spawn("language models", watching);
     let relay = Relay::new(db.clone(), redis.clone(), &store::SCHEMA);
     context.spawn("outbox", relay.run(context.shutdown.clone()));
+    let running = chat::running::Running::new(redis.clone());
+    context.spawn(
+        "cancellations of answers",
+        running.clone().listen(context.shutdown.clone()),
+    );
     let checks = vec![Check::postgres(&db), Check::redis(&redis)];
-    let onec = tools::Onec::new(config.onec_integration_url.clone(), config.tool_timeout)?;
+    let onec = tools::Onec::new(
+        config.onec_integration_url.clone(),
+        config.analytics_url.clone(),
+        config.tool_timeout,
+    )?;
     let state = AppState {
         db,
         context,
         privacy: privacy::Privacy::new(onec.clone(), config.local_only),
         onec,
+        running,
         models,
         zone: config.time_zone,
         limits: tools::Limits {
             timeout: config.tool_timeout,
+            deadline: config.tools_deadline,
             ..tools::Limits::default()
         },
         rules_first: config.rules_first,
+        history_tokens: config.history_tokens,
         mcp: Arc::new(doors::mcp::Allowed {
             hosts: config.mcp_allowed_hosts.clone(),
             origins: config.mcp_allowed_origins.clone(),

@@ -6,6 +6,7 @@ use chrono_tz::Tz;
 use common::service::Context;
 use sqlx::PgPool;
 
+use crate::chat::running::Running;
 use crate::doors::mcp::Allowed;
 use crate::privacy::Privacy;
 pub(crate) use crate::providers::Registry;
@@ -23,8 +24,12 @@ pub struct AppState {
     pub(crate) limits: Limits,
     /// Questions that the built-in rules are certain of are answered by them.
     pub(crate) rules_first: bool,
+    /// Tokens of the conversation so far that a model is shown.
+    pub(crate) history_tokens: u64,
     pub(crate) mcp: Arc<Allowed>,
     pub(crate) privacy: Privacy,
+    /// Answers in the making.
+    pub(crate) running: Running,
 }
 
 /// What answers a question.

@@ -1,4 +1,4 @@
-//! Calls to onec-integration on behalf of the caller.
+//! Calls to onec-integration, and to analytics for files of reports, on behalf of the caller.
 
 use std::time::Duration;
 
@@ -8,15 +8,23 @@ use common::contract::onec::{
 };
 use common::http::{Page, client};
 use http::StatusCode;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Client;
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use url::Url;
 use uuid::Uuid;
 
+use super::drafts::Drafted;
+use super::entities::{Entity, Listed, Rows};
+use super::report_files::{self, ReportFile};
+
 /// Greatest answer that is read, bytes.
 const MAX_BYTES: usize = 4 * 1024 * 1024;
+/// Sets in one list.
+const SETS: &str = "200";
 /// Names in one answer; in full and in Russian they stay below `MAX_BYTES`.
 const NAMES: u32 = 3000;
 
@@ -24,6 +32,8 @@ const NAMES: u32 = 3000;
 #[derive(Debug, Clone)]
 pub(crate) struct Onec {
     base: Url,
+    /// Analytics, which makes files.
+    analytics: Url,
     client: Client,
 }
 
@@ -67,12 +77,16 @@ struct FieldError {
 }
 
 impl Onec {
-    pub(crate) fn new(base: Url, timeout: Duration) -> reqwest::Result<Self> {
+    pub(crate) fn new(base: Url, analytics: Url, timeout: Duration) -> reqwest::Result<Self> {
         let client = client::builder()
             .timeout(timeout)
             .connect_timeout(timeout.min(Duration::from_secs(3)))
             .build()?;
-        Ok(Self { base, client })
+        Ok(Self {
+            base,
+            analytics,
+            client,
+        })
     }
 
     pub(crate) async fn report(
@@ -148,18 +162,97 @@ impl Onec {
         Ok(found.items)
     }
 
+    /// Sets that an infobase publishes.
+    pub(super) async fn entities(
+        &self,
+        token: &SecretString,
+        kind: Option<&str>,
+        part: Option<&str>,
+        infobase: Option<Uuid>,
+    ) -> Result<Vec<Listed>, OnecError> {
+        let infobase = infobase.map(|id| id.to_string());
+        let given = [
+            ("kind", kind),
+            ("q", part),
+            ("infobase", infobase.as_deref()),
+            ("limit", Some(SETS)),
+        ];
+        let parameters: Vec<_> = given
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value?)))
+            .collect();
+        let found: Items<Listed> = self
+            .get(token, "entities", |request| request.query(&parameters))
+            .await?;
+        Ok(found.items)
+    }
+
+    /// What a set has.
+    pub(super) async fn entity(
+        &self,
+        token: &SecretString,
+        name: &str,
+        infobase: Option<Uuid>,
+    ) -> Result<Entity, OnecError> {
+        let path = format!("entities/{}", utf8_percent_encode(name, NON_ALPHANUMERIC));
+        let parameters: Vec<_> = infobase.map(|id| ("infobase", id)).into_iter().collect();
+        self.get(token, &path, |request| request.query(&parameters)).await
+    }
+
+    /// Rows of a set.
+    pub(super) async fn rows(
+        &self,
+        token: &SecretString,
+        name: &str,
+        parameters: &[(&'static str, String)],
+    ) -> Result<Rows, OnecError> {
+        let path = format!("entities/{}/rows", utf8_percent_encode(name, NON_ALPHANUMERIC));
+        self.get(token, &path, |request| request.query(parameters)).await
+    }
+
+    /// Drafts a change; 1C is only read.
+    pub(super) async fn draft(&self, token: &SecretString, draft: &Value) -> Result<Drafted, OnecError> {
+        let url = self.url("documents/drafts");
+        let drafted: Drafted = self.send(token, self.client.post(url).json(draft)).await?;
+        Ok(drafted.with_confirmation())
+    }
+
+    /// Has analytics make a file of a report.
+    pub(super) async fn report_file(
+        &self,
+        token: &SecretString,
+        report: ReportId,
+        query: &ReportQuery,
+    ) -> Result<ReportFile, OnecError> {
+        let url = format!(
+            "{}/reports/generate",
+            self.analytics.as_str().trim_end_matches('/')
+        );
+        let order = report_files::order(report, query);
+        let accepted = self.send(token, self.client.post(url).json(&order)).await?;
+        Ok(ReportFile::new(report, accepted))
+    }
+
     async fn get<T: DeserializeOwned>(
         &self,
         token: &SecretString,
         path: &str,
         with: impl FnOnce(reqwest::RequestBuilder) -> reqwest::RequestBuilder,
     ) -> Result<T, OnecError> {
-        let base = self.base.as_str().trim_end_matches('/');
-        let request = self
-            .client
-            .get(format!("{base}/{path}"))
-            .bearer_auth(token.expose_secret());
-        let response = client::send(with(request)).await.map_err(unreachable)?;
+        self.send(token, with(self.client.get(self.url(path)))).await
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}/{path}", self.base.as_str().trim_end_matches('/'))
+    }
+
+    async fn send<T: DeserializeOwned>(
+        &self,
+        token: &SecretString,
+        request: reqwest::RequestBuilder,
+    ) -> Result<T, OnecError> {
+        let request = request.bearer_auth(token.expose_secret());
+        let response = client::send(request).await.map_err(unreachable)?;
         let status = response.status();
         let body = read(response).await?;
         if status.is_success() {

@@ -25,7 +25,27 @@ pub(crate) struct Service {
     pub(crate) redis: TestRedis,
     server: TestServer,
     context: Context,
+    config: Config,
     _stand_ins: [TestServer; 2],
+}
+
+/// A second process of the service.
+pub(crate) struct Replica {
+    server: TestServer,
+    context: Context,
+}
+
+impl Replica {
+    /// A client of this user.
+    pub(crate) fn user(&self, service: &Service, grant: &Grant) -> Client {
+        Client::anonymous(self.server.url()).with_token(service.issuer.sign(grant))
+    }
+}
+
+impl Drop for Replica {
+    fn drop(&mut self) {
+        self.context.shutdown.cancel();
+    }
 }
 
 impl Drop for Service {
@@ -138,6 +158,8 @@ impl Service {
             ("DATABASE_URL".to_owned(), proxied.to_string()),
             ("REDIS_URL".to_owned(), redis.url().to_owned()),
             ("ONEC_INTEGRATION_URL".to_owned(), onec_server.url()),
+            // The same stand-in makes files.
+            ("ANALYTICS_URL".to_owned(), onec_server.url()),
             ("TOOL_TIMEOUT".to_owned(), "500ms".to_owned()),
             ("LLM_FIRST_TOKEN_TIMEOUT".to_owned(), "1s".to_owned()),
             ("LLM_IDLE_TIMEOUT".to_owned(), "1s".to_owned()),
@@ -175,7 +197,26 @@ impl Service {
             redis,
             server: TestServer::start(DEFINITION, app).await,
             context,
+            config,
             _stand_ins: [onec_server, provider_server],
+        }
+    }
+
+    /// Another replica of the service, with the same database, Redis and issuer.
+    pub(crate) async fn replica(&self) -> Replica {
+        let mut context = Context::new(DEFINITION.name, "another".to_owned(), Environment::Development);
+        context.clock = self.context.clock.clone();
+        let redis = self.redis.connect();
+        let app = ai_assistant::app(
+            &self.config,
+            context.clone(),
+            self.db.clone(),
+            redis,
+            self.issuer.authenticator(),
+        );
+        Replica {
+            server: TestServer::start(DEFINITION, app.unwrap()).await,
+            context,
         }
     }
 
