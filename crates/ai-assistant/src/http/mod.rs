@@ -3,7 +3,7 @@
 pub(crate) mod answers;
 pub(crate) mod chat;
 pub(crate) mod conversations;
-mod event_stream;
+pub(crate) mod event_stream;
 pub(crate) mod generate;
 pub(crate) mod models;
 pub(crate) mod privacy;
