@@ -4,7 +4,7 @@ pub(crate) mod answers;
 pub(crate) mod attachments;
 pub(crate) mod chat;
 pub(crate) mod conversations;
-mod event_stream;
+pub(crate) mod event_stream;
 pub(crate) mod generate;
 pub(crate) mod models;
 pub(crate) mod privacy;
