@@ -51,11 +51,14 @@ pub(crate) fn upgrade_not_supported() -> Problem {
     Problem::new(
         StatusCode::BAD_REQUEST,
         "gateway.upgrade_not_supported",
-        Text::new("WebSocket не поддерживается", "WebSocket is not supported"),
+        Text::new(
+            "WebSocket здесь не поддерживается",
+            "WebSocket is not supported here",
+        ),
     )
     .detail(Text::new(
-        "Для потоковых ответов используйте text/event-stream.",
-        "Use text/event-stream for streamed answers.",
+        "WebSocket открывается запросом GET по HTTP/1.1 с токеном.",
+        "A WebSocket is opened by GET over HTTP/1.1 with a token.",
     ))
 }
 
