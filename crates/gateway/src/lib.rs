@@ -4,8 +4,8 @@
 //! what that caller may do. It never reads a body.
 //!
 //! Modules in reading order: [`config`]; `server`, which takes connections, and `worker`, one thread that
-//! serves some of them; `pipeline`, the way of a request; `path`, `routing`, `client_address`, `limit`
-//! with `lease`, `tokens`, `api_keys`; `forward` with `upstream`, `replica`, `breaker`, `retry_budget`,
+//! serves some of them; `pipeline`, the way of a request; `path`, `routing`, `client_address`, `bans`,
+//! `inspection`, `limit` with `lease`, `tokens`, `api_keys`; `forward` with `upstream`, `replica`, `breaker`, `retry_budget`,
 //! `connections`, `body` and `tunnel`; `resolve` and `health_checks`, which keep the replicas up to date; `visit`
 //! with `events`, `access_log` and `meters`; `headers`, `cors`, `problems`, `protocols`, `ticks` and
 //! `metrics`; `reload`, and `admin`, what the admin port tells.
@@ -13,6 +13,7 @@
 mod access_log;
 mod admin;
 mod api_keys;
+pub mod bans;
 mod body;
 pub mod breaker;
 pub mod client_address;
@@ -23,6 +24,7 @@ mod events;
 mod forward;
 mod headers;
 mod health_checks;
+mod inspection;
 mod lease;
 pub mod limit;
 mod meters;

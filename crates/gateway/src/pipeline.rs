@@ -2,14 +2,15 @@
 //!
 //! 1. a place among the requests in flight, before any work is done: what is too much costs nothing;
 //! 2. questions of browsers and `/health`, which are nobody's requests;
-//! 3. rate limit by address, which protects all that follows and asks nobody else;
+//! 3. bans and rate limit by address, which protect all that follows and ask nobody else;
 //! 4. route, by the one spelling of the path, since all that follows depends on it;
 //! 5. rate limit of logins by address, before a password or a signature is looked at;
 //! 6. token or key: from then on it is known who asks;
 //! 7. rate limit of the user, so that one user's address does not count for another's;
-//! 8. size of the body, before a service is troubled;
-//! 9. circuit breaker, choice of a replica, forwarding;
-//! 10. report of the request (see [`Visit`], which sees every outcome).
+//! 8. inspection, now that route and caller are known;
+//! 9. size of the body, before a service is troubled;
+//! 10. circuit breaker, choice of a replica, forwarding;
+//! 11. report of the request (see [`Visit`], which sees every outcome).
 
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
@@ -38,7 +39,7 @@ use crate::protocols::{self, Expected};
 use crate::routing::{self, Access, Origins, Patience, Rate, Route};
 use crate::visit::Visit;
 use crate::worker::Worker;
-use crate::{api_keys, cors, metrics, path, problems, tunnel};
+use crate::{api_keys, cors, inspection, metrics, path, problems, tunnel};
 
 /// Bytes of path and query.
 const MAX_URI_BYTES: usize = 8 * 1024;
@@ -126,6 +127,7 @@ async fn pass(
     body: Incoming,
     secure: bool,
 ) -> Result<Response<Answer>, Problem> {
+    inspection::of_origin(worker, visit)?;
     let address = Subject::address(visit.client);
     limit(worker, visit, Class::Address, address).await?;
 
@@ -166,6 +168,8 @@ async fn pass(
         };
         limit(worker, visit, class, user).await?;
     }
+
+    inspection::of_request(worker, visit)?;
 
     let body_limit = route.body_limit.min(worker.gateway.limits.most_body_bytes());
     let too_large = declared_length(&parts.headers).is_some_and(|length| length > body_limit);

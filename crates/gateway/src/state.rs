@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::access_log::Writer;
 use crate::api_keys::ApiKeys;
+use crate::bans::Bans;
 use crate::config::{Config, Reloadable};
 use crate::events::{BUFFER, EventBuffer};
 use crate::limit::Limiter;
@@ -44,6 +45,7 @@ pub(crate) struct Gateway {
     pub(crate) reloaded: Notify,
     pub(crate) limits: Limits,
     pub(crate) limiter: Limiter,
+    pub(crate) bans: Bans,
     pub(crate) tokens: Tokens,
     pub(crate) api_keys: ApiKeys,
     pub(crate) events: EventBuffer,
@@ -127,6 +129,8 @@ impl AppState {
         );
         let (events, publisher) = EventBuffer::new(redis.clone(), BUFFER);
         context.spawn("request events", publisher.run(shutdown.clone()));
+        let bans = Bans::default();
+        context.spawn("bans", bans.clone().follow(redis.clone(), shutdown.clone()));
         let settings = config.reloadable;
         let limiter = Limiter::new(redis.clone(), settings.quotas, config.rate_limit_patience);
         context.spawn("rate limit leases", limiter.keep_leases(shutdown.clone()));
@@ -140,6 +144,7 @@ impl AppState {
             reloaded: Notify::new(),
             limits: Limits::default(),
             limiter,
+            bans,
             api_keys: ApiKeys::new(authenticator.clone(), revocations.clone(), clock.clone()),
             tokens: Tokens::new(authenticator, revocations, clock.clone()),
             events,

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends by a panic")]
 
 mod api_keys;
+mod bans;
 mod browsers;
 mod drain;
 mod events;
