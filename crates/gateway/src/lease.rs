@@ -109,6 +109,8 @@ struct Held {
     used: u32,
     /// Somebody asks for a lease; until then others ask for themselves only.
     asking_until: u64,
+    /// A renewal is on its way. Who has to wait meanwhile does not wait for that one.
+    renewing_until: u64,
     /// Redis has nothing until then.
     denied_until: u64,
 }
@@ -175,9 +177,9 @@ impl Leases {
         if held.units > 0 {
             held.units -= 1;
             held.used += 1;
-            if held.units < held.size / 4 && held.asking_until <= now {
+            if held.units < held.size / 4 && held.renewing_until <= now {
                 let wanted = i64::from(size(class, limit, held, now));
-                held.asking_until = now + ASKING;
+                held.renewing_until = now + ASKING;
                 // Fails only at the end of the service.
                 let _ = self.renew.send(Renewal {
                     key: (class, subject),
@@ -293,7 +295,7 @@ impl Leases {
                 if renewal.wanted > 0
                     && let Some(held) = self.shard(&renewal.key).get_mut(&renewal.key)
                 {
-                    held.asking_until = 0;
+                    held.renewing_until = 0;
                     if granted > 0 {
                         held.add(granted, renewal.limit, &cell, now);
                     }
@@ -405,4 +407,91 @@ fn size(class: Class, limit: u32, held: &Held, now: u64) -> u32 {
 
 fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Scripts that a Redis has run.
+    async fn scripts(redis: &Redis) -> u64 {
+        let mut connection = redis.connection();
+        let info: String = redis::cmd("INFO")
+            .arg("commandstats")
+            .query_async(&mut connection)
+            .await
+            .unwrap();
+        let line = info
+            .lines()
+            .find_map(|line| line.strip_prefix("cmdstat_evalsha:calls="));
+        line.and_then(|line| line.split(',').next()?.parse().ok())
+            .unwrap_or(0)
+    }
+
+    async fn check(leases: &Leases, class: Class, subject: Subject, limit: u32) -> Verdict {
+        match leases.take(class, subject, limit) {
+            Taken::Decided(verdict) => verdict,
+            Taken::Ask(asking) => leases.ask(asking).await.unwrap(),
+        }
+    }
+
+    #[tokio::test]
+    async fn three_gateways_together_let_a_quota_through_and_ask_seldom() {
+        const LIMIT: u32 = 800;
+        let server = common::testing::redis().await;
+        let gateways: Vec<Arc<Leases>> = (0..3).map(|_| Arc::new(Leases::new(server.connect()))).collect();
+        let shutdown = CancellationToken::new();
+        let keepers = gateways
+            .iter()
+            .map(|leases| leases.clone().keep(shutdown.clone()));
+        let keeping = futures_util::future::join_all(keepers);
+        let subject = Subject::User(common::ids::new_id());
+        let started = Instant::now();
+        let asking = async {
+            let mut allowed = 0_u32;
+            for turn in 0..3000 {
+                let verdict = check(&gateways[turn % 3], Class::User, subject, LIMIT).await;
+                allowed += u32::from(verdict.allowed);
+                assert!(verdict.allowed || !verdict.retry_after.is_zero());
+            }
+            // What refills meanwhile may pass too.
+            let refilled = started.elapsed().as_secs_f64() * f64::from(LIMIT) / 60.0;
+            let most = f64::from(LIMIT) + refilled.ceil();
+            assert!(allowed >= LIMIT && f64::from(allowed) <= most, "{allowed} of {most}");
+            let scripts = scripts(&server.connect()).await;
+            assert!(scripts <= 100, "{scripts} scripts for 3000 requests");
+            shutdown.cancel();
+        };
+        futures_util::future::join(keeping, asking).await;
+    }
+
+    #[tokio::test]
+    async fn what_is_not_used_is_given_back_at_the_end() {
+        let server = common::testing::redis().await;
+        let leases = Arc::new(Leases::new(server.connect()));
+        let subject = Subject::User(common::ids::new_id());
+        for _ in 0..3 {
+            assert!(check(&leases, Class::User, subject, 800).await.allowed);
+        }
+        let other = Leases::new(server.connect());
+        let taken = check(&other, Class::User, subject, 800).await.remaining;
+        assert!(taken < 760, "the first holds a lease: {taken}");
+        let shutdown = CancellationToken::new();
+        shutdown.cancel();
+        leases.keep(shutdown).await;
+        let given_back = Leases::new(server.connect());
+        let free = check(&given_back, Class::User, subject, 800).await.remaining;
+        assert!(free > 790, "{free}");
+    }
+
+    #[tokio::test]
+    async fn a_login_is_asked_for_each_time() {
+        let server = common::testing::redis().await;
+        let leases = Leases::new(server.connect());
+        let subject = Subject::address([192, 0, 2, 1].into());
+        for _ in 0..50 {
+            assert!(check(&leases, Class::Anonymous, subject, 800).await.allowed);
+        }
+        assert!(scripts(&server.connect()).await >= 50);
+    }
 }
