@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use common::auth::Identity;
 use common::cache::Redis;
 use common::contract::events::{REQUEST_HANDLED, RequestEvent};
-use common::events::{Actor, Event, Stream, publish};
+use common::events::{Actor, Event, Stream, publish_texts};
 use common::ids;
 use http::{HeaderValue, Method};
 use tokio::sync::mpsc;
@@ -78,7 +78,7 @@ pub(crate) struct Publisher {
 impl Publisher {
     /// Publishes until `shutdown`, and then what is left. Run it as a background task.
     pub(crate) async fn run(mut self, shutdown: CancellationToken) {
-        let mut batch: Vec<(Stream, Event)> = Vec::new();
+        let mut batch: Vec<String> = Vec::new();
         while !shutdown.is_cancelled() {
             tokio::select! {
                 () = shutdown.cancelled() => break,
@@ -117,7 +117,7 @@ impl Publisher {
 
 /// Waits for a first event, then a little for more. What was gathered stays in `batch` when the
 /// future is dropped.
-async fn gather(receiver: &mut mpsc::Receiver<Handled>, batch: &mut Vec<(Stream, Event)>) {
+async fn gather(receiver: &mut mpsc::Receiver<Handled>, batch: &mut Vec<String>) {
     let Some(first) = receiver.recv().await else {
         return;
     };
@@ -136,10 +136,10 @@ async fn gather(receiver: &mut mpsc::Receiver<Handled>, batch: &mut Vec<(Stream,
 /// Tries until Redis has taken the batch, or until `stop` between two attempts; the batch is kept
 /// then. An attempt is not broken off, because nobody would know whether Redis has got it; when
 /// it is repeated for another reason, consumers know the events by their ids.
-async fn publish_surely(redis: &Redis, batch: &mut Vec<(Stream, Event)>, stop: &CancellationToken) {
+async fn publish_surely(redis: &Redis, batch: &mut Vec<String>, stop: &CancellationToken) {
     let mut pause = PAUSE.0;
     let mut failed = false;
-    while let Err(error) = publish(redis, batch).await {
+    while let Err(error) = publish_texts(redis, batch.iter().map(|text| (Stream::Requests, text))).await {
         if !failed {
             tracing::warn!(error = %common::telemetry::Chain(&error), "request events wait for Redis");
             failed = true;
@@ -154,7 +154,8 @@ async fn publish_surely(redis: &Redis, batch: &mut Vec<(Stream, Event)>, stop: &
     batch.clear();
 }
 
-fn event(handled: Handled) -> (Stream, Event) {
+/// The event as JSON.
+fn event(handled: Handled) -> String {
     let identity = handled.identity.as_deref();
     let user_agent = handled.user_agent.as_ref();
     let data = RequestEvent {
@@ -176,9 +177,9 @@ fn event(handled: Handled) -> (Stream, Event) {
         subject: None,
         actor: identity.map(Actor::from),
         request_id: Some(handled.request_id),
-        data: serde_json::to_value(&data).unwrap_or_default(),
+        data,
     };
-    (Stream::Requests, event)
+    serde_json::to_string(&event).unwrap_or_default()
 }
 
 fn start(text: &str, length: usize) -> String {

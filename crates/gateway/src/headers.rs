@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use bytes::Bytes;
 use common::telemetry::RequestContext;
 use http::header::{
     CONNECTION, CONTENT_SECURITY_POLICY, COOKIE, EXPECT, FORWARDED, HOST, PROXY_AUTHENTICATE,
@@ -17,6 +18,12 @@ const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection")
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+
+const RATELIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+const RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");
+const X_RATELIMIT_LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
+const X_RATELIMIT_REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
+const X_RATELIMIT_RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 
 /// Headers that belong to one connection (RFC 9110, section 7.6.1).
 const HOP_BY_HOP: [HeaderName; 9] = [
@@ -132,18 +139,18 @@ pub(crate) fn add_quota(headers: &mut HeaderMap, verdict: &Verdict) {
     let (class, limit, remaining) = (verdict.class.name(), verdict.limit, verdict.remaining);
     let reset = whole_seconds(verdict.reset);
     let window = WINDOW.as_secs();
-    let fields = [
-        ("ratelimit-policy", format!("\"{class}\";q={limit};w={window}")),
-        ("ratelimit", format!("\"{class}\";r={remaining};t={reset}")),
-        ("x-ratelimit-limit", limit.to_string()),
-        ("x-ratelimit-remaining", remaining.to_string()),
-        ("x-ratelimit-reset", reset.to_string()),
+    let texts = [
+        (RATELIMIT_POLICY, format!("\"{class}\";q={limit};w={window}")),
+        (RATELIMIT, format!("\"{class}\";r={remaining};t={reset}")),
     ];
-    for (name, value) in fields {
-        if let Ok(value) = HeaderValue::from_str(&value) {
-            headers.insert(HeaderName::from_static(name), value);
+    for (name, text) in texts {
+        if let Ok(value) = HeaderValue::from_maybe_shared(Bytes::from(text)) {
+            headers.insert(name, value);
         }
     }
+    headers.insert(X_RATELIMIT_LIMIT, HeaderValue::from(limit));
+    headers.insert(X_RATELIMIT_REMAINING, HeaderValue::from(remaining));
+    headers.insert(X_RATELIMIT_RESET, HeaderValue::from(reset));
 }
 
 /// Rounded up: trying again a moment early would be refused.

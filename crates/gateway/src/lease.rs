@@ -457,7 +457,10 @@ mod tests {
             // What refills meanwhile may pass too.
             let refilled = started.elapsed().as_secs_f64() * f64::from(LIMIT) / 60.0;
             let most = f64::from(LIMIT) + refilled.ceil();
-            assert!(allowed >= LIMIT && f64::from(allowed) <= most, "{allowed} of {most}");
+            assert!(
+                allowed >= LIMIT && f64::from(allowed) <= most,
+                "{allowed} of {most}"
+            );
             let scripts = scripts(&server.connect()).await;
             assert!(scripts <= 100, "{scripts} scripts for 3000 requests");
             shutdown.cancel();
