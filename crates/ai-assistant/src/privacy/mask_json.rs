@@ -52,7 +52,12 @@ impl Mask {
         let Value::String(text) = value else {
             return self.within(value, context);
         };
-        Value::String(self.string(text, context.kind_of(key, map)))
+        let kind = context.kind_of(key, map).or_else(|| {
+            // «Остаток по контрагенту» is no name, but «ИНН контрагента» is a requisite.
+            kind_of_heading(key)
+                .filter(|kind| !matches!(kind, Kind::Organisation | Kind::Person) || !is_plain(text))
+        });
+        Value::String(self.string(text, kind))
     }
 
     fn string(&self, text: &str, kind: Option<Kind>) -> String {
@@ -165,6 +170,63 @@ fn kind_of_key(key: &str) -> Option<Kind> {
         "bank_account" | "НомерСчета" => Some(Kind::Account),
         _ => None,
     }
+}
+
+/// What a column of a file or a property of 1C holds, by the words of its name: «Наименование
+/// контрагента», `ОтветственныйМенеджер`.
+fn kind_of_heading(heading: &str) -> Option<Kind> {
+    const WHOLE: [(&str, Kind); 6] = [
+        ("инн", Kind::Inn),
+        ("кпп", Kind::Kpp),
+        ("бик", Kind::Bic),
+        ("снилс", Kind::Snils),
+        ("email", Kind::Email),
+        ("фио", Kind::Person),
+    ];
+    const BEGINNINGS: [(&str, Kind); 17] = [
+        ("огрн", Kind::Ogrn),
+        ("телефон", Kind::Phone),
+        ("почт", Kind::Email),
+        ("адрес", Kind::Address),
+        ("менеджер", Kind::Person),
+        ("сотрудник", Kind::Person),
+        ("ответственн", Kind::Person),
+        ("исполнител", Kind::Person),
+        ("директор", Kind::Person),
+        ("контрагент", Kind::Organisation),
+        ("покупател", Kind::Organisation),
+        ("поставщик", Kind::Organisation),
+        ("клиент", Kind::Organisation),
+        ("заказчик", Kind::Organisation),
+        ("организаци", Kind::Organisation),
+        ("плательщик", Kind::Organisation),
+        ("должник", Kind::Organisation),
+    ];
+    let words = words_of(heading);
+    let has = |fits: &dyn Fn(&str) -> bool| words.iter().any(|word| fits(word));
+    let whole = WHOLE.iter().find(|(name, _)| has(&|word| word == *name));
+    let begun = || {
+        BEGINNINGS
+            .iter()
+            .find(|(name, _)| has(&|word| word.starts_with(name)))
+    };
+    whole.or_else(begun).map(|(_, kind)| *kind)
+}
+
+/// The words of a heading in small letters; a capital letter after a small one begins another.
+fn words_of(heading: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut was_small = false;
+    for c in heading.chars() {
+        if !c.is_alphabetic() || (was_small && c.is_uppercase()) {
+            words.push(String::new());
+        }
+        was_small = c.is_lowercase();
+        if let Some(word) = words.last_mut().filter(|_| c.is_alphabetic()) {
+            word.extend(c.to_lowercase());
+        }
+    }
+    words
 }
 
 /// What a line of a card of requisites is, by its heading.
@@ -281,11 +343,23 @@ mod tests {
             .map(|i| sent["rows"][i]["value"].as_str().unwrap_or_default())
             .collect();
         assert_eq!(values, ["[ORG-2]", "[KPP-1]", "[PHONE-1]", "№ 15 с [PER-2]"]);
+        let file = json!({"rows": [{
+            "Наименование контрагента": "Пион", "ИНН клиента": "7707083894", "ОтветственныйМенеджер": "Петя",
+            "Остаток по контрагенту": "1200.50", "Дата контрагента": "2026-10-01", "Длинный текст": "склад",
+        }]});
+        let sent = mask.outgoing_json(&file);
+        assert_eq!(
+            sent["rows"][0],
+            json!({
+                "Наименование контрагента": "[ORG-3]", "ИНН клиента": "[INN-2]", "ОтветственныйМенеджер": "[PER-3]",
+                "Остаток по контрагенту": "1200.50", "Дата контрагента": "2026-10-01", "Длинный текст": "склад",
+            })
+        );
         let matches =
             json!({"matches": [{"id": id, "kind": "counterparty", "name": "Заря", "code": "7707083892"}]});
         let sent = mask.outgoing_result(&matches.to_string());
         assert!(
-            sent.contains("\"name\":\"[ORG-1]\"") && sent.contains("\"code\":\"[INN-2]\""),
+            sent.contains("\"name\":\"[ORG-1]\"") && sent.contains("\"code\":\"[INN-3]\""),
             "{sent}"
         );
     }
