@@ -36,6 +36,9 @@ pub struct Config {
     pub mcp_allowed_origins: Vec<String>,
     /// `LOCAL_ONLY` (false): nothing is sent to models outside of the company.
     pub local_only: bool,
+    /// `BUDGET_UNPRICED_MODELS` (refuse): whether models of others whose price is not known are asked where
+    /// a limit of money holds: `allow` or `refuse`.
+    pub refuse_unpriced: bool,
 }
 
 impl Config {
@@ -52,6 +55,7 @@ impl Config {
         let hosts = reader.parse("MCP_ALLOWED_HOSTS", String::new());
         let origins = reader.parse("MCP_ALLOWED_ORIGINS", String::new());
         let local_only = reader.parse("LOCAL_ONLY", false);
+        let unpriced = reader.one_of("BUDGET_UNPRICED_MODELS", &["allow", "refuse"], "refuse");
         let zone = zone?.parse::<Tz>();
         if zone.is_err() {
             reader.invalid(
@@ -71,6 +75,7 @@ impl Config {
             mcp_allowed_hosts: list(&hosts?),
             mcp_allowed_origins: list(&origins?),
             local_only: local_only?,
+            refuse_unpriced: unpriced? == "refuse",
         })
     }
 }

@@ -6,6 +6,7 @@ use common::idempotency::IdempotencyError;
 use common::{BoxError, Text};
 use http::StatusCode;
 
+use crate::budget::Refusal;
 use crate::generate::render::Mistake;
 use crate::providers::{Failure, ProviderError};
 use crate::tools::OnecError;
@@ -41,6 +42,10 @@ pub(crate) enum Error {
     Onec(#[source] OnecError),
     #[error("the language model gave no answer")]
     Provider(#[source] ProviderError),
+    #[error(transparent)]
+    Budget(Refusal),
+    #[error("there is no such limit")]
+    LimitNotFound,
     #[error("the client has gone")]
     Cancelled,
     #[error(transparent)]
@@ -50,12 +55,22 @@ pub(crate) enum Error {
 }
 
 impl Error {
+    /// The error of a turn that failed.
+    pub(crate) fn of_provider(error: ProviderError) -> Self {
+        match error.into_refusal() {
+            Ok(refusal) => Self::Budget(refusal),
+            Err(error) => Self::Provider(error),
+        }
+    }
+
     /// The status of the response.
     fn status(&self) -> StatusCode {
         match self {
-            Self::ConversationNotFound | Self::PolicyNotFound | Self::TemplateNotFound => {
-                StatusCode::NOT_FOUND
-            }
+            Self::ConversationNotFound
+            | Self::PolicyNotFound
+            | Self::TemplateNotFound
+            | Self::LimitNotFound => StatusCode::NOT_FOUND,
+            Self::Budget(refusal) => refusal.status(),
             Self::File(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::UnknownModel(_)
             | Self::ModelRequired
@@ -114,8 +129,13 @@ impl Error {
                 | Failure::ModelNotFound
                 | Failure::InvalidRequest
                 | Failure::Overloaded
-                | Failure::Server => "assistant.model_failed",
+                | Failure::Server
+                | Failure::BudgetExhausted
+                | Failure::PriceUnknown
+                | Failure::BudgetUnavailable => "assistant.model_failed",
             },
+            Self::Budget(refusal) => refusal.code(),
+            Self::LimitNotFound => "ai.limit_not_found",
             Self::Cancelled => "assistant.cancelled",
             Self::File(_) | Self::Store(_) => "internal",
         }
@@ -203,6 +223,8 @@ impl From<Error> for Problem {
                     ))
                     .source(error)
             }
+            Error::Budget(refusal) => Self::from(refusal),
+            Error::LimitNotFound => problem("Предел не найден", "Limit not found"),
             Error::Cancelled => problem("Запрос отменён", "The request was cancelled"),
         }
     }

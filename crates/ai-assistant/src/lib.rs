@@ -5,9 +5,10 @@
 //! accounts for, nor pass off a part of an answer as the whole.
 //!
 //! Modules in reading order: [`config`], `state`, [`router`], `http`, `chat`, `builtin` (the engine
-//! of rules), `tools`, `providers` (language models), `generate`, `doors` (protocols of others),
-//! [`store`].
+//! of rules), `tools`, `providers` (language models), `budget`, `cache`, `generate`, `doors` (protocols of
+//! others), [`store`].
 
+mod budget;
 mod builtin;
 mod chat;
 pub mod config;
@@ -91,6 +92,8 @@ pub fn app(
     context.spawn("language models", watching);
     let relay = Relay::new(db.clone(), redis.clone(), &store::SCHEMA);
     context.spawn("outbox", relay.run(context.shutdown.clone()));
+    let sweeping = budget::sweep(db.clone(), context.clock.clone(), context.shutdown.clone());
+    context.spawn("budgets", sweeping);
     let checks = vec![Check::postgres(&db), Check::redis(&redis)];
     let onec = tools::Onec::new(config.onec_integration_url.clone(), config.tool_timeout)?;
     let state = AppState {
@@ -109,6 +112,7 @@ pub fn app(
             hosts: config.mcp_allowed_hosts.clone(),
             origins: config.mcp_allowed_origins.clone(),
         }),
+        refuse_unpriced: config.refuse_unpriced,
     };
     Ok(App {
         router: router::routes()

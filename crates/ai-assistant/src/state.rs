@@ -25,6 +25,8 @@ pub struct AppState {
     pub(crate) rules_first: bool,
     pub(crate) mcp: Arc<Allowed>,
     pub(crate) privacy: Privacy,
+    /// Models of others whose price is not known are not asked where money is limited.
+    pub(crate) refuse_unpriced: bool,
 }
 
 /// What answers a question.

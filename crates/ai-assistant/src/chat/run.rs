@@ -257,12 +257,14 @@ impl Job {
         locale: Locale,
     ) -> Result<Answer, Error> {
         let mut ledger = Ledger::new("chat");
+        ledger.charge(&self.state, &self.identity, self.question.company_id);
         let answered = tokio::select! {
             biased;
             () = cancel.cancelled() => Err(Error::Cancelled),
             answered = self.answer(&sink, &mut ledger, locale) => answered,
         };
-        let answered = answered.map(|(draft, engine)| {
+        let answered = answered.map(|(mut draft, engine)| {
+            draft.notices.extend(ledger.notices(locale));
             let memory = matches!(engine, Engine::Rules).then(|| draft.state.clone());
             (self.assemble(draft, &engine, ledger.used()), memory)
         });
@@ -322,7 +324,7 @@ impl Job {
                 notices.push(privacy::barred_notice(self.state.privacy.local_only, locale));
             }
             ledger.mask = shielded.mask;
-            chain = shielded.chain;
+            chain = shielded.chain.map(|chain| ledger.pays(chain));
         }
         if let Some(chain) = chain {
             // The one that was asked for, or who takes its place where it may not be asked.
@@ -352,6 +354,9 @@ impl Job {
                 Err(LoopError::Onec(error)) => {
                     ledger.end("failed", Some("onec_unavailable"), toolbox.calls());
                     return Err(Error::Onec(error));
+                }
+                Err(LoopError::Provider(error)) if error.failure.is_budget() => {
+                    return Err(Error::of_provider(error));
                 }
                 Err(LoopError::Provider(error)) => {
                     tracing::warn!(error = %Chain(&error), labels.provider = &*remote.provider, labels.model = &*remote.model, "the language model failed");

@@ -147,13 +147,18 @@ impl Job {
 
     async fn run_within(self, cancel: CancellationToken) -> Result<Generated, Error> {
         let mut ledger = Ledger::new("generate");
+        ledger.charge(&self.state, &self.identity, self.order.company_id);
         let written = tokio::select! {
             biased;
             () = cancel.cancelled() => Err(Error::Cancelled),
             written = self.write(&mut ledger) => written,
         };
         match written {
-            Ok(written) => {
+            Ok(mut written) => {
+                written
+                    .draft
+                    .notices
+                    .extend(ledger.notices(self.order.style.language));
                 let generated = self.assemble(written, ledger.used())?;
                 self.keep(Some(&generated), &ledger).await?;
                 Ok(generated)
@@ -220,7 +225,7 @@ impl Job {
                 notices.push(privacy::barred_notice(self.state.privacy.local_only, locale));
             }
             ledger.mask = shielded.mask;
-            chain = shielded.chain;
+            chain = shielded.chain.map(|chain| ledger.pays(chain));
         }
         let asked = chain.as_ref().map(|chain| chain.remote().clone());
         ledger.begin(&asked.clone().map_or(Engine::Rules, Engine::Model));
@@ -261,8 +266,12 @@ impl Job {
                     });
                 }
                 (Err(LoopError::Onec(error)), _) => return Err(Error::Onec(error)),
-                (Err(LoopError::Provider(error)), None) => return Err(Error::Provider(error)),
-                (Err(LoopError::Provider(error)), Some(_)) => {
+                (Err(LoopError::Provider(error)), filled)
+                    if filled.is_none() || error.failure.is_budget() =>
+                {
+                    return Err(Error::of_provider(error));
+                }
+                (Err(LoopError::Provider(error)), _) => {
                     tracing::warn!(error = %Chain(&error), labels.provider = &*remote.provider, "the language model failed");
                     ledger.end("failed", Some(error.failure.as_str()), toolbox.calls());
                     notices.push(run::fallback_notice(&remote.model, locale));

@@ -1,5 +1,6 @@
 //! What is kept in PostgreSQL, schema `assistant`.
 
+pub(crate) mod budgets;
 pub(crate) mod conversations;
 pub(crate) mod privacy;
 pub(crate) mod templates;

@@ -5,6 +5,7 @@
 
 mod access;
 mod bases;
+mod budgets;
 mod chat;
 mod conversations;
 mod doors;
@@ -25,3 +26,4 @@ mod rules;
 mod setup;
 mod streams;
 mod templates;
+mod usage;

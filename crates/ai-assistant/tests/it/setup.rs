@@ -24,6 +24,8 @@ pub(crate) struct Service {
     pub(crate) database: Proxy,
     pub(crate) redis: TestRedis,
     server: TestServer,
+    config: Config,
+    database_url: String,
     context: Context,
     _stand_ins: [TestServer; 2],
 }
@@ -119,14 +121,6 @@ impl Service {
         tokio::spawn(fake_provider::reset_all(resetting));
         let redis = testing::redis().await;
         let url = testing::database_url(&store::SCHEMA).await;
-        let connect = |url: String| async move {
-            PgPoolOptions::new()
-                .max_connections(5)
-                .acquire_timeout(Duration::from_secs(2))
-                .connect(&url)
-                .await
-                .unwrap()
-        };
         // The service reaches its database through a proxy that can be cut; the test does not.
         let direct: url::Url = url.parse().unwrap();
         let target = format!("{}:{}", direct.host_str().unwrap(), direct.port().unwrap());
@@ -161,22 +155,37 @@ impl Service {
         let app = ai_assistant::app(
             &config,
             context.clone(),
-            connect(proxied.to_string()).await,
+            connect(proxied.as_ref()).await,
             redis.connect(),
             issuer.authenticator(),
         )
         .unwrap();
         Self {
             issuer,
-            db: connect(url).await,
+            db: connect(&url).await,
             onec,
             provider,
             database,
             redis,
             server: TestServer::start(DEFINITION, app).await,
+            config,
+            database_url: proxied.to_string(),
             context,
             _stand_ins: [onec_server, provider_server],
         }
+    }
+
+    /// Another replica of the service: the same stores, a process of its own.
+    pub(crate) async fn replica(&self) -> TestServer {
+        let app = ai_assistant::app(
+            &self.config,
+            self.context.clone(),
+            connect(&self.database_url).await,
+            self.redis.connect(),
+            self.issuer.authenticator(),
+        )
+        .unwrap();
+        TestServer::start(DEFINITION, app).await
     }
 
     /// The service's clock, which stands still until it is moved.
@@ -240,6 +249,15 @@ impl Service {
             .await
             .unwrap()
     }
+}
+
+async fn connect(url: &str) -> PgPool {
+    PgPoolOptions::new()
+        .max_connections(5)
+        .acquire_timeout(Duration::from_secs(2))
+        .connect(url)
+        .await
+        .unwrap()
 }
 
 /// Asks a question as JSON and gives the whole answer.
