@@ -107,6 +107,9 @@ language plpgsql as $$
 declare
     ids bigint[];
 begin
+    if not exists (select from assistant.budget_limits) then
+        return;
+    end if;
     -- What a crash of the database loses here ends its requests as well.
     perform set_config('synchronous_commit', 'off', true);
     insert into assistant.budget_counters (scope, subject, period, starts, tokens, usd, unpriced)

@@ -39,6 +39,11 @@ pub struct Config {
     /// `BUDGET_UNPRICED_MODELS` (refuse): whether models of others whose price is not known are asked where
     /// a limit of money holds: `allow` or `refuse`.
     pub refuse_unpriced: bool,
+    /// `ANSWER_CACHE_TTL` (10m): how long answers are kept for those who ask the same with the same rights,
+    /// unless the data changes before; 0s: not at all.
+    pub answer_cache: Duration,
+    /// `TOOL_CACHE_TTL` (10m): the same of results of tools.
+    pub tool_cache: Duration,
 }
 
 impl Config {
@@ -55,6 +60,8 @@ impl Config {
         let hosts = reader.parse("MCP_ALLOWED_HOSTS", String::new());
         let origins = reader.parse("MCP_ALLOWED_ORIGINS", String::new());
         let local_only = reader.parse("LOCAL_ONLY", false);
+        let answer_cache = reader.duration("ANSWER_CACHE_TTL", Duration::from_secs(600));
+        let tool_cache = reader.duration("TOOL_CACHE_TTL", Duration::from_secs(600));
         let unpriced = reader.one_of("BUDGET_UNPRICED_MODELS", &["allow", "refuse"], "refuse");
         let zone = zone?.parse::<Tz>();
         if zone.is_err() {
@@ -76,6 +83,8 @@ impl Config {
             mcp_allowed_origins: list(&origins?),
             local_only: local_only?,
             refuse_unpriced: unpriced? == "refuse",
+            answer_cache: answer_cache?,
+            tool_cache: tool_cache?,
         })
     }
 }

@@ -10,6 +10,7 @@
 
 mod budget;
 mod builtin;
+mod cache;
 mod chat;
 pub mod config;
 mod doors;
@@ -96,7 +97,9 @@ pub fn app(
     context.spawn("budgets", sweeping);
     let checks = vec![Check::postgres(&db), Check::redis(&redis)];
     let onec = tools::Onec::new(config.onec_integration_url.clone(), config.tool_timeout)?;
+    let cache = cache::Cache::new(redis, context.clone(), config.answer_cache, config.tool_cache);
     let state = AppState {
+        cache,
         db,
         context,
         privacy: privacy::Privacy::new(onec.clone(), config.local_only),

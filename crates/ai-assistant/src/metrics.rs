@@ -211,7 +211,23 @@ pub(crate) fn reservations_expired(count: u64) {
     metrics::counter!("budget_reservations_expired_total").increment(count);
 }
 
+/// The cache was asked for an answer or a result of a tool.
+pub(crate) fn cache_asked(kind: &'static str, outcome: &'static str) {
+    metrics::counter!("assistant_cache_requests_total", "kind" => kind, "outcome" => outcome).increment(1);
+}
+
 fn describe_budgets() {
+    metrics::describe_counter!(
+        "assistant_cache_requests_total",
+        Unit::Count,
+        "Answers and results of tools that were looked for in the cache, by kind and outcome"
+    );
+    for kind in ["answer", "tool"] {
+        for outcome in ["hit", "miss", "unavailable"] {
+            metrics::counter!("assistant_cache_requests_total", "kind" => kind, "outcome" => outcome)
+                .absolute(0);
+        }
+    }
     metrics::describe_counter!(
         "budget_refusals_total",
         Unit::Count,

@@ -6,6 +6,7 @@ use chrono_tz::Tz;
 use common::service::Context;
 use sqlx::PgPool;
 
+use crate::cache::Cache;
 use crate::doors::mcp::Allowed;
 use crate::privacy::Privacy;
 pub(crate) use crate::providers::Registry;
@@ -27,6 +28,7 @@ pub struct AppState {
     pub(crate) privacy: Privacy,
     /// Models of others whose price is not known are not asked where money is limited.
     pub(crate) refuse_unpriced: bool,
+    pub(crate) cache: Cache,
 }
 
 /// What answers a question.

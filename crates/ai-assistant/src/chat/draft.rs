@@ -56,6 +56,8 @@ pub(crate) struct Draft {
     pub(crate) unverified_numbers: Vec<String>,
     /// What the built-in engine is to remember.
     pub(crate) state: State,
+    /// It was given before.
+    pub(crate) cached: bool,
 }
 
 impl Draft {

@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use super::model_loop::Spent;
 use crate::budget::{Payer, Reservation, Standing};
+use crate::cache::Recall;
 use crate::metrics;
 use crate::privacy::{Mask, Suspicion};
 use crate::providers::{Attempt as Try, Chain, Outcome as TryOutcome};
@@ -25,6 +26,7 @@ use crate::record;
 use crate::state::{AppState, Engine};
 use crate::store::usage::{Usage, usage_add};
 use crate::store::{SCHEMA, privacy};
+use crate::tools::Onec;
 
 /// One finished attempt.
 #[derive(Debug, Clone)]
@@ -94,6 +96,9 @@ pub(crate) struct Ledger {
     /// What tried to command the assistant.
     suspicions: BTreeSet<Suspicion>,
     reservation: Option<Arc<Reservation>>,
+    recall: Option<Arc<Recall>>,
+    /// The running attempt found its answer in the cache.
+    recalled: bool,
 }
 
 impl Ledger {
@@ -106,6 +111,8 @@ impl Ledger {
             mask: None,
             suspicions: BTreeSet::new(),
             reservation: None,
+            recall: None,
+            recalled: false,
         }
     }
 
@@ -119,6 +126,30 @@ impl Ledger {
         let reservation = Reservation::new(state, Payer::of(identity, company));
         self.reservation = Some(reservation.clone());
         reservation
+    }
+
+    /// What the caller may find in the cache, and of which state of the data.
+    pub(crate) fn recall(&mut self, state: &AppState, identity: &Identity) -> Arc<Recall> {
+        self.recall
+            .get_or_insert_with(|| Recall::new(state.cache.clone(), identity, state.onec.clone()))
+            .clone()
+    }
+
+    /// onec-integration, with results of the cache where they are the same.
+    pub(crate) fn onec(&mut self, state: &AppState, identity: &Identity) -> Onec {
+        state.onec.recalling(self.recall(state, identity))
+    }
+
+    /// An answer of that engine came out of the cache.
+    pub(crate) fn recalls(&mut self, engine: &Engine) {
+        self.begin(engine);
+        self.recalled = true;
+        self.end("answered", None, 0);
+    }
+
+    /// Something tried to command the assistant.
+    pub(crate) fn is_suspicious(&self) -> bool {
+        !self.suspicions.is_empty() || self.spent.screen.suspicions().next().is_some()
     }
 
     /// Has the payer pay for each attempt of the chain.
@@ -163,7 +194,7 @@ impl Ledger {
             output_tokens: 0,
             cost_usd: Some(Decimal::ZERO),
             estimated: false,
-            cached: false,
+            cached: std::mem::take(&mut self.recalled),
             tool_calls,
             duration: started.elapsed(),
             first_token: self.spent.first_token,
@@ -288,6 +319,12 @@ impl Ledger {
             };
             let event = Event::new(service, ASSISTANT_ANSWERED, clock, &data).actor(Actor::from(identity));
             outbox::append(db, &SCHEMA, Stream::Usage, &event).await?;
+        }
+        // 1C's side tells the audit log of the reports that it is asked for; of these it has not heard.
+        for report in self.recall.iter().flat_map(|recall| recall.take_seen()) {
+            let (action, target) = ("reports.viewed", Some(format!("report:{report}")));
+            let details = serde_json::json!({"cached": true});
+            record::audit(db, state, identity, action, Outcome::Success, target, details).await?;
         }
         if let Some(reservation) = &self.reservation {
             // The last statements of the transaction but few: counters of many are locked till its end.

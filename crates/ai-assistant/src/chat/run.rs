@@ -25,6 +25,8 @@ use crate::store::conversations::{self, Conversation, Message};
 use crate::store::{self, SCHEMA};
 use crate::tools::{Scope, Toolbox};
 
+mod recall;
+
 /// Messages of the conversation that a model is shown.
 const HISTORY: i64 = 12;
 /// Characters of each of them.
@@ -40,6 +42,9 @@ pub(crate) struct Question {
     pub(crate) company_id: Option<Uuid>,
     pub(crate) infobase_id: Option<Uuid>,
     pub(crate) model: Option<String>,
+    /// It is to be answered anew, whatever is in the cache.
+    #[serde(skip)]
+    pub(crate) fresh: bool,
 }
 
 /// The answer as clients get it and as it is kept.
@@ -81,6 +86,9 @@ pub struct Answer {
     pub notices: Vec<String>,
     /// Figures of the text that no source accounts for.
     pub unverified_numbers: Vec<String>,
+    /// It was given before, to the same rights on the same data, and used nothing now.
+    #[serde(default)]
+    pub cached: bool,
     /// What it used.
     pub usage: Used,
 }
@@ -261,7 +269,7 @@ impl Job {
         let answered = tokio::select! {
             biased;
             () = cancel.cancelled() => Err(Error::Cancelled),
-            answered = self.answer(&sink, &mut ledger, locale) => answered,
+            answered = self.recall_or_answer(&sink, &mut ledger, locale) => answered,
         };
         let answered = answered.map(|(mut draft, engine)| {
             draft.notices.extend(ledger.notices(locale));
@@ -330,7 +338,8 @@ impl Job {
             // The one that was asked for, or who takes its place where it may not be asked.
             let remote = &chain.remote().clone();
             ledger.begin(&Engine::Model(remote.clone()));
-            let mut toolbox = Toolbox::new(self.state.onec.clone(), scope.clone(), self.state.limits);
+            let onec = ledger.onec(&self.state, &self.identity);
+            let mut toolbox = Toolbox::new(onec, scope.clone(), self.state.limits);
             let task = Task {
                 chain,
                 system: prompt::CHAT,
@@ -370,7 +379,8 @@ impl Job {
             }
         }
         ledger.begin(&Engine::Rules);
-        let mut toolbox = Toolbox::new(self.state.onec.clone(), scope, self.state.limits);
+        let onec = ledger.onec(&self.state, &self.identity);
+        let mut toolbox = Toolbox::new(onec, scope, self.state.limits);
         let mut draft = builtin::answer(&self.question.message, &self.memory, &mut toolbox, around)
             .await
             .map_err(Error::Onec)?;
@@ -442,6 +452,7 @@ impl Job {
             suggestions: draft.suggestions,
             notices: draft.notices,
             unverified_numbers: draft.unverified_numbers,
+            cached: draft.cached,
             usage,
         }
     }

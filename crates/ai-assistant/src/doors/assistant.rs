@@ -74,6 +74,7 @@ pub(super) fn prepare(
         company_id: asked.place.company,
         infobase_id: asked.place.infobase,
         model,
+        fresh: false,
     };
     Ok(run::passing(state.clone(), identity, question, history)?)
 }
@@ -171,6 +172,7 @@ fn beside(answer: Answer) -> Value {
         "suggestions": answer.suggestions,
         "notices": answer.notices,
         "unverified_numbers": answer.unverified_numbers,
+        "cached": answer.cached,
         "usage": answer.usage,
     })
 }

@@ -199,7 +199,8 @@ impl Server {
         };
         let result = match reservation.hold(free).await {
             Ok(()) => {
-                let mut toolbox = Toolbox::new(self.state.onec.clone(), scope, self.state.limits);
+                let onec = ledger.onec(&self.state, &self.identity);
+                let mut toolbox = Toolbox::new(onec, scope, self.state.limits);
                 Ok(toolbox.run(vec![call]).await.pop())
             }
             Err(Refusal::Store(error)) => return Err(error.into()),

@@ -198,7 +198,8 @@ impl Job {
             infobase: self.order.infobase_id,
             locale,
         };
-        let mut toolbox = Toolbox::new(self.state.onec.clone(), scope, self.state.limits);
+        let onec = ledger.onec(&self.state, &self.identity);
+        let mut toolbox = Toolbox::new(onec, scope, self.state.limits);
         ledger.begin(&self.engine);
         let filled = match &self.order.what {
             What::Free { .. } => None,

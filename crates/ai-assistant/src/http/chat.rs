@@ -13,7 +13,7 @@ use common::idempotency::Key;
 use common::telemetry::RequestContext;
 use futures_util::{Stream, StreamExt, stream};
 use http::HeaderMap;
-use http::header::ACCEPT;
+use http::header::{ACCEPT, CACHE_CONTROL};
 use serde::Deserialize;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -71,6 +71,7 @@ pub(crate) async fn chat(
         company_id: request.company_id,
         infobase_id: request.infobase_id,
         model: request.model,
+        fresh: wants_fresh(&headers),
     };
     let request = serde_json::to_vec(&question).map_err(Problem::internal)?;
     let key = Key::read(&headers, identity.user_id, "chat", &request)?;
@@ -92,6 +93,16 @@ pub(crate) async fn chat(
     });
     let answer = receiver.await.map_err(Problem::internal)??;
     Ok(Json(answer).into_response())
+}
+
+/// `Cache-Control: no-cache` (RFC 9111, section 5.2.1.4) asks for an answer that is made anew.
+fn wants_fresh(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(CACHE_CONTROL)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|directive| matches!(directive.trim(), "no-cache" | "no-store"))
 }
 
 fn accepts_events(headers: &HeaderMap) -> bool {

@@ -1,5 +1,6 @@
 //! Calls to onec-integration on behalf of the caller.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use common::BoxError;
@@ -7,6 +8,7 @@ use common::contract::onec::{
     CompanyInfo, InfobaseInfo, Match, Named, Report, ReportId, ReportQuery, SubjectKind,
 };
 use common::http::{Page, client};
+use common::telemetry::RequestContext;
 use http::StatusCode;
 use reqwest::Client;
 use secrecy::{ExposeSecret, SecretString};
@@ -14,6 +16,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use url::Url;
 use uuid::Uuid;
+
+use crate::cache::{Key, Recall, Seat};
 
 /// Greatest answer that is read, bytes.
 const MAX_BYTES: usize = 4 * 1024 * 1024;
@@ -25,6 +29,8 @@ const NAMES: u32 = 3000;
 pub(crate) struct Onec {
     base: Url,
     client: Client,
+    /// Where results are found that were asked for before.
+    recall: Option<Arc<Recall>>,
 }
 
 /// Why a call gave no data.
@@ -72,7 +78,21 @@ impl Onec {
             .timeout(timeout)
             .connect_timeout(timeout.min(Duration::from_secs(3)))
             .build()?;
-        Ok(Self { base, client })
+        Ok(Self {
+            base,
+            client,
+            recall: None,
+        })
+    }
+
+    /// The same; reports and names that were asked for before, with the same rights and on the same
+    /// data, come out of the cache.
+    #[must_use]
+    pub(crate) fn recalling(&self, recall: Arc<Recall>) -> Self {
+        Self {
+            recall: Some(recall),
+            ..self.clone()
+        }
     }
 
     pub(crate) async fn report(
@@ -135,7 +155,10 @@ impl Onec {
 
     /// The infobases that the caller sees.
     pub(crate) async fn infobases(&self, token: &SecretString) -> Result<Vec<InfobaseInfo>, OnecError> {
-        let found: Items<InfobaseInfo> = self.get(token, "infobases", |request| request).await?;
+        // Never out of the cache: it is what tells of the state of the data.
+        let body = body_of(self.request(token, "infobases")).await?;
+        let found: Items<InfobaseInfo> =
+            serde_json::from_slice(&body).map_err(|error| OnecError::Malformed(error.into()))?;
         Ok(found.items)
     }
 
@@ -148,34 +171,81 @@ impl Onec {
         Ok(found.items)
     }
 
+    /// The key of a result that can be found again: what is read live in 1C cannot.
+    async fn key(&self, path: &str, request: &reqwest::RequestBuilder) -> Option<(&Recall, Key)> {
+        let recall = self
+            .recall
+            .as_deref()
+            .filter(|recall| !recall.cache.tools.is_zero())?;
+        if path != "search" && !path.starts_with("reports/") {
+            return None;
+        }
+        let request = request.try_clone()?.build().ok()?;
+        let query = request.url().query().unwrap_or_default();
+        if query.split('&').any(|pair| pair == "source=live") {
+            return None;
+        }
+        let locale = RequestContext::current_locale();
+        let key = recall.key("tool", locale, None, None).await?;
+        Some((recall, key.and(path).and(query)))
+    }
+
     async fn get<T: DeserializeOwned>(
         &self,
         token: &SecretString,
         path: &str,
         with: impl FnOnce(reqwest::RequestBuilder) -> reqwest::RequestBuilder,
     ) -> Result<T, OnecError> {
-        let base = self.base.as_str().trim_end_matches('/');
-        let request = self
-            .client
-            .get(format!("{base}/{path}"))
-            .bearer_auth(token.expose_secret());
-        let response = client::send(with(request)).await.map_err(unreachable)?;
-        let status = response.status();
-        let body = read(response).await?;
-        if status.is_success() {
-            return serde_json::from_slice(&body).map_err(|error| OnecError::Malformed(error.into()));
+        let request = with(self.request(token, path));
+        let mut flight = None;
+        if let Some((recall, key)) = self.key(path, &request).await {
+            match recall.cache.seat(&key).await {
+                Seat::Found(body) => {
+                    if let Ok(found) = serde_json::from_slice(&body) {
+                        if let Some(report) = path.strip_prefix("reports/") {
+                            recall.saw(report);
+                        }
+                        return Ok(found);
+                    }
+                }
+                Seat::Ours(ours) => flight = Some((ours, recall.cache.tools)),
+                Seat::Alone => {}
+            }
         }
-        let problem: ProblemBody = serde_json::from_slice(&body).unwrap_or_default();
-        // The gateway's own codes mean that the service itself is away.
-        if problem.code.is_empty() && status.is_server_error() {
-            return Err(OnecError::Unreachable(format!("status {status}").into()));
+        let body = body_of(request).await?;
+        let parsed = serde_json::from_slice(&body).map_err(|error| OnecError::Malformed(error.into()))?;
+        if let Some((flight, keep)) = flight {
+            flight.land(&body, keep).await;
         }
-        Err(OnecError::Refused {
-            status,
-            message: message_of(&problem),
-            code: problem.code,
-        })
+        Ok(parsed)
     }
+
+    fn request(&self, token: &SecretString, path: &str) -> reqwest::RequestBuilder {
+        let base = self.base.as_str().trim_end_matches('/');
+        self.client
+            .get(format!("{base}/{path}"))
+            .bearer_auth(token.expose_secret())
+    }
+}
+
+/// The body of a success.
+async fn body_of(request: reqwest::RequestBuilder) -> Result<Vec<u8>, OnecError> {
+    let response = client::send(request).await.map_err(unreachable)?;
+    let status = response.status();
+    let body = read(response).await?;
+    if status.is_success() {
+        return Ok(body);
+    }
+    let problem: ProblemBody = serde_json::from_slice(&body).unwrap_or_default();
+    // The gateway's own codes mean that the service itself is away.
+    if problem.code.is_empty() && status.is_server_error() {
+        return Err(OnecError::Unreachable(format!("status {status}").into()));
+    }
+    Err(OnecError::Refused {
+        status,
+        message: message_of(&problem),
+        code: problem.code,
+    })
 }
 
 async fn read(mut response: reqwest::Response) -> Result<Vec<u8>, OnecError> {

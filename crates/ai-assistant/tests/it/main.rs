@@ -6,6 +6,7 @@
 mod access;
 mod bases;
 mod budgets;
+mod cache;
 mod chat;
 mod conversations;
 mod doors;

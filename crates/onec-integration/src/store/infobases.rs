@@ -185,10 +185,19 @@ pub(crate) async fn list(connection: &mut PgConnection, sight: &Sight) -> Result
                   reachable, attempted_at, error_code, created_at, last_check,
                   case when mirrored_at is not null then
                       (select min(as_of) from onec.freshness where infobase_id = infobases.id) end as as_of,
-                  case when mirrored_at is not null then md5(concat_ws('|',
-                      (select string_agg(entity || extract(epoch from as_of), ',' order by entity)
-                       from onec.freshness where infobase_id = infobases.id),
-                      (select id || ':' || pages from onec.sync_jobs
+                  case when mirrored_at is not null then md5(concat_ws('|', name, profile, time_zone,
+                      -- A run that found nothing new leaves the version as it is.
+                      coalesce(
+                          (select id || ':' || rows || ':' || done from onec.sync_jobs
+                           where infobase_id = infobases.id
+                             and (mode is distinct from 'incremental' or rows > 0
+                                  -- Where 1C tells of changes, each is one; otherwise objects are compared.
+                                  or done > 0 and exists (select from onec.change_points p
+                                                          where p.infobase_id = infobases.id))
+                           order by id desc limit 1),
+                          (select string_agg(entity || extract(epoch from as_of), ',' order by entity)
+                           from onec.freshness where infobase_id = infobases.id)),
+                      (select id || ':' || state || ':' || done from onec.exchange_imports
                        where infobase_id = infobases.id order by id desc limit 1))) end as data_version
            from onec.infobases
            where deleted_at is null
@@ -233,10 +242,19 @@ pub(crate) async fn get(connection: &mut PgConnection, id: Uuid) -> Result<Optio
                   reachable, attempted_at, error_code, created_at, last_check,
                   case when mirrored_at is not null then
                       (select min(as_of) from onec.freshness where infobase_id = infobases.id) end as as_of,
-                  case when mirrored_at is not null then md5(concat_ws('|',
-                      (select string_agg(entity || extract(epoch from as_of), ',' order by entity)
-                       from onec.freshness where infobase_id = infobases.id),
-                      (select id || ':' || pages from onec.sync_jobs
+                  case when mirrored_at is not null then md5(concat_ws('|', name, profile, time_zone,
+                      -- A run that found nothing new leaves the version as it is.
+                      coalesce(
+                          (select id || ':' || rows || ':' || done from onec.sync_jobs
+                           where infobase_id = infobases.id
+                             and (mode is distinct from 'incremental' or rows > 0
+                                  -- Where 1C tells of changes, each is one; otherwise objects are compared.
+                                  or done > 0 and exists (select from onec.change_points p
+                                                          where p.infobase_id = infobases.id))
+                           order by id desc limit 1),
+                          (select string_agg(entity || extract(epoch from as_of), ',' order by entity)
+                           from onec.freshness where infobase_id = infobases.id)),
+                      (select id || ':' || state || ':' || done from onec.exchange_imports
                        where infobase_id = infobases.id order by id desc limit 1))) end as data_version
            from onec.infobases where id = $1 and deleted_at is null"#,
         id
