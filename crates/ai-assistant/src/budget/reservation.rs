@@ -44,12 +44,15 @@ pub(crate) struct Reservation {
     held: Mutex<Held>,
 }
 
+/// An attempt that has ended: its id, the tokens and US dollars that it used.
+type Done = (Uuid, u64, Option<Decimal>);
+
 #[derive(Debug, Default)]
 struct Held {
     /// The attempt that is under way.
     open: Option<Uuid>,
     /// Attempts that have ended and are not settled.
-    done: Vec<(Uuid, u64, Option<Decimal>)>,
+    done: Vec<Done>,
     /// Where the limits stood at the latest attempt.
     standings: Vec<Standing>,
     /// Spent since.
@@ -111,16 +114,19 @@ impl Reservation {
         let id = ids::new_id();
         let ended = {
             let mut held = self.lock();
-            let ended = held.ended();
-            // Whatever becomes of this future, whoever settles knows of it.
+            held.close();
+            // Whatever becomes of this future, whoever settles knows of it, and of those before it:
+            // settling twice is settling once.
             held.open = Some(id);
-            ended
+            held.done.clone()
         };
-        let mut verdict = self.try_hold(id, wanted, ended).await?;
+        let mut verdict = self.try_hold(id, wanted, &ended).await?;
         if matches!(verdict, Verdict::Refused(_)) && sweep::once(&self.db, &self.clock).await? > 0 {
-            verdict = self.try_hold(id, wanted, Vec::new()).await?;
+            verdict = self.try_hold(id, wanted, &[]).await?;
         }
         let mut held = self.lock();
+        held.done
+            .retain(|(done, ..)| !ended.iter().any(|(ended, ..)| ended == done));
         (held.tokens, held.usd) = (0, Decimal::ZERO);
         match verdict {
             Verdict::Held(standings) if !standings.is_empty() => {
@@ -157,7 +163,7 @@ impl Reservation {
         &self,
         id: Uuid,
         wanted: Wanted,
-        ended: Vec<(Uuid, u64, Option<Decimal>)>,
+        ended: &[Done],
     ) -> Result<Verdict, StoreError> {
         let now = self.clock.now();
         let mut db = self.db.acquire().await.store("acquire")?;
@@ -194,9 +200,10 @@ impl Reservation {
     pub(crate) async fn settle(&self, db: &mut PgConnection) -> Result<Vec<Standing>, StoreError> {
         let (ended, mut reached) = {
             let mut held = self.lock();
-            (held.ended(), std::mem::take(&mut held.reached))
+            held.close();
+            (std::mem::take(&mut held.done), std::mem::take(&mut held.reached))
         };
-        reached.extend(settle_all(db, ended).await?);
+        reached.extend(settle_all(db, &ended).await?);
         Ok(reached)
     }
 
@@ -222,20 +229,19 @@ impl Reservation {
 }
 
 impl Held {
-    /// The attempts that are to be settled; one that was begun and never told of has used nothing.
-    fn ended(&mut self) -> Vec<(Uuid, u64, Option<Decimal>)> {
-        let mut ended = std::mem::take(&mut self.done);
-        ended.extend(self.open.take().map(|id| (id, 0, Some(Decimal::ZERO))));
-        ended
+    /// An attempt that was begun and never told of has used nothing.
+    fn close(&mut self) {
+        self.done
+            .extend(self.open.take().map(|id| (id, 0, Some(Decimal::ZERO))));
     }
 }
 
 async fn settle_all(
     db: &mut PgConnection,
-    ended: Vec<(Uuid, u64, Option<Decimal>)>,
+    ended: &[Done],
 ) -> Result<Vec<Standing>, StoreError> {
     let mut reached = Vec::new();
-    for (id, tokens, usd) in ended {
+    for &(id, tokens, usd) in ended {
         reached.extend(budgets::settle(db, id, tokens, usd).await?);
     }
     Ok(reached)
