@@ -21,15 +21,22 @@ pub struct Config {
     pub auth: Auth,
     /// `ONEC_INTEGRATION_URL` (<http://127.0.0.1:8001>).
     pub onec_integration_url: Url,
+    /// `ANALYTICS_URL` (<http://127.0.0.1:8003>): makes files of reports.
+    pub analytics_url: Url,
     /// `TIME_ZONE` (Europe/Moscow): where «today» is.
     pub time_zone: Tz,
     /// The models.
     pub models: Models,
     /// `TOOL_TIMEOUT` (20s): how long one call of a tool may take.
     pub tool_timeout: Duration,
+    /// `TOOLS_DEADLINE` (3m): after that an answer makes no more calls of tools.
+    pub tools_deadline: Duration,
     /// `RULES_FIRST` (false): questions that name no model and that the built-in rules are certain of are
     /// answered by them, free of charge, although a language model is connected.
     pub rules_first: bool,
+    /// `CHAT_HISTORY_TOKENS` (6000, at least 500): how much of a conversation a language model is shown
+    /// word for word; a summary stands for what is older.
+    pub history_tokens: u64,
     /// `MCP_ALLOWED_HOSTS` (all): values of `Host` that the MCP server answers, separated by commas.
     pub mcp_allowed_hosts: Vec<String>,
     /// `MCP_ALLOWED_ORIGINS` (all): origins of pages that may call it, separated by commas.
@@ -53,10 +60,16 @@ impl Config {
         let redis = Redis::read(reader);
         let auth = Auth::read(reader);
         let onec = url(reader, "ONEC_INTEGRATION_URL", "http://127.0.0.1:8001");
+        let analytics = url(reader, "ANALYTICS_URL", "http://127.0.0.1:8003");
         let zone = reader.parse("TIME_ZONE", "Europe/Moscow".to_owned());
         let models = Models::read(reader);
         let tool_timeout = reader.duration("TOOL_TIMEOUT", Duration::from_secs(20));
+        let tools_deadline = reader.duration("TOOLS_DEADLINE", Duration::from_mins(3));
         let rules_first = reader.parse("RULES_FIRST", false);
+        let history_tokens = reader.parse("CHAT_HISTORY_TOKENS", 6000);
+        if history_tokens.is_some_and(|tokens| tokens < 500) {
+            reader.invalid("CHAT_HISTORY_TOKENS", "is less than 500");
+        }
         let hosts = reader.parse("MCP_ALLOWED_HOSTS", String::new());
         let origins = reader.parse("MCP_ALLOWED_ORIGINS", String::new());
         let local_only = reader.parse("LOCAL_ONLY", false);
@@ -75,10 +88,13 @@ impl Config {
             redis: redis?,
             auth: auth?,
             onec_integration_url: onec?,
+            analytics_url: analytics?,
             time_zone: zone.ok()?,
             models: models?,
             tool_timeout: tool_timeout?,
+            tools_deadline: tools_deadline?,
             rules_first: rules_first?,
+            history_tokens: history_tokens?,
             mcp_allowed_hosts: list(&hosts?),
             mcp_allowed_origins: list(&origins?),
             local_only: local_only?,

@@ -6,6 +6,7 @@ use common::idempotency::IdempotencyError;
 use common::{BoxError, Text};
 use http::StatusCode;
 
+use crate::attachments::{MultipartError, Unreadable};
 use crate::budget::Refusal;
 use crate::generate::render::Mistake;
 use crate::providers::{Failure, ProviderError};
@@ -16,6 +17,28 @@ use crate::tools::OnecError;
 pub(crate) enum Error {
     #[error("the conversation does not exist or is another user's")]
     ConversationNotFound,
+    #[error("the message does not exist or is another user's")]
+    MessageNotFound,
+    #[error("the attachment does not exist or is another user's")]
+    AttachmentNotFound,
+    #[error("a question has more than {0} attachments")]
+    TooManyOfQuestion(usize),
+    #[error("the user has too many attachments")]
+    TooManyAttachments,
+    #[error("the file is larger than {0} bytes")]
+    AttachmentTooLarge(usize),
+    #[error("the body holds no file")]
+    NoUpload(#[source] MultipartError),
+    #[error("the file cannot be read")]
+    Unreadable(#[source] Unreadable),
+    #[error("too many streams are being read on")]
+    TooManyReaders,
+    #[error("the message is no question")]
+    NotAQuestion,
+    #[error("the answer is not in the making any more")]
+    AnswerEnded,
+    #[error("the process that made the answer has died")]
+    AnswerLost,
     #[error("there is no model `{0}`")]
     UnknownModel(String),
     #[error("a language model is needed and none is configured")]
@@ -46,7 +69,7 @@ pub(crate) enum Error {
     Budget(Refusal),
     #[error("there is no such limit")]
     LimitNotFound,
-    #[error("the client has gone")]
+    #[error("the answer was cancelled, or its client has gone")]
     Cancelled,
     #[error(transparent)]
     Idempotency(#[from] IdempotencyError),
@@ -67,12 +90,25 @@ impl Error {
     fn status(&self) -> StatusCode {
         match self {
             Self::ConversationNotFound
+            | Self::MessageNotFound
+            | Self::AttachmentNotFound
             | Self::PolicyNotFound
             | Self::TemplateNotFound
             | Self::LimitNotFound => StatusCode::NOT_FOUND,
             Self::Budget(refusal) => refusal.status(),
+            Self::AttachmentTooLarge(_) | Self::Unreadable(Unreadable::TooLarge) => {
+                StatusCode::PAYLOAD_TOO_LARGE
+            }
+            Self::NoUpload(MultipartError::NotMultipart) | Self::Unreadable(Unreadable::Unsupported) => {
+                StatusCode::UNSUPPORTED_MEDIA_TYPE
+            }
+            Self::NoUpload(_) => StatusCode::BAD_REQUEST,
+            Self::TooManyAttachments => StatusCode::CONFLICT,
             Self::File(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::UnknownModel(_)
+            | Self::NotAQuestion
+            | Self::TooManyOfQuestion(_)
+            | Self::Unreadable(_)
             | Self::ModelRequired
             | Self::SubjectNotFound(_)
             | Self::TemplateFailed(_)
@@ -89,8 +125,9 @@ impl Error {
                 OnecError::Malformed(_) => StatusCode::BAD_GATEWAY,
             },
             Self::Provider(_) => StatusCode::BAD_GATEWAY,
-            // Nobody is there to read it.
-            Self::Cancelled => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Cancelled | Self::AnswerEnded => StatusCode::CONFLICT,
+            Self::AnswerLost => StatusCode::BAD_GATEWAY,
+            Self::TooManyReaders => StatusCode::SERVICE_UNAVAILABLE,
             Self::Store(error) if error.is_unavailable() => StatusCode::SERVICE_UNAVAILABLE,
             Self::Store(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -100,6 +137,20 @@ impl Error {
     pub(crate) fn code(&self) -> &'static str {
         match self {
             Self::ConversationNotFound => "assistant.conversation_not_found",
+            Self::MessageNotFound => "assistant.message_not_found",
+            Self::AttachmentNotFound => "assistant.attachment_not_found",
+            Self::TooManyOfQuestion(_) | Self::TooManyAttachments => "assistant.attachments_too_many",
+            Self::AttachmentTooLarge(_) | Self::Unreadable(Unreadable::TooLarge) => {
+                "assistant.attachment_too_large"
+            }
+            Self::NoUpload(MultipartError::NotMultipart) => "request.unsupported_media_type",
+            Self::NoUpload(_) => "request.invalid",
+            Self::Unreadable(Unreadable::Unsupported) => "assistant.attachment_unsupported",
+            Self::Unreadable(_) => "assistant.attachment_unreadable",
+            Self::TooManyReaders => "request.overloaded",
+            Self::NotAQuestion => "assistant.not_a_question",
+            Self::AnswerEnded => "assistant.answer_ended",
+            Self::AnswerLost => "assistant.answer_lost",
             Self::UnknownModel(_) => "assistant.unknown_model",
             Self::ModelRequired => "assistant.model_required",
             Self::ExternalForbidden => "privacy.external_forbidden",
@@ -169,6 +220,73 @@ impl From<Error> for Problem {
             Error::Idempotency(error) => Self::from(error),
             Error::DataForbidden => Self::permission_denied("onec:read"),
             Error::ConversationNotFound => problem("Беседа не найдена", "Conversation not found"),
+            Error::MessageNotFound => problem("Сообщение не найдено", "Message not found"),
+            Error::AttachmentNotFound => problem("Файл не найден", "Attachment not found"),
+            Error::TooManyOfQuestion(most) => {
+                problem("Слишком много файлов", "Too many attachments").detail(Text::new(
+                    format!("К одной беседе можно приложить не больше {most} файлов."),
+                    format!("A conversation may have {most} attachments at most."),
+                ))
+            }
+            Error::TooManyAttachments => {
+                problem("Слишком много файлов", "Too many attachments").detail(Text::new(
+                    "Удалите ненужные: место для файлов пользователя ограничено.",
+                    "Delete some: the space for the files of a user is limited.",
+                ))
+            }
+            Error::AttachmentTooLarge(most) => {
+                let megabytes = most / (1024 * 1024);
+                problem("Файл слишком велик", "The file is too large").detail(Text::new(
+                    format!("Не больше {megabytes} МБ."),
+                    format!("{megabytes} MB at most."),
+                ))
+            }
+            Error::NoUpload(MultipartError::NotMultipart) => {
+                problem("Неподдерживаемый тип содержимого", "Unsupported media type").detail(Text::new(
+                    "Файл передаётся как multipart/form-data, в части с именем file.",
+                    "A file is sent as multipart/form-data, in a part called file.",
+                ))
+            }
+            Error::NoUpload(error) => problem("Файла в запросе нет", "The request holds no file")
+                .detail(Text::new(
+                    "Нужна ровно одна часть с именем file и именем файла.",
+                    "Exactly one part called file with a file name is needed.",
+                ))
+                .source(error),
+            Error::Unreadable(error) => {
+                let detail = match &error {
+                    Unreadable::Unsupported => Text::new(
+                        "Читаются текст, CSV и XLSX. Книгу старого формата (XLS) сохраните как XLSX.",
+                        "Text, CSV and XLSX are read. Save a workbook of the old format (XLS) as XLSX.",
+                    ),
+                    Unreadable::Encrypted => Text::new(
+                        "Книга защищена паролем: сохраните её без пароля.",
+                        "The workbook is protected by a password: save it without one.",
+                    ),
+                    Unreadable::TooLarge => Text::new(
+                        "В распакованном виде книга слишком велика.",
+                        "The workbook is too large when unpacked.",
+                    ),
+                    Unreadable::Damaged(_) => Text::new(
+                        "Книга повреждена: откройте её в Excel и сохраните заново.",
+                        "The workbook is damaged: open it in Excel and save it anew.",
+                    ),
+                    Unreadable::Empty => Text::new("В файле ничего нет.", "There is nothing in the file."),
+                };
+                problem("Файл не удалось прочитать", "The file could not be read")
+                    .detail(detail)
+                    .source(error)
+            }
+            Error::TooManyReaders => problem("Сервис перегружен", "Service overloaded").retry_after(2),
+            Error::NotAQuestion => problem("Это сообщение — не вопрос", "This message is no question"),
+            Error::AnswerEnded => problem(
+                "Ответ уже не составляется",
+                "The answer is not being made any more",
+            ),
+            Error::AnswerLost => problem("Ответ потерян", "The answer is lost").detail(Text::new(
+                "Процесс, который его составлял, завершился. Задайте вопрос ещё раз.",
+                "The process that made it has ended. Ask again.",
+            )),
             Error::UnknownModel(model) => problem("Нет такой модели", "Unknown model").detail(Text::new(
                 format!("Модель «{model}» не подключена. Список — GET /models."),
                 format!("The model `{model}` is not configured; see GET /models."),
@@ -225,7 +343,7 @@ impl From<Error> for Problem {
             }
             Error::Budget(refusal) => Self::from(refusal),
             Error::LimitNotFound => problem("Предел не найден", "Limit not found"),
-            Error::Cancelled => problem("Запрос отменён", "The request was cancelled"),
+            Error::Cancelled => problem("Ответ отменён", "The answer was cancelled"),
         }
     }
 }

@@ -5,9 +5,10 @@
 //! accounts for, nor pass off a part of an answer as the whole.
 //!
 //! Modules in reading order: [`config`], `state`, [`router`], `http`, `chat`, `builtin` (the engine
-//! of rules), `tools`, `providers` (language models), `budget`, `cache`, `generate`, `doors` (protocols of
-//! others), [`store`].
+//! of rules), `tools`, `attachments`, `providers` (language models), `budget`, `cache`, `generate`, `doors`
+//! (protocols of others), [`store`].
 
+mod attachments;
 mod budget;
 mod builtin;
 mod cache;
@@ -45,6 +46,7 @@ pub use config::Config;
 pub use doors::mcp_stdio;
 pub use providers::{Breaking, Catalog, CatalogError, Dialect, Fallback, Patience};
 pub use state::AppState;
+pub use tools::{Confirm, Drafted, ReportFile};
 
 /// What never changes about this service.
 pub const DEFINITION: Definition = Definition {
@@ -95,8 +97,17 @@ pub fn app(
     context.spawn("outbox", relay.run(context.shutdown.clone()));
     let sweeping = budget::sweep(db.clone(), context.clock.clone(), context.shutdown.clone());
     context.spawn("budgets", sweeping);
+    let running = chat::running::Running::new(redis.clone());
+    context.spawn(
+        "cancellations of answers",
+        running.clone().listen(context.shutdown.clone()),
+    );
     let checks = vec![Check::postgres(&db), Check::redis(&redis)];
-    let onec = tools::Onec::new(config.onec_integration_url.clone(), config.tool_timeout)?;
+    let onec = tools::Onec::new(
+        config.onec_integration_url.clone(),
+        config.analytics_url.clone(),
+        config.tool_timeout,
+    )?;
     let cache = cache::Cache::new(redis, context.clone(), config.answer_cache, config.tool_cache);
     let state = AppState {
         cache,
@@ -104,13 +115,16 @@ pub fn app(
         context,
         privacy: privacy::Privacy::new(onec.clone(), config.local_only),
         onec,
+        running,
         models,
         zone: config.time_zone,
         limits: tools::Limits {
             timeout: config.tool_timeout,
+            deadline: config.tools_deadline,
             ..tools::Limits::default()
         },
         rules_first: config.rules_first,
+        history_tokens: config.history_tokens,
         mcp: Arc::new(doors::mcp::Allowed {
             hosts: config.mcp_allowed_hosts.clone(),
             origins: config.mcp_allowed_origins.clone(),

@@ -7,6 +7,7 @@ use metrics::Unit;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
+use crate::attachments::Kind as Kinds;
 use crate::budget::Scope;
 use crate::privacy::{Kind, Place};
 use crate::providers::{Attempt, Failure, Remote};
@@ -70,8 +71,17 @@ pub(crate) fn describe(models: &[Arc<Remote>]) {
         Unit::Count,
         "Calls of tools, by tool and outcome"
     );
+    metrics::describe_counter!(
+        "assistant_attachments_total",
+        Unit::Count,
+        "Files given along with questions, by kind, or refused"
+    );
+    for kind in Kinds::ALL.map(Kinds::as_str).into_iter().chain(["refused"]) {
+        metrics::counter!("assistant_attachments_total", "kind" => kind).absolute(0);
+    }
     describe_privacy();
     describe_budgets();
+    describe_chat();
     for operation in ["chat", "generate", "proxy", "mcp"] {
         for engine in ["rules", "llm"] {
             for outcome in ["answered", "failed", "cancelled"] {
@@ -80,7 +90,7 @@ pub(crate) fn describe(models: &[Arc<Remote>]) {
         }
     }
     for tool in Tool::all() {
-        for outcome in ["ok", "unreachable", "refused", "malformed"] {
+        for outcome in ["ok", "unreachable", "refused", "malformed", "denied"] {
             metrics::counter!("tool_calls_total", "tool" => tool.name(), "outcome" => outcome).absolute(0);
         }
     }
@@ -181,6 +191,16 @@ pub(crate) fn tool_called(tool: &'static str, outcome: Result<(), &OnecError>) {
     metrics::counter!("tool_calls_total", "tool" => tool, "outcome" => outcome).increment(1);
 }
 
+/// A call of a tool was refused, because the caller lacks the right.
+pub(crate) fn tool_denied(tool: &'static str) {
+    metrics::counter!("tool_calls_total", "tool" => tool, "outcome" => "denied").increment(1);
+}
+
+/// A file was read, as that kind, or refused.
+pub(crate) fn attachment_read(kind: &str) {
+    metrics::counter!("assistant_attachments_total", "kind" => kind.to_owned()).increment(1);
+}
+
 /// Things of a kind were hidden from a model of others.
 pub(crate) fn hidden(kind: &'static str, count: u64) {
     metrics::counter!("privacy_hidden_total", "kind" => kind).increment(count);
@@ -189,6 +209,27 @@ pub(crate) fn hidden(kind: &'static str, count: u64) {
 /// A text tried to command the assistant.
 pub(crate) fn suspected(place: &'static str) {
     metrics::counter!("privacy_injections_suspected_total", "place" => place).increment(1);
+}
+
+/// Events of an answer could not be kept.
+pub(crate) fn events_not_kept() {
+    metrics::counter!("chat_events_unkept_total").increment(1);
+}
+
+/// A broken stream of events is read on, from what.
+pub(crate) fn stream_resumed(source: &'static str) {
+    metrics::counter!("chat_streams_resumed_total", "source" => source).increment(1);
+}
+
+/// The beginning of a conversation was to be summarised.
+pub(crate) fn history_summarized(made: bool) {
+    let outcome = if made { "made" } else { "failed" };
+    metrics::counter!("chat_summaries_total", "outcome" => outcome).increment(1);
+}
+
+/// An answer was rated.
+pub(crate) fn answer_rated(rating: &'static str) {
+    metrics::counter!("chat_answers_rated_total", "rating" => rating).increment(1);
 }
 
 /// Figures of an answer were accounted for, or not.
@@ -248,6 +289,39 @@ fn describe_budgets() {
         metrics::counter!("budget_soft_reached_total", "scope" => scope.as_str()).absolute(0);
     }
     metrics::counter!("budget_reservations_expired_total").absolute(0);
+}
+
+fn describe_chat() {
+    metrics::describe_counter!(
+        "chat_events_unkept_total",
+        Unit::Count,
+        "Times that Redis did not take events of a resumable answer; whoever resumes gets the whole at its end"
+    );
+    metrics::describe_counter!(
+        "chat_streams_resumed_total",
+        Unit::Count,
+        "Streams of events that were read on, from kept events or from the kept answer"
+    );
+    metrics::describe_counter!(
+        "chat_summaries_total",
+        Unit::Count,
+        "Beginnings of conversations that a language model was to summarise, by outcome"
+    );
+    metrics::describe_counter!(
+        "chat_answers_rated_total",
+        Unit::Count,
+        "Ratings of answers by their readers"
+    );
+    metrics::counter!("chat_events_unkept_total").absolute(0);
+    for outcome in ["made", "failed"] {
+        metrics::counter!("chat_summaries_total", "outcome" => outcome).absolute(0);
+    }
+    for rating in ["up", "down"] {
+        metrics::counter!("chat_answers_rated_total", "rating" => rating).absolute(0);
+    }
+    for source in ["events", "answer"] {
+        metrics::counter!("chat_streams_resumed_total", "source" => source).absolute(0);
+    }
 }
 
 fn describe_privacy() {

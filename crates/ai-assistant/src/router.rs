@@ -4,7 +4,10 @@ use common::auth::Permission::{Chat, Generate, OnecRead, SecurityAdmin, UsersAdm
 use common::http::routes::{Access, Routes};
 
 use crate::doors::{self, chat_completions, mcp, messages, responses};
-use crate::http::{budgets, chat, conversations, generate, models, privacy, templates, usage};
+use crate::http::{
+    answers, attachments, budgets, chat, conversations, generate, models, privacy, ratings, templates,
+    tool_calls, usage,
+};
 use crate::state::AppState;
 
 /// All routes with what each takes to call it.
@@ -12,17 +15,48 @@ use crate::state::AppState;
 pub fn routes() -> Routes<AppState> {
     Routes::new()
         .post("/chat", Access::Permission(Chat), chat::chat)
+        .get(
+            "/chat/{message_id}/events",
+            Access::Permission(Chat),
+            answers::events,
+        )
+        .post(
+            "/chat/{message_id}/cancel",
+            Access::Permission(Chat),
+            answers::cancel,
+        )
         .get("/conversations", Access::Permission(Chat), conversations::list)
         .get(
             "/conversations/{id}",
             Access::Permission(Chat),
             conversations::get,
         )
+        .patch(
+            "/conversations/{id}",
+            Access::Permission(Chat),
+            conversations::rename,
+        )
         .delete(
             "/conversations/{id}",
             Access::Permission(Chat),
             conversations::delete,
         )
+        .get(
+            "/messages/{id}/tool-calls",
+            Access::Permission(Chat),
+            tool_calls::list,
+        )
+        .post("/attachments", Access::Permission(Chat), attachments::create)
+        .get("/attachments", Access::Permission(Chat), attachments::list)
+        .get("/attachments/{id}", Access::Permission(Chat), attachments::get)
+        .delete("/attachments/{id}", Access::Permission(Chat), attachments::delete)
+        .get(
+            "/conversations/{id}/export",
+            Access::Permission(Chat),
+            conversations::export,
+        )
+        .put("/messages/{id}/rating", Access::Permission(Chat), ratings::put)
+        .delete("/messages/{id}/rating", Access::Permission(Chat), ratings::delete)
         .post("/generate", Access::Permission(Generate), generate::generate)
         .get("/templates", Access::Permission(Generate), templates::list)
         .post("/templates", Access::Permission(Generate), templates::create)

@@ -7,6 +7,7 @@ use common::service::Context;
 use sqlx::PgPool;
 
 use crate::cache::Cache;
+use crate::chat::running::Running;
 use crate::doors::mcp::Allowed;
 use crate::privacy::Privacy;
 pub(crate) use crate::providers::Registry;
@@ -24,11 +25,15 @@ pub struct AppState {
     pub(crate) limits: Limits,
     /// Questions that the built-in rules are certain of are answered by them.
     pub(crate) rules_first: bool,
+    /// Tokens of the conversation so far that a model is shown.
+    pub(crate) history_tokens: u64,
     pub(crate) mcp: Arc<Allowed>,
     pub(crate) privacy: Privacy,
     /// Models of others whose price is not known are not asked where money is limited.
     pub(crate) refuse_unpriced: bool,
     pub(crate) cache: Cache,
+    /// Answers in the making.
+    pub(crate) running: Running,
 }
 
 /// What answers a question.

@@ -29,12 +29,14 @@ pub(crate) const MODELS: &[&str] = &[
     "fake-large",         // the same, under another name
     "fake-invents",       // answers with a figure that no tool returned
     "fake-slow",          // sends one piece of text, then a piece every 100 ms
+    "fake-steady",        // the same, but for two seconds only
     "fake-loops",         // asks for the same tool for ever
     "fake-bad-arguments", // calls a tool with broken JSON first
     "fake-no-tools",      // never calls a tool
     "fake-quotes",        // looks up the first name of the question and repeats it, letter by letter
     "fake-corrects",      // answers with an invented figure until it is told so
     "fake-links",         // answers with a link and an image
+    "fake-scripted",      // makes the calls and says what the last `#call name {…}` and `#say …` ask for
     "fault-401",
     "fault-429",         // Retry-After: 1, always
     "fault-429-once",    // then answers
@@ -391,13 +393,21 @@ fn script(protocol: Protocol, model: &str, body: &Value) -> Vec<Step> {
             steps.extend(send(wire.text_begin("Данных у меня нет.")));
             steps.extend(send(wire.text_end_unmarked("Данных у меня нет.")));
         }
-        "fake-slow" => {
+        "fake-slow" | "fake-steady" => {
             steps.extend(send(wire.text_begin("Подождите")));
-            for _ in 0..600 {
+            for _ in 0..if model == "fake-slow" { 600 } else { 20 } {
                 steps.push(Step::Wait(Duration::from_millis(100)));
                 steps.extend(send(wire.text_more(".")));
             }
             steps.extend(send(wire.text_end("Подождите")));
+        }
+        "fake-scripted" => {
+            let script = scripted(body);
+            let next = script.calls.get(answered(&body.to_string())).filter(|_| has_tools);
+            match next {
+                Some((name, arguments)) => steps.extend(send(wire.call(name, arguments))),
+                None => steps.extend(send(wire.whole_text(&script.words))),
+            }
         }
         "fake-invents" => steps.extend(send(wire.whole_text("Нам должны 777 888 ₽."))),
         "fake-quotes" => {
@@ -447,6 +457,60 @@ fn script(protocol: Protocol, model: &str, body: &Value) -> Vec<Step> {
     steps
 }
 
+/// What a question wants `fake-scripted` to do.
+#[derive(Default)]
+struct Script {
+    calls: Vec<(String, String)>,
+    words: String,
+}
+
+/// The script of the latest question that has one.
+fn scripted(body: &Value) -> Script {
+    let mut texts = Vec::new();
+    texts_of(body, &mut texts);
+    let text = texts.into_iter().rfind(|text| text.contains("#say "));
+    let mut script = Script::default();
+    for line in text.unwrap_or_default().lines() {
+        if let Some((_, call)) = line.split_once("#call ") {
+            let (name, arguments) = call.split_once(' ').unwrap_or((call, "{}"));
+            script.calls.push((name.to_owned(), arguments.to_owned()));
+        } else if let Some((_, words)) = line.split_once("#say ") {
+            script.words = words.chars().map(digit).collect();
+        }
+    }
+    script
+}
+
+/// The question writes its digits in circles, so that they are not figures that it names.
+fn digit(c: char) -> char {
+    match c {
+        'ⓐ'..='ⓙ' => char::from_digit(u32::from(c) - u32::from('ⓐ'), 10).unwrap_or(c),
+        c => c,
+    }
+}
+
+fn texts_of<'a>(value: &'a Value, texts: &mut Vec<&'a str>) {
+    match value {
+        Value::String(text) => texts.push(text),
+        Value::Array(items) => items.iter().for_each(|item| texts_of(item, texts)),
+        Value::Object(map) => map.values().for_each(|value| texts_of(value, texts)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// How the protocols name the result of a tool.
+const RESULTS: [&str; 4] = [
+    "\"tool_call_id\"",
+    "\"function_call_output\"",
+    "\"tool_result\"",
+    "\"role\":\"function\"",
+];
+
+/// How many results of tools there are.
+fn answered(body: &str) -> usize {
+    RESULTS.iter().map(|name| body.matches(name).count()).sum()
+}
+
 /// What stands behind «Вопрос:» up to the question mark.
 fn quoted(body: &Value) -> String {
     let text = body.to_string();
@@ -456,14 +520,7 @@ fn quoted(body: &Value) -> String {
 
 /// The first debt in the results of tools, when there are results.
 fn results_of(body: &str) -> Option<String> {
-    // How the protocols name the result of a tool.
-    let names = [
-        "\"tool_call_id\"",
-        "\"function_call_output\"",
-        "\"tool_result\"",
-        "\"role\":\"function\"",
-    ];
-    if !names.iter().any(|name| body.contains(name)) {
+    if answered(body) == 0 {
         return None;
     }
     // Results are JSON within JSON, perhaps more than once.

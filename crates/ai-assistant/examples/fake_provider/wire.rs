@@ -106,7 +106,7 @@ impl Wire {
     }
 
     pub(super) fn call(self, name: &str, arguments: &str) -> Vec<String> {
-        let middle = arguments.len() / 2;
+        let middle = arguments.floor_char_boundary(arguments.len() / 2);
         let (one, two) = arguments.split_at(middle);
         match self.protocol {
             Protocol::Responses => {

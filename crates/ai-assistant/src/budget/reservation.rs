@@ -159,12 +159,7 @@ impl Reservation {
         }
     }
 
-    async fn try_hold(
-        &self,
-        id: Uuid,
-        wanted: Wanted,
-        ended: &[Done],
-    ) -> Result<Verdict, StoreError> {
+    async fn try_hold(&self, id: Uuid, wanted: Wanted, ended: &[Done]) -> Result<Verdict, StoreError> {
         let now = self.clock.now();
         let mut db = self.db.acquire().await.store("acquire")?;
         let reached = settle_all(&mut db, ended).await?;
@@ -236,10 +231,7 @@ impl Held {
     }
 }
 
-async fn settle_all(
-    db: &mut PgConnection,
-    ended: &[Done],
-) -> Result<Vec<Standing>, StoreError> {
+async fn settle_all(db: &mut PgConnection, ended: &[Done]) -> Result<Vec<Standing>, StoreError> {
     let mut reached = Vec::new();
     for &(id, tokens, usd) in ended {
         reached.extend(budgets::settle(db, id, tokens, usd).await?);

@@ -338,6 +338,7 @@ mod tests {
     #[test]
     fn a_company_of_two_bases_is_found_by_its_tax_number() {
         let company = |base: u128, inn: &str| CompanyInfo {
+            id: None,
             infobase_id: Uuid::from_u128(base),
             name: "Ромашка".to_owned(),
             inn: inn.to_owned(),

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::builtin::State;
 use crate::builtin::format::{moment, say};
+use crate::tools::{Drafted, ReportFile};
 
 /// A source, with the number that the text refers to it by: `[1]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -54,6 +55,10 @@ pub(crate) struct Draft {
     pub(crate) suggestions: Vec<String>,
     pub(crate) notices: Vec<String>,
     pub(crate) unverified_numbers: Vec<String>,
+    /// Changes that wait for the user.
+    pub(crate) drafts: Vec<Drafted>,
+    /// Files that are being made.
+    pub(crate) files: Vec<ReportFile>,
     /// What the built-in engine is to remember.
     pub(crate) state: State,
     /// It was given before.

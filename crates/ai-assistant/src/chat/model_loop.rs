@@ -16,7 +16,7 @@ use crate::privacy::{Links, Mask, Place, Screen};
 use crate::providers::{
     Attempt, Chain, Finish, Item, Options, Part, Prompt, ProviderError, Remote, ToolChoice, Turn,
 };
-use crate::tools::{self, OnecError, Tool, Toolbox};
+use crate::tools::{OnecError, Tool, Toolbox};
 
 /// Rounds of tools before the model has to answer.
 const MAX_ROUNDS: u32 = 8;
@@ -65,11 +65,7 @@ pub(crate) async fn run(
 ) -> Result<(Draft, Arc<Remote>), LoopError> {
     let started = Instant::now();
     let mark = ids::new_id().simple().to_string();
-    let specs = if task.around.may_read {
-        tools::specs()
-    } else {
-        Vec::new()
-    };
+    let specs = toolbox.specs();
     let (mut items, mut chain) = (task.items, task.chain);
     let grounds = Grounds {
         question: task.question,
@@ -85,7 +81,8 @@ pub(crate) async fn run(
     let finish = loop {
         round += 1;
         // In the last round there is nothing to do but answer.
-        let tool_choice = if round > MAX_ROUNDS {
+        let is_last = round > MAX_ROUNDS || toolbox.is_closed();
+        let tool_choice = if is_last {
             ToolChoice::None
         } else {
             ToolChoice::Auto
@@ -116,7 +113,7 @@ pub(crate) async fn run(
                 None => return Err(error),
             },
         };
-        if turn.calls.is_empty() || round > MAX_ROUNDS {
+        if turn.calls.is_empty() || is_last {
             let wrong = grounds.unverified(&spent.text, toolbox);
             if let Some((text, finish)) = first.take() {
                 let better =
@@ -127,7 +124,7 @@ pub(crate) async fn run(
                 }
                 break turn.finish;
             }
-            if wrong.is_empty() || turn.finish == Finish::Length || round > MAX_ROUNDS {
+            if wrong.is_empty() || turn.finish == Finish::Length || is_last {
                 break turn.finish;
             }
             first = Some((spent.text.clone(), turn.finish));
@@ -138,14 +135,24 @@ pub(crate) async fn run(
             continue;
         }
         for call in &turn.calls {
-            tool_event(sink, &call.name, "running");
+            sink.send(ChatEvent::ToolCall {
+                id: call.id.clone(),
+                name: call.name.clone(),
+                title: title_of(&call.name),
+            });
         }
         let calls = turn.calls.clone();
         let names: Vec<String> = calls.iter().map(|call| call.name.clone()).collect();
         items.push(Item::Turn(turn));
         let results = toolbox.run(calls).await;
         for (name, result) in names.iter().zip(&results) {
-            tool_event(sink, name, if result.is_error { "failed" } else { "done" });
+            sink.send(ChatEvent::ToolResult {
+                id: result.id.clone(),
+                name: name.clone(),
+                title: title_of(name),
+                is_error: result.is_error,
+                draft: toolbox.draft_of(&result.id).cloned().map(Box::new),
+            });
         }
         if let Some(error) = toolbox.take_unreachable() {
             return Err(LoopError::Onec(error));
@@ -217,21 +224,17 @@ fn say(sink: &Sink, spent: &mut Spent, text: &str) {
         return;
     }
     spent.text.push_str(text);
-    sink.send(ChatEvent::Delta {
+    sink.send(ChatEvent::Token {
         text: text.to_owned(),
     });
 }
 
-fn tool_event(sink: &Sink, name: &str, state: &'static str) {
+/// What a tool is called for people; a name that is no tool's stays as it is.
+fn title_of(name: &str) -> String {
     let locale = RequestContext::current_locale();
-    let title = Tool::from_name(name)
+    Tool::from_name(name)
         .map_or(name, |tool| tool.title(locale))
-        .to_owned();
-    sink.send(ChatEvent::Tool {
-        name: name.to_owned(),
-        state,
-        title,
-    });
+        .to_owned()
 }
 
 fn finished(
@@ -245,12 +248,12 @@ fn finished(
     let text = spent.text.trim().to_owned();
     let mut draft = Draft::words(text);
     draft.intent = builtin::intent_of(grounds.question, around.today).map(str::to_owned);
-    let reports: Vec<_> = toolbox.reports().iter().collect();
-    draft.add_reports(&reports, locale, around.zone);
+    draft.add_found(toolbox, locale, around.zone);
     let checked = grounds.check(&draft.text, toolbox);
     (draft.text, draft.unverified_numbers) = (checked.marked, checked.unverified);
     if !draft.unverified_numbers.is_empty() {
-        let notice = prompt::unverified_notice(&draft.unverified_numbers, toolbox.reports(), locale);
+        let has_data = toolbox.sources().next().is_some() || !toolbox.facts().is_empty();
+        let notice = prompt::unverified_notice(&draft.unverified_numbers, has_data, locale);
         draft.notices.push(notice);
     }
     if let Some(notice) = prompt::suspicion_notice(spent.screen.suspicions(), locale) {

@@ -2,9 +2,10 @@
 
 use chrono::{DateTime, Utc};
 use common::auth::{Identity, Permission};
+use common::contract::events::Outcome;
 use common::db::StoreResult;
 use common::idempotency::{self, Claim, Key};
-use common::telemetry::{Chain, RequestContext};
+use common::telemetry::{self, RequestContext};
 use common::{Locale, ids};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -15,24 +16,21 @@ use super::draft::{Draft, NumberedCitation, Table};
 use super::events::{ChatEvent, Sink};
 use super::ledger::{Ledger, Used};
 use super::model_loop::{self, LoopError, Task};
-use super::prompt;
+use super::place::{self, Place};
+use super::running::AnswerName;
+use super::{attached, history, prompt};
+use crate::attachments::Attachment;
 use crate::builtin::{self, Surroundings};
 use crate::error::Error;
 use crate::privacy::{self, Subject};
-use crate::providers::Item;
+use crate::providers::{Chain, Item};
+use crate::record;
 use crate::state::{AppState, Engine};
-use crate::store::conversations::{self, Conversation, Message};
+use crate::store::conversations::{self, NewMessage, Past};
 use crate::store::{self, SCHEMA};
-use crate::tools::{Scope, Toolbox};
+use crate::tools::{CallLog, Drafted, Onec, ReportFile, Scope, Toolbox};
 
 mod recall;
-
-/// Messages of the conversation that a model is shown.
-const HISTORY: i64 = 12;
-/// Characters of each of them.
-const HISTORY_CHARS: usize = 4000;
-/// Characters of a title.
-const TITLE_CHARS: usize = 80;
 
 /// A question.
 #[derive(Debug, Clone, Serialize)]
@@ -45,6 +43,10 @@ pub(crate) struct Question {
     /// It is to be answered anew, whatever is in the cache.
     #[serde(skip)]
     pub(crate) fresh: bool,
+    pub(crate) place: Place,
+    /// Files of the user that it is about.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) attachments: Vec<Uuid>,
 }
 
 /// The answer as clients get it and as it is kept.
@@ -54,6 +56,9 @@ pub struct Answer {
     pub conversation_id: Uuid,
     /// This answer in it.
     pub message_id: Uuid,
+    /// The question in it.
+    #[serde(default)]
+    pub question_id: Uuid,
     /// The text, in Markdown.
     pub answer: String,
     /// `rules` or `llm`.
@@ -89,6 +94,12 @@ pub struct Answer {
     /// It was given before, to the same rights on the same data, and used nothing now.
     #[serde(default)]
     pub cached: bool,
+    /// Changes in 1C that the user may confirm; nothing was written.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub drafts: Vec<Drafted>,
+    /// Files of reports that are being made.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub files: Vec<ReportFile>,
     /// What it used.
     pub usage: Used,
 }
@@ -112,8 +123,12 @@ pub(crate) struct Job {
     engine: Engine,
     pub(crate) conversation_id: Uuid,
     pub(crate) message_id: Uuid,
+    pub(crate) question_id: Uuid,
     memory: builtin::State,
-    history: Vec<Message>,
+    history: Vec<Past>,
+    files: Vec<Attachment>,
+    /// What the tools were asked for.
+    calls: CallLog,
     key: Option<Key>,
     /// The conversation is stored here.
     kept: bool,
@@ -132,7 +147,7 @@ pub(crate) fn context_for(text: &str) -> RequestContext {
 pub(crate) async fn open(
     state: AppState,
     identity: Identity,
-    question: Question,
+    mut question: Question,
     key: Option<Key>,
 ) -> Result<Opened, Error> {
     let engine = state
@@ -146,42 +161,28 @@ pub(crate) async fn open(
     {
         return Ok(Opened::Replay(answer));
     }
-    let (conversation_id, memory, history) = match question.conversation_id {
-        Some(id) => {
-            let memory = conversations::conversation_state(&mut tx, identity.user_id, id)
-                .await?
-                .ok_or(Error::ConversationNotFound)?;
-            let history = conversations::messages_latest(&mut tx, id, HISTORY).await?;
-            // A state of another release is forgotten: only follow-ups suffer.
-            (id, serde_json::from_value(memory).unwrap_or_default(), history)
-        }
-        None => {
-            let conversation = Conversation {
-                id: ids::new_id(),
-                title: question.message.trim().chars().take(TITLE_CHARS).collect(),
-                created_at: now,
-                updated_at: now,
-            };
-            conversations::conversation_create(&mut tx, identity.user_id, &conversation).await?;
-            (conversation.id, builtin::State::default(), Vec::new())
-        }
-    };
-    let message = Message {
-        id: ids::new_id(),
-        role: "user".to_owned(),
-        content: question.message.clone(),
-        status: None,
-        answer: None,
-        created_at: now,
-    };
-    conversations::message_add(&mut tx, conversation_id, &message).await?;
+    let placed = place::put(
+        &mut tx,
+        identity.user_id,
+        question.conversation_id,
+        question.place,
+        &question.message,
+        now,
+    )
+    .await?;
+    if let Some(text) = placed.text {
+        question.message = text;
+    }
+    let (conversation_id, memory) = (placed.conversation_id, placed.memory);
     store::privacy::subject_add(&mut tx, conversation_id, question.company_id).await?;
+    let files = attached::join(&mut tx, identity.user_id, conversation_id, &question.attachments).await?;
     tx.commit().await.store("commit")?;
     let context = context_for(&question.message);
     // Free answers before a paid model, unless one is asked for by name.
     let today = now.with_timezone(&state.zone).date_naive();
     let by_rules = state.rules_first
         && question.model.is_none()
+        && files.is_empty()
         && builtin::understand(&question.message, &memory, today)
             .is_some_and(|understood| understood.is_certain());
     let engine = if by_rules { Engine::Rules } else { engine };
@@ -193,8 +194,11 @@ pub(crate) async fn open(
         engine,
         conversation_id,
         message_id: ids::new_id(),
+        question_id: placed.question_id,
         memory,
-        history,
+        history: placed.history,
+        files,
+        calls: CallLog::default(),
         key,
         kept: true,
     })))
@@ -206,14 +210,12 @@ pub(crate) fn passing(
     state: AppState,
     identity: Identity,
     question: Question,
-    mut history: Vec<Message>,
+    history: Vec<Past>,
 ) -> Result<Job, Error> {
     let engine = state
         .models
         .engine(question.model.as_deref())
         .ok_or_else(|| Error::UnknownModel(question.model.clone().unwrap_or_default()))?;
-    let most = usize::try_from(HISTORY).unwrap_or(0);
-    history.drain(..history.len().saturating_sub(most));
     Ok(Job {
         context: context_for(&question.message),
         state,
@@ -222,8 +224,11 @@ pub(crate) fn passing(
         engine,
         conversation_id: ids::new_id(),
         message_id: ids::new_id(),
+        question_id: Uuid::nil(),
         memory: builtin::State::default(),
         history,
+        files: Vec::new(),
+        calls: CallLog::default(),
         key: None,
         kept: false,
     })
@@ -245,8 +250,27 @@ impl Job {
         self.kept.then_some(self.conversation_id)
     }
 
+    /// The answer among those in the making.
+    pub(crate) fn name(&self) -> AnswerName {
+        AnswerName {
+            user: self.identity.user_id,
+            message: self.message_id,
+        }
+    }
+
+    /// The first event of its stream.
+    pub(crate) fn start(&self, resumable: bool) -> ChatEvent {
+        ChatEvent::MessageStart {
+            conversation_id: self.conversation_id,
+            message_id: self.message_id,
+            question_id: self.question_id,
+            model: self.model().to_owned(),
+            resumable,
+        }
+    }
+
     /// Name of the model that is asked first.
-    pub(crate) fn model(&self) -> &str {
+    fn model(&self) -> &str {
         self.engine.model()
     }
 
@@ -282,6 +306,7 @@ impl Job {
                 for citation in &answer.citations {
                     sink.send(ChatEvent::Citation(citation.clone()));
                 }
+                sink.send(ChatEvent::Usage(answer.usage.clone()));
                 sink.send(ChatEvent::Done(Box::new(answer.clone())));
                 Ok(answer)
             }
@@ -294,8 +319,9 @@ impl Job {
                     0,
                 );
                 if let Err(store) = self.keep_failure(cancelled.then_some(text), &ledger).await {
-                    tracing::error!(error = %Chain(&store), "a failed answer could not be booked");
+                    tracing::error!(error = %telemetry::Chain(&store), "a failed answer could not be booked");
                 }
+                sink.send(ChatEvent::Usage(ledger.used()));
                 Err(error)
             }
         }
@@ -313,12 +339,8 @@ impl Job {
             zone: self.state.zone,
             may_read: self.identity.may(Permission::OnecRead),
         };
-        let scope = Scope {
-            token: self.identity.token.clone(),
-            company: self.question.company_id,
-            infobase: self.question.infobase_id,
-            locale,
-        };
+        let (company, infobase) = (self.question.company_id, self.question.infobase_id);
+        let scope = Scope::new(&self.identity, company, infobase, locale);
         let mut notices = Vec::new();
         let mut chain = self.chain();
         if let Some(all) = chain.take() {
@@ -339,11 +361,12 @@ impl Job {
             let remote = &chain.remote().clone();
             ledger.begin(&Engine::Model(remote.clone()));
             let onec = ledger.onec(&self.state, &self.identity);
-            let mut toolbox = Toolbox::new(onec, scope.clone(), self.state.limits);
+            let mut toolbox = self.toolbox(onec, scope.clone());
+            let items = self.items(around, &chain, ledger, &mut toolbox).await?;
             let task = Task {
                 chain,
                 system: prompt::CHAT,
-                items: self.items(around),
+                items,
                 question: &self.question.message,
                 around,
                 max_output_tokens: self.state.models.max_output_tokens,
@@ -368,7 +391,7 @@ impl Job {
                     return Err(Error::of_provider(error));
                 }
                 Err(LoopError::Provider(error)) => {
-                    tracing::warn!(error = %Chain(&error), labels.provider = &*remote.provider, labels.model = &*remote.model, "the language model failed");
+                    tracing::warn!(error = %telemetry::Chain(&error), labels.provider = &*remote.provider, labels.model = &*remote.model, "the language model failed");
                     // What the client has read is called void.
                     if !ledger.spent.text.is_empty() {
                         sink.send(ChatEvent::Restart {});
@@ -380,61 +403,86 @@ impl Job {
         }
         ledger.begin(&Engine::Rules);
         let onec = ledger.onec(&self.state, &self.identity);
-        let mut toolbox = Toolbox::new(onec, scope, self.state.limits);
+        let mut toolbox = self.toolbox(onec, scope);
         let mut draft = builtin::answer(&self.question.message, &self.memory, &mut toolbox, around)
             .await
             .map_err(Error::Onec)?;
         ledger.end("answered", None, toolbox.calls());
         notices.push(rules_notice(locale));
+        if !self.files.is_empty() {
+            notices.push(attached::unread_notice(locale));
+        }
         draft.notices.splice(0..0, notices);
-        for report in toolbox.reports() {
-            sink.send(ChatEvent::Tool {
-                name: crate::tools::Tool::Report(report.report).name().to_owned(),
-                state: "done",
-                title: report.title.clone(),
+        for (number, report) in (1..).zip(toolbox.reports()) {
+            let (id, title) = (format!("rules-{number}"), report.title.clone());
+            let name = crate::tools::Tool::Report(report.report).name().to_owned();
+            sink.send(ChatEvent::ToolCall {
+                id: id.clone(),
+                name: name.clone(),
+                title: title.clone(),
+            });
+            sink.send(ChatEvent::ToolResult {
+                id,
+                name,
+                title,
+                is_error: false,
+                draft: None,
             });
         }
         for line in draft.text.split_inclusive('\n') {
-            sink.send(ChatEvent::Delta {
+            sink.send(ChatEvent::Token {
                 text: line.to_owned(),
             });
         }
         Ok((draft, Engine::Rules))
     }
 
+    /// The tools of one engine.
+    fn toolbox(&self, onec: Onec, scope: Scope) -> Toolbox {
+        Toolbox::new(onec, scope, self.state.limits).logged(&self.calls)
+    }
+
     /// The models that may answer; none when the built-in engine is wanted.
-    fn chain(&self) -> Option<crate::providers::Chain> {
+    fn chain(&self) -> Option<Chain> {
         match self.engine {
             Engine::Rules => None,
             Engine::Model(_) => self.state.models.chain(self.question.model.as_deref()),
         }
     }
 
-    /// The conversation so far and the question.
-    fn items(&self, around: Surroundings) -> Vec<Item> {
-        let mut items: Vec<Item> = self
-            .history
-            .iter()
-            // An empty message is refused by providers.
-            .filter(|message| !message.content.trim().is_empty())
-            .map(|message| {
-                let text: String = message.content.chars().take(HISTORY_CHARS).collect();
-                if message.role == "user" {
-                    Item::User(text)
-                } else {
-                    Item::Said(text)
-                }
-            })
-            .collect();
+    /// The conversation so far, as far as a model is shown it, and the question.
+    async fn items(
+        &self,
+        around: Surroundings,
+        chain: &Chain,
+        ledger: &mut Ledger,
+        toolbox: &mut Toolbox,
+    ) -> Result<Vec<Item>, Error> {
+        let budget = self.state.history_tokens;
+        let cut = history::cut(&self.history, budget);
+        let mut fresh = None;
+        if self.kept
+            && let Some(last) = cut.needs_summary()
+        {
+            let tries = &mut ledger.spent.tries;
+            fresh = cut.summarize(chain.clone(), ledger.mask.as_ref(), tries).await;
+            if let Some(summary) = &fresh {
+                let mut db = self.state.db.acquire().await.store("acquire")?;
+                conversations::summary_set(&mut db, last.id, summary).await?;
+            }
+        }
+        let mut items = cut.items(fresh.as_deref(), budget);
         let question = prompt::question(&self.question.message, around.today, around.zone, around.may_read);
-        items.push(Item::User(question));
-        items
+        let screen = &mut ledger.spent.screen;
+        items.push(Item::User(attached::told(question, &self.files, screen, toolbox)));
+        Ok(items)
     }
 
     fn assemble(&self, draft: Draft, engine: &Engine, usage: Used) -> Answer {
         Answer {
             conversation_id: self.conversation_id,
             message_id: self.message_id,
+            question_id: self.question_id,
             answer: draft.text,
             engine: match engine {
                 Engine::Rules => "rules".to_owned(),
@@ -453,6 +501,8 @@ impl Job {
             notices: draft.notices,
             unverified_numbers: draft.unverified_numbers,
             cached: draft.cached,
+            drafts: draft.drafts,
+            files: draft.files,
             usage,
         }
     }
@@ -466,9 +516,14 @@ impl Job {
     ) -> Result<(), Error> {
         let value = serde_json::to_value(answer).unwrap_or_default();
         let memory = memory.and_then(|memory| serde_json::to_value(memory).ok());
-        let message = self.message(answer.answer.clone(), "answered", Some(value.clone()));
+        let message = NewMessage {
+            answer: Some(&value),
+            memory: memory.as_ref(),
+            ..self.message(&answer.answer, "answered")
+        };
         let mut tx = self.state.db.begin().await.store("begin")?;
-        self.add(&mut tx, &message, memory.as_ref()).await?;
+        self.add(&mut tx, &message).await?;
+        self.keep_calls(&mut tx).await?;
         ledger
             .book(
                 &mut tx,
@@ -489,9 +544,9 @@ impl Job {
     async fn keep_failure(&self, cancelled: Option<String>, ledger: &Ledger) -> Result<(), Error> {
         let mut tx = self.state.db.begin().await.store("begin")?;
         if let Some(text) = cancelled {
-            let message = self.message(text, "cancelled", None);
-            self.add(&mut tx, &message, None).await?;
+            self.add(&mut tx, &self.message(&text, "cancelled")).await?;
         }
+        self.keep_calls(&mut tx).await?;
         ledger
             .book(&mut tx, &self.state, &self.identity, self.conversation(), None)
             .await?;
@@ -502,28 +557,52 @@ impl Job {
         Ok(())
     }
 
-    fn message(&self, content: String, status: &str, answer: Option<Value>) -> Message {
-        Message {
+    /// Keeps what the tools were asked for, and tells of what was asked without the right to it.
+    async fn keep_calls(&self, db: &mut sqlx::PgConnection) -> Result<(), Error> {
+        let conversation = self.conversation();
+        if let Some(conversation) = conversation {
+            for call in self.calls.rows(self.state.context.clock.now()) {
+                store::tool_calls::add(db, conversation, self.message_id, &call).await?;
+            }
+        }
+        for tool in self.calls.denied() {
+            let target = conversation.map(|id| format!("conversation:{id}"));
+            let details = serde_json::json!({ "tool": tool });
+            let (state, identity) = (&self.state, &self.identity);
+            record::audit(
+                db,
+                state,
+                identity,
+                "tools.denied",
+                Outcome::Denied,
+                target,
+                details,
+            )
+            .await?;
+        }
+        Ok(())
+    }
+
+    fn message<'a>(&self, content: &'a str, status: &'a str) -> NewMessage<'a> {
+        NewMessage {
             id: self.message_id,
-            role: "assistant".to_owned(),
+            parent_id: self.question_id,
+            role: "assistant",
             content,
-            status: Some(status.to_owned()),
-            answer,
+            status: Some(status),
+            answer: None,
+            memory: None,
             created_at: self.state.context.clock.now(),
         }
     }
 
     /// A conversation that its user has deleted meanwhile gets no message.
-    async fn add(
-        &self,
-        db: &mut sqlx::PgConnection,
-        message: &Message,
-        memory: Option<&Value>,
-    ) -> Result<(), Error> {
+    async fn add(&self, db: &mut sqlx::PgConnection, message: &NewMessage<'_>) -> Result<(), Error> {
         if !self.kept {
             return Ok(());
         }
         let (user, id) = (self.identity.user_id, self.conversation_id);
+        let memory = message.memory;
         if conversations::conversation_update(db, user, id, memory, message.created_at).await? {
             conversations::message_add(db, id, message).await?;
         }

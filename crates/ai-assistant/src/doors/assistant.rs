@@ -11,10 +11,11 @@ use super::answering::Teller;
 use super::{ASSISTANT, Asked, End, Told};
 use crate::builtin::format::moment;
 use crate::chat::events::{ChatEvent, Sink};
+use crate::chat::place::Place;
 use crate::chat::run::{self, Answer, Job, Question};
 use crate::providers::{Item, Tokens, ToolChoice};
 use crate::state::AppState;
-use crate::store::conversations::Message;
+use crate::store::conversations::Past;
 
 /// Characters of a question.
 const MAX_CHARS: usize = 8000;
@@ -46,16 +47,14 @@ pub(super) fn prepare(
             "The question is longer than 8000 characters.",
         ));
     }
-    let now = state.context.clock.now();
-    let said = |role: &str, content: String| Message {
+    let said = |role: &str, content: String| Past {
         id: ids::new_id(),
         role: role.to_owned(),
         content,
-        status: None,
-        answer: None,
-        created_at: now,
+        memory: None,
+        summary: None,
     };
-    let mut history: Vec<Message> = items
+    let mut history: Vec<Past> = items
         .into_iter()
         .filter_map(|item| match item {
             Item::User(text) => Some(said("user", text)),
@@ -75,6 +74,8 @@ pub(super) fn prepare(
         infobase_id: asked.place.infobase,
         model,
         fresh: false,
+        attachments: Vec::new(),
+        place: Place::default(),
     };
     Ok(run::passing(state.clone(), identity, question, history)?)
 }
@@ -85,12 +86,16 @@ pub(super) async fn run(job: Job, teller: Teller, cancel: CancellationToken) {
     let (sink, mut receiver) = Sink::stream();
     let forward = async {
         let (mut began, mut spoke) = (false, false);
-        while let Some(event) = receiver.recv().await {
+        while let Some(numbered) = receiver.recv().await {
+            // It ends an answer that never began, too.
+            if matches!(numbered.event, ChatEvent::Usage(_)) {
+                continue;
+            }
             if !std::mem::replace(&mut began, true) {
                 teller.tell(Told::Began);
             }
-            match event {
-                ChatEvent::Delta { text } => {
+            match numbered.event {
+                ChatEvent::Token { text } => {
                     spoke = true;
                     teller.tell(Told::Text(text));
                 }
@@ -173,6 +178,8 @@ fn beside(answer: Answer) -> Value {
         "notices": answer.notices,
         "unverified_numbers": answer.unverified_numbers,
         "cached": answer.cached,
+        "drafts": answer.drafts,
+        "files": answer.files,
         "usage": answer.usage,
     })
 }

@@ -192,14 +192,11 @@ impl Job {
             zone: self.state.zone,
             may_read: self.identity.may(Permission::OnecRead),
         };
-        let scope = Scope {
-            token: self.identity.token.clone(),
-            company: self.order.company_id,
-            infobase: self.order.infobase_id,
-            locale,
-        };
+        let (company, infobase) = (self.order.company_id, self.order.infobase_id);
+        let scope = Scope::new(&self.identity, company, infobase, locale);
+        // A letter prepares no changes.
         let onec = ledger.onec(&self.state, &self.identity);
-        let mut toolbox = Toolbox::new(onec, scope, self.state.limits);
+        let mut toolbox = Toolbox::new(onec, scope, self.state.limits).reading_only();
         ledger.begin(&self.engine);
         let filled = match &self.order.what {
             What::Free { .. } => None,

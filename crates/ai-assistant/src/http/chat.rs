@@ -1,45 +1,59 @@
 //! `POST /chat`.
 
 use std::convert::Infallible;
-use std::time::Duration;
 
 use axum::extract::State;
-use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use common::Text;
 use common::auth::Identity;
 use common::http::{Json, Problem, Violations};
-use common::idempotency::Key;
+use common::idempotency::{IdempotencyError, Key};
 use common::telemetry::RequestContext;
-use futures_util::{Stream, StreamExt, stream};
+use futures_util::stream;
 use http::HeaderMap;
 use http::header::{ACCEPT, CACHE_CONTROL};
 use serde::Deserialize;
-use tokio::sync::{mpsc, oneshot};
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::answers::follow;
+use super::event_stream::{encoded, of_known, response};
 use crate::chat::events::{ChatEvent, Sink};
-use crate::chat::run::{self, Job, Opened, Question};
+use crate::chat::place::Place;
+use crate::chat::replay;
+use crate::chat::run::{self, Answer, Job, Opened, Question};
+use crate::chat::running::{Manner, RepeatKey};
 use crate::error::Error;
 use crate::state::AppState;
 
 /// Characters of a question.
 const MAX_CHARS: usize = 8000;
-/// Proxies close connections that are silent for longer.
-const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
 /// A question.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ChatRequest {
+    #[serde(default)]
     message: String,
     conversation_id: Option<Uuid>,
+    /// The question follows this message instead of the latest one.
+    parent_id: Option<Uuid>,
+    /// The question takes the place of this one.
+    edit: Option<Uuid>,
+    /// Instead of `message`: this question, or that of this answer, is asked again.
+    regenerate: Option<Uuid>,
     company_id: Option<Uuid>,
     infobase_id: Option<Uuid>,
     model: Option<String>,
+    /// Files that the question is about.
+    #[serde(default)]
+    attachments: Vec<Uuid>,
     #[serde(default)]
     stream: bool,
+    /// The answer is made to its end although the connection breaks, and its events can be read again.
+    #[serde(default)]
+    resumable: bool,
 }
 
 #[tracing::instrument(name = "http.chat", skip_all)]
@@ -49,21 +63,7 @@ pub(crate) async fn chat(
     headers: HeaderMap,
     Json(request): Json<ChatRequest>,
 ) -> Result<Response, Problem> {
-    let mut violations = Violations::new();
-    violations.check(
-        !request.message.trim().is_empty(),
-        "/message",
-        Text::new("Вопрос пуст.", "The question is empty."),
-    );
-    violations.check(
-        request.message.chars().count() <= MAX_CHARS,
-        "/message",
-        Text::new(
-            "Вопрос длиннее 8000 символов.",
-            "The question is longer than 8000 characters.",
-        ),
-    );
-    violations.finish()?;
+    let place = request.place()?;
     let streamed = request.stream || accepts_events(&headers);
     let question = Question {
         message: request.message,
@@ -71,28 +71,96 @@ pub(crate) async fn chat(
         company_id: request.company_id,
         infobase_id: request.infobase_id,
         model: request.model,
-        fresh: wants_fresh(&headers),
+        fresh: wants_fresh(&headers) || matches!(place, Place::Again(_)),
+        place,
+        attachments: request.attachments,
     };
+    let resumable = request.resumable;
+    let repeat = RepeatKey::read(&headers, identity.user_id);
     let request = serde_json::to_vec(&question).map_err(Problem::internal)?;
     let key = Key::read(&headers, identity.user_id, "chat", &request)?;
-    let job = match run::open(state.clone(), identity, question, key).await? {
-        Opened::Replay(answer) if streamed => return Ok(replayed(answer)),
-        Opened::Replay(answer) => return Ok(Json(answer).into_response()),
-        Opened::Job(job) => job,
+    let user = identity.user_id;
+    let job = match run::open(state.clone(), identity, question, key).await {
+        Ok(Opened::Replay(answer)) if streamed => return replayed(answer),
+        Ok(Opened::Replay(answer)) => return Ok(Json(answer).into_response()),
+        Ok(Opened::Job(job)) => job,
+        // Whoever repeats a request watches the answer in the making.
+        Err(Error::Idempotency(IdempotencyError::InFlight)) if streamed => {
+            let name = match &repeat {
+                Some(repeat) => state.running.of_key(user, repeat).await,
+                None => None,
+            };
+            let name = name.ok_or(Error::Idempotency(IdempotencyError::InFlight))?;
+            return follow(&state, name, 0).await;
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let manner = Manner {
+        conversation: job.conversation_id,
+        resumable,
+        repeat,
     };
     if streamed {
-        return Ok(streaming(&state, *job).into_response());
+        Ok(streaming(&state, *job, manner).await)
+    } else {
+        whole(&state, *job, manner).await
     }
-    // The task outlives this handler: when the client goes, the answering ends but the books are
-    // still closed.
-    let cancel = CancellationToken::new();
-    let _guard = cancel.clone().drop_guard();
-    let (sender, receiver) = oneshot::channel();
-    state.context.spawn_transient(async move {
-        let _ = sender.send(job.run(Sink::none(), cancel).await);
-    });
-    let answer = receiver.await.map_err(Problem::internal)??;
-    Ok(Json(answer).into_response())
+}
+
+impl ChatRequest {
+    /// Checks the request and tells where its question goes.
+    fn place(&self) -> Result<Place, Problem> {
+        let mut violations = Violations::new();
+        let is_empty = self.message.trim().is_empty();
+        violations.check(
+            !is_empty || self.regenerate.is_some(),
+            "/message",
+            Text::new("Вопрос пуст.", "The question is empty."),
+        );
+        violations.check(
+            is_empty || self.regenerate.is_none(),
+            "/message",
+            Text::new(
+                "При regenerate вопрос задаётся прежний.",
+                "With regenerate the question is the one that was asked.",
+            ),
+        );
+        violations.check(
+            self.message.chars().count() <= MAX_CHARS,
+            "/message",
+            Text::new(
+                "Вопрос длиннее 8000 символов.",
+                "The question is longer than 8000 characters.",
+            ),
+        );
+        let after = self.parent_id.map(Place::After);
+        let edit = self.edit.map(Place::InPlaceOf);
+        let again = self.regenerate.map(Place::Again);
+        let mut places = [("/parent_id", after), ("/edit", edit), ("/regenerate", again)]
+            .into_iter()
+            .filter_map(|(pointer, place)| Some((pointer, place?)));
+        let first = places.next();
+        if let Some((pointer, _)) = first {
+            violations.check(
+                self.conversation_id.is_some(),
+                "/conversation_id",
+                Text::new(
+                    "Нужна беседа, в которой это сообщение.",
+                    "The conversation of the message is needed.",
+                ),
+            );
+            violations.check(
+                places.next().is_none(),
+                pointer,
+                Text::new(
+                    "Из parent_id, edit и regenerate можно указать одно.",
+                    "One of parent_id, edit and regenerate may be given.",
+                ),
+            );
+        }
+        violations.finish()?;
+        Ok(first.map_or(Place::Latest, |(_, place)| place))
+    }
 }
 
 /// `Cache-Control: no-cache` (RFC 9111, section 5.2.1.4) asks for an answer that is made anew.
@@ -113,47 +181,75 @@ fn accepts_events(headers: &HeaderMap) -> bool {
         .any(|value| value.contains("text/event-stream"))
 }
 
-/// The answer as a stream of events.
-fn streaming(state: &AppState, job: Job) -> impl IntoResponse {
-    let (sink, receiver) = Sink::stream();
-    let cancel = CancellationToken::new();
-    let guard = cancel.clone().drop_guard();
-    sink.send(ChatEvent::Meta {
-        conversation_id: job.conversation_id,
-        message_id: job.message_id,
-        model: job.model().to_owned(),
-    });
+/// The answer as one JSON object.
+async fn whole(state: &AppState, job: Job, manner: Manner) -> Result<Response, Problem> {
+    let resumable = manner.resumable;
+    let begun = state.running.begin(&state.context, job.name(), manner).await;
+    let sink = begun.keeping(Sink::none());
+    sink.send(job.start(begun.is_kept));
+    // When the client goes, the answering ends, unless it is to go on; the books are closed in any case.
+    let _guard = (!resumable).then(|| begun.cancel.clone().drop_guard());
+    let (sender, receiver) = oneshot::channel();
     let context = RequestContext::current().unwrap_or_else(RequestContext::background);
     state.context.spawn_transient(async move {
-        if let Err(error) = job.run(sink.clone(), cancel).await
-            && !matches!(error, Error::Cancelled)
-        {
-            let problem = Problem::from(error).to_json(context.locale, Some(&context.request_id));
-            sink.send(ChatEvent::Error { problem });
-        }
+        let answered = answered(job, sink, &context, begun.cancel.clone()).await;
+        drop(begun);
+        let _ = sender.send(answered);
     });
-    events(receiver, guard)
+    let answer = receiver.await.map_err(Problem::internal)??;
+    Ok(Json(answer).into_response())
 }
 
-fn events(
-    receiver: mpsc::UnboundedReceiver<ChatEvent>,
-    guard: DropGuard,
-) -> Sse<impl Stream<Item = Result<Event, Infallible>> + use<>> {
+/// The answer as a stream of events.
+async fn streaming(state: &AppState, job: Job, manner: Manner) -> Response {
+    let resumable = manner.resumable;
+    let begun = state.running.begin(&state.context, job.name(), manner).await;
+    let (sink, receiver) = Sink::stream();
+    let sink = begun.keeping(sink);
+    sink.send(job.start(resumable && begun.is_kept));
     // The guard goes with the stream: a client that closes the connection cancels the answer.
-    let events = stream::unfold((receiver, guard), |(mut receiver, guard)| async move {
-        let event = receiver.recv().await?;
-        Some((Ok(encoded(&event)), (receiver, guard)))
+    let guard = (!resumable).then(|| begun.cancel.clone().drop_guard());
+    let context = RequestContext::current().unwrap_or_else(RequestContext::background);
+    state.context.spawn_transient(async move {
+        // Whoever watches gets the problem as an event.
+        let _ = answered(job, sink, &context, begun.cancel.clone()).await;
+        drop(begun);
     });
-    Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE).text("keep-alive"))
+    response(stream::unfold(
+        (receiver, guard),
+        |(mut receiver, guard)| async move {
+            let event = encoded(&receiver.recv().await?);
+            Some((Ok::<_, Infallible>(event), (receiver, guard)))
+        },
+    ))
 }
 
-fn encoded(event: &ChatEvent) -> Event {
-    let data = serde_json::to_string(event).unwrap_or_default();
-    Event::default().event(event.name()).data(data)
+/// Answers, and tells of the problem when there is none.
+async fn answered(
+    job: Job,
+    sink: Sink,
+    context: &RequestContext,
+    cancel: CancellationToken,
+) -> Result<Answer, Problem> {
+    let (conversation, message) = (job.conversation_id, job.message_id);
+    job.run(sink.clone(), cancel).await.map_err(|error| {
+        let cancelled = matches!(error, Error::Cancelled);
+        let mut problem = Problem::from(error);
+        if cancelled {
+            // What was made of it is kept.
+            problem = problem
+                .extension("conversation_id", conversation.to_string())
+                .extension("message_id", message.to_string());
+        }
+        sink.send(ChatEvent::Error {
+            problem: problem.to_json(context.locale, Some(&context.request_id)),
+        });
+        problem
+    })
 }
 
 /// A kept answer, for a client that repeats a request.
-fn replayed(answer: serde_json::Value) -> Response {
-    let done = Event::default().event("done").data(answer.to_string());
-    Sse::new(stream::iter([Ok::<_, Infallible>(done)]).boxed()).into_response()
+fn replayed(answer: serde_json::Value) -> Result<Response, Problem> {
+    let answer: Answer = serde_json::from_value(answer).map_err(Problem::internal)?;
+    Ok(of_known(replay::events_of(answer), 0))
 }

@@ -170,6 +170,11 @@ pub(crate) fn inspect(text: &str) -> Option<Vec<&'static str>> {
     (points >= SUSPICIOUS).then(|| rules.into_iter().collect())
 }
 
+/// True when a text looks like a command.
+pub(crate) fn is_suspicious(text: &str) -> bool {
+    inspect(text).is_some()
+}
+
 #[derive(Default)]
 struct Unseen {
     /// Characters that spell text nobody sees.

@@ -27,7 +27,7 @@ mod veil;
 mod words;
 
 pub(crate) use dictionary::Dictionary;
-pub(crate) use injection::{Place, Screen, Suspicion};
+pub(crate) use injection::{Place, Screen, Suspicion, is_suspicious};
 pub(crate) use kind::Kind;
 pub(crate) use links::Links;
 pub(crate) use mask::Mask;

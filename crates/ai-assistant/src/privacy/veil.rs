@@ -76,7 +76,7 @@ impl Veil {
 impl Mask {
     fn item(&self, item: &Item) -> Item {
         match item {
-            Item::User(text) => Item::User(self.outgoing(text)),
+            Item::User(text) => Item::User(self.outgoing_blocks(text)),
             Item::Said(text) => Item::Said(self.outgoing(text)),
             // `raw` was masked when it came about, or comes from a model that never left.
             Item::Turn(turn) => Item::Turn(Turn {
@@ -121,6 +121,35 @@ impl Mask {
             arguments,
             ..call.clone()
         }
+    }
+
+    /// A text of a user with data between marks, each on lines of their own.
+    fn outgoing_blocks(&self, text: &str) -> String {
+        let (mut sent, mut words, mut data) = (Vec::new(), Vec::new(), None::<Vec<&str>>);
+        for line in text.split('\n') {
+            match &mut data {
+                None if line.starts_with("<data-") => {
+                    if !words.is_empty() {
+                        sent.push(self.outgoing(&std::mem::take(&mut words).join("\n")));
+                    }
+                    sent.push(line.to_owned());
+                    data = Some(Vec::new());
+                }
+                None => words.push(line),
+                Some(lines) if line.starts_with("</data-") => {
+                    sent.push(self.outgoing_result(&lines.join("\n")));
+                    sent.push(line.to_owned());
+                    data = None;
+                }
+                Some(lines) => lines.push(line),
+            }
+        }
+        // What was never closed was no data.
+        words.extend(data.into_iter().flatten());
+        if !words.is_empty() {
+            sent.push(self.outgoing(&words.join("\n")));
+        }
+        sent.join("\n")
     }
 
     /// A result of a tool within its marks.

@@ -32,7 +32,7 @@ pub use remote::Patience;
 pub(crate) use attempt::{Attempt, Outcome};
 pub(crate) use catalog::{Band, Lifecycle};
 pub(crate) use chain::{Chain, Part};
-pub(crate) use estimate::prompt as estimate_prompt;
+pub(crate) use estimate::{prompt as estimate_prompt, tokens as estimate_tokens};
 pub(crate) use failure::{Failure, ProviderError};
 pub(crate) use prompt::{Author, Finish, Item, Options, Prompt, Tokens, ToolChoice, Turn, arguments_of};
 pub(crate) use registry::Registry;

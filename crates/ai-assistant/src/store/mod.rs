@@ -1,9 +1,11 @@
 //! What is kept in PostgreSQL, schema `assistant`.
 
+pub(crate) mod attachments;
 pub(crate) mod budgets;
 pub(crate) mod conversations;
 pub(crate) mod privacy;
 pub(crate) mod templates;
+pub(crate) mod tool_calls;
 pub(crate) mod usage;
 
 use common::db::Schema;

@@ -1,4 +1,4 @@
-//! Calls to onec-integration on behalf of the caller.
+//! Calls to onec-integration, and to analytics for files of reports, on behalf of the caller.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,17 +10,24 @@ use common::contract::onec::{
 use common::http::{Page, client};
 use common::telemetry::RequestContext;
 use http::StatusCode;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Client;
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use url::Url;
 use uuid::Uuid;
 
+use super::drafts::Drafted;
+use super::entities::{Entity, Listed, Rows};
+use super::report_files::{self, ReportFile};
 use crate::cache::{Key, Recall, Seat};
 
 /// Greatest answer that is read, bytes.
 const MAX_BYTES: usize = 4 * 1024 * 1024;
+/// Sets in one list.
+const SETS: &str = "200";
 /// Names in one answer; in full and in Russian they stay below `MAX_BYTES`.
 const NAMES: u32 = 3000;
 
@@ -28,6 +35,8 @@ const NAMES: u32 = 3000;
 #[derive(Debug, Clone)]
 pub(crate) struct Onec {
     base: Url,
+    /// Analytics, which makes files.
+    analytics: Url,
     client: Client,
     /// Where results are found that were asked for before.
     recall: Option<Arc<Recall>>,
@@ -73,13 +82,14 @@ struct FieldError {
 }
 
 impl Onec {
-    pub(crate) fn new(base: Url, timeout: Duration) -> reqwest::Result<Self> {
+    pub(crate) fn new(base: Url, analytics: Url, timeout: Duration) -> reqwest::Result<Self> {
         let client = client::builder()
             .timeout(timeout)
             .connect_timeout(timeout.min(Duration::from_secs(3)))
             .build()?;
         Ok(Self {
             base,
+            analytics,
             client,
             recall: None,
         })
@@ -156,9 +166,8 @@ impl Onec {
     /// The infobases that the caller sees.
     pub(crate) async fn infobases(&self, token: &SecretString) -> Result<Vec<InfobaseInfo>, OnecError> {
         // Never out of the cache: it is what tells of the state of the data.
-        let body = body_of(self.request(token, "infobases")).await?;
-        let found: Items<InfobaseInfo> =
-            serde_json::from_slice(&body).map_err(|error| OnecError::Malformed(error.into()))?;
+        let asked = self.client.get(self.url("infobases"));
+        let found: Items<InfobaseInfo> = self.send(token, asked).await?;
         Ok(found.items)
     }
 
@@ -188,6 +197,77 @@ impl Onec {
         let locale = RequestContext::current_locale();
         let key = recall.key("tool", locale, None, None).await?;
         Some((recall, key.and(path).and(query)))
+    }
+
+    /// Sets that an infobase publishes.
+    pub(super) async fn entities(
+        &self,
+        token: &SecretString,
+        kind: Option<&str>,
+        part: Option<&str>,
+        infobase: Option<Uuid>,
+    ) -> Result<Vec<Listed>, OnecError> {
+        let infobase = infobase.map(|id| id.to_string());
+        let given = [
+            ("kind", kind),
+            ("q", part),
+            ("infobase", infobase.as_deref()),
+            ("limit", Some(SETS)),
+        ];
+        let parameters: Vec<_> = given
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value?)))
+            .collect();
+        let found: Items<Listed> = self
+            .get(token, "entities", |request| request.query(&parameters))
+            .await?;
+        Ok(found.items)
+    }
+
+    /// What a set has.
+    pub(super) async fn entity(
+        &self,
+        token: &SecretString,
+        name: &str,
+        infobase: Option<Uuid>,
+    ) -> Result<Entity, OnecError> {
+        let path = format!("entities/{}", utf8_percent_encode(name, NON_ALPHANUMERIC));
+        let parameters: Vec<_> = infobase.map(|id| ("infobase", id)).into_iter().collect();
+        self.get(token, &path, |request| request.query(&parameters)).await
+    }
+
+    /// Rows of a set.
+    pub(super) async fn rows(
+        &self,
+        token: &SecretString,
+        name: &str,
+        parameters: &[(&'static str, String)],
+    ) -> Result<Rows, OnecError> {
+        let path = format!("entities/{}/rows", utf8_percent_encode(name, NON_ALPHANUMERIC));
+        self.get(token, &path, |request| request.query(parameters)).await
+    }
+
+    /// Drafts a change; 1C is only read.
+    pub(super) async fn draft(&self, token: &SecretString, draft: &Value) -> Result<Drafted, OnecError> {
+        let url = self.url("documents/drafts");
+        let drafted: Drafted = self.send(token, self.client.post(url).json(draft)).await?;
+        Ok(drafted.with_confirmation())
+    }
+
+    /// Has analytics make a file of a report.
+    pub(super) async fn report_file(
+        &self,
+        token: &SecretString,
+        report: ReportId,
+        query: &ReportQuery,
+    ) -> Result<ReportFile, OnecError> {
+        let url = format!(
+            "{}/reports/generate",
+            self.analytics.as_str().trim_end_matches('/')
+        );
+        let order = report_files::order(report, query);
+        let accepted = self.send(token, self.client.post(url).json(&order)).await?;
+        Ok(ReportFile::new(report, accepted))
     }
 
     async fn get<T: DeserializeOwned>(
@@ -221,10 +301,20 @@ impl Onec {
     }
 
     fn request(&self, token: &SecretString, path: &str) -> reqwest::RequestBuilder {
-        let base = self.base.as_str().trim_end_matches('/');
-        self.client
-            .get(format!("{base}/{path}"))
-            .bearer_auth(token.expose_secret())
+        self.client.get(self.url(path)).bearer_auth(token.expose_secret())
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}/{path}", self.base.as_str().trim_end_matches('/'))
+    }
+
+    async fn send<T: DeserializeOwned>(
+        &self,
+        token: &SecretString,
+        request: reqwest::RequestBuilder,
+    ) -> Result<T, OnecError> {
+        let body = body_of(request.bearer_auth(token.expose_secret())).await?;
+        serde_json::from_slice(&body).map_err(|error| OnecError::Malformed(error.into()))
     }
 }
 

@@ -1,11 +1,14 @@
 //! What a language model is told of the tools.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
+use common::auth::PermissionSet;
 use common::contract::onec::ReportId;
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 use super::Tool;
+use super::arguments::{self, schema};
 
 /// A tool as it is described to a model.
 #[derive(Debug, Clone)]
@@ -16,133 +19,45 @@ pub(crate) struct ToolSpec {
     pub(crate) parameters: Value,
 }
 
-/// What sales may be grouped by.
-const DIMENSIONS: [&str; 9] = [
-    "counterparty",
-    "manager",
-    "item",
-    "item_group",
-    "warehouse",
-    "company",
-    "day",
-    "week",
-    "month",
-];
+static SPECS: LazyLock<Vec<(Tool, ToolSpec)>> = LazyLock::new(|| {
+    Tool::all()
+        .into_iter()
+        .map(|tool| {
+            let spec = ToolSpec {
+                name: tool.name().into(),
+                description: description(tool).into(),
+                parameters: parameters(tool),
+            };
+            (tool, spec)
+        })
+        .collect()
+});
 
-/// The argument that every tool knows: which infobase, where the caller sees several.
-pub(super) const INFOBASE: &str = "infobase";
-
-/// All tools, in their stable order.
-pub(crate) fn specs() -> Vec<ToolSpec> {
-    Tool::all().into_iter().map(spec).collect()
+/// The tools that these permissions open, in their stable order: a model is not told of others.
+pub(crate) fn specs(permissions: PermissionSet) -> Vec<ToolSpec> {
+    SPECS
+        .iter()
+        .filter(|(tool, _)| tool.is_open_to(permissions))
+        .map(|(_, spec)| spec.clone())
+        .collect()
 }
 
-fn spec(tool: Tool) -> ToolSpec {
-    let mut properties = Map::new();
-    for name in parameters(tool).iter().chain([&INFOBASE]) {
-        properties.insert((*name).to_owned(), property(name));
-    }
-    ToolSpec {
-        name: tool.name().into(),
-        description: description(tool).into(),
-        parameters: json!({
-            "type": "object",
-            "properties": properties,
-            "required": required(tool),
-            "additionalProperties": false,
-        }),
-    }
+/// JSON Schema of the arguments of a tool.
+pub(super) fn parameters_of(tool: Tool) -> Option<&'static Value> {
+    let found = SPECS.iter().find(|(one, _)| *one == tool);
+    found.map(|(_, spec)| &spec.parameters)
 }
 
-/// The arguments of a tool besides [`INFOBASE`]. The company is never among them: the server sets it, as
-/// it does the infobase of a request that names one.
-pub(super) fn parameters(tool: Tool) -> &'static [&'static str] {
+fn parameters(tool: Tool) -> Value {
     match tool {
-        Tool::FindSubject => &["kind", "query"],
-        Tool::Report(report) => match report {
-            ReportId::Receivables | ReportId::Payables => &["counterparty", "date", "limit", "overdue"],
-            ReportId::Stock => &["date", "item", "limit", "warehouse"],
-            ReportId::Sales | ReportId::GrossProfit => &[
-                "compare",
-                "counterparty",
-                "from",
-                "group_by",
-                "item",
-                "limit",
-                "manager",
-                "then_by",
-                "to",
-                "warehouse",
-            ],
-            ReportId::Cash => &["date", "limit"],
-            ReportId::CashFlow => &["counterparty", "from", "limit", "to"],
-            ReportId::Taxes => &["from", "to"],
-            ReportId::TrialBalance => &["account", "breakdown", "from", "limit", "to"],
-            ReportId::AccountAnalysis => &["account", "from", "limit", "to"],
-            ReportId::AccountCard => &["account", "counterparty", "from", "limit", "to"],
-            ReportId::StockTurnover => &["from", "item", "limit", "to", "warehouse"],
-            ReportId::Statement => &["counterparty", "from", "limit", "to"],
-            ReportId::CounterpartyCard => &["counterparty"],
-            ReportId::Documents => &["counterparty", "from", "limit", "to", "unposted"],
-            ReportId::Postings => &["limit", "number"],
-        },
-    }
-}
-
-/// Arguments that must be given.
-pub(super) fn required(tool: Tool) -> &'static [&'static str] {
-    match tool {
-        Tool::FindSubject => &["kind", "query"],
-        Tool::Report(ReportId::Statement | ReportId::CounterpartyCard) => &["counterparty"],
-        Tool::Report(ReportId::Postings) => &["number"],
-        Tool::Report(ReportId::AccountAnalysis | ReportId::AccountCard) => &["account"],
-        Tool::Report(_) => &[],
-    }
-}
-
-fn property(name: &str) -> Value {
-    match name {
-        "date" => {
-            json!({"type": "string", "format": "date", "description": "Остатки на конец этого дня, ГГГГ-ММ-ДД; без него — на сегодня."})
-        }
-        "from" => {
-            json!({"type": "string", "format": "date", "description": "Первый день периода, ГГГГ-ММ-ДД; без него — начало текущего месяца."})
-        }
-        "to" => {
-            json!({"type": "string", "format": "date", "description": "Последний день периода включительно, ГГГГ-ММ-ДД; без него — сегодня."})
-        }
-        "limit" => {
-            json!({"type": "integer", "minimum": 1, "maximum": 200, "description": "Сколько строк вернуть, не больше; итоги всегда по всем строкам. По умолчанию 50."})
-        }
-        "overdue" => json!({"type": "boolean", "description": "true — только просроченные долги."}),
-        "unposted" => json!({"type": "boolean", "description": "true — только непроведённые документы."}),
-        "group_by" => {
-            json!({"type": "string", "enum": DIMENSIONS, "description": "Что означает строка: покупатель, менеджер, товар, группа товаров, склад, организация, день, неделя или месяц."})
-        }
-        "then_by" => {
-            json!({"type": "string", "enum": DIMENSIONS, "description": "Второе измерение строки, не то же, что group_by."})
-        }
-        "compare" => {
-            json!({"type": "string", "enum": ["previous", "year_ago"], "description": "Сравнить с предыдущим периодом или с тем же периодом год назад."})
-        }
-        "breakdown" => {
-            json!({"type": "string", "enum": ["counterparty", "contract", "document", "item", "warehouse", "money_place"], "description": "Разбивка одного счёта по аналитике; нужен account."})
-        }
-        "account" => {
-            json!({"type": "string", "description": "Счёт плана счетов вместе с субсчетами, например 62 или 68.02."})
-        }
-        "number" => json!({"type": "string", "description": "Номер документа, как его назвал пользователь."}),
-        "kind" => {
-            json!({"type": "string", "enum": ["counterparty", "item", "warehouse", "manager", "company"], "description": "Где искать: контрагенты, номенклатура, склады, менеджеры, организации."})
-        }
-        "query" => {
-            json!({"type": "string", "minLength": 1, "maxLength": 200, "description": "Название или его часть, без кавычек и организационной формы; для контрагента можно ИНН."})
-        }
-        INFOBASE => {
-            json!({"type": "string", "format": "uuid", "description": "Информационная база. Нужна, только если подключено несколько: их перечислит отказ; у найденного через find_subject она в infobase_id. Если пользователь базу не назвал, спроси каждую и ответь по каждой отдельно."})
-        }
-        // Ids of subjects.
-        _ => json!({"type": "string", "format": "uuid", "description": "Идентификатор из find_subject."}),
+        Tool::FindSubject => schema::<arguments::Search>(),
+        Tool::Companies => schema::<arguments::Companies>(),
+        Tool::Report(report) => arguments::schema_of_report(report),
+        Tool::Entities => schema::<arguments::Entities>(),
+        Tool::Entity => schema::<arguments::Entity>(),
+        Tool::Rows => schema::<arguments::Rows>(),
+        Tool::Draft => schema::<arguments::Draft>(),
+        Tool::ReportFile => schema::<arguments::ReportAsFile>(),
     }
 }
 
@@ -150,6 +65,22 @@ fn description(tool: Tool) -> &'static str {
     match tool {
         Tool::FindSubject => {
             "Находит контрагента, товар, склад, менеджера или организацию по названию. Вызывай перед отчётом, если пользователь назвал кого-то по имени; если подходят несколько — спроси пользователя, кого он имел в виду."
+        }
+        Tool::Companies => {
+            "Наши организации, которые видит пользователь: название, ИНН, информационная база."
+        }
+        Tool::Entities => {
+            "Список справочников, документов и регистров, которые публикует информационная база. Нужен, только если подходящего отчёта нет."
+        }
+        Tool::Entity => "Реквизиты, табличные части и ссылки одного справочника, документа или регистра.",
+        Tool::Rows => {
+            "Строки справочника, документа или регистра из 1С на сейчас, по условиям. Только если подходящего отчёта нет; сначала describe_entity. Итогов здесь нет: не складывай строки, если показаны не все."
+        }
+        Tool::Draft => {
+            "Составляет черновик нового документа или элемента справочника либо изменения. В 1С ничего не записывается: пользователь увидит черновик рядом с ответом и сам подтвердит его или отбросит. Сначала describe_entity и find_subject."
+        }
+        Tool::ReportFile => {
+            "Делает отчёт файлом CSV со всеми строками, когда пользователь просит файл или таблицу для Excel. Ссылку пользователь увидит рядом с ответом."
         }
         Tool::Report(report) => match report {
             ReportId::Receivables => {

@@ -1,20 +1,27 @@
-//! Running tools within limits.
+//! Running tools within the limits of one answer.
 
 use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::Locale;
-use common::contract::onec::{CompanyInfo, InfobaseInfo, Match, Report, ReportQuery, SubjectKind};
+use common::auth::{Identity, PermissionSet};
+use common::contract::onec::{CompanyInfo, InfobaseInfo, Match, Report, ReportId, ReportQuery, SubjectKind};
 use futures_util::{StreamExt, stream};
 use http::StatusCode;
 use secrecy::SecretString;
-use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::{Onec, OnecError, Tool, schema};
+use super::call_log::{Brought, CallLog, Outcome};
+use super::entities::Rows;
+use super::found::{Facts, Found, Source};
+use super::request::Request;
+use super::{Drafted, Onec, OnecError, ReportFile, Tool, ToolSpec, arguments, schema, shown};
 use crate::metrics;
+
+/// Properties of a set that a model is shown.
+const PROPERTIES: usize = 150;
 
 /// What one answer may use.
 #[derive(Debug, Clone, Copy)]
@@ -23,10 +30,12 @@ pub(crate) struct Limits {
     pub(crate) calls: u32,
     /// Calls at the same time.
     pub(crate) parallel: usize,
-    /// The same call is not made more often.
+    /// The same call is not made more often; one more ends the use of tools.
     pub(crate) repeats: u32,
     /// How long one call may take.
     pub(crate) timeout: Duration,
+    /// After that no call begins and none goes on.
+    pub(crate) deadline: Duration,
     /// Rows that a model is shown of one result.
     pub(crate) rows: usize,
     /// Bytes that a model is shown of one result.
@@ -40,6 +49,7 @@ impl Default for Limits {
             parallel: 4,
             repeats: 2,
             timeout: Duration::from_secs(20),
+            deadline: Duration::from_mins(3),
             rows: 50,
             bytes: 24 * 1024,
         }
@@ -50,9 +60,28 @@ impl Default for Limits {
 #[derive(Debug, Clone)]
 pub(crate) struct Scope {
     pub(crate) token: SecretString,
+    pub(crate) permissions: PermissionSet,
     pub(crate) company: Option<Uuid>,
     pub(crate) infobase: Option<Uuid>,
     pub(crate) locale: Locale,
+}
+
+impl Scope {
+    /// What the caller may see of a company and an infobase, or of all that they see.
+    pub(crate) fn new(
+        identity: &Identity,
+        company: Option<Uuid>,
+        infobase: Option<Uuid>,
+        locale: Locale,
+    ) -> Self {
+        Self {
+            token: identity.token.clone(),
+            permissions: identity.permissions,
+            company,
+            infobase,
+            locale,
+        }
+    }
 }
 
 /// A call as an engine makes it.
@@ -80,16 +109,45 @@ pub(crate) struct Toolbox {
     onec: Onec,
     scope: Scope,
     limits: Limits,
+    begun: Instant,
+    log: CallLog,
+    is_reading_only: bool,
     calls: u32,
     seen: HashMap<[u8; 32], u32>,
+    /// Why no more calls are made.
+    closed: Option<String>,
     reports: Vec<Report>,
+    rows: Vec<Rows>,
+    /// What is referred to by numbers, in their order.
+    order: Vec<Place>,
     matches: Vec<Match>,
+    facts: Vec<Facts>,
+    /// Drafts by the id of their call.
+    drafts: Vec<(String, Drafted)>,
+    files: Vec<ReportFile>,
     unreachable: Option<OnecError>,
 }
 
-enum Outcome {
-    Report(Box<Report>),
-    Matches(Vec<Match>),
+/// Where a source is kept.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    Report(usize),
+    Rows(usize),
+}
+
+/// Why a call is not made; the text tells a model what to change.
+#[derive(Debug)]
+enum Refusal {
+    /// Its arguments or a limit do not allow it.
+    Refused(String),
+    /// The caller lacks the right.
+    Denied(String),
+}
+
+impl From<String> for Refusal {
+    fn from(text: String) -> Self {
+        Self::Refused(text)
+    }
 }
 
 impl Toolbox {
@@ -98,12 +156,47 @@ impl Toolbox {
             onec,
             scope,
             limits,
+            begun: Instant::now(),
+            log: CallLog::default(),
+            is_reading_only: false,
             calls: 0,
             seen: HashMap::new(),
+            closed: None,
             reports: Vec::new(),
+            rows: Vec::new(),
+            order: Vec::new(),
             matches: Vec::new(),
+            facts: Vec::new(),
+            drafts: Vec::new(),
+            files: Vec::new(),
             unreachable: None,
         }
+    }
+
+    /// The same, that writes its calls into this log.
+    pub(crate) fn logged(self, log: &CallLog) -> Self {
+        log.restart();
+        Self {
+            log: log.clone(),
+            ..self
+        }
+    }
+
+    /// The same without tools that prepare changes.
+    pub(crate) fn reading_only(self) -> Self {
+        Self {
+            is_reading_only: true,
+            ..self
+        }
+    }
+
+    /// What a model may be offered: the tools that the caller's permissions open.
+    pub(crate) fn specs(&self) -> Vec<ToolSpec> {
+        let mut specs = schema::specs(self.scope.permissions);
+        if self.is_reading_only {
+            specs.retain(|spec| Tool::from_name(&spec.name).is_some_and(Tool::is_reading));
+        }
+        specs
     }
 
     /// Calls made so far.
@@ -111,9 +204,17 @@ impl Toolbox {
         self.calls
     }
 
-    /// The reports so far, in the order of their numbers 1, 2, …
+    /// The reports so far, in their order.
     pub(crate) fn reports(&self) -> &[Report] {
         &self.reports
+    }
+
+    /// What an answer refers to by 1, 2, …
+    pub(crate) fn sources(&self) -> impl Iterator<Item = Source<'_>> {
+        self.order.iter().filter_map(|place| match place {
+            Place::Report(at) => self.reports.get(*at).map(Source::Report),
+            Place::Rows(at) => self.rows.get(*at).map(Source::Rows),
+        })
     }
 
     /// The names found so far.
@@ -121,114 +222,218 @@ impl Toolbox {
         &self.matches
     }
 
+    /// Figures and names besides those of reports and matches.
+    pub(crate) fn facts(&self) -> &[Facts] {
+        &self.facts
+    }
+
+    /// Adds what the answer may rest on besides the results of tools.
+    pub(crate) fn add_facts(&mut self, facts: impl IntoIterator<Item = Facts>) {
+        self.facts.extend(facts);
+    }
+
+    /// The drafts so far.
+    pub(crate) fn drafts(&self) -> impl Iterator<Item = &Drafted> {
+        self.drafts.iter().map(|(_, draft)| draft)
+    }
+
+    /// The files so far.
+    pub(crate) fn files(&self) -> &[ReportFile] {
+        &self.files
+    }
+
+    /// The draft that a call made.
+    pub(crate) fn draft_of(&self, call: &str) -> Option<&Drafted> {
+        let found = self.drafts.iter().find(|(id, _)| id == call);
+        found.map(|(_, draft)| draft)
+    }
+
+    /// True when no more calls are made: the model has to answer.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.is_some() || self.remaining().is_zero()
+    }
+
     /// The error, once onec-integration did not answer.
     pub(crate) fn take_unreachable(&mut self) -> Option<OnecError> {
         self.unreachable.take()
     }
 
+    fn remaining(&self) -> Duration {
+        self.limits.deadline.saturating_sub(self.begun.elapsed())
+    }
+
+    /// How long a call that begins now may take.
+    fn patience(&self) -> Duration {
+        self.limits.timeout.min(self.remaining())
+    }
+
     /// A report for the built-in engine.
-    pub(crate) async fn report(
-        &mut self,
-        report: common::contract::onec::ReportId,
-        query: ReportQuery,
-    ) -> Result<Report, OnecError> {
-        self.calls += 1;
-        let tool = Tool::Report(report);
-        match timed(
-            &self.onec,
-            &self.scope,
-            self.limits.timeout,
-            tool,
-            Request::Report(query),
-        )
-        .await?
+    pub(crate) async fn report(&mut self, report: ReportId, query: ReportQuery) -> Result<Report, OnecError> {
+        let arguments = serde_json::to_value(&query).unwrap_or_default();
+        match self
+            .one(Request::Report(report, Box::new(query)), arguments)
+            .await?
         {
-            Outcome::Report(report) => {
+            Found::Report(report) => {
+                self.order.push(Place::Report(self.reports.len()));
                 self.reports.push((*report).clone());
                 Ok(*report)
             }
-            Outcome::Matches(_) => Err(OnecError::Malformed("not a report".into())),
+            _ => Err(OnecError::Malformed("not a report".into())),
         }
     }
 
     /// Names for the built-in engine.
     pub(crate) async fn find(&mut self, kind: SubjectKind, words: &str) -> Result<Vec<Match>, OnecError> {
-        self.calls += 1;
+        let arguments = json!({"kind": kind, "query": words});
         let request = Request::Search {
             kind,
             query: words.to_owned(),
             infobase: None,
         };
-        match timed(
-            &self.onec,
-            &self.scope,
-            self.limits.timeout,
-            Tool::FindSubject,
-            request,
-        )
-        .await?
-        {
-            Outcome::Matches(matches) => Ok(matches),
-            Outcome::Report(_) => Err(OnecError::Malformed("not a list of names".into())),
+        match self.one(request, arguments).await? {
+            Found::Matches(matches) => Ok(matches),
+            _ => Err(OnecError::Malformed("not a list of names".into())),
         }
+    }
+
+    /// One call of the built-in engine.
+    async fn one(&mut self, request: Request, arguments: Value) -> Result<Found, OnecError> {
+        self.calls += 1;
+        let arguments = match arguments {
+            Value::Object(map) => Ok(map),
+            other => Err(other.to_string()),
+        };
+        let ticket = self.log.begin(request.tool().name(), &arguments);
+        let begun = Instant::now();
+        let found = timed(&self.onec, &self.scope, self.patience(), request).await;
+        match &found {
+            Ok(found) => {
+                let (rows, source) = match found {
+                    Found::Report(report) => {
+                        (Some(report.row_count), u32::try_from(self.order.len() + 1).ok())
+                    }
+                    Found::Matches(matches) => (Some(matches.len() as u64), None),
+                    _ => (None, None),
+                };
+                let brought = Brought {
+                    source,
+                    rows,
+                    shown: rows,
+                };
+                self.log.end(ticket, begun.elapsed(), brought);
+            }
+            Err(error) => self
+                .log
+                .fail(ticket, begun.elapsed(), Outcome::of(error), &told(error)),
+        }
+        found
     }
 
     /// Makes the calls of one turn of a model, several at a time, and answers each of them.
     pub(crate) async fn run(&mut self, calls: Vec<ToolCall>) -> Vec<ToolResult> {
         let mut prepared = Vec::with_capacity(calls.len());
         for call in calls {
+            let ticket = self.log.begin(&call.name, &call.arguments);
             let request = self.admit(&call);
-            prepared.push((call, request));
+            prepared.push((call, ticket, request));
         }
         let (onec, scope, limits) = (self.onec.clone(), self.scope.clone(), self.limits);
+        let (begun, deadline) = (self.begun, self.limits.deadline);
         let outcomes: Vec<_> = stream::iter(prepared)
-            .map(|(call, request)| {
+            .map(|(call, ticket, request)| {
                 let (onec, scope) = (&onec, &scope);
                 async move {
+                    let started = Instant::now();
                     let outcome = match request {
-                        Ok((tool, request)) => Ok(timed(onec, scope, limits.timeout, tool, request).await),
+                        Ok(request) => {
+                            let patience = limits.timeout.min(deadline.saturating_sub(begun.elapsed()));
+                            Ok(timed(onec, scope, patience, request).await)
+                        }
                         Err(refusal) => Err(refusal),
                     };
-                    (call, outcome)
+                    (call, ticket, started.elapsed(), outcome)
                 }
             })
             .buffered(limits.parallel)
             .collect()
             .await;
-        outcomes
-            .into_iter()
-            .map(|(call, outcome)| {
-                let (content, is_error) = match outcome {
-                    Ok(Ok(outcome)) => (self.keep(outcome), false),
-                    Ok(Err(error)) => (self.explain(error), true),
-                    Err(refusal) => (refusal, true),
-                };
-                ToolResult {
-                    id: call.id,
-                    content,
-                    is_error,
+        let mut results = Vec::with_capacity(outcomes.len());
+        for (call, ticket, took, outcome) in outcomes {
+            let kept = match outcome {
+                Ok(Ok(found)) => self.keep(&call, found),
+                Ok(Err(error)) => {
+                    self.log.fail(ticket, took, Outcome::of(&error), &told(&error));
+                    results.push(failed(call, self.explain(error)));
+                    continue;
                 }
-            })
-            .collect()
+                Err(Refusal::Denied(text)) => {
+                    self.log.fail(ticket, took, Outcome::Denied, &text);
+                    results.push(failed(call, text));
+                    continue;
+                }
+                Err(Refusal::Refused(text)) => Err(text),
+            };
+            match kept {
+                Ok((content, brought)) => {
+                    self.log.end(ticket, took, brought);
+                    results.push(ToolResult {
+                        id: call.id,
+                        content,
+                        is_error: false,
+                    });
+                }
+                Err(text) => {
+                    self.log.fail(ticket, took, Outcome::Refused, &text);
+                    results.push(failed(call, text));
+                }
+            }
+        }
+        results
     }
 
-    /// Checks a call before anything is done; the text of a refusal says what to change.
-    fn admit(&mut self, call: &ToolCall) -> Result<(Tool, Request), String> {
-        let Some(tool) = Tool::from_name(&call.name) else {
-            return Err(format!("Инструмента «{}» нет. Есть: {}.", call.name, names()));
+    /// Checks a call before anything is done.
+    fn admit(&mut self, call: &ToolCall) -> Result<Request, Refusal> {
+        let offered = || {
+            let specs = self.specs();
+            let names: Vec<&str> = specs.iter().map(|spec| &*spec.name).collect();
+            names.join(", ")
         };
+        let Some(tool) = Tool::from_name(&call.name) else {
+            let text = format!("Инструмента «{}» нет. Есть: {}.", call.name, offered());
+            return Err(text.into());
+        };
+        if !tool.is_open_to(self.scope.permissions) {
+            metrics::tool_denied(tool.name());
+            return Err(Refusal::Denied(format!(
+                "Нет права {}: скажи пользователю, что его прав не хватает; не повторяй вызов.",
+                tool.permission().as_str()
+            )));
+        }
+        if self.is_reading_only && !tool.is_reading() {
+            let text = format!("Инструмента «{}» здесь нет. Есть: {}.", call.name, offered());
+            return Err(text.into());
+        }
+        if let Some(closed) = &self.closed {
+            return Err(closed.clone().into());
+        }
+        if self.remaining().is_zero() {
+            let text = "Время на запросы вышло. Ответь по тому, что уже известно, и скажи, чего не хватило.";
+            return Err(text.to_owned().into());
+        }
         if self.calls >= self.limits.calls {
-            return Err(format!(
+            let text = format!(
                 "Больше {} вызовов на один ответ нельзя. Ответь по тому, что уже известно, и скажи, чего не хватило.",
                 self.limits.calls
-            ));
+            );
+            self.closed = Some(text.clone());
+            return Err(text.into());
         }
         let arguments = match &call.arguments {
             Ok(arguments) => arguments,
             Err(text) => {
-                return Err(format!(
-                    "Аргументы — не объект JSON ({text}). Повтори вызов с объектом JSON."
-                ));
+                let text = format!("Аргументы — не объект JSON ({text}). Повтори вызов с объектом JSON.");
+                return Err(text.into());
             }
         };
         let request = Request::parse(tool, arguments)?;
@@ -237,31 +442,87 @@ impl Toolbox {
         let times = self.seen.entry(digest).or_default();
         *times += 1;
         if *times > self.limits.repeats {
-            return Err("Этот же вызов уже сделан, ответ будет тем же. Используй полученный результат или измени аргументы.".to_owned());
+            let text = "Этот же вызов уже сделан, ответ будет тем же. Больше вызовов не будет: ответь по тому, что получено, и скажи, чего не хватило.".to_owned();
+            self.closed = Some(text.clone());
+            return Err(text.into());
         }
         self.calls += 1;
-        Ok((tool, request))
+        Ok(request)
     }
 
-    fn keep(&mut self, outcome: Outcome) -> String {
-        match outcome {
-            Outcome::Report(report) => {
+    /// Keeps what a call brought and tells the model; `Err` is a refusal.
+    fn keep(&mut self, call: &ToolCall, found: Found) -> Result<(String, Brought), String> {
+        let number = self.order.len() + 1;
+        let source = u32::try_from(number).ok();
+        let counted = |rows: usize, shown: usize| Brought {
+            source: None,
+            rows: Some(rows as u64),
+            shown: Some(shown as u64),
+        };
+        Ok(match found {
+            Found::Report(report) => {
+                let shown = shown::report(number, &report, self.limits);
+                let brought = Brought {
+                    source,
+                    rows: Some(report.row_count),
+                    shown: Some(shown.rows as u64),
+                };
+                self.order.push(Place::Report(self.reports.len()));
                 self.reports.push(*report);
-                let number = self.reports.len();
-                self.reports
-                    .last()
-                    .map(|report| shown(number, report, self.limits))
-                    .unwrap_or_default()
+                (shown.content, brought)
             }
-            Outcome::Matches(matches) => {
+            Found::Rows(rows) => {
+                let entity = rows.citations.first().map_or("", |citation| &citation.object);
+                let shown = shown::rows(number, entity, &rows, self.limits);
+                let brought = Brought {
+                    source,
+                    ..counted(rows.rows().len(), shown.rows)
+                };
+                self.facts.push(Facts {
+                    sheet: rows.sheet(shown.rows),
+                    totals: Vec::new(),
+                });
+                self.order.push(Place::Rows(self.rows.len()));
+                self.rows.push(*rows);
+                (shown.content, brought)
+            }
+            Found::Matches(matches) => {
                 self.matches.extend(matches.iter().cloned());
+                let brought = counted(matches.len(), matches.len());
                 if matches.is_empty() {
-                    "Ничего похожего не найдено. Спроси пользователя точное название.".to_owned()
+                    let text = "Ничего похожего не найдено. Спроси пользователя точное название.";
+                    (text.to_owned(), brought)
                 } else {
-                    json!({ "matches": matches }).to_string()
+                    (json!({ "matches": matches }).to_string(), brought)
                 }
             }
-        }
+            Found::Companies(companies) => {
+                self.facts.push(Facts::of_companies(&companies));
+                let shown = shown::list("companies", &companies, self.limits);
+                (shown.content, counted(companies.len(), shown.rows))
+            }
+            Found::Entities(entities) => {
+                // They are short, and a model has to find the right one.
+                let limits = Limits {
+                    rows: entities.len(),
+                    ..self.limits
+                };
+                let shown = shown::list("entities", &entities, limits);
+                (shown.content, counted(entities.len(), shown.rows))
+            }
+            Found::Entity(entity) => (entity.shown(PROPERTIES), Brought::default()),
+            Found::Draft(draft) => {
+                let content = draft.shown();
+                self.drafts.push((call.id.clone(), *draft));
+                (content, Brought::default())
+            }
+            Found::File(file) => {
+                let content = file.shown();
+                self.files.push(*file);
+                (content, Brought::default())
+            }
+            Found::Refused(text) => return Err(text),
+        })
     }
 
     fn explain(&mut self, error: OnecError) -> String {
@@ -284,141 +545,117 @@ impl Toolbox {
     }
 }
 
-fn names() -> String {
-    Tool::all()
-        .iter()
-        .map(|tool| tool.name())
-        .collect::<Vec<_>>()
-        .join(", ")
-}
-
-enum Request {
-    Report(ReportQuery),
-    Search {
-        kind: SubjectKind,
-        query: String,
-        infobase: Option<Uuid>,
-    },
-}
-
-#[derive(Deserialize)]
-struct SearchArguments {
-    kind: SubjectKind,
-    query: String,
-    infobase: Option<Uuid>,
-}
-
-impl Request {
-    fn parse(tool: Tool, arguments: &Map<String, Value>) -> Result<Self, String> {
-        let known = schema::parameters(tool);
-        let is_known = |name: &&String| known.contains(&name.as_str()) || *name == schema::INFOBASE;
-        if let Some(unknown) = arguments.keys().find(|name| !is_known(name)) {
-            return Err(format!("Аргумента «{unknown}» нет. Есть: {}.", known.join(", ")));
-        }
-        // Models like to send null for what they leave out.
-        let given: Map<String, Value> = arguments
-            .iter()
-            .filter(|(_, value)| !value.is_null())
-            .map(|(k, v)| (k.clone(), v.clone()))
-            .collect();
-        if let Some(missing) = schema::required(tool)
-            .iter()
-            .find(|name| !given.contains_key(**name))
-        {
-            return Err(format!("Не хватает аргумента «{missing}»."));
-        }
-        let wrong = |error: serde_json::Error| format!("Неверные аргументы: {error}. Исправь их и повтори.");
-        match tool {
-            Tool::FindSubject => {
-                let parsed: SearchArguments = serde_json::from_value(Value::Object(given)).map_err(wrong)?;
-                if parsed.query.trim().is_empty() {
-                    return Err("Пустой query: назови, что искать.".to_owned());
-                }
-                Ok(Self::Search {
-                    kind: parsed.kind,
-                    query: parsed.query,
-                    infobase: parsed.infobase,
-                })
-            }
-            Tool::Report(_) => {
-                let query: ReportQuery = serde_json::from_value(Value::Object(given)).map_err(wrong)?;
-                if let (Some(from), Some(to)) = (query.from, query.to)
-                    && from > to
-                {
-                    return Err("from позже to: поменяй их местами.".to_owned());
-                }
-                Ok(Self::Report(query))
-            }
-        }
+fn failed(call: ToolCall, content: String) -> ToolResult {
+    ToolResult {
+        id: call.id,
+        content,
+        is_error: true,
     }
 }
 
-async fn timed(
-    onec: &Onec,
-    scope: &Scope,
-    timeout: Duration,
-    tool: Tool,
-    request: Request,
-) -> Result<Outcome, OnecError> {
-    let outcome = tokio::time::timeout(timeout, perform(onec, scope, tool, request))
+/// An error as it is kept: for people who look at what an answer rests on.
+fn told(error: &OnecError) -> String {
+    match error {
+        OnecError::Refused { code, message, .. } => format!("{code}: {message}"),
+        OnecError::Unreachable(_) | OnecError::Malformed(_) => error.to_string(),
+    }
+}
+
+async fn timed(onec: &Onec, scope: &Scope, timeout: Duration, request: Request) -> Result<Found, OnecError> {
+    let tool = request.tool();
+    let found = tokio::time::timeout(timeout, perform(onec, scope, request))
         .await
         .unwrap_or_else(|elapsed| Err(OnecError::Unreachable(elapsed.into())));
-    metrics::tool_called(tool.name(), outcome.as_ref().map(|_| ()));
-    outcome
+    metrics::tool_called(tool.name(), found.as_ref().map(|_| ()));
+    found
 }
 
-async fn perform(onec: &Onec, scope: &Scope, tool: Tool, request: Request) -> Result<Outcome, OnecError> {
-    match (tool, request) {
-        (Tool::Report(report), Request::Report(mut query)) => {
-            // The request's company and infobase win; a model cannot name a company at all, and what it
-            // names is read with the rights of the caller.
+/// Carries a call out. The request's company and infobase win; a model cannot name a company at all, and
+/// the infobase that it names is read with the rights of the caller.
+async fn perform(onec: &Onec, scope: &Scope, request: Request) -> Result<Found, OnecError> {
+    let token = &scope.token;
+    Ok(match request {
+        Request::Report(report, mut query) => {
             query.company = scope.company.or(query.company);
             query.infobase = scope.infobase.or(query.infobase);
-            let report = onec.report(&scope.token, report, &query).await?;
-            Ok(Outcome::Report(Box::new(report)))
+            Found::Report(Box::new(onec.report(token, report, &query).await?))
         }
-        (
-            _,
-            Request::Search {
-                kind,
-                query,
-                infobase,
-            },
-        ) => {
+        Request::Search {
+            kind,
+            query,
+            infobase,
+        } => {
             let infobase = scope.infobase.or(infobase);
-            let matches = onec.search(&scope.token, kind, &query, infobase, 10).await?;
-            Ok(Outcome::Matches(matches))
+            Found::Matches(onec.search(token, kind, &query, infobase, 10).await?)
         }
-        (Tool::FindSubject, Request::Report(_)) => Err(OnecError::Malformed("not a search".into())),
-    }
+        Request::Companies { infobase } => {
+            let infobase = scope.infobase.or(infobase);
+            let mut companies = onec.companies(token).await?;
+            companies.retain(|company| {
+                infobase.is_none_or(|id| company.infobase_id == id)
+                    && (scope.company.is_none() || company.id == scope.company)
+            });
+            Found::Companies(companies)
+        }
+        Request::Entities {
+            kind,
+            query,
+            infobase,
+        } => {
+            let kind = kind.and_then(|kind| serde_json::to_value(kind).ok());
+            let kind = kind.as_ref().and_then(Value::as_str);
+            let infobase = scope.infobase.or(infobase);
+            Found::Entities(onec.entities(token, kind, query.as_deref(), infobase).await?)
+        }
+        Request::Entity { name, infobase } => {
+            let infobase = scope.infobase.or(infobase);
+            Found::Entity(Box::new(onec.entity(token, &name, infobase).await?))
+        }
+        Request::ReportFile(report, mut query) => {
+            query.company = scope.company.or(query.company);
+            query.infobase = scope.infobase.or(query.infobase);
+            match onec.report_file(token, report, &query).await {
+                Ok(file) => Found::File(Box::new(file)),
+                // The figures can be told without it.
+                Err(OnecError::Unreachable(_)) => Found::Refused(
+                    "Файлы отчётов сейчас не делаются. Скажи об этом и ответь текстом.".to_owned(),
+                ),
+                Err(error) => return Err(error),
+            }
+        }
+        Request::Rows(asked) => rows(onec, scope, &asked).await?,
+        Request::Draft(asked) => {
+            let mut draft = json!({
+                "entity": asked.entity,
+                "values": asked.values,
+                "post": asked.post.unwrap_or(false),
+            });
+            let given = [
+                ("ref", asked.r#ref),
+                ("infobase_id", scope.infobase.or(asked.infobase)),
+                ("company_id", scope.company),
+            ];
+            for (name, id) in given {
+                if let Some(id) = id {
+                    draft[name] = json!(id);
+                }
+            }
+            Found::Draft(Box::new(onec.draft(token, &draft).await?))
+        }
+    })
 }
 
-/// A report as a model sees it: as many rows as fit, and how many there are.
-fn shown(number: usize, report: &Report, limits: Limits) -> String {
-    let mut rows: Vec<&Map<String, Value>> = report.rows.iter().take(limits.rows).collect();
-    loop {
-        let total = usize::try_from(report.row_count).unwrap_or(usize::MAX);
-        let note = (rows.len() < total)
-            .then(|| format!("показано {} из {}; итоги — по всем строкам", rows.len(), total));
-        let text = json!({
-            "source": format!("[{number}]"),
-            "report": report.report,
-            "title": report.title,
-            "parameters": report.parameters,
-            "currency": report.currency,
-            "as_of": report.as_of,
-            "onec_reachable": report.onec_reachable,
-            "rows": rows,
-            "totals": report.totals,
-            "row_count": report.row_count,
-            "note": note,
-        })
-        .to_string();
-        if text.len() <= limits.bytes || rows.is_empty() {
-            return text;
-        }
-        rows.truncate(rows.len() / 2);
-    }
+async fn rows(onec: &Onec, scope: &Scope, asked: &arguments::Rows) -> Result<Found, OnecError> {
+    let infobase = scope.infobase.or(asked.infobase);
+    let entity = onec.entity(&scope.token, &asked.entity, infobase).await?;
+    let mut parameters = match entity.query(asked) {
+        Ok(parameters) => parameters,
+        Err(text) => return Ok(Found::Refused(text)),
+    };
+    parameters.extend(infobase.map(|id| ("infobase", id.to_string())));
+    parameters.extend(scope.company.map(|id| ("company", id.to_string())));
+    let rows = onec.rows(&scope.token, &asked.entity, &parameters).await?;
+    Ok(Found::Rows(Box::new(rows)))
 }
 
 impl Toolbox {
@@ -441,7 +678,7 @@ impl Toolbox {
     /// The infobases that the caller sees, for the built-in engine.
     pub(crate) async fn infobases(&self) -> Result<Vec<InfobaseInfo>, OnecError> {
         let asked = self.onec.infobases(&self.scope.token);
-        tokio::time::timeout(self.limits.timeout, asked)
+        tokio::time::timeout(self.patience(), asked)
             .await
             .unwrap_or_else(|elapsed| Err(OnecError::Unreachable(elapsed.into())))
     }
@@ -449,7 +686,7 @@ impl Toolbox {
     /// The companies that the caller sees, for the built-in engine.
     pub(crate) async fn companies(&self) -> Result<Vec<CompanyInfo>, OnecError> {
         let asked = self.onec.companies(&self.scope.token);
-        tokio::time::timeout(self.limits.timeout, asked)
+        tokio::time::timeout(self.patience(), asked)
             .await
             .unwrap_or_else(|elapsed| Err(OnecError::Unreachable(elapsed.into())))
     }
@@ -462,12 +699,18 @@ impl Toolbox {
 
 #[cfg(test)]
 mod tests {
+    use common::auth::Permission;
+
     use super::*;
 
     fn toolbox() -> Toolbox {
-        let onec = Onec::new("http://127.0.0.1:9/".parse().unwrap(), Duration::from_secs(1)).unwrap();
+        let onec = {
+            let nobody: url::Url = "http://127.0.0.1:9/".parse().unwrap();
+            Onec::new(nobody.clone(), nobody, Duration::from_secs(1)).unwrap()
+        };
         let scope = Scope {
             token: SecretString::from("token"),
+            permissions: [Permission::OnecRead].into_iter().collect(),
             company: None,
             infobase: None,
             locale: Locale::Ru,
@@ -511,7 +754,10 @@ mod tests {
             ),
         ] {
             let refusal = toolbox.admit(&call(name, arguments)).err().unwrap();
-            assert!(refusal.contains(expected), "{refusal}");
+            assert!(
+                matches!(&refusal, Refusal::Refused(text) if text.contains(expected)),
+                "{refusal:?}"
+            );
         }
         assert_eq!(toolbox.calls(), 0);
     }
@@ -526,7 +772,42 @@ mod tests {
             assert!(toolbox.admit(&call("get_cash", arguments)).is_ok());
         }
         let third = toolbox.admit(&call("get_cash", json!({"date": "2026-10-31", "limit": 5})));
-        assert!(third.err().unwrap().contains("уже сделан"));
+        assert!(matches!(third, Err(Refusal::Refused(text)) if text.contains("уже сделан")));
+        // That ends the use of tools.
+        assert!(toolbox.is_closed());
+        assert!(toolbox.admit(&call("get_stock", json!({}))).is_err());
+    }
+
+    #[test]
+    fn tools_are_as_many_as_the_permissions_open() {
+        let mut reader = toolbox();
+        assert!(reader.specs().iter().all(|spec| spec.name != "draft_document"));
+        let draft = json!({"entity": "Document_Счет", "values": {}});
+        let denied = reader.admit(&call("draft_document", draft.clone()));
+        assert!(matches!(denied, Err(Refusal::Denied(text)) if text.contains("onec:write")));
+        let mut writer = toolbox();
+        writer.scope.permissions = [Permission::OnecRead, Permission::OnecWrite]
+            .into_iter()
+            .collect();
+        assert_eq!(writer.specs().len(), reader.specs().len() + 1);
+        assert!(writer.admit(&call("draft_document", draft.clone())).is_ok());
+        let mut letter = writer.reading_only();
+        assert_eq!(letter.specs().len(), reader.specs().len());
+        assert!(letter.admit(&call("draft_document", draft)).is_err());
+        let mut nobody = toolbox();
+        // Nobody drafts what they cannot read.
+        nobody.scope.permissions = [Permission::OnecWrite].into_iter().collect();
+        assert!(nobody.specs().is_empty());
+        assert!(nobody.admit(&call("get_cash", json!({}))).is_err());
+    }
+
+    #[test]
+    fn no_call_begins_after_the_deadline() {
+        let mut toolbox = toolbox();
+        toolbox.limits.deadline = Duration::ZERO;
+        assert!(toolbox.is_closed());
+        let late = toolbox.admit(&call("get_cash", json!({})));
+        assert!(matches!(late, Err(Refusal::Refused(text)) if text.contains("Время")));
     }
 
     #[test]

@@ -131,9 +131,8 @@ async fn two_replicas_share_one_budget() {
     let service = Service::with_provider("chat").await;
     limited(&service, &[each_user(&json!({"hard_tokens": 3000}))]).await;
     let replica = service.replica().await;
-    let token = service.issuer.sign(&Grant::new(&[Permission::Chat]));
-    let client = service.anonymous().with_token(token.clone());
-    let other = Client::anonymous(replica.url()).with_token(token);
+    let grant = Grant::new(&[Permission::Chat]);
+    let (client, other) = (service.user(&grant), replica.user(&service, &grant));
     let responses = join_all((0..60).map(|number| {
         let client = if number % 2 == 0 { &client } else { &other };
         async move { client.post("/v1/chat/completions", &completion(200)).await }

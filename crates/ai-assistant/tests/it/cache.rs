@@ -171,8 +171,7 @@ async fn what_many_ask_at_once_a_model_is_asked_once() {
     service.onec.set_version("1");
     let replica = service.replica().await;
     let grant = reader();
-    let clients = [service.url(), replica.url()]
-        .map(|url| Client::anonymous(url).with_token(service.issuer.sign(&grant)));
+    let clients = [service.user(&grant), replica.user(&service, &grant)];
     let answers: Vec<Value> = join_all((0..12).map(|number| {
         let client = &clients[number % 2];
         async move { ask_model(client, "fake", QUESTION).await.json() }

@@ -47,7 +47,7 @@ async fn the_older_generation_begins_with_initialize() {
     assert_eq!(send(&client, &told, &[]).await.status, 202);
     let listed = ask(&client, "tools/list", &json!({})).await;
     let tools = listed["result"]["tools"].as_array().unwrap();
-    assert_eq!(tools.len(), 17);
+    assert_eq!(tools.len(), 21);
     assert!(
         tools
             .iter()

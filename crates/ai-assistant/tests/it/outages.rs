@@ -106,6 +106,33 @@ async fn without_postgres_every_endpoint_says_so() {
         .delete(&format!("/conversations/{id}"))
         .await
         .assert_problem(503, "dependency.unavailable");
+    for path in [
+        format!("/conversations/{id}/export"),
+        "/conversations?q=долг".to_owned(),
+        format!("/chat/{id}/events"),
+    ] {
+        client
+            .get(&path)
+            .await
+            .assert_problem(503, "dependency.unavailable");
+    }
+    client
+        .post(&format!("/chat/{id}/cancel"), &json!({}))
+        .await
+        .assert_problem(503, "dependency.unavailable");
+    client
+        .patch(&format!("/conversations/{id}"), &json!({"title": "Название"}))
+        .await
+        .assert_problem(503, "dependency.unavailable");
+    let rating = format!("/messages/{id}/rating");
+    client
+        .put(&rating, &json!({"rating": "up"}))
+        .await
+        .assert_problem(503, "dependency.unavailable");
+    client
+        .delete(&rating)
+        .await
+        .assert_problem(503, "dependency.unavailable");
     let offer = json!({"kind": "offer"});
     client
         .post("/generate", &offer)

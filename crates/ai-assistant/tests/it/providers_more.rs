@@ -135,7 +135,7 @@ async fn gigachat_has_its_own_tokens_and_its_own_calls() {
     );
     assert!(answer["answer"].as_str().unwrap().contains("1200,50"));
     let bodies = service.provider.bodies();
-    assert_eq!(bodies[0]["functions"][0]["name"], "find_subject");
+    assert_eq!(bodies[0]["functions"][0]["name"], "describe_entity");
     assert_eq!(bodies[0]["function_call"], "auto");
     let messages = bodies[1]["messages"].as_array().unwrap();
     assert_eq!(

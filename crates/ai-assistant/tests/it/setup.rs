@@ -24,10 +24,28 @@ pub(crate) struct Service {
     pub(crate) database: Proxy,
     pub(crate) redis: TestRedis,
     server: TestServer,
-    config: Config,
-    database_url: String,
     context: Context,
+    config: Config,
     _stand_ins: [TestServer; 2],
+}
+
+/// A second process of the service.
+pub(crate) struct Replica {
+    server: TestServer,
+    context: Context,
+}
+
+impl Replica {
+    /// A client of this user.
+    pub(crate) fn user(&self, service: &Service, grant: &Grant) -> Client {
+        Client::anonymous(self.server.url()).with_token(service.issuer.sign(grant))
+    }
+}
+
+impl Drop for Replica {
+    fn drop(&mut self) {
+        self.context.shutdown.cancel();
+    }
 }
 
 impl Drop for Service {
@@ -132,6 +150,8 @@ impl Service {
             ("DATABASE_URL".to_owned(), proxied.to_string()),
             ("REDIS_URL".to_owned(), redis.url().to_owned()),
             ("ONEC_INTEGRATION_URL".to_owned(), onec_server.url()),
+            // The same stand-in makes files.
+            ("ANALYTICS_URL".to_owned(), onec_server.url()),
             ("TOOL_TIMEOUT".to_owned(), "500ms".to_owned()),
             ("LLM_FIRST_TOKEN_TIMEOUT".to_owned(), "1s".to_owned()),
             ("LLM_IDLE_TIMEOUT".to_owned(), "1s".to_owned()),
@@ -168,24 +188,28 @@ impl Service {
             database,
             redis,
             server: TestServer::start(DEFINITION, app).await,
-            config,
-            database_url: proxied.to_string(),
             context,
+            config,
             _stand_ins: [onec_server, provider_server],
         }
     }
 
-    /// Another replica of the service: the same stores, a process of its own.
-    pub(crate) async fn replica(&self) -> TestServer {
+    /// Another replica of the service, with the same database, Redis and issuer.
+    pub(crate) async fn replica(&self) -> Replica {
+        let mut context = Context::new(DEFINITION.name, "another".to_owned(), Environment::Development);
+        context.clock = self.context.clock.clone();
+        let redis = self.redis.connect();
         let app = ai_assistant::app(
             &self.config,
-            self.context.clone(),
-            connect(&self.database_url).await,
-            self.redis.connect(),
+            context.clone(),
+            self.db.clone(),
+            redis,
             self.issuer.authenticator(),
-        )
-        .unwrap();
-        TestServer::start(DEFINITION, app).await
+        );
+        Replica {
+            server: TestServer::start(DEFINITION, app.unwrap()).await,
+            context,
+        }
     }
 
     /// The service's clock, which stands still until it is moved.

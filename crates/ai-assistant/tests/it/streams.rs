@@ -9,6 +9,15 @@ use serde_json::{Value, json};
 use crate::setup::{Service, eventually};
 
 pub(crate) async fn events(client: &Client, body: &Value) -> Vec<(String, Value)> {
+    raw_events(client, body)
+        .await
+        .into_iter()
+        .map(|(_, name, data)| (name, data))
+        .collect()
+}
+
+/// Number, name and data of each event.
+pub(crate) async fn raw_events(client: &Client, body: &Value) -> Vec<Event> {
     let request = client
         .request(http::Method::POST, "/chat")
         .header("accept", "text/event-stream")
@@ -20,13 +29,20 @@ pub(crate) async fn events(client: &Client, body: &Value) -> Vec<(String, Value)
         "{}",
         response.text()
     );
-    response
-        .text()
-        .split("\n\n")
+    parsed(&response.text())
+}
+
+/// Number (0 when it has none), name and data.
+pub(crate) type Event = (u64, String, Value);
+
+/// The events of a stream.
+pub(crate) fn parsed(text: &str) -> Vec<Event> {
+    text.split("\n\n")
         .filter_map(|event| {
-            let name = event.lines().find_map(|line| line.strip_prefix("event: "))?;
-            let data = event.lines().find_map(|line| line.strip_prefix("data: "))?;
-            Some((name.to_owned(), serde_json::from_str(data).unwrap()))
+            let field = |name: &str| event.lines().find_map(|line| line.strip_prefix(name));
+            let id = field("id: ").map_or(0, |id| id.parse().unwrap());
+            let data = serde_json::from_str(field("data: ")?).unwrap();
+            Some((id, field("event: ")?.to_owned(), data))
         })
         .collect()
 }
@@ -34,7 +50,7 @@ pub(crate) async fn events(client: &Client, body: &Value) -> Vec<(String, Value)
 pub(crate) fn text_of(events: &[(String, Value)]) -> String {
     events
         .iter()
-        .filter(|(name, _)| name == "delta")
+        .filter(|(name, _)| name == "token")
         .map(|(_, data)| data["text"].as_str().unwrap())
         .collect()
 }
@@ -44,8 +60,8 @@ async fn the_built_in_engine_streams() {
     let service = Service::start().await;
     let events = events(&service.accountant(), &json!({"message": "Кто нам должен?"})).await;
     let names: Vec<&str> = events.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!((names[0], names[1]), ("meta", "tool"));
-    assert_eq!(&names[names.len() - 2..], ["citation", "done"]);
+    assert_eq!(&names[..3], ["message.start", "tool.call", "tool.result"]);
+    assert_eq!(&names[names.len() - 3..], ["citation", "usage", "done"]);
     let done = &events.last().unwrap().1;
     assert_eq!(text_of(&events), done["answer"].as_str().unwrap());
     assert_eq!(events[0].1["message_id"], done["message_id"]);
@@ -62,10 +78,11 @@ async fn a_model_streams_with_its_tools() {
         .await;
         let tools: Vec<_> = events
             .iter()
-            .filter(|(name, _)| name == "tool")
-            .map(|(_, data)| data["state"].as_str().unwrap())
+            .filter(|(name, _)| name.starts_with("tool"))
+            .map(|(name, data)| (name.as_str(), &data["is_error"]))
             .collect();
-        assert_eq!(tools, ["running", "done"], "{dialect}");
+        let expected = [("tool.call", &Value::Null), ("tool.result", &json!(false))];
+        assert_eq!(tools, expected, "{dialect}");
         let done = &events.last().unwrap().1;
         assert_eq!(text_of(&events), done["answer"].as_str().unwrap(), "{dialect}");
     }
@@ -115,7 +132,7 @@ async fn a_client_that_leaves_cancels_the_model_and_the_books_are_closed() {
     let response = common::http::client::send(request).await.unwrap();
     let mut stream = response.bytes_stream();
     let mut seen = String::new();
-    while !seen.contains("delta") {
+    while !seen.contains("event: token") {
         seen.push_str(&String::from_utf8_lossy(&stream.next().await.unwrap().unwrap()));
     }
     drop(stream);

@@ -302,8 +302,9 @@ pub struct Citation {
     pub infobase: String,
     /// The 1C object that was read, such as `AccountingRegister_Хозрасчетный`.
     pub object: String,
-    /// The report that computed it.
-    pub report: ReportId,
+    /// The report that computed it; none for rows as 1C has them.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub report: Option<ReportId>,
     /// The parameters that chose the rows, with names of objects instead of ids, for people.
     pub filter: Map<String, Value>,
     /// The moment the data is of.
@@ -454,6 +455,9 @@ pub struct InfobaseInfo {
 /// A company of ours as `GET /companies` tells of it, as far as other services need it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CompanyInfo {
+    /// Its id.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub id: Option<Uuid>,
     /// The infobase that it is kept in.
     pub infobase_id: Uuid,
     /// Its name.

@@ -46,6 +46,8 @@ const SILENT: TimeDelta = TimeDelta::seconds(30);
 pub(crate) struct CreateDraft {
     /// May be left out when there is one infobase.
     infobase_id: Option<Uuid>,
+    /// The draft is to be of this company of the caller's.
+    company_id: Option<Uuid>,
     /// `Document_X` or `Catalog_X`.
     entity: String,
     /// The object to change; a new one is made without it.
@@ -124,7 +126,14 @@ pub(crate) async fn create(
 ) -> Result<(StatusCode, Json<DraftView>), Problem> {
     let (infobase, onec) = open(&state, &identity, request.infobase_id).await?;
     let mut connection = state.pool.acquire().await.store("acquire")?;
-    let companies = companies(&mut connection, state.profiles, &identity, &infobase).await?;
+    let companies = companies(
+        &mut connection,
+        state.profiles,
+        &identity,
+        &infobase,
+        request.company_id,
+    )
+    .await?;
     drop(connection);
     let wanted = Request {
         entity: request.entity,
@@ -375,7 +384,7 @@ pub(super) async fn check_companies(
     infobase: &Infobase,
     belongs_to: &[Uuid],
 ) -> Result<(), Problem> {
-    let Some(companies) = companies(connection, state.profiles, identity, infobase).await? else {
+    let Some(companies) = companies(connection, state.profiles, identity, infobase, None).await? else {
         return Ok(());
     };
     let is_own = belongs_to

@@ -59,7 +59,7 @@ pub(crate) async fn get(
     let (infobase, onec) = open(&state, &identity, infobase).await?;
     let mut connection = state.pool.acquire().await.store("acquire")?;
     let entity = load(&mut connection, infobase.id, &name).await?;
-    let companies = companies(&mut connection, state.profiles, &identity, &infobase).await?;
+    let companies = companies(&mut connection, state.profiles, &identity, &infobase, None).await?;
     let is_scoped = match &companies {
         Some(companies) => {
             let owner = match &entity.stored.owner {

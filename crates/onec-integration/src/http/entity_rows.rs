@@ -35,6 +35,8 @@ const MOST_ROWS: u32 = 1000;
 #[serde(deny_unknown_fields)]
 pub(crate) struct RowsQuery {
     infobase: Option<Uuid>,
+    /// Rows of one company of the caller's only, and those that belong to no company.
+    company: Option<Uuid>,
     /// A condition as `$filter` of OData.
     filter: Option<String>,
     /// Names of properties; all but tabular parts when absent.
@@ -248,7 +250,14 @@ pub(crate) async fn rows(
     let (infobase, onec) = open(&state, &identity, query.infobase).await?;
     let mut connection = state.pool.acquire().await.store("acquire")?;
     let entity = load(&mut connection, infobase.id, &name).await?;
-    let companies = companies(&mut connection, state.profiles, &identity, &infobase).await?;
+    let companies = companies(
+        &mut connection,
+        state.profiles,
+        &identity,
+        &infobase,
+        query.company,
+    )
+    .await?;
     let asked = Asked::new(&entity, &query)?;
     let scoped = match &companies {
         Some(companies) => {
@@ -377,10 +386,16 @@ fn told(query: &RowsQuery) -> Map<String, Value> {
         ("expand", &query.expand),
         ("orderby", &query.orderby),
     ];
-    given
+    let mut told: Map<String, Value> = given
         .into_iter()
         .filter_map(|(name, value)| Some((name.to_owned(), value.clone()?.into())))
-        .collect()
+        .collect();
+    told.extend(
+        query
+            .company
+            .map(|company| ("company".to_owned(), json!(company))),
+    );
+    told
 }
 
 fn bad_cursor() -> Problem {
@@ -390,15 +405,21 @@ fn bad_cursor() -> Problem {
     ))
 }
 
-/// The companies that a caller is restricted to.
+/// The companies that a caller is restricted to, or the one of them that a request is about.
 pub(super) async fn companies(
     connection: &mut sqlx::PgConnection,
     profiles: Profiles,
     identity: &Identity,
     infobase: &Infobase,
+    company: Option<Uuid>,
 ) -> Result<Option<Companies>, Problem> {
-    let Some(restriction) = identity.companies.restriction() else {
-        return Ok(None);
+    let restriction = match company {
+        Some(company) if identity.companies.contains(company) => vec![company],
+        Some(_) => return Err(Error::CompanyNotFound.into()),
+        None => match identity.companies.restriction() {
+            Some(restriction) => restriction,
+            None => return Ok(None),
+        },
     };
     let profile = infobase.profile.as_deref().and_then(|id| profiles.by_id(id));
     // Which set holds the companies is known of known configurations only.

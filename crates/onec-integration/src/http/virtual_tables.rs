@@ -98,7 +98,7 @@ pub(crate) async fn get(
     let as_of = state.clock.now();
     let mut built = build(&function, &query, limit, zone.today(as_of))?;
 
-    let restriction = companies(&mut connection, state.profiles, &identity, &infobase).await?;
+    let restriction = companies(&mut connection, state.profiles, &identity, &infobase, None).await?;
     let restricted_to = restriction.as_ref().map(|companies| companies.set.clone());
     let own = match &restriction {
         Some(companies) => {

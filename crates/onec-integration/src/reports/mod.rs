@@ -94,7 +94,7 @@ fn finish(report: ReportId, scope: &Scope, table: Table, locale: Locale, onec_re
             infobase_id: scope.infobase.id,
             infobase: scope.infobase.name.clone(),
             object,
-            report,
+            report: Some(report),
             filter: scope.filter.clone(),
             as_of: scope.as_of,
             source,

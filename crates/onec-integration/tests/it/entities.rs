@@ -196,6 +196,15 @@ async fn callers_see_rows_of_their_companies_only() {
         rows.iter()
             .all(|row| row["Организация_Key"] == reference.as_str())
     );
+    // Who may see all narrows to one; who may not, to their own only.
+    let one = path(SALES, &[("limit", "1000"), ("company", &own.to_string())]);
+    let narrowed: Value = service.admin().get(&one).await.json();
+    assert_eq!(narrowed["rows"], sales["rows"]);
+    let other = service.companies().await[1].0.to_string();
+    client
+        .get(&path(SALES, &[("company", &other)]))
+        .await
+        .assert_problem(404, "onec.company_not_found");
     // Nothing that is written in a filter opens more.
     let sneaky = path(
         SALES,

@@ -11,12 +11,16 @@ use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 
 use super::written::{self, Figure, Unit, What};
+use crate::attachments::number;
 use crate::builtin::format::figure;
+use crate::tools::Facts;
 
 /// Rows of a report whose pairs are looked at.
 const PAIR_ROWS: usize = 60;
 /// Rows whose triples are.
 const TRIPLE_ROWS: usize = 20;
+/// Figures of a row of a file that are compared with each other.
+const MEASURES: usize = 12;
 /// Figures below that, without decimals and unit, are counts: they have to be in a source as they
 /// are.
 const COUNT: i64 = 100;
@@ -36,7 +40,13 @@ pub(super) struct Known {
 }
 
 impl Known {
-    pub(super) fn new(question: &str, today: NaiveDate, reports: &[Report], matches: &[Match]) -> Self {
+    pub(super) fn new(
+        question: &str,
+        today: NaiveDate,
+        reports: &[Report],
+        matches: &[Match],
+        facts: &[Facts],
+    ) -> Self {
         let mut known = Self {
             direct: vec![Decimal::ZERO],
             shares: vec![Decimal::ZERO, Decimal::ONE_HUNDRED],
@@ -51,6 +61,9 @@ impl Known {
         known.direct.push(Decimal::from(matches.len()));
         for report in reports {
             known.add_report(report);
+        }
+        for one in facts {
+            known.add_facts(one);
         }
         known.add_totals(reports);
         for (i, one) in reports.iter().enumerate() {
@@ -70,7 +83,8 @@ impl Known {
     /// Figures, dates and numbers of documents within names and questions.
     fn add_text(&mut self, text: &str) {
         static DIGITS: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\d+(?:[.,]\d+)?").ok());
-        if text.is_empty() {
+        // The digits of an id are no figures.
+        if text.is_empty() || uuid::Uuid::try_parse(text).is_ok() {
             return;
         }
         self.texts.insert(text.to_lowercase());
@@ -129,6 +143,42 @@ impl Known {
                 report.row_count,
                 counts.contains(key),
             );
+        }
+    }
+
+    /// Rows of a file or of 1C that were shown, and the totals of all of them.
+    fn add_facts(&mut self, facts: &Facts) {
+        let sheet = &facts.sheet;
+        self.direct.push(Decimal::from(sheet.row_count));
+        self.direct.push(Decimal::from(sheet.rows.len()));
+        self.add_text(&sheet.name);
+        let mut columns = Vec::with_capacity(sheet.columns.len());
+        for (at, column) in sheet.columns.iter().enumerate() {
+            self.add_text(column);
+            columns.push(sheet.numbers(at));
+        }
+        for row in &sheet.rows {
+            let mut values = Vec::new();
+            for (at, cell) in row.iter().enumerate() {
+                let is_figure = columns.get(at).is_some_and(|numbers| !numbers.is_empty());
+                match number(cell).filter(|_| is_figure) {
+                    Some(value) => values.push(value),
+                    None => self.add_text(cell),
+                }
+            }
+            values.truncate(MEASURES);
+            self.add_values(&values);
+        }
+        for (at, numbers) in columns
+            .iter()
+            .enumerate()
+            .filter(|(_, numbers)| !numbers.is_empty())
+        {
+            self.direct.extend(numbers.iter().map(Decimal::abs));
+            let total = facts.totals.get(at).copied().flatten();
+            let total = total.unwrap_or_else(|| numbers.iter().sum());
+            self.direct.push(total.abs());
+            self.add_column(numbers, total, sheet.row_count, true);
         }
     }
 
@@ -204,6 +254,10 @@ impl Known {
     /// The figures of a row, with sums, differences and shares between its columns.
     fn add_row(&mut self, row: &Map<String, Value>, keys: &[&str]) {
         let values: Vec<Decimal> = keys.iter().map(|key| figure(row, key)).collect();
+        self.add_values(&values);
+    }
+
+    fn add_values(&mut self, values: &[Decimal]) {
         for (i, a) in values.iter().enumerate() {
             self.direct.push(a.abs());
             for b in &values[i + 1..] {

@@ -11,7 +11,7 @@ use chrono::NaiveDate;
 use common::contract::onec::{Match, Report};
 
 use self::known::Known;
-use crate::tools::Toolbox;
+use crate::tools::{Facts, Toolbox};
 
 /// What stands behind a figure that nothing accounts for.
 const MARK: &str = "\u{a0}[?]";
@@ -43,10 +43,10 @@ impl Grounds<'_> {
 
     /// Checks a text against the results of tools.
     pub(crate) fn check(&self, text: &str, toolbox: &Toolbox) -> Checked {
-        self.against(text, toolbox.reports(), toolbox.matches())
+        self.against(text, toolbox.reports(), toolbox.matches(), toolbox.facts())
     }
 
-    fn against(&self, text: &str, reports: &[Report], matches: &[Match]) -> Checked {
+    fn against(&self, text: &str, reports: &[Report], matches: &[Match], facts: &[Facts]) -> Checked {
         let written = written::find(text);
         let mut checked = Checked {
             unverified: Vec::new(),
@@ -55,7 +55,7 @@ impl Grounds<'_> {
         if written.is_empty() {
             return checked;
         }
-        let known = Known::new(self.question, self.today, reports, matches);
+        let known = Known::new(self.question, self.today, reports, matches, facts);
         for one in written.iter().rev() {
             if known.accounts_for(&one.what) {
                 continue;

@@ -12,7 +12,7 @@ fn against(text: &str, reports: &[Report]) -> Checked {
         question: "Кто нам должен больше 100 000 рублей по договору № 77/2026?",
         today: "2026-11-24".parse().unwrap(),
     };
-    grounds.against(text, reports, &[])
+    grounds.against(text, reports, &[], &[])
 }
 
 fn check(text: &str) -> Vec<String> {

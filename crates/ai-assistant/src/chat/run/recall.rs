@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use common::Locale;
+use common::contract::onec::DataSource;
 use serde::{Deserialize, Serialize};
 
 use super::{Draft, Engine, Error, Job, Ledger, NumberedCitation, Sink, Table, builtin, prompt};
@@ -11,7 +12,6 @@ use crate::builtin::Surroundings;
 use crate::cache::{Key, Recall, Seat};
 use crate::chat::events::ChatEvent;
 use crate::privacy::{self, Mode, Subject};
-use crate::providers::Item;
 use crate::tools;
 
 /// An answer as it is kept.
@@ -48,12 +48,12 @@ impl Job {
             Seat::Ours(flight) => Some(flight),
             Seat::Found(bytes) => match self.revived(&bytes).await? {
                 Some((draft, engine)) => {
-                    for citation in &draft.citations {
-                        recall.saw(citation.citation.report.as_str());
+                    for report in draft.citations.iter().filter_map(|one| one.citation.report) {
+                        recall.saw(report.as_str());
                     }
                     ledger.recalls(&engine);
                     for line in draft.text.split_inclusive('\n') {
-                        sink.send(ChatEvent::Delta {
+                        sink.send(ChatEvent::Token {
                             text: line.to_owned(),
                         });
                     }
@@ -74,7 +74,8 @@ impl Job {
 
     /// Everything that the answer depends on; `None` when it is not to be kept or found.
     async fn key(&self, recall: &Recall, locale: Locale) -> Option<Key> {
-        if recall.cache.answers.is_zero() || self.question.fresh {
+        // Files are of their owner only.
+        if recall.cache.answers.is_zero() || self.question.fresh || !self.files.is_empty() {
             return None;
         }
         let now = self.state.context.clock.now();
@@ -120,15 +121,16 @@ impl Job {
                     .and(chain.remote().full_name())
                     .and(self.state.models.max_output_tokens.to_string())
                     .and(prompt::CHAT);
-                for item in self.items(around) {
-                    key = match item {
-                        Item::User(text) => key.and("user").and(text),
-                        Item::Said(text) => key.and("assistant").and(text),
-                        // Turns of an exchange under way are never a beginning.
-                        Item::Turn(_) | Item::Results(_) => return None,
-                    };
+                for said in &self.history {
+                    key = key
+                        .and(&said.role)
+                        .and(&said.content)
+                        .and(said.summary.as_deref().unwrap_or_default());
                 }
-                for tool in tools::specs() {
+                let message = &self.question.message;
+                let question = prompt::question(message, around.today, around.zone, around.may_read);
+                key = key.and(question).and(self.state.history_tokens.to_string());
+                for tool in tools::specs(self.identity.permissions) {
                     key = key
                         .and(tool.name.as_bytes())
                         .and(tool.description.as_bytes())
@@ -177,7 +179,14 @@ impl Job {
                 .is_some_and(|chain| Arc::ptr_eq(chain.remote(), answered)),
             (Engine::Rules, Engine::Model(_)) | (Engine::Model(_), Engine::Rules) => false,
         };
-        as_asked && draft.unverified_numbers.is_empty() && !ledger.is_suspicious()
+        // What was drafted or ordered is of whoever asked.
+        let is_shared = draft.drafts.is_empty() && draft.files.is_empty();
+        // Of what was read live in 1C there is no version.
+        let is_mirrored = draft
+            .citations
+            .iter()
+            .all(|one| one.citation.source == DataSource::Mirror);
+        as_asked && is_shared && is_mirrored && draft.unverified_numbers.is_empty() && !ledger.is_suspicious()
     }
 }
 
@@ -215,9 +224,9 @@ impl Kept {
             tables: self.tables,
             suggestions: self.suggestions,
             notices: self.notices,
-            unverified_numbers: Vec::new(),
             state: self.state,
             cached: true,
+            ..Draft::default()
         }
     }
 }
