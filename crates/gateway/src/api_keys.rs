@@ -3,10 +3,8 @@
 //! A key is known again by its SHA-256 only, for as long as its token is good: the token ends, or
 //! its key is revoked, or the rights of its owner change.
 
-use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use axum::body::{Body, to_bytes};
 use chrono::Duration;
 use common::Text;
 use common::auth::{Authenticator, Identity, Revocations};
@@ -15,16 +13,18 @@ use common::http::Problem;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use http_body_util::{BodyExt, Limited};
 use secrecy::ExposeSecret;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::body::Upload;
-use crate::client::Client;
+use crate::body::{Source, Upload};
 use crate::forward::{self, Outgoing};
 use crate::headers::{self, Origin};
 use crate::recent::Recent;
-use crate::upstream::Upstream;
+use crate::routing::Service;
+use crate::visit::Visit;
+use crate::worker::Worker;
 
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 const PREFIX: &str = "ak_";
@@ -79,10 +79,9 @@ impl ApiKeys {
     /// Whose key it is, with the token to be shown to services.
     pub(crate) async fn identify(
         &self,
+        worker: &Worker,
         key: &str,
-        from: IpAddr,
-        client: &Client,
-        users: &Upstream,
+        visit: &Visit<'_>,
         patience: std::time::Duration,
     ) -> Result<Arc<Identity>, Problem> {
         if !key.starts_with(PREFIX) || key.len() > MAX_KEY_BYTES {
@@ -92,7 +91,7 @@ impl ApiKeys {
         if let Some(identity) = self.known(&hash) {
             return Ok(identity);
         }
-        let token = exchange(key, from, client, users, patience).await?;
+        let token = exchange(worker, key, visit, patience).await?;
         let identity = Arc::new(self.authenticator.verify(&token).await?);
         self.lock().insert(hash, identity.clone());
         Ok(identity)
@@ -119,34 +118,35 @@ impl ApiKeys {
 }
 
 async fn exchange(
+    worker: &Worker,
     key: &str,
-    from: IpAddr,
-    client: &Client,
-    users: &Upstream,
+    visit: &Visit<'_>,
     patience: std::time::Duration,
 ) -> Result<String, Problem> {
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     let origin = Origin {
-        client: from,
+        client: visit.client,
         secure: false,
         host: None,
     };
-    headers::prepare_request(&mut headers, origin);
+    headers::prepare_request(&mut headers, origin, &visit.context);
     let body = serde_json::json!({ "api_key": key }).to_string();
     let limit = body.len() as u64;
     let outgoing = Outgoing {
         method: Method::POST,
         path: PathAndQuery::from_static("/auth/api-keys/token"),
         headers,
-        upload: Upload::new(Body::from(body), limit),
+        upload: Upload::new(Source::Own(Some(body.into())), limit),
         body_limit: limit,
         patience,
     };
-    let answer = forward::forward(client, users, outgoing).await?;
+    let answer = forward::forward(worker, worker.gateway.upstream(Service::UserManagement), outgoing).await?;
     let status = answer.status();
-    let bytes = to_bytes(answer.into_body(), MAX_ANSWER_BYTES).await;
-    let bytes = bytes.map_err(|error| Problem::unavailable("user-management").source(error))?;
+    let bytes = Limited::new(answer.into_body(), MAX_ANSWER_BYTES).collect().await;
+    let bytes = bytes
+        .map_err(|error| Problem::unavailable("user-management").source(error))?
+        .to_bytes();
     let body: Value = serde_json::from_slice(&bytes).unwrap_or_default();
     match (status, body["access_token"].as_str(), body["code"].as_str()) {
         (StatusCode::OK, Some(token), _) => Ok(token.to_owned()),

@@ -1,8 +1,8 @@
 //! Bodies on their way through: passed on frame by frame, never gathered.
 
+use std::cell::{Cell, RefCell};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -11,10 +11,11 @@ use bytes::Bytes;
 use common::BoxError;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
-use tokio::time::{Instant, Sleep};
 
+use crate::connections::{Line, poll_driven};
 use crate::metrics::{self, Failure};
 use crate::routing::Service;
+use crate::ticks::{Deadline, coarse_now};
 
 /// The body of a request is larger than its route allows.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
@@ -23,62 +24,78 @@ pub(crate) struct TooLarge;
 
 /// A body that stops with an error after so many bytes.
 ///
-/// It is a handle: a request that could not be sent gives its copy up, and the body, of which
-/// nothing was read, goes with the next attempt.
+/// It is a handle: the one copy is sent, the other knows how far it has come. A body of which nothing
+/// was read can be sent again.
 #[derive(Debug, Clone)]
-pub(crate) struct Upload(Arc<Shared>);
+pub(crate) struct Upload(Option<Rc<Shared>>);
 
 #[derive(Debug)]
 struct Shared {
-    body: Mutex<Body>,
+    source: RefCell<Source>,
     limit: u64,
-    bytes: AtomicU64,
-    polled: AtomicBool,
-    waiting: AtomicBool,
-    too_large: AtomicBool,
-    broken: AtomicBool,
+    bytes: Cell<u64>,
+    polled: Cell<bool>,
+    waiting: Cell<bool>,
+    too_large: Cell<bool>,
+    broken: Cell<bool>,
+}
+
+/// Where a body comes from.
+#[derive(Debug)]
+pub(crate) enum Source {
+    /// From a client.
+    Client(Incoming),
+    /// From the gateway itself.
+    Own(Option<Bytes>),
 }
 
 impl Upload {
-    pub(crate) fn new(body: Body, limit: u64) -> Self {
-        Self(Arc::new(Shared {
-            body: Mutex::new(body),
-            limit,
-            bytes: AtomicU64::new(0),
-            polled: AtomicBool::new(false),
-            waiting: AtomicBool::new(false),
-            too_large: AtomicBool::new(false),
-            broken: AtomicBool::new(false),
+    pub(crate) fn new(source: Source, limit: u64) -> Self {
+        let empty = match &source {
+            Source::Client(body) => body.is_end_stream(),
+            Source::Own(bytes) => bytes.is_none(),
+        };
+        // Most requests have no body, and pay nothing for one.
+        Self((!empty).then(|| {
+            Rc::new(Shared {
+                source: RefCell::new(source),
+                limit,
+                bytes: Cell::new(0),
+                polled: Cell::new(false),
+                waiting: Cell::new(false),
+                too_large: Cell::new(false),
+                broken: Cell::new(false),
+            })
         }))
     }
 
     /// True when the body is still whole and can be sent again.
     pub(crate) fn is_untouched(&self) -> bool {
-        !self.0.polled.load(Ordering::Acquire)
+        !self.ask(|shared| shared.polled.get())
     }
 
     /// Bytes that have passed.
     pub(crate) fn bytes(&self) -> u64 {
-        self.0.bytes.load(Ordering::Acquire)
+        self.0.as_ref().map_or(0, |shared| shared.bytes.get())
     }
 
     /// True while the next part has to come from the client.
     pub(crate) fn waits_for_client(&self) -> bool {
-        self.0.waiting.load(Ordering::Acquire)
+        self.ask(|shared| shared.waiting.get())
     }
 
     /// True when the body went over the limit.
     pub(crate) fn is_too_large(&self) -> bool {
-        self.0.too_large.load(Ordering::Acquire)
+        self.ask(|shared| shared.too_large.get())
     }
 
     /// True when the client broke off.
     pub(crate) fn is_broken(&self) -> bool {
-        self.0.broken.load(Ordering::Acquire)
+        self.ask(|shared| shared.broken.get())
     }
 
-    fn body(&self) -> MutexGuard<'_, Body> {
-        self.0.body.lock().unwrap_or_else(PoisonError::into_inner)
+    fn ask(&self, question: impl FnOnce(&Shared) -> bool) -> bool {
+        self.0.as_deref().is_some_and(question)
     }
 }
 
@@ -90,33 +107,89 @@ impl HttpBody for Upload {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let shared = &*self.0;
-        shared.polled.store(true, Ordering::Release);
-        let polled = Pin::new(&mut *self.body()).poll_frame(cx);
-        shared.waiting.store(polled.is_pending(), Ordering::Release);
+        let Some(shared) = self.0.as_deref() else {
+            return Poll::Ready(None);
+        };
+        shared.polled.set(true);
+        let polled = match &mut *shared.source.borrow_mut() {
+            Source::Client(body) => Pin::new(body).poll_frame(cx),
+            Source::Own(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+        };
+        shared.waiting.set(polled.is_pending());
         let frame = match ready!(polled) {
             Some(Ok(frame)) => frame,
             Some(Err(error)) => {
-                shared.broken.store(true, Ordering::Release);
+                shared.broken.set(true);
                 return Poll::Ready(Some(Err(error.into())));
             }
             None => return Poll::Ready(None),
         };
         let length = frame.data_ref().map_or(0, |data| data.len() as u64);
-        let bytes = shared.bytes.fetch_add(length, Ordering::AcqRel) + length;
+        let bytes = shared.bytes.get() + length;
+        shared.bytes.set(bytes);
         if bytes > shared.limit {
-            shared.too_large.store(true, Ordering::Release);
+            shared.too_large.set(true);
             return Poll::Ready(Some(Err(TooLarge.into())));
         }
         Poll::Ready(Some(Ok(frame)))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body().is_end_stream()
+        let Some(shared) = self.0.as_deref() else {
+            return true;
+        };
+        match &*shared.source.borrow() {
+            Source::Client(body) => body.is_end_stream(),
+            Source::Own(bytes) => bytes.is_none(),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body().size_hint()
+        let Some(shared) = self.0.as_deref() else {
+            return SizeHint::with_exact(0);
+        };
+        match &*shared.source.borrow() {
+            Source::Client(body) => body.size_hint(),
+            Source::Own(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
+        }
+    }
+}
+
+/// The body of an answer of the gateway.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// Made here.
+    Own(Body),
+    /// Passed on.
+    Service(Download),
+}
+
+impl HttpBody for Answer {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        match self.get_mut() {
+            Self::Own(body) => Pin::new(body).poll_frame(cx).map_err(Into::into),
+            Self::Service(body) => Pin::new(body).poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Own(body) => body.is_end_stream(),
+            Self::Service(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Own(body) => body.size_hint(),
+            Self::Service(body) => body.size_hint(),
+        }
     }
 }
 
@@ -125,22 +198,25 @@ impl HttpBody for Upload {
 #[error("the answer stopped before its end")]
 struct Stalled;
 
-/// The body of an answer. It may last for hours, as streams of events do, but not be silent for
-/// longer than `patience`.
+/// The body of an answer of a service. It may last for hours, as streams of events do, but not be
+/// silent for longer than `patience`.
+#[derive(Debug)]
 pub(crate) struct Download {
     body: Incoming,
+    line: Line,
     service: Service,
     patience: Duration,
-    silence: Pin<Box<Sleep>>,
+    silence: Option<Deadline>,
 }
 
 impl Download {
-    pub(crate) fn new(body: Incoming, service: Service, patience: Duration) -> Self {
+    pub(crate) fn new(body: Incoming, line: Line, service: Service, patience: Duration) -> Self {
         Self {
             body,
+            line,
             service,
             patience,
-            silence: Box::pin(tokio::time::sleep(patience)),
+            silence: None,
         }
     }
 }
@@ -154,18 +230,30 @@ impl HttpBody for Download {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let this = &mut *self;
-        match Pin::new(&mut this.body).poll_frame(cx) {
+        let body = &mut this.body;
+        match poll_driven(&mut this.line, cx, |cx| Pin::new(&mut *body).poll_frame(cx)) {
             Poll::Ready(Some(Ok(frame))) => {
-                this.silence.as_mut().reset(Instant::now() + this.patience);
+                if let Some(silence) = &mut this.silence {
+                    silence.reset(coarse_now() + this.patience);
+                }
                 Poll::Ready(Some(Ok(frame)))
             }
             Poll::Ready(Some(Err(error))) => {
                 metrics::upstream_failed(this.service, Failure::Stalled);
                 Poll::Ready(Some(Err(error.into())))
             }
-            Poll::Ready(None) => Poll::Ready(None),
+            Poll::Ready(None) => {
+                this.line.give_back();
+                Poll::Ready(None)
+            }
             Poll::Pending => {
-                ready!(this.silence.as_mut().poll(cx));
+                let patience = this.patience;
+                let silence = this
+                    .silence
+                    .get_or_insert_with(|| Deadline::at(coarse_now() + patience));
+                if !silence.poll_passed(cx) {
+                    return Poll::Pending;
+                }
                 metrics::upstream_failed(this.service, Failure::Stalled);
                 Poll::Ready(Some(Err(Stalled.into())))
             }
@@ -178,5 +266,14 @@ impl HttpBody for Download {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+impl Drop for Download {
+    fn drop(&mut self) {
+        // A short answer is never asked for its end: all of it came with its length.
+        if self.body.is_end_stream() {
+            self.line.give_back();
+        }
     }
 }

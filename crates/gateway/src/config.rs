@@ -1,6 +1,6 @@
 //! Settings of the gateway.
 
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
 use common::config::{self, Reader};
@@ -19,21 +19,35 @@ pub struct Config {
     pub redis: config::Redis,
     /// `JWKS_URL`, `JWT_ISSUER`, `JWT_AUDIENCE`.
     pub auth: config::Auth,
-    /// `AI_ASSISTANT_URL`, `ONEC_INTEGRATION_URL`, `USER_MANAGEMENT_URL`, `ANALYTICS_URL`,
-    /// `SECURITY_URL`: the replicas of each service, `http://host:port`, separated by commas. On
-    /// loopback by default. In the order of [`Service::ALL`].
-    pub upstreams: [Addresses; 5],
-    /// `UPSTREAM_TIMEOUT` (30s) and `UPSTREAM_MODEL_TIMEOUT` (120s). `REQUEST_TIMEOUT`, which all
-    /// services have, bounds both.
-    pub timeouts: Timeouts,
     /// `BREAKER_OPEN_FOR` (5s): how long a replica that failed is left alone at first.
     pub breaker: breaker::Settings,
-    /// `RATE_LIMIT_ANONYMOUS` (60), `RATE_LIMIT_ADDRESS` (6000), `RATE_LIMIT_USER` (600),
-    /// `RATE_LIMIT_CHAT` (60): requests per minute.
-    pub quotas: Quotas,
     /// `RATE_LIMIT_PATIENCE` (50ms): how long a request waits for Redis before it is counted
     /// locally.
     pub rate_limit_patience: Duration,
+    /// `GATEWAY_THREADS` (as many as there are processors): threads that serve requests.
+    pub threads: NonZeroU32,
+    /// What a reload may change.
+    pub reloadable: Reloadable,
+}
+
+/// Settings that are read again at SIGHUP.
+#[derive(Debug, Clone)]
+pub struct Reloadable {
+    /// `AI_ASSISTANT_URL`, `ONEC_INTEGRATION_URL`, `USER_MANAGEMENT_URL`, `ANALYTICS_URL`,
+    /// `SECURITY_URL`: the replicas of each service, `http://host:port`, separated by commas. On
+    /// loopback by default. All addresses of a host name are replicas. In the order of
+    /// [`Service::ALL`].
+    pub upstreams: [Addresses; 5],
+    /// `UPSTREAM_DNS_REFRESH` (10s): how often host names are looked up again.
+    pub dns_refresh: Duration,
+    /// `UPSTREAM_CHECK_INTERVAL` (2s) and `UPSTREAM_CHECK_PORT_OFFSET` (1000).
+    pub checks: Checks,
+    /// `UPSTREAM_TIMEOUT` (30s) and `UPSTREAM_MODEL_TIMEOUT` (120s). `REQUEST_TIMEOUT`, which all
+    /// services have, bounds both.
+    pub timeouts: Timeouts,
+    /// `RATE_LIMIT_ANONYMOUS` (60), `RATE_LIMIT_ADDRESS` (6000), `RATE_LIMIT_USER` (600),
+    /// `RATE_LIMIT_CHAT` (60): requests per minute.
+    pub quotas: Quotas,
     /// `CORS_ALLOWED_ORIGINS` (none): origins of pages that may call, separated by commas.
     pub allowed_origins: AllowedOrigins,
     /// `TRUSTED_PROXIES` (none): addresses or networks of the proxies in front, whose
@@ -42,6 +56,15 @@ pub struct Config {
     /// `TLS_TERMINATED` (false): clients reach the gateway only by HTTPS, which ends in front of
     /// it, at one of the trusted proxies; browsers are then told to stay with HTTPS.
     pub tls_terminated: bool,
+}
+
+/// How replicas are asked whether they are ready.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Checks {
+    /// How often; never when zero.
+    pub every: Duration,
+    /// How far the admin port is above the port of the API.
+    pub port_offset: u16,
 }
 
 /// How long the head of an answer may take.
@@ -67,16 +90,38 @@ impl Config {
     pub fn read(reader: &mut Reader) -> Option<Self> {
         let redis = config::Redis::read(reader);
         let auth = config::Auth::read(reader);
-        let upstreams = Service::ALL.map(|service| addresses(reader, service));
-        let ordinary = reader.duration("UPSTREAM_TIMEOUT", Duration::from_secs(30));
-        let model = reader.duration("UPSTREAM_MODEL_TIMEOUT", Duration::from_secs(120));
         let breaker = breaker::Settings::default();
         let open_for = reader.duration("BREAKER_OPEN_FOR", breaker.open_for);
-        let anonymous = quota(reader, "RATE_LIMIT_ANONYMOUS", 60);
-        let address = quota(reader, "RATE_LIMIT_ADDRESS", 6000);
-        let user = quota(reader, "RATE_LIMIT_USER", 600);
-        let chat = quota(reader, "RATE_LIMIT_CHAT", 60);
         let rate_limit_patience = reader.duration("RATE_LIMIT_PATIENCE", Duration::from_millis(50));
+        let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let threads = at_least_one(reader, "GATEWAY_THREADS", u32::try_from(processors).unwrap_or(1));
+        let reloadable = Reloadable::read(reader);
+        Some(Self {
+            redis: redis?,
+            auth: auth?,
+            breaker: breaker::Settings {
+                open_for: open_for?,
+                ..breaker
+            },
+            rate_limit_patience: rate_limit_patience?,
+            threads: threads?,
+            reloadable: reloadable?,
+        })
+    }
+}
+
+impl Reloadable {
+    fn read(reader: &mut Reader) -> Option<Self> {
+        let upstreams = Service::ALL.map(|service| addresses(reader, service));
+        let dns_refresh = reader.duration("UPSTREAM_DNS_REFRESH", Duration::from_secs(10));
+        let check_every = reader.duration("UPSTREAM_CHECK_INTERVAL", Duration::from_secs(2));
+        let check_port_offset = reader.parse("UPSTREAM_CHECK_PORT_OFFSET", 1000);
+        let ordinary = reader.duration("UPSTREAM_TIMEOUT", Duration::from_secs(30));
+        let model = reader.duration("UPSTREAM_MODEL_TIMEOUT", Duration::from_secs(120));
+        let anonymous = at_least_one(reader, "RATE_LIMIT_ANONYMOUS", 60);
+        let address = at_least_one(reader, "RATE_LIMIT_ADDRESS", 6000);
+        let user = at_least_one(reader, "RATE_LIMIT_USER", 600);
+        let chat = at_least_one(reader, "RATE_LIMIT_CHAT", 60);
         let allowed_origins = reader.parse("CORS_ALLOWED_ORIGINS", AllowedOrigins::default());
         let trusted_proxies = trusted_proxies(reader);
         let tls_terminated = reader.parse("TLS_TERMINATED", false);
@@ -90,16 +135,15 @@ impl Config {
         }
         let [assistant, onec, users, analytics, security] = upstreams;
         Some(Self {
-            redis: redis?,
-            auth: auth?,
             upstreams: [assistant?, onec?, users?, analytics?, security?],
+            dns_refresh: dns_refresh?.max(Duration::from_secs(1)),
+            checks: Checks {
+                every: check_every?,
+                port_offset: check_port_offset?,
+            },
             timeouts: Timeouts {
                 ordinary: ordinary?,
                 model: model?,
-            },
-            breaker: breaker::Settings {
-                open_for: open_for?,
-                ..breaker
             },
             quotas: Quotas {
                 anonymous: anonymous?,
@@ -107,7 +151,6 @@ impl Config {
                 user: user?,
                 chat: chat?,
             },
-            rate_limit_patience: rate_limit_patience?,
             allowed_origins: allowed_origins?,
             trusted_proxies: trusted_proxies?,
             tls_terminated: tls_terminated?,
@@ -127,13 +170,12 @@ fn addresses(reader: &mut Reader, service: Service) -> Option<Addresses> {
     reader.parse(name, Addresses(vec![default]))
 }
 
-fn quota(reader: &mut Reader, name: &str, default: u32) -> Option<NonZeroU32> {
-    let quota = reader.parse(name, default)?;
-    let quota = NonZeroU32::new(quota);
-    if quota.is_none() {
+fn at_least_one(reader: &mut Reader, name: &str, default: u32) -> Option<NonZeroU32> {
+    let number = NonZeroU32::new(reader.parse(name, default)?);
+    if number.is_none() {
         reader.invalid(name, "must be at least 1");
     }
-    quota
+    number
 }
 
 fn trusted_proxies(reader: &mut Reader) -> Option<TrustedProxies> {
@@ -159,12 +201,13 @@ mod tests {
         let config = Config::read(&mut reader);
         let config = reader.finish(config).unwrap();
         let ports: Vec<_> = config
+            .reloadable
             .upstreams
             .iter()
             .map(|addresses| addresses.0[0].port_u16())
             .collect();
         assert_eq!(ports, [8000, 8001, 8002, 8003, 8004].map(Some));
-        assert_eq!(config.quotas.user.get(), 600);
+        assert_eq!(config.reloadable.quotas.user.get(), 600);
     }
 
     #[test]

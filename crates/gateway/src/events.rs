@@ -2,15 +2,18 @@
 //!
 //! While Redis is away the buffer fills and is published later; what does not fit is counted.
 
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use common::auth::Identity;
 use common::cache::Redis;
 use common::contract::events::{REQUEST_HANDLED, RequestEvent};
-use common::events::{Actor, Event, Stream, publish};
+use common::events::{Actor, Event, Stream, publish_texts};
 use common::ids;
+use http::{HeaderValue, Method};
 use tokio::sync::mpsc;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::metrics;
@@ -20,20 +23,31 @@ pub(crate) const BUFFER: usize = 10_000;
 /// Events published in one round trip.
 const BATCH: usize = 500;
 /// How long an event may wait for others.
-const LINGER: Duration = Duration::from_millis(200);
+const LINGER: Duration = Duration::from_millis(100);
 /// First and longest pause after a failure.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 /// How long the end of the service waits for Redis to take the rest.
 const FLUSH_WITHIN: Duration = Duration::from_secs(5);
 
-/// One handled request, not yet an event.
+/// One handled request, not yet an event: nothing is copied or put into words on the request's time.
 #[derive(Debug)]
 pub(crate) struct Handled {
     pub(crate) time: DateTime<Utc>,
-    pub(crate) request_id: Option<String>,
-    pub(crate) actor: Option<Actor>,
-    pub(crate) data: RequestEvent,
+    pub(crate) request_id: String,
+    pub(crate) identity: Option<Arc<Identity>>,
+    pub(crate) method: Method,
+    pub(crate) route: &'static str,
+    pub(crate) upstream: Option<&'static str>,
+    pub(crate) status: u16,
+    pub(crate) duration: Duration,
+    pub(crate) client: IpAddr,
+    pub(crate) user_agent: Option<HeaderValue>,
+    pub(crate) code: Option<&'static str>,
 }
+
+/// Clients choose these texts; an event keeps so many characters of them.
+const MAX_TEXT: usize = 256;
+const MAX_METHOD: usize = 16;
 
 /// Where requests are reported. Cheap to clone; never waits.
 #[derive(Debug, Clone)]
@@ -64,7 +78,7 @@ pub(crate) struct Publisher {
 impl Publisher {
     /// Publishes until `shutdown`, and then what is left. Run it as a background task.
     pub(crate) async fn run(mut self, shutdown: CancellationToken) {
-        let mut batch: Vec<(Stream, Event)> = Vec::new();
+        let mut batch: Vec<String> = Vec::new();
         while !shutdown.is_cancelled() {
             tokio::select! {
                 () = shutdown.cancelled() => break,
@@ -103,27 +117,29 @@ impl Publisher {
 
 /// Waits for a first event, then a little for more. What was gathered stays in `batch` when the
 /// future is dropped.
-async fn gather(receiver: &mut mpsc::Receiver<Handled>, batch: &mut Vec<(Stream, Event)>) {
+async fn gather(receiver: &mut mpsc::Receiver<Handled>, batch: &mut Vec<String>) {
     let Some(first) = receiver.recv().await else {
         return;
     };
     batch.push(event(first));
-    let until = Instant::now() + LINGER;
-    while batch.len() < BATCH {
-        match tokio::time::timeout_at(until, receiver.recv()).await {
-            Ok(Some(handled)) => batch.push(event(handled)),
-            Ok(None) | Err(_) => return,
-        }
+    if receiver.len() < BATCH {
+        // Not by waiting for each of them: every request would have to wake this task.
+        tokio::time::sleep(LINGER).await;
+    }
+    while batch.len() < BATCH
+        && let Ok(handled) = receiver.try_recv()
+    {
+        batch.push(event(handled));
     }
 }
 
 /// Tries until Redis has taken the batch, or until `stop` between two attempts; the batch is kept
 /// then. An attempt is not broken off, because nobody would know whether Redis has got it; when
 /// it is repeated for another reason, consumers know the events by their ids.
-async fn publish_surely(redis: &Redis, batch: &mut Vec<(Stream, Event)>, stop: &CancellationToken) {
+async fn publish_surely(redis: &Redis, batch: &mut Vec<String>, stop: &CancellationToken) {
     let mut pause = PAUSE.0;
     let mut failed = false;
-    while let Err(error) = publish(redis, batch).await {
+    while let Err(error) = publish_texts(redis, batch.iter().map(|text| (Stream::Requests, text))).await {
         if !failed {
             tracing::warn!(error = %common::telemetry::Chain(&error), "request events wait for Redis");
             failed = true;
@@ -138,18 +154,36 @@ async fn publish_surely(redis: &Redis, batch: &mut Vec<(Stream, Event)>, stop: &
     batch.clear();
 }
 
-fn event(handled: Handled) -> (Stream, Event) {
+/// The event as JSON.
+fn event(handled: Handled) -> String {
+    let identity = handled.identity.as_deref();
+    let user_agent = handled.user_agent.as_ref();
+    let data = RequestEvent {
+        method: start(handled.method.as_str(), MAX_METHOD),
+        route: handled.route.to_owned(),
+        upstream: handled.upstream.map(str::to_owned),
+        status: handled.status,
+        duration_ms: u64::try_from(handled.duration.as_millis()).unwrap_or(u64::MAX),
+        ip: handled.client.to_string(),
+        user_id: identity.map(|identity| identity.user_id),
+        user_agent: user_agent.map(|value| start(&String::from_utf8_lossy(value.as_bytes()), MAX_TEXT)),
+        code: handled.code.map(str::to_owned),
+    };
     let event = Event {
         id: ids::new_id(),
         kind: REQUEST_HANDLED.to_owned(),
         source: crate::DEFINITION.name.to_owned(),
         time: handled.time,
         subject: None,
-        actor: handled.actor,
-        request_id: handled.request_id,
-        data: serde_json::to_value(&handled.data).unwrap_or_default(),
+        actor: identity.map(Actor::from),
+        request_id: Some(handled.request_id),
+        data,
     };
-    (Stream::Requests, event)
+    serde_json::to_string(&event).unwrap_or_default()
+}
+
+fn start(text: &str, length: usize) -> String {
+    text.chars().take(length).collect()
 }
 
 #[cfg(test)]
@@ -163,19 +197,16 @@ mod tests {
     fn handled(n: usize) -> Handled {
         Handled {
             time: Clock::system().now(),
-            request_id: Some(n.to_string()),
-            actor: None,
-            data: RequestEvent {
-                method: "GET".to_owned(),
-                route: "/mcp".to_owned(),
-                upstream: None,
-                status: 200,
-                duration_ms: 1,
-                ip: "192.0.2.1".to_owned(),
-                user_id: None,
-                user_agent: None,
-                code: None,
-            },
+            request_id: n.to_string(),
+            identity: None,
+            method: Method::GET,
+            route: "/mcp",
+            upstream: None,
+            status: 200,
+            duration: Duration::from_millis(1),
+            client: IpAddr::from([192, 0, 2, 1]),
+            user_agent: None,
+            code: None,
         }
     }
 

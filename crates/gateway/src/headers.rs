@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use bytes::Bytes;
 use common::telemetry::RequestContext;
 use http::header::{
     CONNECTION, CONTENT_SECURITY_POLICY, COOKIE, EXPECT, FORWARDED, HOST, PROXY_AUTHENTICATE,
@@ -18,6 +19,12 @@ const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
+const RATELIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+const RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");
+const X_RATELIMIT_LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
+const X_RATELIMIT_REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
+const X_RATELIMIT_RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
+
 /// Headers that belong to one connection (RFC 9110, section 7.6.1).
 const HOP_BY_HOP: [HeaderName; 9] = [
     CONNECTION,
@@ -32,13 +39,13 @@ const HOP_BY_HOP: [HeaderName; 9] = [
 ];
 
 /// What the gateway knows of a request beside what the client says.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Origin<'a> {
+#[derive(Debug)]
+pub(crate) struct Origin {
     pub(crate) client: IpAddr,
     /// True when the client used HTTPS.
     pub(crate) secure: bool,
     /// The host that the client asked for.
-    pub(crate) host: Option<&'a str>,
+    pub(crate) host: Option<HeaderValue>,
 }
 
 /// True for a request to leave HTTP on this connection. An offer of HTTP/2 is not meant: it may
@@ -49,6 +56,13 @@ pub(crate) fn asks_for_upgrade(headers: &HeaderMap) -> bool {
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
         .any(|protocol| protocol.trim().eq_ignore_ascii_case("websocket"))
+}
+
+/// Asks a service for a WebSocket, after the headers of the client's connection have been removed.
+pub(crate) fn ask_for_websocket(headers: &mut HeaderMap, host: &HeaderValue) {
+    headers.insert(HOST, host.clone());
+    headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
 }
 
 /// Removes the headers of the connection, those that `Connection` names among them.
@@ -66,29 +80,27 @@ pub(crate) fn remove_hop_by_hop(headers: &mut HeaderMap) {
 }
 
 /// Makes the headers of a request those that a service gets.
-pub(crate) fn prepare_request(headers: &mut HeaderMap, origin: Origin<'_>) {
-    let named_host = origin.host.map(str::to_owned);
+pub(crate) fn prepare_request(headers: &mut HeaderMap, origin: Origin, context: &RequestContext) {
     remove_hop_by_hop(headers);
     let unwanted: Vec<HeaderName> = headers.keys().filter(|name| is_unwanted(name)).cloned().collect();
     for name in unwanted {
         headers.remove(name);
     }
     join_cookies(headers);
+    headers.reserve(8);
     if let Ok(address) = HeaderValue::from_str(&origin.client.to_string()) {
         headers.insert(X_FORWARDED_FOR, address);
     }
     let scheme = if origin.secure { "https" } else { "http" };
     headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(scheme));
-    if let Some(host) = named_host.and_then(|host| HeaderValue::from_str(&host).ok()) {
+    if let Some(host) = origin.host {
         headers.insert(X_FORWARDED_HOST, host);
     }
-    if let Some(context) = RequestContext::current() {
-        if let Ok(id) = HeaderValue::from_str(&context.request_id) {
-            headers.insert(common::http::layers::X_REQUEST_ID, id);
-        }
-        if let Ok(trace) = HeaderValue::from_str(&context.trace.child().to_string()) {
-            headers.insert(common::http::layers::TRACEPARENT, trace);
-        }
+    if let Ok(id) = HeaderValue::from_str(&context.request_id) {
+        headers.insert(common::http::layers::X_REQUEST_ID, id);
+    }
+    if let Ok(trace) = HeaderValue::from_str(&context.trace.child().to_string()) {
+        headers.insert(common::http::layers::TRACEPARENT, trace);
     }
 }
 
@@ -127,18 +139,18 @@ pub(crate) fn add_quota(headers: &mut HeaderMap, verdict: &Verdict) {
     let (class, limit, remaining) = (verdict.class.name(), verdict.limit, verdict.remaining);
     let reset = whole_seconds(verdict.reset);
     let window = WINDOW.as_secs();
-    let fields = [
-        ("ratelimit-policy", format!("\"{class}\";q={limit};w={window}")),
-        ("ratelimit", format!("\"{class}\";r={remaining};t={reset}")),
-        ("x-ratelimit-limit", limit.to_string()),
-        ("x-ratelimit-remaining", remaining.to_string()),
-        ("x-ratelimit-reset", reset.to_string()),
+    let texts = [
+        (RATELIMIT_POLICY, format!("\"{class}\";q={limit};w={window}")),
+        (RATELIMIT, format!("\"{class}\";r={remaining};t={reset}")),
     ];
-    for (name, value) in fields {
-        if let Ok(value) = HeaderValue::from_str(&value) {
-            headers.insert(HeaderName::from_static(name), value);
+    for (name, text) in texts {
+        if let Ok(value) = HeaderValue::from_maybe_shared(Bytes::from(text)) {
+            headers.insert(name, value);
         }
     }
+    headers.insert(X_RATELIMIT_LIMIT, HeaderValue::from(limit));
+    headers.insert(X_RATELIMIT_REMAINING, HeaderValue::from(remaining));
+    headers.insert(X_RATELIMIT_RESET, HeaderValue::from(reset));
 }
 
 /// Rounded up: trying again a moment early would be refused.
@@ -217,17 +229,20 @@ mod tests {
         let origin = Origin {
             client: "192.0.2.1".parse().unwrap(),
             secure: true,
-            host: Some("example.org"),
+            host: Some(HeaderValue::from_static("example.org")),
         };
-        prepare_request(&mut headers, origin);
+        let context = RequestContext::background();
+        prepare_request(&mut headers, origin, &context);
         assert_eq!(
             names(&headers),
             [
                 "authorization",
                 "cookie",
+                "traceparent",
                 "x-forwarded-for",
                 "x-forwarded-host",
-                "x-forwarded-proto"
+                "x-forwarded-proto",
+                "x-request-id"
             ]
         );
         assert_eq!(headers["x-forwarded-for"], "192.0.2.1");

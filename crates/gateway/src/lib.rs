@@ -3,44 +3,62 @@
 //! It owns no data and decides on no permission: it makes sure who calls, and the services decide
 //! what that caller may do. It never reads a body.
 //!
-//! Modules in reading order: [`config`]; `pipeline`, the way of a request; `path`, `routing`,
-//! `client_address`, `limit`, `tokens`, `api_keys`, `visit` with `events`; `forward` with `upstream`,
-//! `breaker`, `client` and `body`; `headers`, `cors`, `problems`,
-//! `protocols` and `metrics`.
+//! Modules in reading order: [`config`]; `server`, which takes connections, and `worker`, one thread that
+//! serves some of them; `pipeline`, the way of a request; `path`, `routing`, `client_address`, `bans`,
+//! `inspection`, `limit` with `lease`, `tokens`, `api_keys`; `forward` with `upstream`, `replica`, `breaker`, `retry_budget`,
+//! `connections`, `body` and `tunnel`; `resolve` and `health_checks`, which keep the replicas up to date; `visit`
+//! with `events`, `access_log` and `meters`; `headers`, `cors`, `problems`, `protocols`, `ticks` and
+//! `metrics`; `reload`, and `admin`, what the admin port tells.
 
+mod access_log;
+mod admin;
 mod api_keys;
+pub mod bans;
 mod body;
 pub mod breaker;
-mod client;
 pub mod client_address;
 pub mod config;
+mod connections;
 pub mod cors;
 mod events;
 mod forward;
 mod headers;
+mod health_checks;
+mod inspection;
+mod lease;
 pub mod limit;
+mod meters;
 mod metrics;
 pub mod path;
 mod pipeline;
 mod problems;
 mod protocols;
 mod recent;
+mod reload;
+mod replica;
+mod resolve;
+mod retry_budget;
 pub mod routing;
+mod server;
 mod state;
+mod ticks;
 mod tokens;
+mod tunnel;
 pub mod upstream;
 mod visit;
+mod worker;
 
 use std::future::{Ready, ready};
+use std::time::Duration;
 
-use axum::Router;
-use axum::routing::any;
 use common::BoxError;
-use common::cache::Redis;
-use common::service::{App, Check, Context, Definition};
+use common::service::{Context, Definition, OwnServer};
 
 use crate::config::Config;
 use crate::state::AppState;
+
+/// How long the first connection waits for the names of services to be looked up.
+const RESOLVED_WITHIN: Duration = Duration::from_secs(2);
 
 /// What never changes about this service.
 pub const DEFINITION: Definition = Definition {
@@ -55,19 +73,24 @@ pub const DEFINITION: Definition = Definition {
 ///
 /// # Errors
 /// When the address of Redis cannot be used or no HTTP client can be made.
-pub fn start(config: Config, context: Context) -> Ready<Result<App, BoxError>> {
+pub fn start(config: Config, context: Context) -> Ready<Result<OwnServer, BoxError>> {
     ready(build(config, &context))
 }
 
-fn build(config: Config, context: &Context) -> Result<App, BoxError> {
+fn build(config: Config, context: &Context) -> Result<OwnServer, BoxError> {
     metrics::describe();
-    let redis = Redis::new(&config.redis)?;
-    let checks = vec![Check::redis(&redis)];
-    let state = AppState::new(config, redis, context)?;
-    // The gateway has a table of its own: see `routing`.
-    let router = Router::new()
-        .route("/", any(pipeline::handle))
-        .route("/{*path}", any(pipeline::handle))
-        .with_state(state);
-    Ok(App { router, checks })
+    let threads = usize::try_from(config.threads.get()).unwrap_or(1);
+    let state = AppState::new(config, context)?;
+    let reloads = reload::at_sighup(state.clone(), context.shutdown.clone())?;
+    context.spawn("reload of settings", reloads);
+    Ok(OwnServer {
+        admin: admin::router(state.clone()),
+        serve: Box::new(move |listener, serving| {
+            Box::pin(async move {
+                let resolved = state.resolved.cancelled();
+                let _ = tokio::time::timeout(RESOLVED_WITHIN, resolved).await;
+                server::serve(listener, serving, state, threads).await;
+            })
+        }),
+    })
 }

@@ -1,4 +1,4 @@
-//! How often somebody may ask: GCRA, counted in Redis for all gateways together.
+//! How often somebody may ask: GCRA, counted in Redis for all gateways together ([`crate::lease`]).
 //!
 //! The generic cell rate algorithm (ITU-T I.371) keeps one number per subject: the theoretical
 //! arrival time (TAT) of the next request if they came evenly. A whole quota may be used at once;
@@ -8,16 +8,19 @@
 //! same limit: the service stays up, and a client gains at most one quota per gateway.
 
 use std::fmt;
+use std::future::Future;
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use common::cache::Redis;
-use redis::Script;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::lease::{Leases, Taken};
 use crate::metrics;
 use crate::recent::Recent;
 
@@ -123,7 +126,7 @@ pub(crate) struct Verdict {
 
 /// Decides on one request, with times in microseconds: the new TAT, or `None` for a refusal.
 ///
-/// The script below is the same in Lua.
+/// The script of [`crate::lease`] is the same in Lua, for several requests at once.
 fn gcra(tat: u64, now: u64, interval: u64, burst: u64) -> (Option<u64>, Cell) {
     let tat = tat.max(now);
     let next = tat + interval;
@@ -145,69 +148,57 @@ fn gcra(tat: u64, now: u64, interval: u64, burst: u64) -> (Option<u64>, Cell) {
     (Some(next), cell)
 }
 
-struct Cell {
-    remaining: u64,
-    reset: u64,
-    retry_after: u64,
+/// The state of a quota; times in microseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Cell {
+    pub(crate) remaining: u64,
+    pub(crate) reset: u64,
+    pub(crate) retry_after: u64,
 }
 
-/// Redis's own clock is used, so that gateways whose clocks differ agree. The TAT is written as a
-/// whole number explicitly: microseconds since 1970 have 16 digits, and Lua's own `tostring` keeps 14.
-const SCRIPT: &str = r"
-local time = redis.call('TIME')
-local now = time[1] * 1000000 + time[2]
-local interval, burst = tonumber(ARGV[1]), tonumber(ARGV[2])
-local tat = math.max(tonumber(redis.call('GET', KEYS[1])) or now, now)
-local ahead = tat + interval - now
-local capacity = interval * burst
-if ahead > capacity then
-  return {0, 0, tat - now, ahead - capacity}
-end
-redis.call('SET', KEYS[1], string.format('%.0f', now + ahead), 'PX', math.ceil(ahead / 1000))
-return {1, math.floor((capacity - ahead) / interval), ahead, 0}
-";
-
 /// The limiter.
+#[derive(Debug)]
 pub(crate) struct Limiter {
-    redis: Redis,
-    script: Script,
-    quotas: Quotas,
+    quotas: ArcSwap<Quotas>,
     patience: Duration,
     started: Instant,
     local: Mutex<Recent<(Class, Subject), u64>>,
+    shared: Arc<Leases>,
     /// Microseconds since `started` until which Redis is left alone; zero while it works.
     resting_until: AtomicU64,
 }
 
-impl fmt::Debug for Limiter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Limiter")
-            .field("quotas", &self.quotas)
-            .finish_non_exhaustive()
-    }
-}
-
 impl Limiter {
-    /// A limiter that waits at most `patience` for Redis.
     pub(crate) fn new(redis: Redis, quotas: Quotas, patience: Duration) -> Self {
         Self {
-            redis,
-            script: Script::new(SCRIPT),
-            quotas,
+            quotas: ArcSwap::from_pointee(quotas),
             patience,
             started: Instant::now(),
             local: Mutex::new(Recent::new(LOCAL_SUBJECTS)),
+            shared: Arc::new(Leases::new(redis)),
             resting_until: AtomicU64::new(0),
         }
     }
 
-    /// Counts one request of the subject.
+    /// Other quotas from now on.
+    pub(crate) fn set_quotas(&self, quotas: Quotas) {
+        self.quotas.store(Arc::new(quotas));
+    }
+
+    /// Renews leases before they are used up and gives unused ones back, until `shutdown`. Run it as
+    /// a background task.
+    pub(crate) fn keep_leases(&self, shutdown: CancellationToken) -> impl Future<Output = ()> + use<> {
+        self.shared.clone().keep(shutdown)
+    }
+
+    /// Counts a request and says whether it may pass.
     pub(crate) async fn check(&self, class: Class, subject: Subject) -> Verdict {
+        let limit = self.quotas.load().of(class);
         let shared = match class {
             Class::Address => None,
-            Class::Anonymous | Class::User | Class::Chat => self.check_shared(class, subject).await,
+            Class::Anonymous | Class::User | Class::Chat => self.check_shared(class, subject, limit).await,
         };
-        let verdict = shared.unwrap_or_else(|| self.check_local(class, subject));
+        let verdict = shared.unwrap_or_else(|| self.check_local(class, subject, limit));
         if !verdict.allowed {
             metrics::rate_limited(class.name());
         }
@@ -215,28 +206,22 @@ impl Limiter {
     }
 
     /// `None` while Redis cannot be asked.
-    async fn check_shared(&self, class: Class, subject: Subject) -> Option<Verdict> {
+    async fn check_shared(&self, class: Class, subject: Subject, limit: u32) -> Option<Verdict> {
+        let asking = match self.shared.take(class, subject, limit) {
+            Taken::Decided(verdict) => return Some(verdict),
+            Taken::Ask(asking) => asking,
+        };
         let resting_until = self.resting_until.load(Ordering::Relaxed);
         if resting_until > self.now() {
             metrics::rate_limit_fallback();
             return None;
         }
-        let limit = self.quotas.of(class);
-        let mut call = self.script.key(format!("rate:{}:{subject}", class.name()));
-        call.arg(interval(limit)).arg(limit);
-        let mut connection = self.redis.connection();
-        let asked = call.invoke_async::<(u8, u64, u64, u64)>(&mut connection);
-        let failure = match tokio::time::timeout(self.patience, asked).await {
-            Ok(Ok((allowed, remaining, reset, retry_after))) => {
+        let failure = match tokio::time::timeout(self.patience, self.shared.ask(asking)).await {
+            Ok(Ok(verdict)) => {
                 if resting_until != 0 && self.resting_until.swap(0, Ordering::Relaxed) != 0 {
                     tracing::info!("rate limits are counted in Redis again");
                 }
-                let cell = Cell {
-                    remaining,
-                    reset,
-                    retry_after,
-                };
-                return Some(verdict(class, limit, allowed == 1, &cell));
+                return Some(verdict);
             }
             Ok(Err(error)) => error.to_string(),
             Err(_) => format!("no answer within {} ms", self.patience.as_millis()),
@@ -252,8 +237,7 @@ impl Limiter {
         None
     }
 
-    fn check_local(&self, class: Class, subject: Subject) -> Verdict {
-        let limit = self.quotas.of(class);
+    fn check_local(&self, class: Class, subject: Subject, limit: u32) -> Verdict {
         let now = self.now();
         let mut local = self.local.lock().unwrap_or_else(PoisonError::into_inner);
         let tat = local.get(&(class, subject)).map_or(now, |tat| *tat);
@@ -270,12 +254,12 @@ impl Limiter {
 }
 
 /// Microseconds in which one request of the quota comes back.
-fn interval(limit: u32) -> u64 {
+pub(crate) fn interval(limit: u32) -> u64 {
     let window = u64::try_from(WINDOW.as_micros()).unwrap_or(u64::MAX);
     (window / u64::from(limit)).max(1)
 }
 
-fn verdict(class: Class, limit: u32, allowed: bool, cell: &Cell) -> Verdict {
+pub(crate) fn verdict(class: Class, limit: u32, allowed: bool, cell: &Cell) -> Verdict {
     Verdict {
         class,
         allowed,
@@ -331,8 +315,8 @@ mod tests {
         let limiter = Limiter::new(server.connect(), quotas, Duration::from_secs(5));
         let subject = Subject::User(common::ids::new_id());
         for remaining in [2, 1, 0] {
-            let shared = limiter.check_shared(Class::User, subject).await.unwrap();
-            let local = limiter.check_local(Class::User, subject);
+            let shared = limiter.check_shared(Class::User, subject, 3).await.unwrap();
+            let local = limiter.check_local(Class::User, subject, 3);
             assert!(shared.allowed && local.allowed);
             assert_eq!((shared.remaining, local.remaining), (remaining, remaining));
             assert_eq!(
@@ -340,8 +324,8 @@ mod tests {
                 local.reset.as_secs_f64().round()
             );
         }
-        let shared = limiter.check_shared(Class::User, subject).await.unwrap();
-        let local = limiter.check_local(Class::User, subject);
+        let shared = limiter.check_shared(Class::User, subject, 3).await.unwrap();
+        let local = limiter.check_local(Class::User, subject, 3);
         assert!(!shared.allowed && !local.allowed);
         assert_eq!(
             shared.retry_after.as_secs_f64().ceil(),

@@ -1,6 +1,6 @@
-//! The gateway's own metrics. Requests by route and status come with the base layers.
+//! The gateway's metrics, those among them that other services have from the base layers.
 
-use ::metrics::{Unit, counter, describe_counter, describe_gauge, gauge};
+use ::metrics::{Counter, Histogram, Unit, counter, describe_counter, describe_gauge, gauge, histogram};
 use common::http::layers;
 
 use crate::breaker::State;
@@ -8,10 +8,15 @@ use crate::limit::Class;
 use crate::routing::{Service, TABLE};
 
 const BREAKER_STATE: &str = "gateway_breaker_state";
+const SERVICE_BREAKER_STATE: &str = "gateway_service_breaker_state";
+const REPLICA_READY: &str = "gateway_replica_ready";
 const UPSTREAM_FAILURES: &str = "gateway_upstream_failures_total";
 const RETRIES: &str = "gateway_upstream_retries_total";
 const RATE_LIMITED: &str = "gateway_rate_limited_total";
 const RATE_LIMIT_FALLBACK: &str = "gateway_rate_limit_fallback_total";
+const RATE_LIMIT_ASKED: &str = "gateway_rate_limit_redis_calls_total";
+const LOG_LINES_DROPPED: &str = "gateway_access_log_dropped_total";
+const RELOADS: &str = "gateway_config_reloads_total";
 const EVENTS_PUBLISHED: &str = "gateway_request_events_published_total";
 const EVENTS_DROPPED: &str = "gateway_request_events_dropped_total";
 const TOKENS: &str = "gateway_token_cache_total";
@@ -57,6 +62,24 @@ pub(crate) fn describe() {
         BREAKER_STATE,
         "Circuit breaker of a replica: 0 closed, 1 half-open, 2 open"
     );
+    describe_gauge!(
+        SERVICE_BREAKER_STATE,
+        "Circuit breaker of a service: 0 closed, 1 half-open, 2 open"
+    );
+    describe_gauge!(
+        REPLICA_READY,
+        "Whether a replica says at /ready that it takes requests, or has never been found to say anything: 1, else 0"
+    );
+    describe_counter!(
+        RATE_LIMIT_ASKED,
+        Unit::Count,
+        "Calls of Redis for rate limits, each for one or more leases"
+    );
+    describe_counter!(
+        LOG_LINES_DROPPED,
+        Unit::Count,
+        "Access lines lost because the log was not written fast enough"
+    );
     describe_counter!(
         UPSTREAM_FAILURES,
         Unit::Count,
@@ -84,6 +107,10 @@ pub(crate) fn describe() {
         Unit::Count,
         "Tokens looked up among the verified ones, by result"
     );
+    describe_counter!(RELOADS, Unit::Count, "Settings read again at SIGHUP, by result");
+    for result in ["applied", "refused"] {
+        counter!(RELOADS, "result" => result).absolute(0);
+    }
     for service in Service::ALL {
         counter!(RETRIES, "upstream" => service.name()).absolute(0);
         for kind in Failure::ALL {
@@ -94,6 +121,8 @@ pub(crate) fn describe() {
         counter!(RATE_LIMITED, "class" => class.name()).absolute(0);
     }
     counter!(RATE_LIMIT_FALLBACK).absolute(0);
+    counter!(RATE_LIMIT_ASKED).absolute(0);
+    counter!(LOG_LINES_DROPPED).absolute(0);
     counter!(EVENTS_PUBLISHED).absolute(0);
     counter!(EVENTS_DROPPED).absolute(0);
     for result in ["hit", "miss"] {
@@ -107,13 +136,63 @@ pub(crate) fn describe() {
     }
 }
 
-pub(crate) fn breaker_state(service: Service, replica: &str, state: State) {
-    let value = match state {
+const fn breaker_value(state: State) -> f64 {
+    match state {
         State::Closed => 0.0,
         State::HalfOpen => 1.0,
         State::Open => 2.0,
-    };
-    gauge!(BREAKER_STATE, "upstream" => service.name(), "replica" => replica.to_owned()).set(value);
+    }
+}
+
+pub(crate) fn breaker_state(service: Service, replica: &str, state: State) {
+    gauge!(BREAKER_STATE, "upstream" => service.name(), "replica" => replica.to_owned())
+        .set(breaker_value(state));
+}
+
+pub(crate) fn service_breaker_state(service: Service, state: State) {
+    gauge!(SERVICE_BREAKER_STATE, "upstream" => service.name()).set(breaker_value(state));
+}
+
+pub(crate) fn replica_ready(service: Service, replica: &str, ready: bool) {
+    let value = if ready { 1.0 } else { 0.0 };
+    gauge!(REPLICA_READY, "upstream" => service.name(), "replica" => replica.to_owned()).set(value);
+}
+
+/// `http_requests_total`, as the base layers of other services have it.
+pub(crate) fn requests(method: &'static str, route: &'static str, status: u16) -> Counter {
+    let service = crate::DEFINITION.name;
+    counter!("http_requests_total", "service" => service, "method" => method, "route" => route, "status" => status.to_string())
+}
+
+/// `http_request_duration_seconds`, likewise.
+pub(crate) fn request_duration(method: &'static str, route: &'static str) -> Histogram {
+    let service = crate::DEFINITION.name;
+    histogram!("http_request_duration_seconds", "service" => service, "method" => method, "route" => route)
+}
+
+pub(crate) fn in_flight(count: usize, limit: usize) {
+    let service = crate::DEFINITION.name;
+    #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
+    let (count, limit) = (count as f64, limit as f64);
+    gauge!("http_requests_in_flight", "service" => service).set(count);
+    gauge!("http_requests_in_flight_limit", "service" => service).set(limit);
+}
+
+pub(crate) fn shed() {
+    counter!("http_requests_shed_total", "service" => crate::DEFINITION.name).increment(1);
+}
+
+pub(crate) fn rate_limit_asked() {
+    counter!(RATE_LIMIT_ASKED).increment(1);
+}
+
+pub(crate) fn reloaded(applied: bool) {
+    let result = if applied { "applied" } else { "refused" };
+    counter!(RELOADS, "result" => result).increment(1);
+}
+
+pub(crate) fn log_lines_dropped(count: u64) {
+    counter!(LOG_LINES_DROPPED).increment(count);
 }
 
 pub(crate) fn upstream_failed(service: Service, kind: Failure) {
@@ -140,6 +219,6 @@ pub(crate) fn events_dropped(count: usize) {
     counter!(EVENTS_DROPPED).increment(count as u64);
 }
 
-pub(crate) fn token_looked_up(known: bool) {
-    counter!(TOKENS, "result" => if known { "hit" } else { "miss" }).increment(1);
+pub(crate) fn token_cache(result: &'static str) -> Counter {
+    counter!(TOKENS, "result" => result)
 }

@@ -1,108 +1,161 @@
 //! The way of a request, step by step.
 //!
-//! 1. rate limit by address, before any work is done;
-//! 2. route;
-//! 3. token;
-//! 4. rate limit of the user;
-//! 5. report of the request (see [`Visit`], which sees every outcome);
-//! 6. circuit breaker, choice of a replica, forwarding.
+//! 1. a place among the requests in flight, before any work is done: what is too much costs nothing;
+//! 2. questions of browsers and `/health`, which are nobody's requests;
+//! 3. bans and rate limit by address, which protect all that follows and ask nobody else;
+//! 4. route, by the one spelling of the path, since all that follows depends on it;
+//! 5. rate limit of logins by address, before a password or a signature is looked at;
+//! 6. token or key: from then on it is known who asks;
+//! 7. rate limit of the user, so that one user's address does not count for another's;
+//! 8. inspection, now that route and caller are known;
+//! 9. size of the body, before a service is troubled;
+//! 10. circuit breaker, choice of a replica, forwarding;
+//! 11. report of the request (see [`Visit`], which sees every outcome).
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
-use axum::body::Body;
-use axum::extract::{ConnectInfo, Request, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::IntoResponse;
 use common::auth::Identity;
 use common::http::Problem;
-use common::http::layers::RouteLabel;
+use common::http::layers::{self, X_REQUEST_ID};
+use common::telemetry::RequestContext;
+use futures_util::FutureExt;
 use http::header::{CONTENT_LENGTH, HOST};
 use http::request::Parts;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, Method, Uri};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
+use hyper::body::Incoming;
+use hyper::upgrade::OnUpgrade;
 
-use crate::body::Upload;
+use crate::body::{Answer, Source, Upload};
+use crate::config::Reloadable;
 use crate::forward::{self, Outgoing};
 use crate::headers::{self, Origin};
 use crate::limit::{Class, Subject};
 use crate::protocols::{self, Expected};
-use crate::routing::{self, Access, Origins, Patience, Rate, Route, Service};
-use crate::state::{AppState, Gateway};
+use crate::routing::{self, Access, Origins, Patience, Rate, Route};
 use crate::visit::Visit;
-use crate::{api_keys, cors, path, problems};
+use crate::worker::Worker;
+use crate::{api_keys, cors, inspection, metrics, path, problems, tunnel};
 
 /// Bytes of path and query.
 const MAX_URI_BYTES: usize = 8 * 1024;
 
 /// Answers any request.
-pub(crate) async fn handle(State(gateway): State<AppState>, request: Request) -> Response {
+pub(crate) async fn handle(
+    worker: &Worker,
+    peer: SocketAddr,
+    request: Request<Incoming>,
+) -> Response<Answer> {
     let (parts, body) = request.into_parts();
-    let edge = &gateway.edge;
-    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-    let peer = peer.map_or(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)), |peer| peer.0);
-    let client = edge.trusted_proxies.client(peer, &parts.headers);
-    let secure = edge.tls_terminated
-        || (edge.trusted_proxies.contains(peer.ip().to_canonical()) && says_https(&parts.headers));
-    let origin = edge.allowed_origins.of(&parts.headers);
+    let settings = worker.gateway.settings.load_full();
+    let client = settings.trusted_proxies.client(peer, &parts.headers);
+    let secure = settings.tls_terminated
+        || (settings.trusted_proxies.contains(peer.ip().to_canonical()) && says_https(&parts.headers));
+    let origin = settings.allowed_origins.of(&parts.headers);
     let expected = Expected::of(&parts, secure);
+    let context = layers::context_of(&parts.headers);
+    let request_id = HeaderValue::from_str(&context.request_id).ok();
 
-    let preflight = match &origin {
-        Some(_) => cors::preflight(&parts.method, &parts.headers),
-        None => None,
-    };
+    let mut visit = Visit::begin(worker, context, client, &parts);
     let mut decided = Origins::Listed;
-    let mut response = if let Some(mut response) = preflight {
-        response.extensions_mut().insert(RouteLabel("preflight".into()));
-        response
-    } else {
-        let mut visit = Visit::begin(&gateway, client, &parts);
-        let passed = pass(&gateway, &mut visit, parts, body, secure).await;
-        let mut response = passed.unwrap_or_else(IntoResponse::into_response);
-        if let Some(verdict) = &visit.verdict {
-            headers::add_quota(response.headers_mut(), verdict);
+    let mut response = if let Some(place) = worker.gateway.limits.enter() {
+        let preflight = origin
+            .is_some()
+            .then(|| cors::preflight(&parts.method, &parts.headers))
+            .flatten();
+        if let Some(response) = preflight {
+            (visit.is_event, visit.label) = (false, "preflight");
+            response.map(Answer::Own)
+        } else if parts.uri.path() == "/health" {
+            (visit.is_event, visit.label) = (false, "/health");
+            health(worker, &parts.method, &visit.context).await
+        } else {
+            let passing = pass(worker, &settings, &mut visit, parts, body, secure);
+            let passed = AssertUnwindSafe(passing).catch_unwind().await;
+            drop(place);
+            let mut response = match passed {
+                Ok(Ok(response)) => response,
+                Ok(Err(problem)) => own(problem, &visit.context),
+                Err(panic) => own(layers::panicked(&*panic), &visit.context),
+            };
+            if let Some(verdict) = &visit.verdict {
+                headers::add_quota(response.headers_mut(), verdict);
+            }
+            // A refusal of our own has none of the service's headers.
+            decided = visit.route.map_or(decided, |route| route.origins);
+            expected.finish(response).await
         }
-        // A refusal of our own has none of the service's headers.
-        decided = visit.route.map_or(decided, |route| route.origins);
-        visit.end(&mut response);
-        expected.finish(response).await
+    } else {
+        metrics::shed();
+        visit.is_event = false;
+        own(layers::overloaded(), &visit.context)
     };
-    headers::add_security(response.headers_mut(), edge.tls_terminated);
-    cors::finish(response.headers_mut(), origin, decided);
+    visit.end(&response);
+    let headers = response.headers_mut();
+    if let Some(request_id) = request_id {
+        headers.insert(X_REQUEST_ID, request_id);
+    }
+    headers::add_security(headers, settings.tls_terminated);
+    cors::finish(headers, origin, decided);
     response
 }
 
+/// An answer of the gateway itself, in the language of the client and with the id of the request.
+fn own(answer: impl IntoResponse, context: &RequestContext) -> Response<Answer> {
+    let response = context.clone().enter(|| answer.into_response());
+    response.map(Answer::Own)
+}
+
+async fn health(worker: &Worker, method: &Method, context: &RequestContext) -> Response<Answer> {
+    if !matches!(*method, Method::GET | Method::HEAD) {
+        return own(problems::method_not_allowed(), context);
+    }
+    let (name, version) = (crate::DEFINITION.name, crate::DEFINITION.version);
+    let report = common::service::health_report(name, version, &worker.gateway.checks);
+    report.await.map(Answer::Own)
+}
+
 async fn pass(
-    gateway: &Gateway,
+    worker: &Worker,
+    settings: &Reloadable,
     visit: &mut Visit<'_>,
     mut parts: Parts,
-    body: Body,
+    body: Incoming,
     secure: bool,
-) -> Result<Response, Problem> {
+) -> Result<Response<Answer>, Problem> {
+    inspection::of_origin(worker, visit)?;
     let address = Subject::address(visit.client);
-    limit(gateway, visit, Class::Address, address).await?;
+    limit(worker, visit, Class::Address, address).await?;
 
     if matches!(parts.method, Method::CONNECT | Method::TRACE) {
         return Err(problems::method_not_allowed());
     }
     let (route, path) = find_route(&parts.uri)?;
     visit.route = Some(route);
-    if headers::asks_for_upgrade(&parts.headers) {
+    let upgrade = headers::asks_for_upgrade(&parts.headers);
+    let client = parts.extensions.remove::<OnUpgrade>().filter(|_| upgrade);
+    // HTTP/2 opens WebSockets in another way (RFC 8441), which nobody has asked for yet.
+    if upgrade && (client.is_none() || route.access == Access::Public || parts.method != Method::GET) {
         return Err(problems::upgrade_not_supported());
     }
     if route.rate == Rate::Anonymous {
-        limit(gateway, visit, Class::Anonymous, address).await?;
+        limit(worker, visit, Class::Anonymous, address).await?;
     }
 
     if route.access == Access::Token {
         if route.outside == "/v1" {
             protocols::move_token(&mut parts.headers);
         }
-        let identity = match identify(gateway, visit, &mut parts.headers).await {
+        let identity = match identify(worker, settings, visit, &mut parts.headers).await {
             Ok(identity) => identity,
             Err(problem) => {
                 // Forged tokens cost a verification each. Expired ones are everyday.
                 if matches!(problem.code(), "auth.token_invalid" | "auth.api_key_invalid") {
-                    limit(gateway, visit, Class::Anonymous, address).await?;
+                    limit(worker, visit, Class::Anonymous, address).await?;
                 }
                 return Err(problem);
             }
@@ -113,33 +166,48 @@ async fn pass(
             Rate::Chat if parts.method == Method::POST => Class::Chat,
             Rate::Chat | Rate::User | Rate::Anonymous | Rate::Address => Class::User,
         };
-        limit(gateway, visit, class, user).await?;
+        limit(worker, visit, class, user).await?;
     }
 
-    let too_large = declared_length(&parts.headers).is_some_and(|length| length > route.body_limit);
+    inspection::of_request(worker, visit)?;
+
+    let body_limit = route.body_limit.min(worker.gateway.limits.most_body_bytes());
+    let too_large = declared_length(&parts.headers).is_some_and(|length| length > body_limit);
     if too_large {
-        return Err(problems::body_too_large(route.body_limit));
+        return Err(problems::body_too_large(body_limit));
     }
-    let outgoing = outgoing(gateway, visit, route, path, parts, body, secure);
+    let patience = patience(worker, settings, route.patience, &parts.headers);
+    let outgoing = outgoing(visit, path, parts, body, secure, body_limit, patience);
     visit.forwarded = true;
-    forward::forward(&gateway.client, gateway.upstream(route.service), outgoing).await
+    let upstream = worker.gateway.upstream(route.service);
+    match client {
+        None => forward::forward(worker, upstream, outgoing).await,
+        Some(client) => {
+            let request = outgoing.into_request();
+            tunnel::open(worker, upstream, request, client, patience).await
+        }
+    }
 }
 
 /// Who calls, by a token or by a key. A key is left behind here: services see its token.
 async fn identify(
-    gateway: &Gateway,
+    worker: &Worker,
+    settings: &Reloadable,
     visit: &Visit<'_>,
     headers: &mut HeaderMap,
 ) -> Result<Arc<Identity>, Problem> {
+    let tokens = &worker.gateway.tokens;
     let Some(key) = api_keys::key_of(headers) else {
-        return gateway.tokens.identify(headers).await;
+        if let Some(identity) = tokens.known(headers) {
+            worker.meters.token_hit.increment(1);
+            return Ok(identity);
+        }
+        worker.meters.token_miss.increment(1);
+        return visit.context.clone().scope(tokens.verify(headers)).await;
     };
-    let users = gateway.upstream(Service::UserManagement);
-    let patience = gateway.timeouts.of(Patience::Ordinary);
-    let identity = gateway
-        .api_keys
-        .identify(&key, visit.client, &gateway.client, users, patience)
-        .await?;
+    let patience = settings.timeouts.of(Patience::Ordinary);
+    let identity = worker.gateway.api_keys.identify(worker, &key, visit, patience);
+    let identity = visit.context.clone().scope(identity).await?;
     api_keys::present_token(headers, &identity)?;
     Ok(identity)
 }
@@ -147,12 +215,12 @@ async fn identify(
 /// Counts the request; the client is told of the quota, but of the coarse one by address only when
 /// it is used up.
 async fn limit(
-    gateway: &Gateway,
+    worker: &Worker,
     visit: &mut Visit<'_>,
     class: Class,
     subject: Subject,
 ) -> Result<(), Problem> {
-    let verdict = gateway.limiter.check(class, subject).await;
+    let verdict = worker.gateway.limiter.check(class, subject).await;
     if class != Class::Address || !verdict.allowed {
         visit.verdict = Some(verdict);
     }
@@ -181,35 +249,44 @@ fn find_route(uri: &Uri) -> Result<(&'static Route, PathAndQuery), Problem> {
     Ok((route, inside))
 }
 
+/// How long the head of the answer may take: as long as the route says, or the client waits.
+fn patience(worker: &Worker, settings: &Reloadable, patience: Patience, headers: &HeaderMap) -> Duration {
+    let most = settings
+        .timeouts
+        .of(patience)
+        .min(worker.gateway.limits.longest());
+    layers::patience_of(headers).map_or(most, |asked| asked.min(most))
+}
+
 fn outgoing(
-    gateway: &Gateway,
     visit: &Visit<'_>,
-    route: &'static Route,
     path: PathAndQuery,
     parts: Parts,
-    body: Body,
+    body: Incoming,
     secure: bool,
+    body_limit: u64,
+    patience: Duration,
 ) -> Outgoing {
     let mut headers = parts.headers;
     // HTTP/2 names the host in the URI.
-    let host = parts
+    let of_uri = parts
         .uri
         .authority()
-        .map(|authority| authority.as_str().to_owned());
-    let host = host.or_else(|| Some(headers.get(HOST)?.to_str().ok()?.to_owned()));
+        .and_then(|authority| HeaderValue::from_str(authority.as_str()).ok());
+    let host = of_uri.or_else(|| headers.get(HOST).cloned());
     let origin = Origin {
         client: visit.client,
         secure,
-        host: host.as_deref(),
+        host,
     };
-    headers::prepare_request(&mut headers, origin);
+    headers::prepare_request(&mut headers, origin, &visit.context);
     Outgoing {
         method: parts.method,
         path,
         headers,
-        upload: Upload::new(body, route.body_limit),
-        body_limit: route.body_limit,
-        patience: gateway.timeouts.of(route.patience),
+        upload: Upload::new(Source::Client(body), body_limit),
+        body_limit,
+        patience,
     }
 }
 
@@ -218,6 +295,6 @@ fn declared_length(headers: &HeaderMap) -> Option<u64> {
 }
 
 fn says_https(headers: &HeaderMap) -> bool {
-    let proto = headers.get("x-forwarded-proto").map(http::HeaderValue::as_bytes);
+    let proto = headers.get("x-forwarded-proto").map(HeaderValue::as_bytes);
     proto.is_some_and(|proto| proto.eq_ignore_ascii_case(b"https"))
 }

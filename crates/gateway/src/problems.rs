@@ -1,5 +1,7 @@
 //! What the gateway itself refuses, in words.
 
+use std::time::Duration;
+
 use common::Text;
 use common::http::Problem;
 use http::StatusCode;
@@ -51,11 +53,14 @@ pub(crate) fn upgrade_not_supported() -> Problem {
     Problem::new(
         StatusCode::BAD_REQUEST,
         "gateway.upgrade_not_supported",
-        Text::new("WebSocket не поддерживается", "WebSocket is not supported"),
+        Text::new(
+            "WebSocket здесь не поддерживается",
+            "WebSocket is not supported here",
+        ),
     )
     .detail(Text::new(
-        "Для потоковых ответов используйте text/event-stream.",
-        "Use text/event-stream for streamed answers.",
+        "WebSocket открывается запросом GET по HTTP/1.1 с токеном.",
+        "A WebSocket is opened by GET over HTTP/1.1 with a token.",
     ))
 }
 
@@ -72,6 +77,20 @@ pub(crate) fn rate_limited(verdict: &Verdict) -> Problem {
         format!("{limit} per minute are allowed; try again in {seconds} s."),
     ))
     .retry_after(seconds)
+}
+
+/// 403: shut out for a time, whatever is asked for.
+pub(crate) fn banned(rest: Duration) -> Problem {
+    Problem::new(
+        StatusCode::FORBIDDEN,
+        "gateway.banned",
+        Text::new("Доступ временно закрыт", "Access is closed for a time"),
+    )
+    .detail(Text::new(
+        "Запросы отсюда выглядели как нападение. Обратитесь к администратору.",
+        "Requests from here looked like an attack. Ask the administrator.",
+    ))
+    .retry_after(whole_seconds(rest).max(1))
 }
 
 pub(crate) fn body_too_large(limit: u64) -> Problem {

@@ -1,13 +1,18 @@
 //! What clients of language models and of MCP expect of a gateway: refusals in the words of their
 //! protocol, the key in the header of theirs, and where to log in.
 
-use axum::response::Response;
+use axum::body::Body;
 use common::http::dialect::Dialect;
-use http::header::{AUTHORIZATION, HOST, WWW_AUTHENTICATE};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, WWW_AUTHENTICATE};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use http_body_util::{BodyExt, Collected, Limited};
+
+use crate::body::Answer;
 
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+/// No problem of ours is longer.
+const MAX_PROBLEM_BYTES: usize = 64 * 1024;
 const MCP: &str = "/mcp";
 /// Where RFC 9728 has the metadata of `/mcp`.
 const METADATA: &str = "/.well-known/oauth-protected-resource/mcp";
@@ -43,10 +48,16 @@ impl Expected {
     }
 
     /// The response as the client expects it.
-    pub(crate) async fn finish(self, response: Response) -> Response {
+    pub(crate) async fn finish(self, response: Response<Answer>) -> Response<Answer> {
         let mut response = match self.dialect {
-            Some(dialect) => dialect.translate(response).await,
-            None => response,
+            Some(dialect) if is_problem(&response) => {
+                let (parts, body) = response.into_parts();
+                let body = Limited::new(body, MAX_PROBLEM_BYTES).collect().await;
+                let body = body.map(Collected::to_bytes).unwrap_or_default();
+                let response = Response::from_parts(parts, Body::from(body));
+                dialect.translate(response).await.map(Answer::Own)
+            }
+            Some(_) | None => response,
         };
         let error = match response.status() {
             StatusCode::UNAUTHORIZED => "",
@@ -61,6 +72,11 @@ impl Expected {
         }
         response
     }
+}
+
+fn is_problem(response: &Response<Answer>) -> bool {
+    let kind = response.headers().get(CONTENT_TYPE);
+    kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/problem+json"))
 }
 
 /// Anthropic's SDK sends whatever it was given as a key in `x-api-key`, access tokens too: they go

@@ -38,6 +38,15 @@ impl<K: Hash + Eq, V> Recent<K, V> {
         self.young.get_mut(key)
     }
 
+    /// The value of a key that was used lately; does not count as a use, and may miss an older one.
+    pub(crate) fn peek<Q>(&self, key: &Q) -> Option<&V>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        self.young.get(key)
+    }
+
     /// Sets the value of a key.
     pub(crate) fn insert(&mut self, key: K, value: V) {
         if self.young.len() >= self.capacity && !self.young.contains_key(&key) {
@@ -72,6 +81,7 @@ mod tests {
         }
         assert_eq!(map.get("9999"), Some(&mut 9999));
         assert_eq!(map.get("1"), None);
+        assert_eq!(map.peek("9999"), Some(&9999));
         map.insert("9999".to_owned(), 1);
         assert_eq!(map.get("9999"), Some(&mut 1));
         map.remove("9999");

@@ -13,8 +13,8 @@ use common::http::Problem;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
-use crate::metrics;
 use crate::recent::Recent;
+use crate::ticks::coarse_now;
 
 /// How long a verification is believed.
 const TRUST: Duration = Duration::from_secs(60);
@@ -48,24 +48,19 @@ impl Tokens {
         }
     }
 
+    /// The caller named by the `Authorization` header, if its token is among the verified ones.
+    pub(crate) fn known(&self, headers: &HeaderMap) -> Option<Arc<Identity>> {
+        self.known_header(header_of(headers)?)
+    }
+
     /// The caller named by the `Authorization` header; 401 without a valid token, 503 when the
     /// keys cannot be had.
-    pub(crate) async fn identify(&self, headers: &HeaderMap) -> Result<Arc<Identity>, Problem> {
-        let mut values = headers.get_all(AUTHORIZATION).iter();
-        let header = match (values.next(), values.next()) {
-            (Some(value), None) if value.len() <= MAX_HEADER_BYTES => Some(value.as_bytes()),
-            _ => None,
-        };
-        let known = header.and_then(|header| self.known(header));
-        metrics::token_looked_up(known.is_some());
-        if let Some(identity) = known {
-            return Ok(identity);
-        }
+    pub(crate) async fn verify(&self, headers: &HeaderMap) -> Result<Arc<Identity>, Problem> {
         let identity = Arc::new(self.authenticator.authenticate(headers).await?);
-        if let Some(header) = header {
+        if let Some(header) = header_of(headers) {
             let known = Known {
                 identity: identity.clone(),
-                verified: Instant::now(),
+                verified: coarse_now(),
             };
             self.lock().insert(header.into(), known);
         }
@@ -74,11 +69,14 @@ impl Tokens {
 
     /// Only what is beyond doubt; anything else is verified again, which also finds the right
     /// words for the refusal.
-    fn known(&self, header: &[u8]) -> Option<Arc<Identity>> {
+    fn known_header(&self, header: &[u8]) -> Option<Arc<Identity>> {
         let mut tokens = self.lock();
-        let known = tokens.get(header)?;
+        let known = match tokens.peek(header) {
+            Some(known) => known,
+            None => tokens.get(header)?,
+        };
         let identity = known.identity.clone();
-        let good = known.verified.elapsed() < TRUST
+        let good = coarse_now().saturating_duration_since(known.verified) < TRUST
             && self.clock.now() < identity.expires_at
             && !self.revocations.contains(identity.session_id)
             && !self
@@ -93,6 +91,15 @@ impl Tokens {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Recent<Box<[u8]>, Known>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The header, when there is one that is worth remembering.
+fn header_of(headers: &HeaderMap) -> Option<&[u8]> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    match (values.next(), values.next()) {
+        (Some(value), None) if value.len() <= MAX_HEADER_BYTES => Some(value.as_bytes()),
+        _ => None,
     }
 }
 
@@ -146,12 +153,15 @@ mod tests {
                 .replace(&serde_json::from_str(r#"{"keys": []}"#).unwrap());
         }
 
+        async fn identify(&self, headers: &HeaderMap) -> Result<Arc<Identity>, Problem> {
+            match self.tokens.known(headers) {
+                Some(identity) => Ok(identity),
+                None => self.tokens.verify(headers).await,
+            }
+        }
+
         async fn refusal(&self, headers: &HeaderMap) -> Option<&'static str> {
-            self.tokens
-                .identify(headers)
-                .await
-                .err()
-                .map(|problem| problem.code())
+            self.identify(headers).await.err().map(|problem| problem.code())
         }
     }
 
@@ -163,7 +173,7 @@ mod tests {
         let other = bearer(&bench.issuer.token(&[]));
         assert_eq!(bench.refusal(&known).await, None);
         bench.forget_keys();
-        let identity = bench.tokens.identify(&known).await.unwrap();
+        let identity = bench.identify(&known).await.unwrap();
         assert_eq!(identity.user_id, grant.user_id);
         assert_eq!(bench.refusal(&other).await, Some("auth.token_invalid"));
         let mut both = known.clone();

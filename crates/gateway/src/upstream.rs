@@ -1,16 +1,28 @@
 //! The replicas of each service, and which of them gets the next request.
+//!
+//! Of two replicas taken at random the one gets it that is expected to be the cheaper: "power of two
+//! choices" comes close to the best choice without asking all, and does not send everybody to the same
+//! one at the same time, as the best choice does.
 
+use std::collections::HashSet;
+use std::net::SocketAddr;
 use std::str::FromStr;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
+use http::HeaderValue;
 use http::uri::Authority;
 use url::{Position, Url};
 
 use crate::breaker::{self, Breaker, Outcome, Permit};
 use crate::metrics;
+use crate::replica::{Readiness, Replica};
+use crate::retry_budget::RetryBudget;
 use crate::routing::Service;
+
+/// What a request without an answer counts as.
+const FAILURE: Duration = Duration::from_secs(1);
 
 /// Addresses of one service, separated by commas in a setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,38 +65,45 @@ fn authority(text: &str) -> Option<Authority> {
     url[Position::BeforeHost..Position::AfterPort].parse().ok()
 }
 
-/// One address of a service.
-#[derive(Debug)]
-struct Replica {
-    authority: Authority,
-    breaker: Mutex<Breaker>,
+/// An address that needs no name server.
+pub(crate) fn literal(authority: &Authority) -> Option<SocketAddr> {
+    let host = authority.host().trim_start_matches('[').trim_end_matches(']');
+    let address = host.parse().ok()?;
+    Some(SocketAddr::new(address, authority.port_u16().unwrap_or(80)))
 }
 
-/// The replicas of one service.
+/// One service.
 #[derive(Debug)]
 pub(crate) struct Upstream {
     service: Service,
-    replicas: Box<[Arc<Replica>]>,
-    next: AtomicUsize,
+    settings: breaker::Settings,
+    replicas: ArcSwap<Vec<Arc<Replica>>>,
+    breaker: Mutex<Breaker>,
+    pub(crate) retries: RetryBudget,
 }
 
 impl Upstream {
+    /// The service at the addresses that need no name server; the others come with
+    /// [`Upstream::replace`].
     pub(crate) fn new(service: Service, addresses: &Addresses, settings: breaker::Settings) -> Self {
         let replicas = addresses
             .0
             .iter()
-            .map(|authority| {
-                metrics::breaker_state(service, authority.as_str(), breaker::State::Closed);
-                Arc::new(Replica {
-                    authority: authority.clone(),
-                    breaker: Mutex::new(Breaker::new(settings)),
-                })
-            })
+            .filter_map(|authority| Some((literal(authority)?, authority)))
+            .map(|(address, authority)| Arc::new(replica(service, address, authority, settings, false)))
             .collect();
+        // Failures in a row are of one replica; the service as a whole goes by the share of them.
+        let of_service = breaker::Settings {
+            consecutive: u32::MAX,
+            ..settings
+        };
+        metrics::service_breaker_state(service, breaker::State::Closed);
         Self {
             service,
-            replicas,
-            next: AtomicUsize::new(0),
+            settings,
+            replicas: ArcSwap::from_pointee(replicas),
+            breaker: Mutex::new(Breaker::new(of_service)),
+            retries: RetryBudget::new(Instant::now()),
         }
     }
 
@@ -92,51 +111,190 @@ impl Upstream {
         self.service
     }
 
-    /// Takes the replicas in turn, leaving out those whose breaker refuses and the one that was
-    /// `tried` already.
+    pub(crate) fn replicas(&self) -> Arc<Vec<Arc<Replica>>> {
+        self.replicas.load_full()
+    }
+
+    /// Puts another list in place. Replicas that stay keep what is known of them; those that leave
+    /// finish what they have.
+    pub(crate) fn replace(&self, addresses: &[(SocketAddr, Authority)]) {
+        let before = self.replicas.load_full();
+        let mut seen = HashSet::new();
+        let mut changed = false;
+        let after: Vec<Arc<Replica>> = addresses
+            .iter()
+            .filter(|(address, _)| seen.insert(*address))
+            .map(
+                |(address, authority)| match before.iter().find(|known| known.address == *address) {
+                    Some(known) => known.clone(),
+                    None => {
+                        changed = true;
+                        let slow_start = !before.is_empty();
+                        Arc::new(replica(
+                            self.service,
+                            *address,
+                            authority,
+                            self.settings,
+                            slow_start,
+                        ))
+                    }
+                },
+            )
+            .collect();
+        for left in before.iter().filter(|known| !seen.contains(&known.address)) {
+            changed = true;
+            left.leave();
+        }
+        if changed {
+            let names: Vec<&str> = after.iter().map(|replica| replica.name.as_str()).collect();
+            tracing::info!(
+                labels.upstream = self.service.name(),
+                "{} is now at {}",
+                self.service.name(),
+                names.join(", ")
+            );
+            self.replicas.store(Arc::new(after));
+        }
+    }
+
+    /// Leave for one request to the service, before a replica is chosen.
+    ///
+    /// # Errors
+    /// When the service as a whole is left alone: how long until it may be asked.
+    pub(crate) fn admit(self: &Arc<Self>) -> Result<Admission, Duration> {
+        self.retries.earn();
+        let permit = self.change(|breaker| breaker.acquire(Instant::now()))?;
+        Ok(Admission {
+            upstream: self.clone(),
+            permit: Some(permit),
+        })
+    }
+
+    /// A replica for a request, leaving out those whose breaker refuses and the one that was `tried`
+    /// already. `random` decides.
     ///
     /// # Errors
     /// When no replica may be asked: how long until one may.
-    pub(crate) fn pick(&self, tried: Option<&Lease>) -> Result<Lease, Duration> {
-        let first = self.next.fetch_add(1, Ordering::Relaxed);
+    pub(crate) fn pick(&self, tried: Option<&Lease>, random: u64) -> Result<Lease, Duration> {
+        let replicas = self.replicas.load();
+        let now = Instant::now();
+        let untried =
+            |replica: &&Arc<Replica>| tried.is_none_or(|tried| !Arc::ptr_eq(&tried.replica, replica));
+        if let [only] = replicas.as_slice() {
+            // The usual case needs no choice.
+            return match tried {
+                None => lease(only, now),
+                Some(_) => Err(Duration::from_secs(1)),
+            };
+        }
+        let ready = |replica: &&Arc<Replica>| replica.readiness() != Readiness::NotReady;
+        let usable = replicas.iter().filter(ready).count();
+        // When most are gone, it is rather the checks that are wrong, and few cannot bear the load of all.
+        let panic = usable * 2 < replicas.len();
+        let mut candidates: Vec<&Arc<Replica>> = replicas
+            .iter()
+            .filter(untried)
+            .filter(|replica| panic || ready(replica))
+            .collect();
         let mut wait = None;
-        for offset in 0..self.replicas.len() {
-            let replica = &self.replicas[first.wrapping_add(offset) % self.replicas.len()];
-            if tried.is_some_and(|tried| Arc::ptr_eq(&tried.replica, replica)) {
-                continue;
-            }
-            match replica.change(self.service, |breaker| breaker.acquire(Instant::now())) {
-                Ok(permit) => {
-                    return Ok(Lease {
-                        service: self.service,
-                        replica: replica.clone(),
-                        permit: Some(permit),
-                    });
-                }
+        while let Some(index) = cheaper_of_two(&candidates, now, random) {
+            match lease(candidates.swap_remove(index), now) {
+                Ok(lease) => return Ok(lease),
+                // Open: the next one.
                 Err(after) => wait = Some(wait.map_or(after, |known: Duration| known.min(after))),
             }
         }
         Err(wait.unwrap_or(Duration::from_secs(1)))
     }
-}
 
-impl Replica {
-    fn change<T>(&self, service: Service, change: impl FnOnce(&mut Breaker) -> T) -> T {
+    pub(crate) fn breaker_state(&self) -> breaker::State {
+        self.breaker
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .state()
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut Breaker) -> T) -> T {
         let mut breaker = self.breaker.lock().unwrap_or_else(PoisonError::into_inner);
         let before = breaker.state();
         let result = change(&mut breaker);
         let after = breaker.state();
         drop(breaker);
         if before != after {
-            let replica = self.authority.as_str();
-            metrics::breaker_state(service, replica, after);
+            metrics::service_breaker_state(self.service, after);
             tracing::warn!(
-                labels.upstream = service.name(),
-                labels.replica = replica,
-                "the circuit breaker went from {before:?} to {after:?}"
+                labels.upstream = self.service.name(),
+                "the circuit breaker of the service went from {before:?} to {after:?}"
             );
         }
         result
+    }
+}
+
+fn replica(
+    service: Service,
+    address: SocketAddr,
+    authority: &Authority,
+    settings: breaker::Settings,
+    slow_start: bool,
+) -> Replica {
+    let host = HeaderValue::from_str(authority.as_str());
+    let host = host.unwrap_or(HeaderValue::from_static("localhost"));
+    Replica::new(service, address, host, settings, slow_start)
+}
+
+fn cheaper_of_two(candidates: &[&Arc<Replica>], now: Instant, random: u64) -> Option<usize> {
+    match candidates {
+        [] => None,
+        [_] => Some(0),
+        many => {
+            let count = many.len() as u64;
+            let first = random % count;
+            let second = (first + 1 + (random >> 32) % (count - 1)) % count;
+            let (first, second) = (
+                usize::try_from(first).unwrap_or(0),
+                usize::try_from(second).unwrap_or(0),
+            );
+            let cheaper = many[first].cost(now) <= many[second].cost(now);
+            Some(if cheaper { first } else { second })
+        }
+    }
+}
+
+fn lease(replica: &Arc<Replica>, now: Instant) -> Result<Lease, Duration> {
+    let permit = replica.change(|breaker| breaker.acquire(now))?;
+    replica.begin();
+    Ok(Lease {
+        replica: replica.clone(),
+        permit: Some(permit),
+        began: now,
+    })
+}
+
+/// Leave to ask a service. Dropped without an outcome, it tells the breaker that nothing was learnt.
+#[derive(Debug)]
+pub(crate) struct Admission {
+    upstream: Arc<Upstream>,
+    permit: Option<Permit>,
+}
+
+impl Admission {
+    /// Tells whether the request was answered, by whichever replica.
+    pub(crate) fn ended(mut self, outcome: Outcome) {
+        self.record(outcome);
+    }
+
+    fn record(&mut self, outcome: Outcome) {
+        if let Some(permit) = self.permit.take() {
+            self.upstream
+                .change(|breaker| breaker.record(Instant::now(), permit, outcome));
+        }
+    }
+}
+
+impl Drop for Admission {
+    fn drop(&mut self) {
+        self.record(Outcome::Unknown);
     }
 }
 
@@ -144,36 +302,42 @@ impl Replica {
 /// learnt: the client went away.
 #[derive(Debug)]
 pub(crate) struct Lease {
-    service: Service,
-    replica: Arc<Replica>,
+    pub(crate) replica: Arc<Replica>,
     permit: Option<Permit>,
+    began: Instant,
 }
 
 impl Lease {
-    pub(crate) fn authority(&self) -> &Authority {
-        &self.replica.authority
-    }
-
+    /// The head of an answer is here.
     pub(crate) fn succeeded(&mut self) {
-        self.record(Outcome::Success);
+        let now = Instant::now();
+        self.replica
+            .observe(now, now.saturating_duration_since(self.began));
+        self.record(now, Outcome::Success);
     }
 
+    /// There was no answer. That counts as a slow one too, so that others are asked rather.
     pub(crate) fn failed(&mut self) {
-        self.record(Outcome::Failure);
+        let now = Instant::now();
+        let latency = now.saturating_duration_since(self.began).max(FAILURE);
+        self.replica.observe(now, latency);
+        self.record(now, Outcome::Failure);
     }
 
-    fn record(&mut self, outcome: Outcome) {
+    fn record(&mut self, now: Instant, outcome: Outcome) {
         if let Some(permit) = self.permit.take() {
-            self.replica.change(self.service, |breaker| {
-                breaker.record(Instant::now(), permit, outcome);
-            });
+            self.replica
+                .change(|breaker| breaker.record(now, permit, outcome));
         }
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        self.record(Outcome::Unknown);
+        self.replica.end();
+        if self.permit.is_some() {
+            self.record(Instant::now(), Outcome::Unknown);
+        }
     }
 }
 
@@ -188,6 +352,9 @@ mod tests {
             .unwrap();
         let texts: Vec<&str> = addresses.0.iter().map(Authority::as_str).collect();
         assert_eq!(texts, ["10.0.0.1:8000", "ai-assistant:8000", "[::1]:1"]);
+        let literals: Vec<_> = addresses.0.iter().map(literal).collect();
+        let known = |text: &str| Some(text.parse::<SocketAddr>().unwrap());
+        assert_eq!(literals, [known("10.0.0.1:8000"), None, known("[::1]:1")]);
         for text in [
             "",
             ",",
@@ -201,41 +368,120 @@ mod tests {
         }
     }
 
-    #[test]
-    fn replicas_take_turns_and_open_ones_are_left_out() {
-        let addresses = "http://a:1,http://b:1,http://c:1".parse().unwrap();
+    fn upstream(addresses: &str) -> Upstream {
         let settings = breaker::Settings {
             consecutive: 1,
             ..breaker::Settings::default()
         };
-        let upstream = Upstream::new(Service::Analytics, &addresses, settings);
-        let turn = |fail: bool| {
-            let mut lease = upstream.pick(None).unwrap();
-            if fail {
-                lease.failed();
-            } else {
-                lease.succeeded();
-            }
-            lease.authority().as_str().to_owned()
-        };
-        assert_eq!(
-            [turn(false), turn(false), turn(false), turn(false)],
-            ["a:1", "b:1", "c:1", "a:1"]
-        );
-        assert_eq!(turn(true), "b:1");
-        for _ in 0..6 {
-            assert_ne!(turn(false), "b:1");
+        Upstream::new(Service::Analytics, &addresses.parse().unwrap(), settings)
+    }
+
+    /// Numbers that look random, the same each time.
+    fn random() -> impl FnMut() -> u64 {
+        let mut state = 7_u64;
+        move || {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            state.rotate_left(17)
         }
-        let first = upstream.pick(None).unwrap();
-        let second = upstream.pick(Some(&first)).unwrap();
-        assert_ne!(first.authority(), second.authority());
-        for mut lease in [first, second] {
+    }
+
+    #[test]
+    fn a_slow_replica_gets_less_and_an_open_one_nothing() {
+        let upstream = upstream("http://127.0.0.1:1,http://127.0.0.1:2,http://127.0.0.1:3");
+        let mut random = random();
+        let now = Instant::now();
+        for (replica, millis) in upstream.replicas().iter().zip([1, 1, 50]) {
+            replica.observe(now, Duration::from_millis(millis));
+        }
+        let mut counts = [0; 3];
+        for _ in 0..300 {
+            let lease = upstream.pick(None, random()).unwrap();
+            counts[usize::from(lease.replica.address.port()) - 1] += 1;
+        }
+        // Of two, the slow one is never the cheaper.
+        assert!(counts[0] > 100 && counts[1] > 100 && counts[2] == 0, "{counts:?}");
+
+        // Forty-nine requests wait at each of the fast ones: now the slow one is as good.
+        let leases: Vec<Lease> = (0..120).map(|_| upstream.pick(None, random()).unwrap()).collect();
+        let slow = leases
+            .iter()
+            .filter(|lease| lease.replica.address.port() == 3)
+            .count();
+        assert!((1..20).contains(&slow), "{slow}");
+        drop(leases);
+
+        let mut failing = upstream.pick(None, random()).unwrap();
+        let failed = failing.replica.address;
+        failing.failed();
+        for _ in 0..50 {
+            let lease = upstream.pick(None, random()).unwrap();
+            assert_ne!(lease.replica.address, failed);
+            let other = upstream.pick(Some(&lease), random()).unwrap();
+            assert_ne!(other.replica.address, lease.replica.address);
+        }
+        let mut rest = [
+            upstream.pick(None, random()).unwrap(),
+            upstream.pick(None, random()).unwrap(),
+        ];
+        rest.iter_mut().for_each(Lease::failed);
+        while let Ok(mut lease) = upstream.pick(None, random()) {
             lease.failed();
         }
-        let wait = upstream.pick(None).unwrap_err();
-        assert!(
-            wait <= settings.open_for && wait > Duration::from_secs(3),
-            "{wait:?}"
-        );
+        let wait = upstream.pick(None, random()).unwrap_err();
+        let longest = breaker::Settings::default().open_for;
+        assert!(wait <= longest && wait > Duration::from_secs(3), "{wait:?}");
+    }
+
+    #[test]
+    fn who_is_not_ready_gets_nothing_unless_most_are_not() {
+        let upstream = upstream("http://127.0.0.1:1,http://127.0.0.1:2,http://127.0.0.1:3");
+        let mut random = random();
+        let replicas = upstream.replicas();
+        let mut asked = || {
+            let leases = (0..60).map(|_| upstream.pick(None, random()).unwrap());
+            let ports: HashSet<u16> = leases.map(|lease| lease.replica.address.port()).collect();
+            let mut ports: Vec<u16> = ports.into_iter().collect();
+            ports.sort_unstable();
+            ports
+        };
+        replicas[0].found(Readiness::NotReady);
+        assert_eq!(asked(), [2, 3]);
+        replicas[1].found(Readiness::NotReady);
+        assert_eq!(asked(), [1, 2, 3]);
+        replicas[0].found(Readiness::Ready);
+        replicas[1].found(Readiness::Ready);
+        assert_eq!(asked(), [1, 2, 3]);
+    }
+
+    #[test]
+    fn what_is_known_of_a_replica_outlives_a_new_list() {
+        let upstream = upstream("http://127.0.0.1:1,http://127.0.0.1:2");
+        let before = upstream.replicas();
+        let authority = Authority::from_static("analytics:8003");
+        let address = |port: u16| (SocketAddr::from(([127, 0, 0, 1], port)), authority.clone());
+        upstream.replace(&[address(2), address(3), address(3)]);
+        let after = upstream.replicas();
+        assert_eq!(after.len(), 2);
+        assert!(Arc::ptr_eq(&after[0], &before[1]));
+        assert_eq!(after[1].host, "analytics:8003");
+        upstream.replace(&[]);
+        assert!(upstream.pick(None, 0).is_err());
+    }
+
+    #[test]
+    fn a_service_most_of_whose_requests_fail_is_left_alone() {
+        let upstream = Arc::new(upstream("http://127.0.0.1:1"));
+        for n in 0..20 {
+            let outcome = if n % 2 == 0 {
+                Outcome::Success
+            } else {
+                Outcome::Failure
+            };
+            upstream.admit().unwrap().ended(outcome);
+        }
+        assert!(upstream.admit().is_err());
+        assert_eq!(upstream.breaker_state(), breaker::State::Open);
     }
 }

@@ -1,41 +1,45 @@
-//! What is known of one request so far, and the event that tells of it at its end.
+//! What is known of one request so far, and what is told of it at its end: metrics, the access line and
+//! the event.
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use axum::response::Response;
 use chrono::{DateTime, Utc};
 use common::auth::Identity;
-use common::contract::events::RequestEvent;
-use common::events::Actor;
-use common::http::layers::{ProblemCode, RouteLabel};
+use common::http::layers::ProblemCode;
 use common::telemetry::RequestContext;
 use http::header::USER_AGENT;
 use http::request::Parts;
+use http::{HeaderValue, Method, Response, Uri};
 
+use crate::access_log::Line;
+use crate::body::Answer;
 use crate::events::Handled;
 use crate::limit::Verdict;
 use crate::routing::Route;
-use crate::state::Gateway;
+use crate::worker::Worker;
 
 /// The status of a request whose client left before the answer; not a status of HTTP, but the one
 /// that nginx made known.
 const CLIENT_CLOSED: u16 = 499;
-/// Clients choose these texts; an event keeps so many characters of them.
-const MAX_TEXT: usize = 256;
-const MAX_METHOD: usize = 16;
 
 /// One request. Dropped before its end, it reports that the client left.
+#[derive(Debug)]
 pub(crate) struct Visit<'a> {
-    gateway: &'a Gateway,
+    worker: &'a Worker,
     started: Instant,
     time: DateTime<Utc>,
-    request_id: Option<String>,
-    method: String,
-    user_agent: Option<String>,
+    pub(crate) context: RequestContext,
+    method: Method,
+    uri: Uri,
+    user_agent: Option<HeaderValue>,
     pub(crate) client: IpAddr,
     pub(crate) route: Option<&'static Route>,
+    /// What metrics and logs name while there is no route.
+    pub(crate) label: &'static str,
+    /// False for what is no request of anybody: a question of a browser, a look at the health.
+    pub(crate) is_event: bool,
     /// True once a service has been asked.
     pub(crate) forwarded: bool,
     pub(crate) identity: Option<Arc<Identity>>,
@@ -45,18 +49,19 @@ pub(crate) struct Visit<'a> {
 }
 
 impl<'a> Visit<'a> {
-    pub(crate) fn begin(gateway: &'a Gateway, client: IpAddr, parts: &Parts) -> Self {
-        let user_agent = parts.headers.get(USER_AGENT);
-        let user_agent = user_agent.map(|value| start(&String::from_utf8_lossy(value.as_bytes()), MAX_TEXT));
+    pub(crate) fn begin(worker: &'a Worker, context: RequestContext, client: IpAddr, parts: &Parts) -> Self {
         Self {
-            gateway,
+            worker,
             started: Instant::now(),
-            time: gateway.clock.now(),
-            request_id: RequestContext::current().map(|context| context.request_id),
-            method: start(parts.method.as_str(), MAX_METHOD),
-            user_agent,
+            time: worker.gateway.clock.now(),
+            context,
+            method: parts.method.clone(),
+            uri: parts.uri.clone(),
+            user_agent: parts.headers.get(USER_AGENT).cloned(),
             client,
             route: None,
+            label: "unmatched",
+            is_event: true,
             forwarded: false,
             identity: None,
             verdict: None,
@@ -64,48 +69,86 @@ impl<'a> Visit<'a> {
         }
     }
 
-    /// Reports the answer and labels it for the access log and metrics.
-    pub(crate) fn end(mut self, response: &mut Response) {
-        response.extensions_mut().insert(RouteLabel(self.label().into()));
+    /// Reports the answer.
+    pub(crate) fn end(mut self, response: &Response<Answer>) {
+        let status = response.status().as_u16();
+        let elapsed = self.started.elapsed();
         let code = response.extensions().get::<ProblemCode>().map(|code| code.0);
-        self.report(response.status().as_u16(), code);
+        self.worker
+            .meters
+            .request(&self.method, self.label(), status, elapsed);
+        self.report(status, elapsed, code);
     }
 
     fn label(&self) -> &'static str {
-        self.route.map_or("unmatched", |route| route.label)
+        self.route.map_or(self.label, |route| route.label)
     }
 
-    fn report(&mut self, status: u16, code: Option<&'static str>) {
+    fn report(&mut self, status: u16, elapsed: Duration, code: Option<&'static str>) {
         self.reported = true;
-        let identity = self.identity.as_deref();
-        let upstream = self.route.filter(|_| self.forwarded);
-        self.gateway.events.report(Handled {
-            time: self.time,
-            request_id: self.request_id.take(),
-            actor: identity.map(Actor::from),
-            data: RequestEvent {
-                method: std::mem::take(&mut self.method),
-                route: self.label().to_owned(),
-                upstream: upstream.map(|route| route.service.name().to_owned()),
-                status,
-                duration_ms: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
-                ip: self.client.to_string(),
-                user_id: identity.map(|identity| identity.user_id),
-                user_agent: self.user_agent.take(),
-                code: code.map(str::to_owned),
-            },
+        let route = self.label();
+        let nanos = u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX);
+        if status >= 500 {
+            self.log_failure(status, nanos, code);
+        }
+        let passed = i64::try_from(nanos).unwrap_or(i64::MAX);
+        self.worker.log.borrow_mut().add(&Line {
+            context: &self.context,
+            ended: self.time + chrono::TimeDelta::nanoseconds(passed),
+            method: &self.method,
+            path: self.uri.path(),
+            route,
+            status,
+            nanos,
+            code,
         });
+        if !self.is_event {
+            return;
+        }
+        self.worker.gateway.events.report(Handled {
+            time: self.time,
+            request_id: std::mem::take(&mut self.context.request_id),
+            identity: self.identity.take(),
+            method: std::mem::take(&mut self.method),
+            route,
+            upstream: self
+                .route
+                .filter(|_| self.forwarded)
+                .map(|route| route.service.name()),
+            status,
+            duration: elapsed,
+            client: self.client,
+            user_agent: self.user_agent.take(),
+            code,
+        });
+    }
+
+    /// At once and in any case, unlike the other lines.
+    fn log_failure(&self, status: u16, nanos: u64, code: Option<&'static str>) {
+        let (method, path) = (&self.method, self.uri.path());
+        tracing::error!(
+            http.request.id = self.context.request_id,
+            http.request.method = %method,
+            http.response.status_code = status,
+            error.code = code,
+            event.duration = nanos,
+            labels.route = self.label(),
+            trace.id = %format_args!("{:032x}", self.context.trace.trace_id),
+            url.path = path,
+            "{method} {path} {status} in {} ms",
+            nanos / 1_000_000
+        );
     }
 }
 
 impl Drop for Visit<'_> {
     fn drop(&mut self) {
         if !self.reported {
-            self.report(CLIENT_CLOSED, Some("gateway.client_closed"));
+            self.report(
+                CLIENT_CLOSED,
+                self.started.elapsed(),
+                Some("gateway.client_closed"),
+            );
         }
     }
-}
-
-fn start(text: &str, length: usize) -> String {
-    text.chars().take(length).collect()
 }

@@ -46,9 +46,10 @@ impl Service {
             .parent()
             .unwrap()
             .join("user-management");
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = port.local_addr().unwrap().port();
-        let child = Command::new(program)
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = free.local_addr().unwrap().port();
+        drop(free);
+        let mut child = Command::new(program)
             .env("PORT", port.to_string())
             .env("ADMIN_PORT", "0")
             .env("LOG_LEVEL", "warn")
@@ -64,6 +65,7 @@ impl Service {
             .await
             .map_or(true, |answer| !answer.status().is_success())
         {
+            assert_eq!(child.try_wait().unwrap(), None, "the service has ended");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         let client = Client::anonymous(base);

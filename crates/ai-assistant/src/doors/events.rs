@@ -1,20 +1,15 @@
 //! An answer as a stream of server-sent events.
 
 use std::convert::Infallible;
-use std::time::Duration;
 
-use axum::response::sse::{Event, KeepAlive, Sse};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
+use axum::response::sse::Event;
 use common::telemetry::RequestContext;
 use futures_util::{StreamExt, stream};
-use http::HeaderValue;
-use http::header::{CACHE_CONTROL, HeaderName};
 use serde_json::Value;
 
 use super::answering::{Answering, End, Told};
-
-/// Proxies close connections that are silent for longer.
-const KEEP_ALIVE: Duration = Duration::from_secs(10);
+use crate::http::event_stream;
 
 /// What a protocol writes.
 #[derive(Debug)]
@@ -69,16 +64,7 @@ where
         Some((written, state))
     });
     let events = events.flat_map(|written| stream::iter(written.into_iter().map(Ok::<_, Infallible>)));
-    let events = Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE).text("keep-alive"));
-    let mut response = events.into_response();
-    let headers = response.headers_mut();
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    // nginx passes such a stream on piece by piece.
-    headers.insert(
-        HeaderName::from_static("x-accel-buffering"),
-        HeaderValue::from_static("no"),
-    );
-    response
+    event_stream::response(events)
 }
 
 /// An event without a name, as Chat Completions has them.

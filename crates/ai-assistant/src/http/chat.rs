@@ -186,7 +186,7 @@ async fn whole(state: &AppState, job: Job, manner: Manner) -> Result<Response, P
     let resumable = manner.resumable;
     let begun = state.running.begin(&state.context, job.name(), manner).await;
     let sink = begun.keeping(Sink::none());
-    sink.send(job.start(begun.is_kept));
+    sink.send(job.start(resumable && begun.is_kept));
     // When the client goes, the answering ends, unless it is to go on; the books are closed in any case.
     let _guard = (!resumable).then(|| begun.cancel.clone().drop_guard());
     let (sender, receiver) = oneshot::channel();

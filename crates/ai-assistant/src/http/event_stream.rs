@@ -15,7 +15,7 @@ use crate::chat::events::{ChatEvent, Numbered};
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
 /// The response with that stream.
-pub(super) fn response<S>(events: S) -> Response
+pub(crate) fn response<S>(events: S) -> Response
 where
     S: Stream<Item = Result<Event, Infallible>> + Send + 'static,
 {

@@ -5,7 +5,7 @@ pub(crate) mod attachments;
 pub(crate) mod budgets;
 pub(crate) mod chat;
 pub(crate) mod conversations;
-mod event_stream;
+pub(crate) mod event_stream;
 pub(crate) mod generate;
 pub(crate) mod models;
 pub(crate) mod privacy;

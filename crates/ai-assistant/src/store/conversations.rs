@@ -363,7 +363,8 @@ pub(crate) async fn branch_end(
     .store("branch_end")
 }
 
-/// The messages up to this one, the oldest first, `limit` of them at most.
+/// The messages up to this one, the oldest first, `limit` of them at most. What is before a message with a
+/// summary is left out, but the last three are always there: they may be taken away from the end.
 pub(crate) async fn path(
     db: &mut PgConnection,
     conversation: Uuid,
@@ -373,11 +374,14 @@ pub(crate) async fn path(
     sqlx::query_as!(
         Past,
         r#"with recursive path as (
-               select id, parent_id, 1 as length from assistant.messages where conversation_id = $1 and id = $2
+               select id, parent_id, summary, 1 as length from assistant.messages
+               where conversation_id = $1 and id = $2
                union all
-               select message.id, message.parent_id, path.length + 1 from path join assistant.messages message
-               on message.conversation_id = $1 and message.id = path.parent_id where path.length < $3)
-           select message.id, role, content, memory, summary
+               select message.id, message.parent_id, message.summary, path.length + 1
+               from path join assistant.messages message
+               on message.conversation_id = $1 and message.id = path.parent_id
+               where path.length < $3 and (path.summary is null or path.length <= 2))
+           select message.id, role, content, memory, message.summary
            from path join assistant.messages message on message.id = path.id order by path.length desc"#,
         conversation,
         end,

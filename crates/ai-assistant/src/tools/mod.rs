@@ -3,16 +3,19 @@
 //! ones. None of them changes 1C: a draft waits for a person to confirm it.
 //!
 //! In reading order: `arguments` (what each takes), `schema` (what a model is told), `request` (a call
-//! that was understood), `onec` (carrying it out), `entities`, `drafts` and `report_files` (what goes
+//! that was understood), `perform` and `onec` (carrying it out), `entities`, `drafts` and `report_files` (what goes
 //! over the wire of generic access, of writing and of files), `found` (what came of it), `shown` (what a model sees of that),
-//! `call_log` (what is kept of it), `toolbox` (the limits of one answer).
+//! `call_log` (what is kept of it), `limits` and
+//! `toolbox` (what one answer may use).
 
 mod arguments;
 mod call_log;
 mod drafts;
 mod entities;
 mod found;
+mod limits;
 mod onec;
+mod perform;
 mod report_files;
 mod request;
 mod schema;
@@ -26,10 +29,11 @@ use common::contract::onec::ReportId;
 pub(crate) use call_log::CallLog;
 pub use drafts::{Confirm, Drafted};
 pub(crate) use found::{Facts, Source};
+pub(crate) use limits::{Limits, Scope, ToolCall, ToolResult};
 pub(crate) use onec::{Onec, OnecError};
 pub use report_files::ReportFile;
 pub(crate) use schema::{ToolSpec, specs};
-pub(crate) use toolbox::{Limits, Scope, ToolCall, ToolResult, Toolbox};
+pub(crate) use toolbox::Toolbox;
 
 /// A tool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

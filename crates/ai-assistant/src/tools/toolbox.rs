@@ -4,104 +4,25 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use common::Locale;
-use common::auth::{Identity, PermissionSet};
 use common::contract::onec::{CompanyInfo, InfobaseInfo, Match, Report, ReportId, ReportQuery, SubjectKind};
 use futures_util::{StreamExt, stream};
 use http::StatusCode;
-use secrecy::SecretString;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::call_log::{Brought, CallLog, Outcome};
 use super::entities::Rows;
 use super::found::{Facts, Found, Source};
+use super::perform::timed;
 use super::request::Request;
-use super::{Drafted, Onec, OnecError, ReportFile, Tool, ToolSpec, arguments, schema, shown};
+use super::{
+    Drafted, Limits, Onec, OnecError, ReportFile, Scope, Tool, ToolCall, ToolResult, ToolSpec, schema, shown,
+};
 use crate::metrics;
 
 /// Properties of a set that a model is shown.
 const PROPERTIES: usize = 150;
-
-/// What one answer may use.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Limits {
-    /// Tool calls of one answer.
-    pub(crate) calls: u32,
-    /// Calls at the same time.
-    pub(crate) parallel: usize,
-    /// The same call is not made more often; one more ends the use of tools.
-    pub(crate) repeats: u32,
-    /// How long one call may take.
-    pub(crate) timeout: Duration,
-    /// After that no call begins and none goes on.
-    pub(crate) deadline: Duration,
-    /// Rows that a model is shown of one result.
-    pub(crate) rows: usize,
-    /// Bytes that a model is shown of one result.
-    pub(crate) bytes: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            calls: 16,
-            parallel: 4,
-            repeats: 2,
-            timeout: Duration::from_secs(20),
-            deadline: Duration::from_mins(3),
-            rows: 50,
-            bytes: 24 * 1024,
-        }
-    }
-}
-
-/// Whose data is looked at, and as whom. The server sets it; a model cannot.
-#[derive(Debug, Clone)]
-pub(crate) struct Scope {
-    pub(crate) token: SecretString,
-    pub(crate) permissions: PermissionSet,
-    pub(crate) company: Option<Uuid>,
-    pub(crate) infobase: Option<Uuid>,
-    pub(crate) locale: Locale,
-}
-
-impl Scope {
-    /// What the caller may see of a company and an infobase, or of all that they see.
-    pub(crate) fn new(
-        identity: &Identity,
-        company: Option<Uuid>,
-        infobase: Option<Uuid>,
-        locale: Locale,
-    ) -> Self {
-        Self {
-            token: identity.token.clone(),
-            permissions: identity.permissions,
-            company,
-            infobase,
-            locale,
-        }
-    }
-}
-
-/// A call as an engine makes it.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct ToolCall {
-    /// The provider's id of the call.
-    pub(crate) id: String,
-    /// Name of the tool.
-    pub(crate) name: String,
-    /// Arguments; `Err` holds text that was no JSON object.
-    pub(crate) arguments: Result<Map<String, Value>, String>,
-}
-
-/// What a model is told of the outcome of a call.
-#[derive(Debug, Clone)]
-pub(crate) struct ToolResult {
-    pub(crate) id: String,
-    pub(crate) content: String,
-    pub(crate) is_error: bool,
-}
 
 /// Makes tool calls for one answer and keeps what they returned.
 #[derive(Debug)]
@@ -561,103 +482,6 @@ fn told(error: &OnecError) -> String {
     }
 }
 
-async fn timed(onec: &Onec, scope: &Scope, timeout: Duration, request: Request) -> Result<Found, OnecError> {
-    let tool = request.tool();
-    let found = tokio::time::timeout(timeout, perform(onec, scope, request))
-        .await
-        .unwrap_or_else(|elapsed| Err(OnecError::Unreachable(elapsed.into())));
-    metrics::tool_called(tool.name(), found.as_ref().map(|_| ()));
-    found
-}
-
-/// Carries a call out. The request's company and infobase win; a model cannot name a company at all, and
-/// the infobase that it names is read with the rights of the caller.
-async fn perform(onec: &Onec, scope: &Scope, request: Request) -> Result<Found, OnecError> {
-    let token = &scope.token;
-    Ok(match request {
-        Request::Report(report, mut query) => {
-            query.company = scope.company.or(query.company);
-            query.infobase = scope.infobase.or(query.infobase);
-            Found::Report(Box::new(onec.report(token, report, &query).await?))
-        }
-        Request::Search {
-            kind,
-            query,
-            infobase,
-        } => {
-            let infobase = scope.infobase.or(infobase);
-            Found::Matches(onec.search(token, kind, &query, infobase, 10).await?)
-        }
-        Request::Companies { infobase } => {
-            let infobase = scope.infobase.or(infobase);
-            let mut companies = onec.companies(token).await?;
-            companies.retain(|company| {
-                infobase.is_none_or(|id| company.infobase_id == id)
-                    && (scope.company.is_none() || company.id == scope.company)
-            });
-            Found::Companies(companies)
-        }
-        Request::Entities {
-            kind,
-            query,
-            infobase,
-        } => {
-            let kind = kind.and_then(|kind| serde_json::to_value(kind).ok());
-            let kind = kind.as_ref().and_then(Value::as_str);
-            let infobase = scope.infobase.or(infobase);
-            Found::Entities(onec.entities(token, kind, query.as_deref(), infobase).await?)
-        }
-        Request::Entity { name, infobase } => {
-            let infobase = scope.infobase.or(infobase);
-            Found::Entity(Box::new(onec.entity(token, &name, infobase).await?))
-        }
-        Request::ReportFile(report, mut query) => {
-            query.company = scope.company.or(query.company);
-            query.infobase = scope.infobase.or(query.infobase);
-            match onec.report_file(token, report, &query).await {
-                Ok(file) => Found::File(Box::new(file)),
-                // The figures can be told without it.
-                Err(OnecError::Unreachable(_)) => Found::Refused(
-                    "Файлы отчётов сейчас не делаются. Скажи об этом и ответь текстом.".to_owned(),
-                ),
-                Err(error) => return Err(error),
-            }
-        }
-        Request::Rows(asked) => rows(onec, scope, &asked).await?,
-        Request::Draft(asked) => {
-            let mut draft = json!({
-                "entity": asked.entity,
-                "values": asked.values,
-                "post": asked.post.unwrap_or(false),
-            });
-            let given = [
-                ("ref", asked.r#ref),
-                ("infobase_id", scope.infobase.or(asked.infobase)),
-                ("company_id", scope.company),
-            ];
-            for (name, id) in given {
-                if let Some(id) = id {
-                    draft[name] = json!(id);
-                }
-            }
-            Found::Draft(Box::new(onec.draft(token, &draft).await?))
-        }
-    })
-}
-
-async fn rows(onec: &Onec, scope: &Scope, asked: &arguments::Rows) -> Result<Found, OnecError> {
-    let infobase = scope.infobase.or(asked.infobase);
-    let entity = onec.entity(&scope.token, &asked.entity, infobase).await?;
-    let mut parameters = match entity.query(asked) {
-        Ok(parameters) => parameters,
-        Err(text) => return Ok(Found::Refused(text)),
-    };
-    parameters.extend(infobase.map(|id| ("infobase", id.to_string())));
-    parameters.extend(scope.company.map(|id| ("company", id.to_string())));
-    let rows = onec.rows(&scope.token, &asked.entity, &parameters).await?;
-    Ok(Found::Rows(Box::new(rows)))
-}
-
 impl Toolbox {
     /// The company that the request is limited to.
     pub(crate) fn company(&self) -> Option<Uuid> {
@@ -700,6 +524,7 @@ impl Toolbox {
 #[cfg(test)]
 mod tests {
     use common::auth::Permission;
+    use secrecy::SecretString;
 
     use super::*;
 

@@ -225,6 +225,14 @@ async fn the_beginning_of_a_long_conversation_is_summarised_once() {
     let bodies = service.provider.bodies();
     assert_eq!(bodies.len(), 1, "the summary is not made anew");
     assert!(bodies[0].to_string().contains("Начало беседы кратко"));
+    // The answer that the summary is kept with is made anew without it.
+    let kept: Value =
+        sqlx::query_scalar("select to_jsonb(id) from assistant.messages where summary is not null")
+            .fetch_one(&service.db)
+            .await
+            .unwrap();
+    let again = json!({"conversation_id": conversation, "regenerate": kept, "model": "fake-no-tools"});
+    assert_eq!(put(&client, &again).await["model"], "fake-no-tools");
     // Another branch from before it has none of it.
     service.provider.clear();
     let edited = json!({"message": "Иначе", "conversation_id": conversation, "edit": first["question_id"], "model": "fake-no-tools"});

@@ -27,9 +27,9 @@ impl From<&Identity> for Actor {
     }
 }
 
-/// One event.
+/// One event. Its data is any JSON, or of the type `D` for who writes many of one kind.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Event {
+pub struct Event<D = serde_json::Value> {
     /// Unique; consumers recognise a repeated delivery by it.
     pub id: Uuid,
     /// What happened, such as `auth.login_failed`.
@@ -49,7 +49,7 @@ pub struct Event {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub request_id: Option<String>,
     /// Particulars, by the type of the event; see `contract::events`.
-    pub data: serde_json::Value,
+    pub data: D,
 }
 
 impl Event {

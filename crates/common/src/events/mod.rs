@@ -13,5 +13,5 @@ mod stream;
 pub use consumer::{Consumer, HandleError, Handler};
 pub use envelope::{Actor, Event};
 pub use outbox::Relay;
-pub use publish::publish;
+pub use publish::{publish, publish_texts};
 pub use stream::{DEAD_LETTERS, Stream};

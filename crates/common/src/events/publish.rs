@@ -14,15 +14,28 @@ pub async fn publish(redis: &Redis, events: &[(Stream, Event)]) -> RedisResult<(
     if events.is_empty() {
         return Ok(());
     }
+    let bodies = events
+        .iter()
+        .map(|(stream, event)| (*stream, serde_json::to_string(event).unwrap_or_default()));
+    publish_texts(redis, bodies).await
+}
+
+/// As [`publish`], of events that are JSON already.
+///
+/// # Errors
+/// When Redis does not answer.
+pub async fn publish_texts<T: AsRef<str>>(
+    redis: &Redis,
+    events: impl IntoIterator<Item = (Stream, T)>,
+) -> RedisResult<()> {
     let mut pipeline = redis::pipe();
-    for (stream, event) in events {
-        let body = serde_json::to_string(event).unwrap_or_default();
+    for (stream, body) in events {
         pipeline
             .cmd("XADD")
             .arg(stream.key())
             .arg("*")
             .arg("event")
-            .arg(body)
+            .arg(body.as_ref())
             .ignore();
     }
     pipeline.query_async::<()>(&mut redis.connection()).await

@@ -14,13 +14,18 @@ use tracing::Instrument;
 
 use super::Problem;
 use super::extract::payload_too_large;
-use crate::telemetry::{RequestContext, TraceParent};
-use crate::{Locale, Text, ids};
+use crate::clock::Clock;
+use crate::telemetry::{RequestContext, TraceParent, request_id};
+use crate::{Locale, Text};
 
 /// Header of the request id, in and out.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Header of the trace context.
 pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
+/// How long the caller waits for the head of the answer, in milliseconds: nobody works on for one that
+/// has given up.
+pub const X_REQUEST_TIMEOUT_MS: HeaderName = HeaderName::from_static("x-request-timeout-ms");
 
 /// The code of a problem, left in the response for the access log.
 #[derive(Debug, Clone, Copy)]
@@ -83,7 +88,8 @@ fn method_not_allowed() -> Problem {
 }
 
 /// What is told of a handler that panicked.
-pub(super) fn panicked(panic: &(dyn std::any::Any + Send)) -> Problem {
+#[must_use]
+pub fn panicked(panic: &(dyn std::any::Any + Send)) -> Problem {
     let message = panic
         .downcast_ref::<String>()
         .map(String::as_str)
@@ -102,6 +108,8 @@ async fn guard(State(shared): State<Arc<Shared>>, request: Request, next: Next) 
     if declared.is_some_and(|bytes| bytes > limits.max_body_bytes as u64) {
         return payload_too_large().into_response();
     }
+    let asked = patience_of(request.headers());
+    let patience = asked.map_or(limits.request_timeout, |asked| asked.min(limits.request_timeout));
     if shared.in_flight.fetch_add(1, Ordering::SeqCst) >= limits.max_concurrent {
         shared.in_flight.fetch_sub(1, Ordering::SeqCst);
         metrics::counter!("http_requests_shed_total", "service" => shared.service).increment(1);
@@ -110,7 +118,7 @@ async fn guard(State(shared): State<Arc<Shared>>, request: Request, next: Next) 
     shared.in_flight_gauge.increment(1.0);
     let _guard = InFlight(&shared);
     let handled = std::panic::AssertUnwindSafe(next.run(request)).catch_unwind();
-    match tokio::time::timeout(limits.request_timeout, handled).await {
+    match tokio::time::timeout(patience, handled).await {
         Ok(Ok(response)) => response,
         Ok(Err(panic)) => panicked(&*panic).into_response(),
         Err(_) => Problem::new(
@@ -122,6 +130,13 @@ async fn guard(State(shared): State<Arc<Shared>>, request: Request, next: Next) 
     }
 }
 
+/// How long the caller of a request will wait.
+#[must_use]
+pub fn patience_of(headers: &HeaderMap) -> Option<Duration> {
+    let millis = headers.get(X_REQUEST_TIMEOUT_MS)?.to_str().ok()?.parse().ok()?;
+    Some(Duration::from_millis(millis))
+}
+
 struct InFlight<'a>(&'a Shared);
 
 impl Drop for InFlight<'_> {
@@ -131,7 +146,9 @@ impl Drop for InFlight<'_> {
     }
 }
 
-fn overloaded() -> Problem {
+/// 503: there are too many requests in flight.
+#[must_use]
+pub fn overloaded() -> Problem {
     Problem::new(
         StatusCode::SERVICE_UNAVAILABLE,
         "request.overloaded",
@@ -178,12 +195,12 @@ async fn observe(State(shared): State<Arc<Shared>>, request: Request, next: Next
     response
 }
 
-/// Accepts what the caller sent, as far as it is well formed, and makes the rest.
-fn context_of(headers: &HeaderMap) -> RequestContext {
+/// The context of a request: accepts what the caller sent, as far as it is well formed, and makes the rest.
+pub fn context_of(headers: &HeaderMap) -> RequestContext {
     let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     let request_id = text(&X_REQUEST_ID)
         .filter(|id| !id.is_empty() && id.len() <= 128 && id.bytes().all(|b| b.is_ascii_graphic()))
-        .map_or_else(|| ids::new_id().to_string(), str::to_owned);
+        .map_or_else(|| request_id(Clock::system().now()).to_string(), str::to_owned);
     let trace = text(&TRACEPARENT)
         .and_then(TraceParent::parse)
         .map_or_else(TraceParent::new, TraceParent::child);

@@ -66,7 +66,7 @@ impl Check {
 
 /// The answer of `GET /health`: 200, or 503 when a dependency is down. It names dependencies and
 /// nothing more, since anybody may ask.
-pub(super) async fn report(service: &'static str, version: &'static str, checks: &[Check]) -> Response {
+pub async fn report(service: &'static str, version: &'static str, checks: &[Check]) -> Response {
     let asked = join_all(checks.iter().map(|check| async move {
         let up = tokio::time::timeout(PATIENCE, (check.ask)())
             .await

@@ -11,5 +11,5 @@ mod migrate;
 mod run;
 
 pub use context::Context;
-pub use health::Check;
-pub use run::{App, Definition, install_crypto_provider, router, run};
+pub use health::{Check, report as health_report};
+pub use run::{Api, App, Definition, OwnServer, Serve, Serving, install_crypto_provider, router, run};

@@ -4,14 +4,17 @@ use std::fmt::Display;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
 
 use super::{Check, Context, admin, health, healthcheck, migrate};
 use crate::config::{self, Reader};
@@ -48,6 +51,54 @@ pub struct App {
     pub checks: Vec<Check>,
 }
 
+/// How a started service answers requests.
+pub enum Api {
+    /// By a router, behind the base layers: all services but one.
+    Router(App),
+    /// By a server of its own, which does for itself what the base layers do: the gateway.
+    Own(OwnServer),
+}
+
+impl From<App> for Api {
+    fn from(app: App) -> Self {
+        Self::Router(app)
+    }
+}
+
+impl From<OwnServer> for Api {
+    fn from(own: OwnServer) -> Self {
+        Self::Own(own)
+    }
+}
+
+/// Serves a listener until it is told to end.
+pub type Serve = Box<dyn FnOnce(TcpListener, Serving) -> BoxFuture<'static, ()> + Send>;
+
+/// A service that serves by itself.
+pub struct OwnServer {
+    /// Pages of its own on the admin port, beside those that all services have.
+    pub admin: Router,
+    /// Takes connections.
+    pub serve: Serve,
+}
+
+impl std::fmt::Debug for OwnServer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OwnServer").finish_non_exhaustive()
+    }
+}
+
+/// What a server is told.
+#[derive(Debug)]
+pub struct Serving {
+    /// Limits of the settings that all services have.
+    pub limits: layers::Limits,
+    /// Cancelled when the end begins.
+    pub drain: CancellationToken,
+    /// How it ends.
+    pub ending: server::Ending,
+}
+
 /// Makes aws-lc-rs the process's TLS provider; repeated calls have no effect.
 pub fn install_crypto_provider() {
     // It fails only when a provider is installed already, which can only be this one.
@@ -70,10 +121,11 @@ pub fn router(definition: Definition, app: App, limits: layers::Limits) -> Route
 ///
 /// Arguments instead of serving: `healthcheck` asks the running service, `migrate` brings the schema
 /// up to date and ends, `--version`.
-pub fn run<C, F, Fut>(definition: Definition, read: fn(&mut Reader) -> Option<C>, start: F) -> ExitCode
+pub fn run<C, F, Fut, A>(definition: Definition, read: fn(&mut Reader) -> Option<C>, start: F) -> ExitCode
 where
     F: FnOnce(C, Context) -> Fut,
-    Fut: Future<Output = Result<App, BoxError>>,
+    Fut: Future<Output = Result<A, BoxError>>,
+    A: Into<Api>,
 {
     let mut reader = Reader::from_process(definition.name);
     let http = config::Http::read(&mut reader, definition.port);
@@ -144,7 +196,7 @@ pub(super) fn refuse(definition: Definition, mistake: &dyn Display) -> ExitCode 
     ExitCode::from(EXIT_CONFIGURATION)
 }
 
-async fn serve<C, F, Fut>(
+async fn serve<C, F, Fut, A>(
     definition: Definition,
     http: config::Http,
     context: Context,
@@ -153,7 +205,8 @@ async fn serve<C, F, Fut>(
 ) -> Result<bool, BoxError>
 where
     F: FnOnce(C, Context) -> Fut,
-    Fut: Future<Output = Result<App, BoxError>>,
+    Fut: Future<Output = Result<A, BoxError>>,
+    A: Into<Api>,
 {
     // Bound first: a port that is taken is reported before anything else is touched. The API does
     // not listen before it can answer: a balancer that tries it too early is refused at once and
@@ -161,10 +214,11 @@ where
     let socket = bind(http.address)?;
     let admin_listener = listen(bind(http.admin_address)?, http.admin_address)?;
     let ready = Arc::new(AtomicBool::new(false));
-    let admin_end = tokio_util::sync::CancellationToken::new();
+    let own_pages = Arc::new(OnceLock::new());
+    let admin_end = CancellationToken::new();
     let admin = server::serve(
         admin_listener,
-        admin::router(ready.clone()),
+        admin::router(ready.clone(), own_pages.clone()),
         admin_end.clone(),
         server::Ending::within(Duration::from_secs(1)),
     );
@@ -184,18 +238,31 @@ where
         max_body_bytes: http.max_body_bytes,
         request_timeout: http.request_timeout,
     };
-    let router = router(definition, app, limits);
-    let listener = listen(socket, http.address)?;
-    let drain = tokio_util::sync::CancellationToken::new();
-    let api = context.tasks().spawn(server::serve(
-        listener,
-        router,
-        drain.clone(),
-        server::Ending {
+    let serving = Serving {
+        limits,
+        drain: CancellationToken::new(),
+        ending: server::Ending {
             delay: http.drain_delay,
             grace: http.shutdown_grace,
         },
-    ));
+    };
+    let drain = serving.drain.clone();
+    let listener = listen(socket, http.address)?;
+    let api = match app.into() {
+        Api::Router(app) => {
+            let router = router(definition, app, limits);
+            server::serve(listener, router, serving.drain, serving.ending).boxed()
+        }
+        Api::Own(own) => {
+            // Only this sets them.
+            let _ = own_pages.set(own.admin);
+            (own.serve)(listener, serving)
+        }
+    };
+    let api = context.tasks().spawn(api);
+    context
+        .tasks()
+        .spawn(telemetry::keep_metrics_small(context.shutdown.clone()));
     ready.store(true, Ordering::SeqCst);
     tracing::info!(
         "{} {} listens on {}",

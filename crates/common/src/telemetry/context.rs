@@ -1,9 +1,14 @@
 //! The identity of one request across services.
 
+use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
 
-use crate::{Locale, ids};
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use crate::Locale;
+use crate::clock::Clock;
 
 tokio::task_local! {
     static CURRENT: RequestContext;
@@ -25,8 +30,8 @@ impl TraceParent {
     #[must_use]
     pub fn new() -> Self {
         Self {
-            trace_id: random_128(),
-            span_id: random_64(),
+            trace_id: random_trace_id(),
+            span_id: random_span_id(),
             sampled: true,
         }
     }
@@ -62,7 +67,7 @@ impl TraceParent {
     #[must_use]
     pub fn child(self) -> Self {
         Self {
-            span_id: random_64(),
+            span_id: random_span_id(),
             ..self
         }
     }
@@ -86,19 +91,57 @@ impl fmt::Display for TraceParent {
     }
 }
 
-/// Never zero, which the specification forbids: a UUIDv4 has fixed non-zero bits.
-fn random_128() -> u128 {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a trace id must be random, not ordered by time"
-    )]
-    let id = uuid::Uuid::new_v4();
-    id.as_u128()
+thread_local! {
+    /// xoshiro256++ (Blackman and Vigna), seeded by the operating system once for each thread. Ids of
+    /// requests and traces have to differ and guard nothing, so they do not ask it each time.
+    static STATE: Cell<[u64; 4]> = Cell::new(seed());
 }
 
+fn seed() -> [u64; 4] {
+    #[expect(clippy::disallowed_methods, reason = "a source of random bits, not an id")]
+    let (a, b) = (
+        uuid::Uuid::new_v4().as_u64_pair(),
+        uuid::Uuid::new_v4().as_u64_pair(),
+    );
+    [a.0, a.1, b.0, b.1]
+}
+
+/// Random bits that anybody may guess.
 fn random_64() -> u64 {
-    // The low half holds the fixed variant bits, so it is never zero.
-    u64::try_from(random_128() & u128::from(u64::MAX)).unwrap_or(1)
+    STATE.with(|cell| {
+        let mut state = cell.get();
+        let result = state[0]
+            .wrapping_add(state[3])
+            .rotate_left(23)
+            .wrapping_add(state[0]);
+        let shifted = state[1] << 17;
+        state[2] ^= state[0];
+        state[3] ^= state[1];
+        state[1] ^= state[2];
+        state[0] ^= state[3];
+        state[2] ^= shifted;
+        state[3] = state[3].rotate_left(45);
+        cell.set(state);
+        result
+    })
+}
+
+/// Never zero, which the specification forbids.
+fn random_span_id() -> u64 {
+    random_64().max(1)
+}
+
+fn random_trace_id() -> u128 {
+    (u128::from(random_64()) << 64) | u128::from(random_span_id())
+}
+
+/// A UUIDv7 for a request.
+pub(crate) fn request_id(now: DateTime<Utc>) -> Uuid {
+    let millis = u64::try_from(now.timestamp_millis()).unwrap_or_default();
+    let mut random = [0; 10];
+    random[..8].copy_from_slice(&random_64().to_ne_bytes());
+    random[8..].copy_from_slice(&random_64().to_ne_bytes()[..2]);
+    uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid()
 }
 
 /// What is known of the request that is being handled.
@@ -117,7 +160,7 @@ impl RequestContext {
     #[must_use]
     pub fn background() -> Self {
         Self {
-            request_id: ids::new_id().to_string(),
+            request_id: request_id(Clock::system().now()).to_string(),
             trace: TraceParent::new(),
             locale: Locale::default(),
         }
@@ -133,6 +176,11 @@ impl RequestContext {
     #[must_use]
     pub fn current_locale() -> Locale {
         CURRENT.try_with(|context| context.locale).unwrap_or_default()
+    }
+
+    /// Runs something that does not wait within this context.
+    pub fn enter<T>(self, run: impl FnOnce() -> T) -> T {
+        CURRENT.sync_scope(self, run)
     }
 
     /// Runs a future within this context. Tasks that a handler spawns need this, since a task
@@ -170,5 +218,9 @@ mod tests {
             let made = TraceParent::new().child();
             assert_eq!(TraceParent::parse(&made.to_string()), Some(made));
         }
+        let now = crate::clock::Clock::system().now();
+        let ids: std::collections::HashSet<_> = (0..1000).map(|_| super::request_id(now)).collect();
+        assert_eq!(ids.len(), 1000);
+        assert!(ids.iter().all(|id| id.get_version_num() == 7));
     }
 }

@@ -18,10 +18,21 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 
 pub use chain::Chain;
+pub(crate) use context::request_id;
 pub use context::{RequestContext, TraceParent};
+pub(crate) use recorder::keep_metrics_small;
 pub use recorder::{install_recorder, render_metrics};
 
 use crate::config;
+
+static JSON: OnceLock<bool> = OnceLock::new();
+
+/// True when the log is JSON for machines, false when it is text for people; `None` as long as there
+/// is no log.
+#[must_use]
+pub fn writes_json() -> Option<bool> {
+    JSON.get().copied()
+}
 
 /// Sets the process's log output. Only the first call has an effect, so that tests may repeat it.
 pub fn init(config: &config::Telemetry, service: &'static str) {
@@ -44,6 +55,7 @@ pub fn init(config: &config::Telemetry, service: &'static str) {
             .with(filter)
             .with(output)
             .try_init();
+        let _ = JSON.set(config.json);
     });
 }
 

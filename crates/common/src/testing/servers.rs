@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::db::{self, Schema};
 use crate::http::{layers, server};
-use crate::service::{App, Definition};
+use crate::service::{App, Definition, OwnServer, Serving};
 use crate::{cache, config, ids};
 
 fn postgres() -> &'static Postgres {
@@ -147,6 +147,30 @@ impl TestServer {
             request_timeout: Duration::from_secs(60),
         };
         Self::start_with(definition, app, limits).await
+    }
+
+    /// Serves a service that serves by itself, on a free port, with the limits of
+    /// [`TestServer::start`].
+    ///
+    /// # Panics
+    /// When loopback has no free port.
+    pub async fn start_own(own: OwnServer) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let shutdown = CancellationToken::new();
+        let serving = Serving {
+            limits: layers::Limits {
+                max_concurrent: 256,
+                max_body_bytes: 10 * 1024 * 1024,
+                request_timeout: Duration::from_secs(60),
+            },
+            drain: shutdown.clone(),
+            ending: server::Ending::within(Duration::from_secs(1)),
+        };
+        let serving = (own.serve)(listener, serving);
+        #[expect(clippy::disallowed_methods, reason = "ends with the test's runtime")]
+        tokio::spawn(serving);
+        Self { address, shutdown }
     }
 
     /// As [`TestServer::start`], with other limits.

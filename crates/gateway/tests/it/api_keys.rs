@@ -66,7 +66,7 @@ async fn bench() -> Bench {
     ])
     .await;
     Bench {
-        server: TestServer::start(gateway::DEFINITION, app).await,
+        server: TestServer::start_own(app).await,
         between,
         _users: users,
         world,

@@ -8,6 +8,8 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::routing::get;
 use common::http::layers::Limits;
+use common::http::server::Ending;
+use common::service::Serving;
 use common::testing::{self, Client, TestServer};
 use futures_util::{StreamExt, stream};
 use http::Method;
@@ -31,21 +33,19 @@ async fn a_stream_in_flight_is_finished_and_nobody_new_is_let_in() {
     };
     let router = Router::new().route("/stream", get(answer));
     let (app, issuer, _redis, _context, _stand_ins) = World::builder().assistant(router).build().await;
-    let limits = Limits {
-        max_concurrent: 16,
-        max_body_bytes: 1 << 20,
-        request_timeout: Duration::from_secs(30),
-    };
-    let router = common::service::router(gateway::DEFINITION, app, limits);
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
     let shutdown = CancellationToken::new();
-    let serving = common::http::server::serve(
-        listener,
-        router,
-        shutdown.clone(),
-        common::http::server::Ending::within(Duration::from_secs(20)),
-    );
+    let serving = Serving {
+        limits: Limits {
+            max_concurrent: 16,
+            max_body_bytes: 1 << 20,
+            request_timeout: Duration::from_secs(30),
+        },
+        drain: shutdown.clone(),
+        ending: Ending::within(Duration::from_secs(20)),
+    };
+    let serving = (app.serve)(listener, serving);
     let client = Client::anonymous(format!("http://{address}")).with_token(issuer.token(&[]));
     let using = async {
         let answer = common::http::client::send(client.request(Method::GET, "/api/ai/stream"));

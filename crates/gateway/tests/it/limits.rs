@@ -135,7 +135,7 @@ async fn gateways_count_together() {
         ("RATE_LIMIT_PATIENCE".to_owned(), "2s".to_owned()),
     ])
     .await;
-    let second = TestServer::start(gateway::DEFINITION, app).await;
+    let second = TestServer::start_own(app).await;
     let token = world.issuer.token(&[]);
     let gateways = [
         world.anonymous().with_token(&token),

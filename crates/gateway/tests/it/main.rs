@@ -3,14 +3,17 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends by a panic")]
 
 mod api_keys;
+mod bans;
 mod browsers;
 mod drain;
 mod events;
 mod headers;
 mod limits;
+mod operation;
 mod protocols;
 mod routes;
 mod streaming;
 mod tokens;
 mod upstreams;
+mod websockets;
 mod world;

@@ -157,7 +157,7 @@ async fn requests_that_cannot_be_forwarded_are_refused() {
     let token = world.issuer.token(&[]);
     let address = world.server.address();
     let upgrade = format!(
-        "GET /api/ai/chat HTTP/1.1\r\nHost: g\r\nConnection: Upgrade, close\r\nUpgrade: websocket\r\nAuthorization: Bearer {token}\r\n\r\n"
+        "POST /api/ai/chat HTTP/1.1\r\nHost: g\r\nContent-Length: 0\r\nConnection: Upgrade, close\r\nUpgrade: websocket\r\nAuthorization: Bearer {token}\r\n\r\n"
     );
     let (status, text) = raw(address, &upgrade).await;
     assert_eq!(status, 400, "{text}");

@@ -111,7 +111,7 @@ async fn without_keys_only_public_routes_work() {
         ("USER_MANAGEMENT_URL".to_owned(), users.url()),
     ])
     .await;
-    let server = TestServer::start(gateway::DEFINITION, app).await;
+    let server = TestServer::start_own(app).await;
     let user = Client::anonymous(server.url()).with_token(world.issuer.token(&[]));
     let refused = user.get("/api/users/me").await;
     refused.assert_problem(503, "dependency.unavailable");

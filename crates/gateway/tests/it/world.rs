@@ -9,7 +9,7 @@ use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use common::config::{Environment, Reader};
-use common::service::{App, Context};
+use common::service::{Context, OwnServer};
 pub(crate) use common::testing::eventually;
 use common::testing::{self, Client, Issuer, TestRedis, TestServer};
 use gateway::config::Config;
@@ -80,7 +80,10 @@ impl World {
 
     pub(crate) fn builder() -> Builder {
         Builder {
-            settings: vec![("RATE_LIMIT_PATIENCE".to_owned(), "2s".to_owned())],
+            settings: vec![
+                ("RATE_LIMIT_PATIENCE".to_owned(), "2s".to_owned()),
+                ("GATEWAY_THREADS".to_owned(), "2".to_owned()),
+            ],
             assistant: Router::new(),
             users: Router::new(),
         }
@@ -117,7 +120,7 @@ impl Builder {
     pub(crate) async fn start(self) -> World {
         let (app, issuer, redis, context, stand_ins) = self.build().await;
         World {
-            server: TestServer::start(gateway::DEFINITION, app).await,
+            server: TestServer::start_own(app).await,
             issuer,
             redis,
             context,
@@ -126,7 +129,7 @@ impl Builder {
     }
 
     /// All parts, for tests that serve the gateway in their own way.
-    pub(crate) async fn build(self) -> (App, Issuer, TestRedis, Context, Vec<TestServer>) {
+    pub(crate) async fn build(self) -> (OwnServer, Issuer, TestRedis, Context, Vec<TestServer>) {
         let issuer = Issuer::new();
         let redis = testing::redis().await;
         let jwks = issuer.jwks();
@@ -159,7 +162,7 @@ impl Builder {
 }
 
 /// A gateway with these settings; later ones win.
-pub(crate) async fn app(settings: Vec<(String, String)>) -> (App, Context) {
+pub(crate) async fn app(settings: Vec<(String, String)>) -> (OwnServer, Context) {
     common::telemetry::install_recorder();
     let mut reader = Reader::from_values(settings);
     let config = Config::read(&mut reader);

@@ -183,7 +183,7 @@ impl JobView {
                 .map(|entity| EntityView::new(entity, is_running, now))
                 .collect()
         });
-        // What waits has not told how much it is, so that the end of the whole is not known yet.
+        // Known for a full load once all has been counted; comparisons do not count beforehand.
         let left = entities
             .iter()
             .flatten()

@@ -56,6 +56,26 @@ pub(crate) async fn entity_open(
     Ok(())
 }
 
+/// Notes how much an entity that waits will be.
+pub(crate) async fn entity_expect(
+    connection: &mut PgConnection,
+    job: Uuid,
+    entity: &str,
+    total: i64,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update onec.sync_progress set total = $3
+         where job_id = $1 and entity = $2 and state = 'waiting'",
+        job,
+        entity,
+        total,
+    )
+    .execute(connection)
+    .await
+    .store("entity_expect")?;
+    Ok(())
+}
+
 /// Where the reading of an entity is.
 #[derive(Debug)]
 pub(crate) struct Position {

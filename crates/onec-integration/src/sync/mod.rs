@@ -30,7 +30,7 @@ use uuid::Uuid;
 
 use crate::infobase::{Connection, InfobaseError};
 use crate::metrics::{SYNC_DEAD_OBJECTS, SYNC_ROWS};
-use crate::odata::{DataError, OdataError};
+use crate::odata::{DataError, OdataError, Query};
 use crate::profile::{Book, Plan};
 use crate::store::analytics_keys;
 use crate::store::indexes;
@@ -145,7 +145,10 @@ impl Run {
         listed.extend(point.iter().map(|_| exchange::ENTITY.to_owned()));
         self.list(&listed).await?;
         match self.job.mode {
-            Mode::Full => self.read_all().await?,
+            Mode::Full => {
+                self.expect(point.is_some()).await?;
+                self.read_all().await?;
+            }
             // What a node registered before the mirror was whole is not enough.
             Mode::Incremental if point.is_none() => {
                 let window = self.local_now().date() - chrono::Days::new(WINDOW_DAYS);
@@ -269,6 +272,41 @@ impl Run {
         for (ordinal, name) in (0..).zip(entities) {
             progress::entity_open(&mut connection, self.job.id, name, ordinal).await?;
         }
+        Ok(())
+    }
+
+    /// Asks how much there is of all, so that the end of the whole job can be foretold.
+    async fn expect(&self, with_changes: bool) -> Result<(), SyncError> {
+        let plan = &self.plan;
+        let catalogs = plan
+            .catalogs
+            .iter()
+            .map(|plan| (plan.entity.as_str(), plan.set.as_str()));
+        let documents = plan
+            .documents
+            .iter()
+            .map(|plan| (plan.entity.as_str(), plan.set.as_str()));
+        let books = plan.books().map(|book| (book.entity(), book.set()));
+        for (entity, set) in catalogs.chain(documents).chain(books) {
+            if !self.covers(entity) {
+                continue;
+            }
+            // What cannot be counted is told by its reading, which says it with its entity.
+            if let Ok(total) = self.connection.client.count(&Query::set(set)).await {
+                self.expect_entity(entity, total).await?;
+            }
+        }
+        if with_changes {
+            // How many changes there will be nobody knows; few beside the whole.
+            self.expect_entity(exchange::ENTITY, 0).await?;
+        }
+        Ok(())
+    }
+
+    async fn expect_entity(&self, entity: &str, total: u64) -> Result<(), SyncError> {
+        let mut connection = self.acquire().await?;
+        let total = i64::try_from(total).unwrap_or(i64::MAX);
+        progress::entity_expect(&mut connection, self.job.id, entity, total).await?;
         Ok(())
     }
 

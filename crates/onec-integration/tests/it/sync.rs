@@ -124,6 +124,8 @@ async fn a_job_is_followed_and_cancelled() {
     let path = format!("/sync/jobs/{}", job["id"].as_str().unwrap());
     let running: Value = admin.get(&path).await.json();
     assert!(running["rate"].as_f64().unwrap() > 0.0, "{running}");
+    // While most of it still waits.
+    assert!(running["eta_seconds"].as_f64().unwrap() > 0.0, "{running}");
     let events = format!("{path}/events");
     let (answer, asked) = tokio::join!(admin.get(&events), async {
         eventually("the job goes on", async || {

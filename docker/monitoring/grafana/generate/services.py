@@ -19,6 +19,8 @@ def _gateway() -> list[Panel]:
     return [
         graph("Circuit breakers", "0 closed, 1 half open, 2 open. It stays open until the next request tries.", "short",
               Query("max by (upstream, replica) (gateway_breaker_state)", "{{upstream}} {{replica}}"), maximum=2),
+        graph("Replicas that are not ready", "Those that say so at /ready, or have stopped saying anything.", "short",
+              Query("count by (upstream) (min by (upstream, replica) (gateway_replica_ready) == 0)", "{{upstream}}")),
         graph("Failed calls of services", "Calls per second that a service did not answer, by kind of failure.", "reqps",
               Query(f"sum by (upstream, kind) (rate(gateway_upstream_failures_total{RATE}))",
                     "{{upstream}} {{kind}}")),
@@ -28,6 +30,8 @@ def _gateway() -> list[Panel]:
               Query(f"sum by (class) (rate(gateway_rate_limited_total{RATE}))", "{{class}}")),
         graph("Limits counted without Redis", "Requests per second whose limit was counted by the replica alone.",
               "reqps", Query(f"sum(rate(gateway_rate_limit_fallback_total{RATE}))", "requests")),
+        graph("Calls of Redis for limits", "Calls per second; each renews one or more leases.", "reqps",
+              Query(f"sum(rate(gateway_rate_limit_redis_calls_total{RATE}))", "calls")),
         graph("Tokens found verified", "Share of tokens that need not be verified again.", "percentunit",
               Query(f'sum(rate(gateway_token_cache_total{{result="hit"}}{RATE})) '
                     f"/ sum(rate(gateway_token_cache_total{RATE}))", "hits"), maximum=1),

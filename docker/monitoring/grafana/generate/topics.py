@@ -39,6 +39,14 @@ def _ai() -> Dashboard:
         graph("Time of one call", "To the end of the answer, 95th percentile.", "s",
               Query(f"histogram_quantile(0.95, sum by (provider, model, le) "
                     f"(rate(llm_request_duration_seconds_bucket{RATE})))", MODEL)),
+        graph("First part of an answer", "Time until it arrives, 95th percentile.", "s",
+              Query(f"histogram_quantile(0.95, sum by (provider, model, le) "
+                    f"(rate(llm_first_token_seconds_bucket{RATE})))", MODEL)),
+        stat("Providers left alone", "1 while a provider is not called because it failed several times in a row.", "short",
+             Query("max by (provider) (llm_breaker_open)", "{{provider}}"), steps=NONE_IS_GOOD, width=6, decimals=0),
+        stat("Time until a model is switched off", "As its provider has announced.", "s",
+             Query("min by (model) (llm_model_shutdown_timestamp_seconds) - time()", "{{model}}"),
+             steps=[(None, "red"), (30 * 86400, "orange"), (90 * 86400, "green")], width=6, decimals=0),
         table("Failures of a day", "Calls by model and outcome.", "short",
               Query('sum by (provider, model, outcome) (increase(llm_requests_total{outcome!="ok"}[1d]))'), hide=[]),
     )
@@ -50,6 +58,19 @@ def _ai() -> Dashboard:
         graph("Attempts that failed", "As a share of all, by operation.", "percentunit",
               Query(f'sum by (operation) (rate(assistant_requests_total{{outcome="failed"}}{RATE})) '
                     f"/ sum by (operation) (rate(assistant_requests_total{RATE}))", "{{operation}}"), line=0.2),
+    )
+    board.row(
+        "Privacy and figures",
+        graph("Hidden from models of others", "Names and requisites within an hour, by kind.", "short",
+              Query("sum by (kind) (increase(privacy_hidden_total[1h]))", "{{kind}}"), stacked=True),
+        graph("Texts that tried to command", "Within an hour, by where they were found.", "short",
+              Query("sum by (place) (increase(privacy_injections_suspected_total[1h]))", "{{place}}")),
+        graph("Answers by what their figures rest on", "Answers of language models within an hour.", "short",
+              Query("sum by (outcome) (increase(assistant_figures_checked_total[1h]))", "{{outcome}}"), stacked=True),
+        stat("Answers with unverified figures", "As a share of a day. They are marked in the text.", "percentunit",
+             Query('sum(increase(assistant_figures_checked_total{outcome="unverified"}[1d])) '
+                   "/ sum(increase(assistant_figures_checked_total[1d]))"),
+             steps=[(None, "green"), (0.05, "orange"), (0.2, "red")], width=12, decimals=1),
     )
     return board
 
