@@ -43,6 +43,14 @@ pub struct Config {
     pub mcp_allowed_origins: Vec<String>,
     /// `LOCAL_ONLY` (false): nothing is sent to models outside of the company.
     pub local_only: bool,
+    /// `BUDGET_UNPRICED_MODELS` (refuse): whether models of others whose price is not known are asked where
+    /// a limit of money holds: `allow` or `refuse`.
+    pub refuse_unpriced: bool,
+    /// `ANSWER_CACHE_TTL` (10m): how long answers are kept for those who ask the same with the same rights,
+    /// unless the data changes before; 0s: not at all.
+    pub answer_cache: Duration,
+    /// `TOOL_CACHE_TTL` (10m): the same of results of tools.
+    pub tool_cache: Duration,
 }
 
 impl Config {
@@ -65,6 +73,9 @@ impl Config {
         let hosts = reader.parse("MCP_ALLOWED_HOSTS", String::new());
         let origins = reader.parse("MCP_ALLOWED_ORIGINS", String::new());
         let local_only = reader.parse("LOCAL_ONLY", false);
+        let answer_cache = reader.duration("ANSWER_CACHE_TTL", Duration::from_secs(600));
+        let tool_cache = reader.duration("TOOL_CACHE_TTL", Duration::from_secs(600));
+        let unpriced = reader.one_of("BUDGET_UNPRICED_MODELS", &["allow", "refuse"], "refuse");
         let zone = zone?.parse::<Tz>();
         if zone.is_err() {
             reader.invalid(
@@ -87,6 +98,9 @@ impl Config {
             mcp_allowed_hosts: list(&hosts?),
             mcp_allowed_origins: list(&origins?),
             local_only: local_only?,
+            refuse_unpriced: unpriced? == "refuse",
+            answer_cache: answer_cache?,
+            tool_cache: tool_cache?,
         })
     }
 }

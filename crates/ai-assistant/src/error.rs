@@ -7,6 +7,7 @@ use common::{BoxError, Text};
 use http::StatusCode;
 
 use crate::attachments::{MultipartError, Unreadable};
+use crate::budget::Refusal;
 use crate::generate::render::Mistake;
 use crate::providers::{Failure, ProviderError};
 use crate::tools::OnecError;
@@ -64,6 +65,10 @@ pub(crate) enum Error {
     Onec(#[source] OnecError),
     #[error("the language model gave no answer")]
     Provider(#[source] ProviderError),
+    #[error(transparent)]
+    Budget(Refusal),
+    #[error("there is no such limit")]
+    LimitNotFound,
     #[error("the answer was cancelled, or its client has gone")]
     Cancelled,
     #[error(transparent)]
@@ -73,6 +78,14 @@ pub(crate) enum Error {
 }
 
 impl Error {
+    /// The error of a turn that failed.
+    pub(crate) fn of_provider(error: ProviderError) -> Self {
+        match error.into_refusal() {
+            Ok(refusal) => Self::Budget(refusal),
+            Err(error) => Self::Provider(error),
+        }
+    }
+
     /// The status of the response.
     fn status(&self) -> StatusCode {
         match self {
@@ -80,7 +93,9 @@ impl Error {
             | Self::MessageNotFound
             | Self::AttachmentNotFound
             | Self::PolicyNotFound
-            | Self::TemplateNotFound => StatusCode::NOT_FOUND,
+            | Self::TemplateNotFound
+            | Self::LimitNotFound => StatusCode::NOT_FOUND,
+            Self::Budget(refusal) => refusal.status(),
             Self::AttachmentTooLarge(_) | Self::Unreadable(Unreadable::TooLarge) => {
                 StatusCode::PAYLOAD_TOO_LARGE
             }
@@ -165,8 +180,13 @@ impl Error {
                 | Failure::ModelNotFound
                 | Failure::InvalidRequest
                 | Failure::Overloaded
-                | Failure::Server => "assistant.model_failed",
+                | Failure::Server
+                | Failure::BudgetExhausted
+                | Failure::PriceUnknown
+                | Failure::BudgetUnavailable => "assistant.model_failed",
             },
+            Self::Budget(refusal) => refusal.code(),
+            Self::LimitNotFound => "ai.limit_not_found",
             Self::Cancelled => "assistant.cancelled",
             Self::File(_) | Self::Store(_) => "internal",
         }
@@ -321,6 +341,8 @@ impl From<Error> for Problem {
                     ))
                     .source(error)
             }
+            Error::Budget(refusal) => Self::from(refusal),
+            Error::LimitNotFound => problem("Предел не найден", "Limit not found"),
             Error::Cancelled => problem("Ответ отменён", "The answer was cancelled"),
         }
     }

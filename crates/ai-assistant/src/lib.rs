@@ -5,11 +5,13 @@
 //! accounts for, nor pass off a part of an answer as the whole.
 //!
 //! Modules in reading order: [`config`], `state`, [`router`], `http`, `chat`, `builtin` (the engine
-//! of rules), `tools`, `attachments`, `providers` (language models), `generate`, `doors` (protocols of others),
-//! [`store`].
+//! of rules), `tools`, `attachments`, `providers` (language models), `budget`, `cache`, `generate`, `doors`
+//! (protocols of others), [`store`].
 
 mod attachments;
+mod budget;
 mod builtin;
+mod cache;
 mod chat;
 pub mod config;
 mod doors;
@@ -93,6 +95,8 @@ pub fn app(
     context.spawn("language models", watching);
     let relay = Relay::new(db.clone(), redis.clone(), &store::SCHEMA);
     context.spawn("outbox", relay.run(context.shutdown.clone()));
+    let sweeping = budget::sweep(db.clone(), context.clock.clone(), context.shutdown.clone());
+    context.spawn("budgets", sweeping);
     let running = chat::running::Running::new(redis.clone());
     context.spawn(
         "cancellations of answers",
@@ -104,7 +108,9 @@ pub fn app(
         config.analytics_url.clone(),
         config.tool_timeout,
     )?;
+    let cache = cache::Cache::new(redis, context.clone(), config.answer_cache, config.tool_cache);
     let state = AppState {
+        cache,
         db,
         context,
         privacy: privacy::Privacy::new(onec.clone(), config.local_only),
@@ -123,6 +129,7 @@ pub fn app(
             hosts: config.mcp_allowed_hosts.clone(),
             origins: config.mcp_allowed_origins.clone(),
         }),
+        refuse_unpriced: config.refuse_unpriced,
     };
     Ok(App {
         router: router::routes()

@@ -8,6 +8,7 @@ use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
 use crate::attachments::Kind as Kinds;
+use crate::budget::Scope;
 use crate::privacy::{Kind, Place};
 use crate::providers::{Attempt, Failure, Remote};
 use crate::tools::{OnecError, Tool};
@@ -79,8 +80,9 @@ pub(crate) fn describe(models: &[Arc<Remote>]) {
         metrics::counter!("assistant_attachments_total", "kind" => kind).absolute(0);
     }
     describe_privacy();
+    describe_budgets();
     describe_chat();
-    for operation in ["chat", "generate", "proxy"] {
+    for operation in ["chat", "generate", "proxy", "mcp"] {
         for engine in ["rules", "llm"] {
             for outcome in ["answered", "failed", "cancelled"] {
                 metrics::counter!("assistant_requests_total", "operation" => operation, "engine" => engine, "outcome" => outcome).absolute(0);
@@ -233,6 +235,60 @@ pub(crate) fn answer_rated(rating: &'static str) {
 /// Figures of an answer were accounted for, or not.
 pub(crate) fn figures_checked(outcome: &'static str) {
     metrics::counter!("assistant_figures_checked_total", "outcome" => outcome).increment(1);
+}
+
+/// A limit of that scope refused an attempt.
+pub(crate) fn budget_refused(scope: &'static str) {
+    metrics::counter!("budget_refusals_total", "scope" => scope).increment(1);
+}
+
+/// A soft limit of that scope was reached for the first time in its period.
+pub(crate) fn budget_soft_reached(scope: &'static str) {
+    metrics::counter!("budget_soft_reached_total", "scope" => scope).increment(1);
+}
+
+/// So many attempts never settled what they held.
+pub(crate) fn reservations_expired(count: u64) {
+    metrics::counter!("budget_reservations_expired_total").increment(count);
+}
+
+/// The cache was asked for an answer or a result of a tool.
+pub(crate) fn cache_asked(kind: &'static str, outcome: &'static str) {
+    metrics::counter!("assistant_cache_requests_total", "kind" => kind, "outcome" => outcome).increment(1);
+}
+
+fn describe_budgets() {
+    metrics::describe_counter!(
+        "assistant_cache_requests_total",
+        Unit::Count,
+        "Answers and results of tools that were looked for in the cache, by kind and outcome"
+    );
+    for kind in ["answer", "tool"] {
+        for outcome in ["hit", "miss", "unavailable"] {
+            metrics::counter!("assistant_cache_requests_total", "kind" => kind, "outcome" => outcome)
+                .absolute(0);
+        }
+    }
+    metrics::describe_counter!(
+        "budget_refusals_total",
+        Unit::Count,
+        "Attempts that a hard limit refused, by the scope of the limit"
+    );
+    metrics::describe_counter!(
+        "budget_soft_reached_total",
+        Unit::Count,
+        "Soft limits that were reached, once in each period, by scope"
+    );
+    metrics::describe_counter!(
+        "budget_reservations_expired_total",
+        Unit::Count,
+        "Attempts that never settled what they held, because their replica died"
+    );
+    for scope in Scope::ALL {
+        metrics::counter!("budget_refusals_total", "scope" => scope.as_str()).absolute(0);
+        metrics::counter!("budget_soft_reached_total", "scope" => scope.as_str()).absolute(0);
+    }
+    metrics::counter!("budget_reservations_expired_total").absolute(0);
 }
 
 fn describe_chat() {

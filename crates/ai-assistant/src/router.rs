@@ -1,11 +1,12 @@
 //! The route table.
 
-use common::auth::Permission::{Chat, Generate, OnecRead, SecurityAdmin};
+use common::auth::Permission::{Chat, Generate, OnecRead, SecurityAdmin, UsersAdmin};
 use common::http::routes::{Access, Routes};
 
 use crate::doors::{self, chat_completions, mcp, messages, responses};
 use crate::http::{
-    answers, attachments, chat, conversations, generate, models, privacy, ratings, templates, tool_calls,
+    answers, attachments, budgets, chat, conversations, generate, models, privacy, ratings, templates,
+    tool_calls, usage,
 };
 use crate::state::AppState;
 
@@ -83,6 +84,11 @@ pub fn routes() -> Routes<AppState> {
         )
         .get("/v1/models", Access::Permission(Chat), doors::models::list)
         .get("/v1/models/{*id}", Access::Permission(Chat), doors::models::get)
+        // One's own; everybody's takes `analytics:read`.
+        .get("/usage", Access::Authenticated, usage::usage)
+        .get("/budgets", Access::Permission(UsersAdmin), budgets::list)
+        .put("/budgets", Access::Permission(UsersAdmin), budgets::put)
+        .delete("/budgets/{id}", Access::Permission(UsersAdmin), budgets::delete)
         .post("/mcp", Access::Permission(OnecRead), mcp::post)
         .get(
             "/privacy/policies",

@@ -6,6 +6,7 @@ use chrono_tz::Tz;
 use common::service::Context;
 use sqlx::PgPool;
 
+use crate::cache::Cache;
 use crate::chat::running::Running;
 use crate::doors::mcp::Allowed;
 use crate::privacy::Privacy;
@@ -28,6 +29,9 @@ pub struct AppState {
     pub(crate) history_tokens: u64,
     pub(crate) mcp: Arc<Allowed>,
     pub(crate) privacy: Privacy,
+    /// Models of others whose price is not known are not asked where money is limited.
+    pub(crate) refuse_unpriced: bool,
+    pub(crate) cache: Cache,
     /// Answers in the making.
     pub(crate) running: Running,
 }

@@ -230,6 +230,8 @@ mod tests {
             name: (*name).to_owned(),
             kind: "odata".to_owned(),
             configuration: Some((*configuration).to_owned()),
+            reachable: None,
+            data_version: None,
         })
         .collect()
     }

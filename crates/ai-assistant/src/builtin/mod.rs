@@ -35,7 +35,7 @@ mod words;
 pub(crate) use engine::{Surroundings, answer, intent_of, language_of};
 pub(crate) use frame::State;
 pub(crate) use names::{Fit, fit};
-pub(crate) use route::understand;
+pub(crate) use route::{Understanding, understand};
 
 /// Name of the engine as a provider.
 pub(crate) const PROVIDER: &str = "builtin";

@@ -4,6 +4,7 @@
 use chrono::NaiveDate;
 
 use super::confidence::Confidence;
+use super::double;
 use super::frame::{self, Frame, State};
 use super::names;
 use super::parse;
@@ -13,6 +14,8 @@ use super::parse;
 pub(crate) struct Understanding {
     confidence: Confidence,
     frame: Frame,
+    /// It is one question, not two in one sentence.
+    single: bool,
 }
 
 /// Understands a question of a conversation; `None` when the rules do not.
@@ -27,7 +30,11 @@ pub(crate) fn understand(message: &str, state: &State, today: NaiveDate) -> Opti
         parsed.confidence
     };
     let frame = frame::complete(&parsed, state)?;
-    Some(Understanding { confidence, frame })
+    Some(Understanding {
+        confidence,
+        frame,
+        single: double::split(message, today).is_none(),
+    })
 }
 
 impl Understanding {
@@ -41,9 +48,11 @@ impl Understanding {
     }
 
     /// The intent and the slots: the same for questions that differ in words only. Who asks, of which
-    /// company and of which state of the data are not in it.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the key of a cache of answers"))]
+    /// company and of which state of the data are not in it. Two questions in one have none.
     pub(crate) fn key(&self) -> Option<String> {
+        if !self.single {
+            return None;
+        }
         let mut frame = self.frame.clone();
         for name in &mut frame.names {
             name.mention.text = names::stems(&name.mention.text);

@@ -61,6 +61,8 @@ pub(crate) struct Draft {
     pub(crate) files: Vec<ReportFile>,
     /// What the built-in engine is to remember.
     pub(crate) state: State,
+    /// It was given before.
+    pub(crate) cached: bool,
 }
 
 impl Draft {

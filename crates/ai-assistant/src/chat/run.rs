@@ -28,7 +28,9 @@ use crate::record;
 use crate::state::{AppState, Engine};
 use crate::store::conversations::{self, NewMessage, Past};
 use crate::store::{self, SCHEMA};
-use crate::tools::{CallLog, Drafted, ReportFile, Scope, Toolbox};
+use crate::tools::{CallLog, Drafted, Onec, ReportFile, Scope, Toolbox};
+
+mod recall;
 
 /// A question.
 #[derive(Debug, Clone, Serialize)]
@@ -38,6 +40,9 @@ pub(crate) struct Question {
     pub(crate) company_id: Option<Uuid>,
     pub(crate) infobase_id: Option<Uuid>,
     pub(crate) model: Option<String>,
+    /// It is to be answered anew, whatever is in the cache.
+    #[serde(skip)]
+    pub(crate) fresh: bool,
     pub(crate) place: Place,
     /// Files of the user that it is about.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -86,6 +91,9 @@ pub struct Answer {
     pub notices: Vec<String>,
     /// Figures of the text that no source accounts for.
     pub unverified_numbers: Vec<String>,
+    /// It was given before, to the same rights on the same data, and used nothing now.
+    #[serde(default)]
+    pub cached: bool,
     /// Changes in 1C that the user may confirm; nothing was written.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub drafts: Vec<Drafted>,
@@ -281,12 +289,14 @@ impl Job {
         locale: Locale,
     ) -> Result<Answer, Error> {
         let mut ledger = Ledger::new("chat");
+        ledger.charge(&self.state, &self.identity, self.question.company_id);
         let answered = tokio::select! {
             biased;
             () = cancel.cancelled() => Err(Error::Cancelled),
-            answered = self.answer(&sink, &mut ledger, locale) => answered,
+            answered = self.recall_or_answer(&sink, &mut ledger, locale) => answered,
         };
-        let answered = answered.map(|(draft, engine)| {
+        let answered = answered.map(|(mut draft, engine)| {
+            draft.notices.extend(ledger.notices(locale));
             let memory = matches!(engine, Engine::Rules).then(|| draft.state.clone());
             (self.assemble(draft, &engine, ledger.used()), memory)
         });
@@ -344,13 +354,14 @@ impl Job {
                 notices.push(privacy::barred_notice(self.state.privacy.local_only, locale));
             }
             ledger.mask = shielded.mask;
-            chain = shielded.chain;
+            chain = shielded.chain.map(|chain| ledger.pays(chain));
         }
         if let Some(chain) = chain {
             // The one that was asked for, or who takes its place where it may not be asked.
             let remote = &chain.remote().clone();
             ledger.begin(&Engine::Model(remote.clone()));
-            let mut toolbox = self.toolbox(scope.clone());
+            let onec = ledger.onec(&self.state, &self.identity);
+            let mut toolbox = self.toolbox(onec, scope.clone());
             let items = self.items(around, &chain, ledger, &mut toolbox).await?;
             let task = Task {
                 chain,
@@ -376,6 +387,9 @@ impl Job {
                     ledger.end("failed", Some("onec_unavailable"), toolbox.calls());
                     return Err(Error::Onec(error));
                 }
+                Err(LoopError::Provider(error)) if error.failure.is_budget() => {
+                    return Err(Error::of_provider(error));
+                }
                 Err(LoopError::Provider(error)) => {
                     tracing::warn!(error = %telemetry::Chain(&error), labels.provider = &*remote.provider, labels.model = &*remote.model, "the language model failed");
                     // What the client has read is called void.
@@ -388,7 +402,8 @@ impl Job {
             }
         }
         ledger.begin(&Engine::Rules);
-        let mut toolbox = self.toolbox(scope);
+        let onec = ledger.onec(&self.state, &self.identity);
+        let mut toolbox = self.toolbox(onec, scope);
         let mut draft = builtin::answer(&self.question.message, &self.memory, &mut toolbox, around)
             .await
             .map_err(Error::Onec)?;
@@ -423,8 +438,8 @@ impl Job {
     }
 
     /// The tools of one engine.
-    fn toolbox(&self, scope: Scope) -> Toolbox {
-        Toolbox::new(self.state.onec.clone(), scope, self.state.limits).logged(&self.calls)
+    fn toolbox(&self, onec: Onec, scope: Scope) -> Toolbox {
+        Toolbox::new(onec, scope, self.state.limits).logged(&self.calls)
     }
 
     /// The models that may answer; none when the built-in engine is wanted.
@@ -485,6 +500,7 @@ impl Job {
             suggestions: draft.suggestions,
             notices: draft.notices,
             unverified_numbers: draft.unverified_numbers,
+            cached: draft.cached,
             drafts: draft.drafts,
             files: draft.files,
             usage,

@@ -73,6 +73,7 @@ pub(super) fn prepare(
         company_id: asked.place.company,
         infobase_id: asked.place.infobase,
         model,
+        fresh: false,
         attachments: Vec::new(),
         place: Place::default(),
     };
@@ -176,6 +177,7 @@ fn beside(answer: Answer) -> Value {
         "suggestions": answer.suggestions,
         "notices": answer.notices,
         "unverified_numbers": answer.unverified_numbers,
+        "cached": answer.cached,
         "drafts": answer.drafts,
         "files": answer.files,
         "usage": answer.usage,

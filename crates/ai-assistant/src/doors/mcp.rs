@@ -22,13 +22,16 @@ use rmcp::model::{
 use rmcp::service::{RequestContext as McpContext, RoleServer};
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
+use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use super::asked::Place;
+use crate::budget::{Refusal, Wanted};
+use crate::chat::ledger::Ledger;
 use crate::error::Error;
 use crate::record;
-use crate::state::AppState;
-use crate::tools::{self, Scope, Tool, ToolCall, Toolbox};
+use crate::state::{AppState, Engine};
+use crate::tools::{self, Scope, Tool, ToolCall, ToolResult, Toolbox};
 
 const INSTRUCTIONS: &str = "\
 Данные 1С:Предприятия с правами пользователя. В 1С ничего не записывается: draft_document, если он есть, составляет черновик, \
@@ -144,18 +147,21 @@ impl ServerHandler for Server {
             name: name.clone(),
             arguments: Ok(request.arguments.unwrap_or_default()),
         };
-        let running = async {
-            let mut toolbox = Toolbox::new(self.state.onec.clone(), scope, self.state.limits);
-            let mut results = toolbox.run(vec![call]).await;
-            let result = results.pop();
-            let failed = result.as_ref().is_none_or(|result| result.is_error);
-            self.record(&name, failed).await.map(|()| result)
-        };
+        let running = self.call(&name, call, scope);
         let result = self.context.clone().scope(running).await.map_err(|error| {
             tracing::error!(error = %Chain(&error), "a call of a tool could not be recorded");
             ErrorData::internal_error("the call could not be recorded", None)
         })?;
-        let result = result.ok_or_else(|| ErrorData::internal_error("the tool gave no result", None))?;
+        let result = match result {
+            Ok(result) => result.ok_or_else(|| ErrorData::internal_error("the tool gave no result", None))?,
+            Err(refusal) => {
+                let problem = Problem::from(refusal).to_json(self.context.locale, None);
+                let said = format!("{} {}", text_of(&problem, "title"), text_of(&problem, "detail"));
+                let mut refused = CallToolResult::error(vec![ContentBlock::text(said)]);
+                refused.structured_content = Some(problem);
+                return Ok(refused.into());
+            }
+        };
         let text = vec![ContentBlock::text(result.content.clone())];
         let mut answer = if result.is_error {
             CallToolResult::error(text)
@@ -169,9 +175,50 @@ impl ServerHandler for Server {
     }
 }
 
+fn text_of<'a>(problem: &'a Value, member: &str) -> &'a str {
+    problem[member].as_str().unwrap_or_default()
+}
+
 impl Server {
-    /// Who called what, for the audit.
-    async fn record(&self, tool: &str, failed: bool) -> Result<(), Error> {
+    /// Calls a tool and books it. A caller whose budget is exhausted is refused: calls of tools cost
+    /// nothing themselves, but they are what the budget was for.
+    async fn call(
+        &self,
+        name: &str,
+        call: ToolCall,
+        scope: Scope,
+    ) -> Result<Result<Option<ToolResult>, Refusal>, Error> {
+        let mut ledger = Ledger::new("mcp");
+        let reservation = ledger.charge(&self.state, &self.identity, self.place.company);
+        ledger.begin(&Engine::Rules);
+        let free = Wanted {
+            usd: Some(Decimal::ZERO),
+            ..Wanted::default()
+        };
+        let result = match reservation.hold(free).await {
+            Ok(()) => {
+                let onec = ledger.onec(&self.state, &self.identity);
+                let mut toolbox = Toolbox::new(onec, scope, self.state.limits);
+                Ok(toolbox.run(vec![call]).await.pop())
+            }
+            Err(Refusal::Store(error)) => return Err(error.into()),
+            Err(refusal) => Err(refusal),
+        };
+        let failed = match &result {
+            Ok(result) => result.as_ref().is_none_or(|result| result.is_error),
+            Err(_) => true,
+        };
+        match &result {
+            Err(refusal) => ledger.end("failed", Some(refusal.code()), 0),
+            Ok(_) if failed => ledger.end("failed", Some("tool_failed"), 1),
+            Ok(_) => ledger.end("answered", None, 1),
+        }
+        self.record(&ledger, name, failed).await?;
+        Ok(result)
+    }
+
+    /// Who called what, for the audit and the books.
+    async fn record(&self, ledger: &Ledger, tool: &str, failed: bool) -> Result<(), Error> {
         let outcome = if failed {
             Outcome::Failure
         } else {
@@ -179,6 +226,9 @@ impl Server {
         };
         let details = json!({"tool": tool, "client": self.identity.client_id});
         let mut tx = self.state.db.begin().await.store("begin")?;
+        ledger
+            .book_attempts(&mut tx, &self.state, &self.identity, None, None)
+            .await?;
         let action = "mcp.tool_called";
         record::audit(
             &mut tx,

@@ -34,7 +34,7 @@ pub(super) async fn run(
         Ok(shielded) => shielded,
         Err(error) => return teller.tell(Told::Failed(error.into())),
     };
-    let Some(mut chain) = shielded.chain else {
+    let Some(chain) = shielded.chain else {
         return teller.tell(Told::Failed(Error::ExternalForbidden.into()));
     };
     let mask = shielded.mask;
@@ -43,6 +43,8 @@ pub(super) async fn run(
         asked.belongs_to(chain.remote());
     }
     let mut ledger = Ledger::new("proxy");
+    ledger.charge(state, identity, asked.place.company);
+    let mut chain = ledger.pays(chain);
     ledger.mask.clone_from(&mask);
     ledger.begin(&Engine::Model(chain.remote().clone()));
     let limit = asked.max_output_tokens.unwrap_or(state.models.max_output_tokens);

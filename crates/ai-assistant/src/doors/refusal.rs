@@ -63,6 +63,9 @@ pub(super) fn of_provider(error: ProviderError) -> Problem {
         | Failure::QuotaExhausted
         | Failure::Unauthorized
         | Failure::ModelNotFound
-        | Failure::Server => Error::Provider(error).into(),
+        | Failure::Server
+        | Failure::BudgetExhausted
+        | Failure::PriceUnknown
+        | Failure::BudgetUnavailable => Error::of_provider(error).into(),
     }
 }

@@ -147,13 +147,18 @@ impl Job {
 
     async fn run_within(self, cancel: CancellationToken) -> Result<Generated, Error> {
         let mut ledger = Ledger::new("generate");
+        ledger.charge(&self.state, &self.identity, self.order.company_id);
         let written = tokio::select! {
             biased;
             () = cancel.cancelled() => Err(Error::Cancelled),
             written = self.write(&mut ledger) => written,
         };
         match written {
-            Ok(written) => {
+            Ok(mut written) => {
+                written
+                    .draft
+                    .notices
+                    .extend(ledger.notices(self.order.style.language));
                 let generated = self.assemble(written, ledger.used())?;
                 self.keep(Some(&generated), &ledger).await?;
                 Ok(generated)
@@ -190,7 +195,8 @@ impl Job {
         let (company, infobase) = (self.order.company_id, self.order.infobase_id);
         let scope = Scope::new(&self.identity, company, infobase, locale);
         // A letter prepares no changes.
-        let mut toolbox = Toolbox::new(self.state.onec.clone(), scope, self.state.limits).reading_only();
+        let onec = ledger.onec(&self.state, &self.identity);
+        let mut toolbox = Toolbox::new(onec, scope, self.state.limits).reading_only();
         ledger.begin(&self.engine);
         let filled = match &self.order.what {
             What::Free { .. } => None,
@@ -217,7 +223,7 @@ impl Job {
                 notices.push(privacy::barred_notice(self.state.privacy.local_only, locale));
             }
             ledger.mask = shielded.mask;
-            chain = shielded.chain;
+            chain = shielded.chain.map(|chain| ledger.pays(chain));
         }
         let asked = chain.as_ref().map(|chain| chain.remote().clone());
         ledger.begin(&asked.clone().map_or(Engine::Rules, Engine::Model));
@@ -258,8 +264,12 @@ impl Job {
                     });
                 }
                 (Err(LoopError::Onec(error)), _) => return Err(Error::Onec(error)),
-                (Err(LoopError::Provider(error)), None) => return Err(Error::Provider(error)),
-                (Err(LoopError::Provider(error)), Some(_)) => {
+                (Err(LoopError::Provider(error)), filled)
+                    if filled.is_none() || error.failure.is_budget() =>
+                {
+                    return Err(Error::of_provider(error));
+                }
+                (Err(LoopError::Provider(error)), _) => {
                     tracing::warn!(error = %Chain(&error), labels.provider = &*remote.provider, "the language model failed");
                     ledger.end("failed", Some(error.failure.as_str()), toolbox.calls());
                     notices.push(run::fallback_notice(&remote.model, locale));

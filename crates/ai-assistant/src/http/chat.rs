@@ -11,7 +11,7 @@ use common::idempotency::{IdempotencyError, Key};
 use common::telemetry::RequestContext;
 use futures_util::stream;
 use http::HeaderMap;
-use http::header::ACCEPT;
+use http::header::{ACCEPT, CACHE_CONTROL};
 use serde::Deserialize;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -71,6 +71,7 @@ pub(crate) async fn chat(
         company_id: request.company_id,
         infobase_id: request.infobase_id,
         model: request.model,
+        fresh: wants_fresh(&headers) || matches!(place, Place::Again(_)),
         place,
         attachments: request.attachments,
     };
@@ -160,6 +161,16 @@ impl ChatRequest {
         violations.finish()?;
         Ok(first.map_or(Place::Latest, |(_, place)| place))
     }
+}
+
+/// `Cache-Control: no-cache` (RFC 9111, section 5.2.1.4) asks for an answer that is made anew.
+fn wants_fresh(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(CACHE_CONTROL)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|directive| matches!(directive.trim(), "no-cache" | "no-store"))
 }
 
 fn accepts_events(headers: &HeaderMap) -> bool {

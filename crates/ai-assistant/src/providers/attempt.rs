@@ -7,6 +7,7 @@ use rust_decimal::Decimal;
 
 use super::remote::Heard;
 use super::{Failure, Part, Prompt, ProviderError, Remote, Tokens, Turn, estimate};
+use crate::budget::Reservation;
 use crate::metrics;
 
 /// How a try ended.
@@ -57,6 +58,7 @@ impl Attempt {
 pub(super) struct Running<'a, 'p> {
     remote: &'a Arc<Remote>,
     prompt: &'a Prompt<'p>,
+    payer: Option<&'a Reservation>,
     sink: &'a mut (dyn FnMut(Part) + Send),
     started: Instant,
     first_token: Option<Duration>,
@@ -72,11 +74,13 @@ impl<'a, 'p> Running<'a, 'p> {
     pub(super) fn begin(
         remote: &'a Arc<Remote>,
         prompt: &'a Prompt<'p>,
+        payer: Option<&'a Reservation>,
         sink: &'a mut (dyn FnMut(Part) + Send),
     ) -> Self {
         Self {
             remote,
             prompt,
+            payer,
             sink,
             started: Instant::now(),
             first_token: None,
@@ -153,6 +157,9 @@ impl<'a, 'p> Running<'a, 'p> {
             duration: self.started.elapsed(),
         };
         metrics::model_called(&attempt);
+        if let Some(payer) = self.payer {
+            payer.used(&attempt);
+        }
         (self.sink)(Part::Tried(attempt));
     }
 }

@@ -12,6 +12,7 @@ use super::breaker::State;
 use super::failure::Then;
 use super::remote::Heard;
 use super::{Failure, Prompt, ProviderError, Remote, Turn, estimate};
+use crate::budget::Reservation;
 use crate::privacy::Veil;
 
 /// A provider that wants to be asked later than this is not waited for while another can be
@@ -55,6 +56,8 @@ pub(crate) struct Chain {
     outgrown: Option<Outgrown>,
     restarts: bool,
     total: Duration,
+    /// Whose budgets each attempt is on.
+    payer: Option<Arc<Reservation>>,
 }
 
 /// A window that the conversation did not fit.
@@ -77,6 +80,7 @@ impl Chain {
             outgrown: None,
             restarts: true,
             total,
+            payer: None,
         })
     }
 
@@ -88,14 +92,25 @@ impl Chain {
         self
     }
 
+    /// The same, each attempt being on these budgets.
+    #[must_use]
+    pub(crate) fn paid_by(mut self, payer: Arc<Reservation>) -> Self {
+        self.payer = Some(payer);
+        self
+    }
+
     /// The same without the models that `keep` refuses, such as external ones; `None` when no
     /// model is left.
     #[must_use]
     pub(crate) fn retain(self, keep: impl Fn(&Remote) -> bool) -> Option<Self> {
         let kept = |remotes: Vec<Arc<Remote>>| remotes.into_iter().filter(|remote| keep(remote)).collect();
-        let restarts = self.restarts;
+        let (restarts, payer) = (self.restarts, self.payer);
         let chain = Self::new(kept(self.remotes), kept(self.larger), self.total)?;
-        Some(Self { restarts, ..chain })
+        Some(Self {
+            restarts,
+            payer,
+            ..chain
+        })
     }
 
     /// The model that is asked first; after a turn, the one that answered.
@@ -129,7 +144,18 @@ impl Chain {
         let mut last = None;
         while let Some(candidate) = self.candidate() {
             let remote = candidate.remote.clone();
-            match ask(&candidate, prompt, sink, deadline, self.restarts, &mut shown).await {
+            let payer = self.payer.as_deref();
+            match ask(
+                &candidate,
+                prompt,
+                sink,
+                payer,
+                deadline,
+                self.restarts,
+                &mut shown,
+            )
+            .await
+            {
                 Ok(turn) => {
                     self.lead = remote;
                     return Ok(turn);
@@ -217,6 +243,7 @@ async fn ask(
     candidate: &Candidate,
     prompt: &Prompt<'_>,
     sink: &mut (dyn FnMut(Part) + Send),
+    payer: Option<&Reservation>,
     deadline: Instant,
     restarts: bool,
     shown: &mut bool,
@@ -225,6 +252,12 @@ async fn ask(
     tokio::time::sleep(*pause).await;
     let (mut tried, mut backoff) = (0, BACKOFF);
     loop {
+        if let Some(payer) = payer {
+            payer
+                .hold_for(remote, prompt)
+                .await
+                .map_err(ProviderError::of_budget)?;
+        }
         if !remote.admits() {
             return Err(ProviderError::new(Failure::Resting));
         }
@@ -240,7 +273,7 @@ async fn ask(
         let asked = veil
             .as_ref()
             .map_or_else(|| prompt.clone(), |veil| veil.prompt(prompt));
-        let mut running = Running::begin(remote, &asked, sink);
+        let mut running = Running::begin(remote, &asked, payer, sink);
         let mut unmasker = veil.as_ref().map(Veil::incoming);
         let mut result = remote
             .once(&asked, deadline, &mut |heard| {

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::Tokens;
 use super::advice::Advice;
+use crate::budget::Refusal;
 
 /// Kinds of failures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +44,12 @@ pub(crate) enum Failure {
     Server,
     /// It has failed too often and is left alone for a while; it was not asked.
     Resting,
+    /// The budget of the caller does not leave enough; nobody was asked.
+    BudgetExhausted,
+    /// The budget is one of money and the price of the model is not known; it was not asked.
+    PriceUnknown,
+    /// The budget cannot be looked at; nobody was asked.
+    BudgetUnavailable,
 }
 
 /// What follows from a failure.
@@ -61,6 +68,7 @@ pub(super) enum Then {
 }
 
 impl Failure {
+    /// What a call can end with; where a budget refuses, there is no call.
     pub(crate) const ALL: [Self; 16] = [
         Self::Unreachable,
         Self::NoFirstToken,
@@ -99,6 +107,9 @@ impl Failure {
             Self::Overloaded => "overloaded",
             Self::Server => "server_error",
             Self::Resting => "resting",
+            Self::BudgetExhausted => "budget_exhausted",
+            Self::PriceUnknown => "price_unknown",
+            Self::BudgetUnavailable => "budget_unavailable",
         }
     }
 
@@ -115,11 +126,14 @@ impl Failure {
             | Self::Stalled
             | Self::ModelNotFound
             | Self::InvalidRequest
+            | Self::PriceUnknown
             | Self::Resting => Then::Next,
             Self::QuotaExhausted | Self::Unauthorized => Then::Elsewhere,
             Self::ContextTooLong => Then::Larger,
             // Another provider is not asked what one has refused to speak of.
-            Self::ContentRefused | Self::TimedOut => Then::Stop,
+            Self::ContentRefused | Self::TimedOut | Self::BudgetExhausted | Self::BudgetUnavailable => {
+                Then::Stop
+            }
         }
     }
 
@@ -141,8 +155,19 @@ impl Failure {
             | Self::ContentRefused
             | Self::ModelNotFound
             | Self::InvalidRequest
-            | Self::Resting => false,
+            | Self::Resting
+            | Self::BudgetExhausted
+            | Self::PriceUnknown
+            | Self::BudgetUnavailable => false,
         }
+    }
+
+    /// True when it is the caller's budget that refuses, not the provider.
+    pub(crate) const fn is_budget(self) -> bool {
+        matches!(
+            self,
+            Self::BudgetExhausted | Self::PriceUnknown | Self::BudgetUnavailable
+        )
     }
 
     /// True when the provider's advice of when to come back holds for all requests.
@@ -189,6 +214,30 @@ impl ProviderError {
     pub(super) fn using(mut self, tokens: Tokens) -> Self {
         self.tokens = tokens;
         self
+    }
+
+    /// The budget that refuses.
+    pub(super) fn of_budget(refusal: Refusal) -> Self {
+        let failure = match refusal {
+            Refusal::Exhausted { .. } => Failure::BudgetExhausted,
+            Refusal::PriceUnknown => Failure::PriceUnknown,
+            Refusal::Store(_) => Failure::BudgetUnavailable,
+        };
+        Self::because(failure, refusal)
+    }
+
+    /// Why a budget refuses, when it is one that does.
+    pub(crate) fn into_refusal(self) -> Result<Refusal, Self> {
+        match self.source {
+            Some(source) if self.failure.is_budget() => match source.downcast::<Refusal>() {
+                Ok(refusal) => Ok(*refusal),
+                Err(source) => Err(Self {
+                    source: Some(source),
+                    ..self
+                }),
+            },
+            source => Err(Self { source, ..self }),
+        }
     }
 
     /// True when the same model may answer a moment later. What the provider says of it goes

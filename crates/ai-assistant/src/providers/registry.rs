@@ -137,6 +137,11 @@ impl Registry {
         Chain::new(chain, larger, self.total)
     }
 
+    /// How long a turn may take, all tries on all models together.
+    pub(crate) fn longest_turn(&self) -> Duration {
+        self.total
+    }
+
     fn may_stand_in(remote: &Remote) -> bool {
         remote.calls_tools() && remote.lifecycle() != Lifecycle::Retired
     }

@@ -1,6 +1,7 @@
 //! What is kept in PostgreSQL, schema `assistant`.
 
 pub(crate) mod attachments;
+pub(crate) mod budgets;
 pub(crate) mod conversations;
 pub(crate) mod privacy;
 pub(crate) mod templates;

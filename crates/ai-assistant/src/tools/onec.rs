@@ -1,5 +1,6 @@
 //! Calls to onec-integration, and to analytics for files of reports, on behalf of the caller.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use common::BoxError;
@@ -7,6 +8,7 @@ use common::contract::onec::{
     CompanyInfo, InfobaseInfo, Match, Named, Report, ReportId, ReportQuery, SubjectKind,
 };
 use common::http::{Page, client};
+use common::telemetry::RequestContext;
 use http::StatusCode;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Client;
@@ -20,6 +22,7 @@ use uuid::Uuid;
 use super::drafts::Drafted;
 use super::entities::{Entity, Listed, Rows};
 use super::report_files::{self, ReportFile};
+use crate::cache::{Key, Recall, Seat};
 
 /// Greatest answer that is read, bytes.
 const MAX_BYTES: usize = 4 * 1024 * 1024;
@@ -35,6 +38,8 @@ pub(crate) struct Onec {
     /// Analytics, which makes files.
     analytics: Url,
     client: Client,
+    /// Where results are found that were asked for before.
+    recall: Option<Arc<Recall>>,
 }
 
 /// Why a call gave no data.
@@ -86,7 +91,18 @@ impl Onec {
             base,
             analytics,
             client,
+            recall: None,
         })
+    }
+
+    /// The same; reports and names that were asked for before, with the same rights and on the same
+    /// data, come out of the cache.
+    #[must_use]
+    pub(crate) fn recalling(&self, recall: Arc<Recall>) -> Self {
+        Self {
+            recall: Some(recall),
+            ..self.clone()
+        }
     }
 
     pub(crate) async fn report(
@@ -149,7 +165,9 @@ impl Onec {
 
     /// The infobases that the caller sees.
     pub(crate) async fn infobases(&self, token: &SecretString) -> Result<Vec<InfobaseInfo>, OnecError> {
-        let found: Items<InfobaseInfo> = self.get(token, "infobases", |request| request).await?;
+        // Never out of the cache: it is what tells of the state of the data.
+        let asked = self.client.get(self.url("infobases"));
+        let found: Items<InfobaseInfo> = self.send(token, asked).await?;
         Ok(found.items)
     }
 
@@ -160,6 +178,25 @@ impl Onec {
             .get(token, "companies", |request| request.query(&parameters))
             .await?;
         Ok(found.items)
+    }
+
+    /// The key of a result that can be found again: what is read live in 1C cannot.
+    async fn key(&self, path: &str, request: &reqwest::RequestBuilder) -> Option<(&Recall, Key)> {
+        let recall = self
+            .recall
+            .as_deref()
+            .filter(|recall| !recall.cache.tools.is_zero())?;
+        if path != "search" && !path.starts_with("reports/") {
+            return None;
+        }
+        let request = request.try_clone()?.build().ok()?;
+        let query = request.url().query().unwrap_or_default();
+        if query.split('&').any(|pair| pair == "source=live") {
+            return None;
+        }
+        let locale = RequestContext::current_locale();
+        let key = recall.key("tool", locale, None, None).await?;
+        Some((recall, key.and(path).and(query)))
     }
 
     /// Sets that an infobase publishes.
@@ -239,7 +276,32 @@ impl Onec {
         path: &str,
         with: impl FnOnce(reqwest::RequestBuilder) -> reqwest::RequestBuilder,
     ) -> Result<T, OnecError> {
-        self.send(token, with(self.client.get(self.url(path)))).await
+        let request = with(self.request(token, path));
+        let mut flight = None;
+        if let Some((recall, key)) = self.key(path, &request).await {
+            match recall.cache.seat(&key).await {
+                Seat::Found(body) => {
+                    if let Ok(found) = serde_json::from_slice(&body) {
+                        if let Some(report) = path.strip_prefix("reports/") {
+                            recall.saw(report);
+                        }
+                        return Ok(found);
+                    }
+                }
+                Seat::Ours(ours) => flight = Some((ours, recall.cache.tools)),
+                Seat::Alone => {}
+            }
+        }
+        let body = body_of(request).await?;
+        let parsed = serde_json::from_slice(&body).map_err(|error| OnecError::Malformed(error.into()))?;
+        if let Some((flight, keep)) = flight {
+            flight.land(&body, keep).await;
+        }
+        Ok(parsed)
+    }
+
+    fn request(&self, token: &SecretString, path: &str) -> reqwest::RequestBuilder {
+        self.client.get(self.url(path)).bearer_auth(token.expose_secret())
     }
 
     fn url(&self, path: &str) -> String {
@@ -251,24 +313,29 @@ impl Onec {
         token: &SecretString,
         request: reqwest::RequestBuilder,
     ) -> Result<T, OnecError> {
-        let request = request.bearer_auth(token.expose_secret());
-        let response = client::send(request).await.map_err(unreachable)?;
-        let status = response.status();
-        let body = read(response).await?;
-        if status.is_success() {
-            return serde_json::from_slice(&body).map_err(|error| OnecError::Malformed(error.into()));
-        }
-        let problem: ProblemBody = serde_json::from_slice(&body).unwrap_or_default();
-        // The gateway's own codes mean that the service itself is away.
-        if problem.code.is_empty() && status.is_server_error() {
-            return Err(OnecError::Unreachable(format!("status {status}").into()));
-        }
-        Err(OnecError::Refused {
-            status,
-            message: message_of(&problem),
-            code: problem.code,
-        })
+        let body = body_of(request.bearer_auth(token.expose_secret())).await?;
+        serde_json::from_slice(&body).map_err(|error| OnecError::Malformed(error.into()))
     }
+}
+
+/// The body of a success.
+async fn body_of(request: reqwest::RequestBuilder) -> Result<Vec<u8>, OnecError> {
+    let response = client::send(request).await.map_err(unreachable)?;
+    let status = response.status();
+    let body = read(response).await?;
+    if status.is_success() {
+        return Ok(body);
+    }
+    let problem: ProblemBody = serde_json::from_slice(&body).unwrap_or_default();
+    // The gateway's own codes mean that the service itself is away.
+    if problem.code.is_empty() && status.is_server_error() {
+        return Err(OnecError::Unreachable(format!("status {status}").into()));
+    }
+    Err(OnecError::Refused {
+        status,
+        message: message_of(&problem),
+        code: problem.code,
+    })
 }
 
 async fn read(mut response: reqwest::Response) -> Result<Vec<u8>, OnecError> {

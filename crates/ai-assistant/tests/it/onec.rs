@@ -72,6 +72,7 @@ pub(crate) struct Onec {
     mood: Arc<Mutex<Mood>>,
     several: Arc<Mutex<Option<Several>>>,
     requests: Arc<Mutex<Vec<Request>>>,
+    version: Arc<Mutex<Option<String>>>,
     /// Names that `/names` tells instead of its own.
     names: Arc<Mutex<Option<Vec<Value>>>>,
     drafted: Arc<Mutex<Vec<Value>>>,
@@ -97,6 +98,11 @@ impl Onec {
     /// What `/names` tells from now on.
     pub(crate) fn set_names(&self, names: Vec<Value>) {
         *lock(&self.names) = Some(names);
+    }
+
+    /// The version of its data, which it does not tell otherwise.
+    pub(crate) fn set_version(&self, version: &str) {
+        *lock(&self.version) = Some(version.to_owned());
     }
 
     pub(crate) fn connect(&self, several: Several) {
@@ -188,6 +194,11 @@ async fn infobases(State(onec): State<Onec>) -> Response {
         items.push(
             json!({"id": TRADE, "name": "Опт", "kind": "odata", "configuration": "Управление торговлей 11"}),
         );
+    }
+    if let Some(version) = &*lock(&onec.version) {
+        for item in &mut items {
+            item["data_version"] = json!(version);
+        }
     }
     axum::Json(json!({ "items": items })).into_response()
 }

@@ -139,14 +139,6 @@ impl Service {
         tokio::spawn(fake_provider::reset_all(resetting));
         let redis = testing::redis().await;
         let url = testing::database_url(&store::SCHEMA).await;
-        let connect = |url: String| async move {
-            PgPoolOptions::new()
-                .max_connections(5)
-                .acquire_timeout(Duration::from_secs(2))
-                .connect(&url)
-                .await
-                .unwrap()
-        };
         // The service reaches its database through a proxy that can be cut; the test does not.
         let direct: url::Url = url.parse().unwrap();
         let target = format!("{}:{}", direct.host_str().unwrap(), direct.port().unwrap());
@@ -183,14 +175,14 @@ impl Service {
         let app = ai_assistant::app(
             &config,
             context.clone(),
-            connect(proxied.to_string()).await,
+            connect(proxied.as_ref()).await,
             redis.connect(),
             issuer.authenticator(),
         )
         .unwrap();
         Self {
             issuer,
-            db: connect(url).await,
+            db: connect(&url).await,
             onec,
             provider,
             database,
@@ -281,6 +273,15 @@ impl Service {
             .await
             .unwrap()
     }
+}
+
+async fn connect(url: &str) -> PgPool {
+    PgPoolOptions::new()
+        .max_connections(5)
+        .acquire_timeout(Duration::from_secs(2))
+        .connect(url)
+        .await
+        .unwrap()
 }
 
 /// Asks a question as JSON and gives the whole answer.

@@ -181,6 +181,9 @@ pub(crate) fn answered(
         tool_calls: 1,
         duration_ms: 900,
         first_token_ms: None,
+        company_id: None,
+        estimated: false,
+        cached: false,
     };
     let actor = Actor {
         user_id: user,

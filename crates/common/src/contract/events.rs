@@ -88,7 +88,7 @@ pub struct AuditEvent {
 pub struct UsageEvent {
     /// The conversation, absent for `/generate`.
     pub conversation_id: Option<Uuid>,
-    /// `chat` or `generate`.
+    /// `chat`, `generate`, `proxy` (a client's own prompt) or `mcp` (a call of a tool).
     pub operation: String,
     /// Name of the provider, such as `openai` or `builtin`.
     pub provider: String,
@@ -110,6 +110,15 @@ pub struct UsageEvent {
     pub duration_ms: u64,
     /// Milliseconds to the first part of the answer.
     pub first_token_ms: Option<u64>,
+    /// The company that was asked about, when it was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub company_id: Option<Uuid>,
+    /// The provider told no tokens; they are guessed.
+    #[serde(default)]
+    pub estimated: bool,
+    /// The answer came out of the cache and used nothing.
+    #[serde(default)]
+    pub cached: bool,
 }
 
 /// Data of [`REQUEST_HANDLED`] on [`Stream::Requests`](crate::events::Stream::Requests).

@@ -444,6 +444,12 @@ pub struct InfobaseInfo {
     /// What people call its configuration, once it is known.
     #[serde(default)]
     pub configuration: Option<String>,
+    /// Whether 1C answered the last call; none before the first.
+    #[serde(default)]
+    pub reachable: Option<bool>,
+    /// Another one for each state of the mirror; none before the first synchronisation ended.
+    #[serde(default)]
+    pub data_version: Option<String>,
 }
 
 /// A company of ours as `GET /companies` tells of it, as far as other services need it.

@@ -35,6 +35,8 @@ pub(crate) struct Condition {
     error: Option<String>,
     /// The moment that the mirror is true of.
     as_of: Option<DateTime<Utc>>,
+    /// Another one for each state of the mirror: as long as it is the same, so are reports of one day.
+    data_version: Option<String>,
     created_at: DateTime<Utc>,
 }
 
@@ -84,6 +86,7 @@ impl InfobaseView {
             last_attempt_at: stored.attempted_at,
             error: stored.error_code,
             as_of: stored.as_of,
+            data_version: stored.data_version,
             created_at: stored.created_at,
         };
         if !viewer.may(Permission::OnecAdmin) {

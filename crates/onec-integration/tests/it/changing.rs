@@ -162,6 +162,12 @@ pub(crate) async fn report(service: &Service, path: &str) -> Value {
         .json()
 }
 
+/// What tells one state of the mirror from another.
+async fn data_version(service: &Service) -> String {
+    let infobases: Value = service.admin().get("/infobases").await.json();
+    infobases["items"][0]["data_version"].as_str().unwrap().to_owned()
+}
+
 #[tokio::test]
 async fn new_documents_are_seen() {
     let living = Living::start(base()).await;
@@ -169,6 +175,7 @@ async fn new_documents_are_seen() {
     let later = grown("2025-04-08");
     living.exchange(later.clone());
     let before = report(&service, "receivables?date=2025-04-07").await;
+    let version = data_version(&service).await;
     service.context.clock.advance(chrono::TimeDelta::days(7));
     let job = service.synchronise(false).await;
     assert_eq!(job["full"], false);
@@ -186,9 +193,12 @@ async fn new_documents_are_seen() {
     let truth = truth::trial_balance(&later, Scope::ALL, day("2025-04-01"), day("2025-04-07"), "");
     let balance = report(&service, "trial_balance?from=2025-04-01&to=2025-04-07").await;
     assert_eq!(balance["totals"], Value::Object(truth.totals));
+    let changed = data_version(&service).await;
+    assert_ne!(changed, version);
     // A second look finds nothing to write.
     let job = service.synchronise(false).await;
     assert_eq!(job["rows"], 0, "{job}");
+    assert_eq!(data_version(&service).await, changed);
 }
 
 /// A posted sale of the last weeks: reference, number and amount.
