@@ -9,7 +9,7 @@ use common::ids;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::OnecError;
+use super::{OnecError, Tool};
 use crate::store::tool_calls as store;
 
 /// Bytes of arguments that are kept.
@@ -145,6 +145,14 @@ impl CallLog {
         names.sort_unstable();
         names.dedup();
         names
+    }
+
+    /// True when all was read from the synchronised copy, so that the same calls bring the same until
+    /// that changes.
+    pub(crate) fn is_of_copy(&self) -> bool {
+        self.entries().iter().all(|entry| {
+            entry.outcome == Outcome::Ok && Tool::from_name(&entry.name).is_some_and(Tool::is_of_copy)
+        })
     }
 
     /// The calls as they are kept.

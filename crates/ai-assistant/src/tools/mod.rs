@@ -167,4 +167,9 @@ impl Tool {
     pub(crate) const fn is_reading(self) -> bool {
         !matches!(self, Self::Draft | Self::ReportFile)
     }
+
+    /// True when it reads the synchronised copy only, nothing in 1C itself.
+    pub(crate) const fn is_of_copy(self) -> bool {
+        matches!(self, Self::FindSubject | Self::Companies | Self::Report(_))
+    }
 }

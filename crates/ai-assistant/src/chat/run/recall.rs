@@ -11,6 +11,7 @@ use super::{Draft, Engine, Error, Job, Ledger, NumberedCitation, Sink, Table, bu
 use crate::builtin::Surroundings;
 use crate::cache::{Key, Recall, Seat};
 use crate::chat::events::ChatEvent;
+use crate::chat::place::Place;
 use crate::privacy::{self, Mode, Subject};
 use crate::tools;
 
@@ -74,8 +75,9 @@ impl Job {
 
     /// Everything that the answer depends on; `None` when it is not to be kept or found.
     async fn key(&self, recall: &Recall, locale: Locale) -> Option<Key> {
-        // Files are of their owner only.
-        if recall.cache.answers.is_zero() || self.question.fresh || !self.files.is_empty() {
+        // Who asks again wants another answer, and files are of their owner only.
+        let is_new = self.question.fresh || matches!(self.question.place, Place::Again(_));
+        if recall.cache.answers.is_zero() || is_new || !self.files.is_empty() {
             return None;
         }
         let now = self.state.context.clock.now();
@@ -186,7 +188,12 @@ impl Job {
             .citations
             .iter()
             .all(|one| one.citation.source == DataSource::Mirror);
-        as_asked && is_shared && is_mirrored && draft.unverified_numbers.is_empty() && !ledger.is_suspicious()
+        as_asked
+            && is_shared
+            && is_mirrored
+            && self.calls.is_of_copy()
+            && draft.unverified_numbers.is_empty()
+            && !ledger.is_suspicious()
     }
 }
 
