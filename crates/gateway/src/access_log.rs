@@ -6,10 +6,12 @@
 
 use std::io::Write as _;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use common::telemetry::{self, RequestContext};
 use http::Method;
+use tokio::sync::oneshot;
 
 use crate::metrics;
 
@@ -17,21 +19,37 @@ use crate::metrics;
 const FULL: usize = 60 * 1024;
 /// Buffers that wait for a slow reader of the log.
 const WAITING: usize = 32;
+/// How long the end of the service waits for the last lines.
+const LAST_LINES: Duration = Duration::from_secs(1);
 /// Longer paths are cut: a line is for people and dashboards.
 const MAX_PATH: usize = 2048;
 
 /// Where full buffers go. Cheap to clone.
 #[derive(Debug, Clone)]
-pub(crate) struct Writer(SyncSender<Vec<u8>>);
+pub(crate) struct Writer(SyncSender<Message>);
+
+#[derive(Debug)]
+enum Message {
+    Lines(Vec<u8>),
+    /// Everything before it has been written.
+    Written(oneshot::Sender<()>),
+}
 
 impl Writer {
     /// Starts the thread that writes; it ends with the last copy of this.
     pub(crate) fn start() -> Self {
-        let (sender, receiver) = sync_channel::<Vec<u8>>(WAITING);
+        let (sender, receiver) = sync_channel::<Message>(WAITING);
         let write = move || {
-            for lines in receiver {
-                // There is nowhere to report that the log itself cannot be written.
-                let _ = std::io::stderr().lock().write_all(&lines);
+            for message in receiver {
+                match message {
+                    Message::Lines(lines) => {
+                        // There is nowhere to report that the log itself cannot be written.
+                        let _ = std::io::stderr().lock().write_all(&lines);
+                    }
+                    Message::Written(told) => {
+                        let _ = told.send(());
+                    }
+                }
             }
         };
         let started = std::thread::Builder::new()
@@ -41,6 +59,14 @@ impl Writer {
             tracing::error!(%error, "there is no access log: its thread could not be started");
         }
         Self(sender)
+    }
+
+    /// Waits until the lines handed over so far are written, but not for long.
+    pub(crate) async fn written(&self) {
+        let (told, hears) = oneshot::channel();
+        if self.0.try_send(Message::Written(told)).is_ok() {
+            let _ = tokio::time::timeout(LAST_LINES, hears).await;
+        }
     }
 }
 
@@ -117,7 +143,7 @@ impl AccessLog {
         }
         let lines = std::mem::take(&mut self.lines);
         let buffer = std::mem::replace(&mut self.buffer, Vec::with_capacity(FULL + 1024));
-        match self.writer.0.try_send(buffer) {
+        match self.writer.0.try_send(Message::Lines(buffer)) {
             Ok(()) => {}
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => metrics::log_lines_dropped(lines),
         }

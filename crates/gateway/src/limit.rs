@@ -1,4 +1,4 @@
-//! How often somebody may ask: GCRA, counted in Redis for all gateways together ([`crate::lease`]).
+//! How often somebody may ask: GCRA, counted in Redis for all gateways together (`lease`).
 //!
 //! The generic cell rate algorithm (ITU-T I.371) keeps one number per subject: the theoretical
 //! arrival time (TAT) of the next request if they came evenly. A whole quota may be used at once;
@@ -126,7 +126,7 @@ pub(crate) struct Verdict {
 
 /// Decides on one request, with times in microseconds: the new TAT, or `None` for a refusal.
 ///
-/// The script of [`crate::lease`] is the same in Lua, for several requests at once.
+/// The script of `lease` is the same in Lua, for several requests at once.
 fn gcra(tat: u64, now: u64, interval: u64, burst: u64) -> (Option<u64>, Cell) {
     let tat = tat.max(now);
     let next = tat + interval;

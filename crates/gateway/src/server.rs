@@ -90,6 +90,7 @@ pub(crate) async fn serve(listener: TcpListener, serving: Serving, gateway: AppS
     let ends: Vec<oneshot::Receiver<()>> = threads.into_iter().map(|thread| thread.ended).collect();
     let all = futures_util::future::join_all(ends);
     let _ = tokio::time::timeout(serving.ending.grace + MARGIN, all).await;
+    gateway.log.written().await;
 }
 
 fn start(number: usize, gateway: &AppState, serving: &Serving) -> Option<Thread> {

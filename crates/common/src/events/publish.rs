@@ -11,9 +11,6 @@ use crate::cache::Redis;
 /// # Errors
 /// When Redis does not answer.
 pub async fn publish(redis: &Redis, events: &[(Stream, Event)]) -> RedisResult<()> {
-    if events.is_empty() {
-        return Ok(());
-    }
     let bodies = events
         .iter()
         .map(|(stream, event)| (*stream, serde_json::to_string(event).unwrap_or_default()));
@@ -37,6 +34,10 @@ pub async fn publish_texts<T: AsRef<str>>(
             .arg("event")
             .arg(body.as_ref())
             .ignore();
+    }
+    // Redis has no answer to nothing.
+    if pipeline.is_empty() {
+        return Ok(());
     }
     pipeline.query_async::<()>(&mut redis.connection()).await
 }

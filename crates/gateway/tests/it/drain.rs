@@ -1,6 +1,7 @@
 //! The end of the gateway.
 
 use std::convert::Infallible;
+use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use common::service::Serving;
 use common::testing::{self, Client, TestServer};
 use futures_util::{StreamExt, stream};
 use http::Method;
+use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::Command;
 use tokio::sync::mpsc;
@@ -82,13 +84,14 @@ async fn the_program_ends_with_0_after_sigterm() {
         listener.local_addr().unwrap().port().to_string()
     };
     let (port, admin_port) = (free().await, free().await);
-    let mut program = Command::new(env!("CARGO_BIN_EXE_gateway"))
+    let program = Command::new(env!("CARGO_BIN_EXE_gateway"))
         .env_clear()
         .env("REDIS_URL", redis.url())
         .env("USER_MANAGEMENT_URL", users.url())
         .env("PORT", &port)
         .env("ADMIN_PORT", &admin_port)
-        .env("LOG_LEVEL", "error")
+        .env("LOG_FORMAT", "json")
+        .stderr(Stdio::piped())
         .kill_on_drop(true)
         .spawn()
         .unwrap();
@@ -109,8 +112,20 @@ async fn the_program_ends_with_0_after_sigterm() {
     let id = program.id().unwrap().to_string();
     let killed = Command::new("kill").args(["-TERM", &id]).status().await.unwrap();
     assert!(killed.success());
-    let ended = soon("the end of the program", program.wait()).await.unwrap();
-    assert_eq!(ended.code(), Some(0));
+    let ended = soon("the end of the program", program.wait_with_output())
+        .await
+        .unwrap();
+    assert_eq!(ended.status.code(), Some(0));
+    // The line of the request is among the last, and is there.
+    let log = String::from_utf8(ended.stderr).unwrap();
+    let mut lines = log
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let line = lines.find(|line| line["url.path"] == "/api/users/auth/login");
+    let line = line.expect("the line of the request");
+    assert_eq!(line["http.response.status_code"], 200, "{line}");
+    assert_eq!(line["labels.route"], "/api/users/auth/login", "{line}");
+    assert_eq!(line["log.level"], "info", "{line}");
     let mut connection = redis.connect().connection();
     let events: usize = redis::AsyncCommands::xlen(&mut connection, "events:requests")
         .await

@@ -10,6 +10,7 @@ mod events;
 mod headers;
 mod limits;
 mod operation;
+mod paths;
 mod protocols;
 mod routes;
 mod streaming;

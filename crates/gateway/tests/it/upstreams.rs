@@ -1,6 +1,7 @@
 //! Services that are away, slow, or broken.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -270,4 +271,69 @@ async fn a_connection_that_was_closed_while_idle_costs_no_request() {
         () = closing => {}
         () = asking => {}
     }
+}
+
+/// A replica until it is told to end; what is in flight is finished.
+async fn replica(address: SocketAddr, end: CancellationToken) {
+    let listener = TcpListener::bind(address).await.unwrap();
+    let ending = common::http::server::Ending::within(Duration::from_secs(5));
+    common::http::server::serve(listener, stand_in("analytics", Router::new()), end, ending).await;
+}
+
+#[tokio::test]
+async fn no_request_is_lost_while_replicas_restart_one_after_another() {
+    let addresses = [nobody().await, nobody().await];
+    let world = World::builder()
+        .set(
+            "ANALYTICS_URL",
+            format!("http://{},http://{}", addresses[0], addresses[1]),
+        )
+        .set("RATE_LIMIT_USER", "1000000")
+        .set("RATE_LIMIT_ADDRESS", "1000000")
+        .start()
+        .await;
+    let mut replicas = tokio::task::JoinSet::new();
+    let start = |replicas: &mut tokio::task::JoinSet<()>, address: SocketAddr| {
+        let end = CancellationToken::new();
+        replicas.spawn(replica(address, end.clone()));
+        end
+    };
+    let listens = async |address: SocketAddr| {
+        eventually("the replica listens", async || {
+            tokio::net::TcpStream::connect(address).await.is_ok()
+        })
+        .await;
+    };
+    let mut ends = addresses.map(|address| start(&mut replicas, address));
+    for address in addresses {
+        listens(address).await;
+    }
+    let answered = AtomicUsize::new(0);
+    let user = world.user();
+    let asking = async {
+        loop {
+            let answer = user.get("/api/analytics/metrics").await;
+            assert_eq!(answer.status, 200, "{}", answer.text());
+            answered.fetch_add(1, Ordering::SeqCst);
+        }
+    };
+    let restarting = async {
+        for turn in 0..6 {
+            let which = turn % 2;
+            let enough = answered.load(Ordering::SeqCst) + 30;
+            eventually("requests pass", async || {
+                answered.load(Ordering::SeqCst) >= enough
+            })
+            .await;
+            ends[which].cancel();
+            replicas.join_next().await.unwrap().unwrap();
+            ends[which] = start(&mut replicas, addresses[which]);
+            listens(addresses[which]).await;
+        }
+    };
+    tokio::select! {
+        () = asking => {}
+        () = restarting => {}
+    }
+    assert!(answered.load(Ordering::SeqCst) >= 180);
 }
