@@ -41,6 +41,9 @@ pub struct Config {
     pub mcp_allowed_hosts: Vec<String>,
     /// `MCP_ALLOWED_ORIGINS` (all): origins of pages that may call it, separated by commas.
     pub mcp_allowed_origins: Vec<String>,
+    /// `MCP_CLIENTS` (external): whose models the programs that call it pass data on to: `external`, so that
+    /// policies of privacy which forbid that close it, or `local`.
+    pub mcp_clients_local: bool,
     /// `LOCAL_ONLY` (false): nothing is sent to models outside of the company.
     pub local_only: bool,
     /// `BUDGET_UNPRICED_MODELS` (refuse): whether models of others whose price is not known are asked where
@@ -72,6 +75,7 @@ impl Config {
         }
         let hosts = reader.parse("MCP_ALLOWED_HOSTS", String::new());
         let origins = reader.parse("MCP_ALLOWED_ORIGINS", String::new());
+        let mcp_clients = reader.one_of("MCP_CLIENTS", &["external", "local"], "external");
         let local_only = reader.parse("LOCAL_ONLY", false);
         let answer_cache = reader.duration("ANSWER_CACHE_TTL", Duration::from_secs(600));
         let tool_cache = reader.duration("TOOL_CACHE_TTL", Duration::from_secs(600));
@@ -97,6 +101,7 @@ impl Config {
             history_tokens: history_tokens?,
             mcp_allowed_hosts: list(&hosts?),
             mcp_allowed_origins: list(&origins?),
+            mcp_clients_local: mcp_clients? == "local",
             local_only: local_only?,
             refuse_unpriced: unpriced? == "refuse",
             answer_cache: answer_cache?,

@@ -128,6 +128,7 @@ pub fn app(
         mcp: Arc::new(doors::mcp::Allowed {
             hosts: config.mcp_allowed_hosts.clone(),
             origins: config.mcp_allowed_origins.clone(),
+            are_local: config.mcp_clients_local,
         }),
         refuse_unpriced: config.refuse_unpriced,
     };

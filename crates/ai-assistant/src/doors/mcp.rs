@@ -29,6 +29,7 @@ use super::asked::Place;
 use crate::budget::{Refusal, Wanted};
 use crate::chat::ledger::Ledger;
 use crate::error::Error;
+use crate::privacy::{self, Mode, Subject};
 use crate::record;
 use crate::state::{AppState, Engine};
 use crate::tools::{self, Scope, Tool, ToolCall, ToolResult, Toolbox};
@@ -47,6 +48,8 @@ pub(crate) struct Allowed {
     pub(crate) hosts: Vec<String>,
     /// All origins when empty.
     pub(crate) origins: Vec<String>,
+    /// The programs of the callers keep what they get within the company.
+    pub(crate) are_local: bool,
 }
 
 #[tracing::instrument(name = "http.mcp", skip_all)]
@@ -187,7 +190,7 @@ impl Server {
         name: &str,
         call: ToolCall,
         scope: Scope,
-    ) -> Result<Result<Option<ToolResult>, Refusal>, Error> {
+    ) -> Result<Result<Option<ToolResult>, Error>, Error> {
         let mut ledger = Ledger::new("mcp");
         let reservation = ledger.charge(&self.state, &self.identity, self.place.company);
         ledger.begin(&Engine::Rules);
@@ -195,13 +198,20 @@ impl Server {
             usd: Some(Decimal::ZERO),
             ..Wanted::default()
         };
-        let result = match reservation.hold(free).await {
+        let held = if self.is_barred().await? {
+            Err(Error::ExternalForbidden)
+        } else {
+            match reservation.hold(free).await {
+                Err(Refusal::Store(error)) => return Err(error.into()),
+                held => held.map_err(Error::Budget),
+            }
+        };
+        let result = match held {
             Ok(()) => {
                 let onec = ledger.onec(&self.state, &self.identity);
                 let mut toolbox = Toolbox::new(onec, scope, self.state.limits);
                 Ok(toolbox.run(vec![call]).await.pop())
             }
-            Err(Refusal::Store(error)) => return Err(error.into()),
             Err(refusal) => Err(refusal),
         };
         let failed = match &result {
@@ -215,6 +225,21 @@ impl Server {
         }
         self.record(&ledger, name, failed).await?;
         Ok(result)
+    }
+
+    /// True when nothing of the company may be given to models of others, as whose the caller's program
+    /// counts.
+    async fn is_barred(&self) -> Result<bool, Error> {
+        if self.state.mcp.are_local {
+            return Ok(false);
+        }
+        let subject = Subject {
+            company: self.place.company,
+            infobase: self.place.infobase,
+            conversation: None,
+        };
+        let policy = privacy::policy(&self.state, &self.identity, subject).await?;
+        Ok(policy.mode == Mode::Forbid)
     }
 
     /// Who called what, for the audit and the books.

@@ -118,6 +118,25 @@ async fn tools_run_with_the_callers_rights() {
 }
 
 #[tokio::test]
+async fn a_policy_that_forbids_external_models_closes_the_tools() {
+    let service = Service::start().await;
+    let client = reader(&service);
+    let officer = service.client(&[common::auth::Permission::SecurityAdmin]);
+    let forbid = json!({"company_id": null, "mode": "forbid"});
+    assert_eq!(officer.put("/privacy/policies", &forbid).await.status, 200);
+    let params = json!({"name": "get_receivables", "arguments": {}});
+    let refused = ask(&client, "tools/call", &params).await;
+    assert_eq!(refused["result"]["isError"], true, "{refused}");
+    let problem = &refused["result"]["structuredContent"];
+    assert_eq!(problem["code"], "privacy.external_forbidden", "{refused}");
+    assert!(service.onec.asked().is_empty());
+    // The refusal is in the books like any call.
+    assert_eq!(service.audited("mcp.tool_called").await, 1);
+    // What is about no data is told.
+    assert!(ask(&client, "tools/list", &json!({})).await["result"]["tools"].is_array());
+}
+
+#[tokio::test]
 async fn who_may_not_read_1c_is_not_served() {
     let service = Service::start().await;
     let message = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}});
