@@ -105,12 +105,13 @@ impl Ports {
         if program == Program::OnecDemo {
             return None;
         }
-        let api = self.api(program);
-        Some(if self.first.is_some() {
-            api + 10
-        } else {
-            api + 1000
-        })
+        Some(self.api(program) + self.admin_offset())
+    }
+
+    /// How far from its API port the admin port of a program is.
+    #[must_use]
+    pub fn admin_offset(self) -> u16 {
+        if self.first.is_some() { 10 } else { 1000 }
     }
 
     /// Port of the private PostgreSQL.

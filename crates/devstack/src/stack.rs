@@ -328,6 +328,7 @@ impl Stack {
             ("USER_MANAGEMENT_URL", url(Program::UserManagement)),
             ("ANALYTICS_URL", url(Program::Analytics)),
             ("SECURITY_URL", url(Program::Security)),
+            ("UPSTREAM_CHECK_PORT_OFFSET", ports.admin_offset().to_string()),
         ];
         if let Some(database) = program.database() {
             let port = ports.postgres();
