@@ -20,7 +20,7 @@ def _gateway() -> list[Panel]:
         graph("Circuit breakers", "0 closed, 1 half open, 2 open. It stays open until the next request tries.", "short",
               Query("max by (upstream, replica) (gateway_breaker_state)", "{{upstream}} {{replica}}"), maximum=2),
         graph("Replicas that are not ready", "Those that say so at /ready, or have stopped saying anything.", "short",
-              Query("count by (upstream) (min by (upstream, replica) (gateway_replica_ready) == 0)", "{{upstream}}")),
+              Query("sum by (upstream) (1 - min by (upstream, replica) (gateway_replica_ready))", "{{upstream}}")),
         graph("Failed calls of services", "Calls per second that a service did not answer, by kind of failure.", "reqps",
               Query(f"sum by (upstream, kind) (rate(gateway_upstream_failures_total{RATE}))",
                     "{{upstream}} {{kind}}")),
