@@ -26,7 +26,7 @@ use ai_assistant::store::SCHEMA;
 use common::auth::Permission;
 use common::testing::{self, Issuer, TestServer};
 use futures_util::StreamExt as _;
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// Where the provider listens.
 const PROVIDER: &str = "127.0.0.1:8098";
@@ -108,27 +108,34 @@ struct Target {
 }
 
 impl Target {
-    fn ask(&self, http: &reqwest::Client, model: &str, is_streamed: bool) -> reqwest::RequestBuilder {
-        http.post(format!("{}/v1/chat/completions", self.url))
+    /// A stream, read to its end; true when it was whole.
+    async fn ask(&self, http: &reqwest::Client, model: &str) -> bool {
+        let request = http
+            .post(format!("{}/v1/chat/completions", self.url))
             .bearer_auth(&self.token)
             .json(&json!({
                 "model": model,
-                "stream": is_streamed,
+                "stream": true,
                 "messages": [{"role": "user", "content": "Напишите одно предложение."}],
-            }))
+            }));
+        let answer = request.send().await.unwrap();
+        let status = answer.status();
+        let mut parts = answer.bytes_stream();
+        let mut text = Vec::new();
+        while let Some(Ok(part)) = parts.next().await {
+            text.extend_from_slice(&part);
+        }
+        status.is_success() && text.windows(6).any(|end| end == b"[DONE]")
     }
 
-    /// Whole answers from a few clients for a while.
+    /// Streams from a few clients for a while.
     async fn measure(&self, http: &reqwest::Client, seconds: Duration) {
         let times = Mutex::new(Vec::new());
         let (before, end) = (processor(self.pid), Instant::now() + seconds);
         let clients = (0..CLIENTS).map(async |_| {
             while Instant::now() < end {
                 let begun = Instant::now();
-                let answer = self.ask(http, "fake-no-tools", false).send().await.unwrap();
-                assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
-                let body: Value = answer.json().await.unwrap();
-                assert!(body["choices"][0]["message"]["content"].is_string(), "{body}");
+                assert!(self.ask(http, "fake-no-tools").await, "{}", self.name);
                 times.lock().unwrap().push(begun.elapsed());
             }
         });
@@ -149,16 +156,7 @@ impl Target {
     async fn streams(&self, http: &reqwest::Client, count: usize) {
         let before = processor(self.pid);
         let begun = Instant::now();
-        let streams = (0..count).map(async |_| {
-            let answer = self.ask(http, "fake-steady", true).send().await.unwrap();
-            let status = answer.status();
-            let mut parts = answer.bytes_stream();
-            let mut last = Vec::new();
-            while let Some(Ok(part)) = parts.next().await {
-                last.extend_from_slice(&part);
-            }
-            status.is_success() && last.windows(6).any(|end| end == b"[DONE]")
-        });
+        let streams = (0..count).map(|_| self.ask(http, "fake-steady"));
         let whole = futures_util::future::join_all(streams).await;
         let whole = whole.into_iter().filter(|whole| *whole).count();
         println!(
