@@ -23,7 +23,8 @@ const LEAST_SHARE: f64 = 0.1;
 /// What the checks of `/ready` have found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Readiness {
-    /// Nothing: it may have no such page that we can reach. It is asked like a ready one.
+    /// Nothing: it may have no such page that we can reach, or is on its way up. It is asked when no other
+    /// is ready.
     Unknown,
     /// It says that it is ready.
     Ready,

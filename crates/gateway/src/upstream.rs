@@ -187,21 +187,29 @@ impl Upstream {
                 Some(_) => Err(Duration::from_secs(1)),
             };
         }
-        let ready = |replica: &&Arc<Replica>| replica.readiness() != Readiness::NotReady;
-        let usable = replicas.iter().filter(ready).count();
+        let usable = |replica: &&Arc<Replica>| replica.readiness() != Readiness::NotReady;
         // When most are gone, it is rather the checks that are wrong, and few cannot bear the load of all.
-        let panic = usable * 2 < replicas.len();
-        let mut candidates: Vec<&Arc<Replica>> = replicas
-            .iter()
-            .filter(untried)
-            .filter(|replica| panic || ready(replica))
-            .collect();
+        let panic = replicas.iter().filter(usable).count() * 2 < replicas.len();
+        let is_checked = replicas.iter().any(|one| one.readiness() == Readiness::Ready);
+        let rank = |replica: &Arc<Replica>| match replica.readiness() {
+            Readiness::Ready => Some(0),
+            // Where others answer the checks, one that never has is on its way up, or never will be.
+            Readiness::Unknown => Some(u8::from(is_checked)),
+            Readiness::NotReady => panic.then_some(0),
+        };
         let mut wait = None;
-        while let Some(index) = cheaper_of_two(&candidates, now, random) {
-            match lease(candidates.swap_remove(index), now) {
-                Ok(lease) => return Ok(lease),
-                // Open: the next one.
-                Err(after) => wait = Some(wait.map_or(after, |known: Duration| known.min(after))),
+        for wanted in 0..=1 {
+            let mut candidates: Vec<&Arc<Replica>> = replicas
+                .iter()
+                .filter(untried)
+                .filter(|replica| rank(replica) == Some(wanted))
+                .collect();
+            while let Some(index) = cheaper_of_two(&candidates, now, random) {
+                match lease(candidates.swap_remove(index), now) {
+                    Ok(lease) => return Ok(lease),
+                    // Open: the next one.
+                    Err(after) => wait = Some(wait.map_or(after, |known: Duration| known.min(after))),
+                }
             }
         }
         Err(wait.unwrap_or(Duration::from_secs(1)))
@@ -376,6 +384,24 @@ mod tests {
         Upstream::new(Service::Analytics, &addresses.parse().unwrap(), settings)
     }
 
+    #[test]
+    fn a_replica_that_never_was_ready_waits_while_others_are() {
+        let upstream = upstream("http://127.0.0.1:1,http://127.0.0.1:2,http://127.0.0.1:3");
+        let replicas = upstream.replicas.load();
+        let [first, second, new] = replicas.as_slice() else {
+            unreachable!("three addresses are three replicas");
+        };
+        let mut random = random();
+        let mut is_asked =
+            || (0..200).any(|_| Arc::ptr_eq(&upstream.pick(None, random()).unwrap().replica, new));
+        assert!(is_asked(), "nobody has answered a check");
+        first.found(Readiness::Ready);
+        second.found(Readiness::Ready);
+        assert!(!is_asked());
+        new.found(Readiness::Ready);
+        assert!(is_asked());
+    }
+
     /// Numbers that look random, the same each time.
     fn random() -> impl FnMut() -> u64 {
         let mut state = 7_u64;
@@ -450,8 +476,9 @@ mod tests {
         assert_eq!(asked(), [2, 3]);
         replicas[1].found(Readiness::NotReady);
         assert_eq!(asked(), [1, 2, 3]);
-        replicas[0].found(Readiness::Ready);
-        replicas[1].found(Readiness::Ready);
+        for replica in replicas.iter() {
+            replica.found(Readiness::Ready);
+        }
         assert_eq!(asked(), [1, 2, 3]);
     }
 
