@@ -11,6 +11,7 @@ use sqlx::postgres::PgPoolOptions;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::db::{self, Schema};
@@ -133,6 +134,7 @@ impl TestRedis {
 pub struct TestServer {
     address: SocketAddr,
     shutdown: CancellationToken,
+    serving: JoinHandle<()>,
 }
 
 impl TestServer {
@@ -169,8 +171,14 @@ impl TestServer {
         };
         let serving = (own.serve)(listener, serving);
         #[expect(clippy::disallowed_methods, reason = "ends with the test's runtime")]
-        tokio::spawn(serving);
-        Self { address, shutdown }
+        let serving = tokio::spawn(async move {
+            let _ = serving.await;
+        });
+        Self {
+            address,
+            shutdown,
+            serving,
+        }
     }
 
     /// As [`TestServer::start`], with other limits.
@@ -196,8 +204,14 @@ impl TestServer {
             server::Ending::within(Duration::from_secs(1)),
         );
         #[expect(clippy::disallowed_methods, reason = "ends with the test's runtime")]
-        tokio::spawn(serving);
-        Self { address, shutdown }
+        let serving = tokio::spawn(async move {
+            let _ = serving.await;
+        });
+        Self {
+            address,
+            shutdown,
+            serving,
+        }
     }
 
     /// `http://127.0.0.1:<port>`, without a slash at the end.
@@ -210,6 +224,14 @@ impl TestServer {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Takes the server away. When this returns nothing answers at its address, not even a
+    /// connection that a client keeps open; dropping the server only begins that.
+    pub async fn stop(mut self) {
+        self.shutdown.cancel();
+        // A server that panicked answers nothing either.
+        let _ = (&mut self.serving).await;
     }
 }
 

@@ -408,7 +408,7 @@ async fn virtual_tables_of_any_register_are_computed() {
         .collect();
     assert!(keys.len() == 1 && own.len() < whole.len(), "{keys:?}");
     // 1C is away.
-    drop(demo);
+    demo.stop().await;
     client
         .get(&table(LEDGER, "Balance", &[]))
         .await
@@ -464,7 +464,7 @@ async fn one_object_is_read_whole_by_its_key() {
         .get(&object(SALES, &[("Ref_Key", &nobody)]))
         .await
         .assert_problem(404, "onec.object_not_found");
-    drop(demo);
+    demo.stop().await;
     client
         .get(&object(SALES, &[("Ref_Key", reference)]))
         .await

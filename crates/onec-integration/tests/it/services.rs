@@ -298,7 +298,7 @@ async fn wrong_calls_are_told_by_their_place() {
     )
     .await
     .assert_problem(404, "onec.service_not_found");
-    drop(demo);
+    demo.stop().await;
     eventually("1C is gone", async || {
         let answer = client.post(&format!("{EXCHANGE}/Ping"), &json!({})).await;
         (answer.status == 503).then(|| answer.assert_problem(503, "onec.infobase_unreachable"))
@@ -528,7 +528,7 @@ async fn http_services_on_the_list_are_passed_through() {
         json!({"method": "GET", "service": "assistant", "error": "onec.infobase_failed"})
     );
     set_faults(&demo, &json!({})).await;
-    drop(demo);
+    demo.stop().await;
     eventually("1C is gone", async || {
         let answer = client.get("/hs/assistant/health").await;
         (answer.status == 503).then(|| answer.assert_problem(503, "onec.infobase_unreachable"))

@@ -311,7 +311,7 @@ async fn published_keys_are_asked_for_when_they_are_needed() {
         assert_error(&show(&three).await, 401, "invalid_client");
     }
     assert_eq!(*asked.lock().unwrap(), 2, "once in five seconds");
-    drop(server);
+    server.stop().await;
     service.clock.advance(Duration::hours(2));
     assert_eq!(show(&one).await.status, 200, "the former keys count for a day");
     service.clock.advance(Duration::hours(24));
