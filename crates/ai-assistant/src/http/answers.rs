@@ -14,6 +14,7 @@ use common::http::{Path, Problem, Query};
 use common::telemetry::{Chain, RequestContext};
 use futures_util::stream;
 use http::{HeaderMap, HeaderName, StatusCode};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
@@ -32,7 +33,7 @@ use crate::store::conversations::{self as store, KeptAnswer};
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// Where to read on.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct EventsQuery {
     after: Option<u64>,

@@ -12,6 +12,7 @@ use common::http::{Json, Page, PageQuery, Path, Problem, Query};
 use common::{Text, ids};
 use http::header::{CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, StatusCode};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 use tokio::sync::Semaphore;
@@ -29,7 +30,7 @@ static READING: Semaphore = Semaphore::const_new(2);
 const PREVIEW: usize = 5;
 
 /// A file as it was understood.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct AttachmentResponse {
     /// To be named in `attachments` of a question.
     id: Uuid,
@@ -50,7 +51,7 @@ pub(crate) struct AttachmentResponse {
 }
 
 /// A sheet with its first rows.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct SheetPreview {
     name: String,
     columns: Vec<String>,

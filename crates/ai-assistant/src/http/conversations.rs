@@ -10,6 +10,7 @@ use common::db::StoreResult;
 use common::http::{Json, Page, PageQuery, Path, Problem, Query, Violations};
 use http::StatusCode;
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -32,7 +33,7 @@ const MAX_TITLE: usize = 200;
 const MAX_SEARCH: usize = 200;
 
 /// What is asked of the list.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct ListQuery {
     limit: Option<u32>,
     cursor: Option<String>,
@@ -72,7 +73,7 @@ pub(crate) async fn list(
 }
 
 /// Which branch of a conversation.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct BranchQuery {
     /// A message on it; the latest message when absent.
@@ -80,7 +81,7 @@ pub(crate) struct BranchQuery {
 }
 
 /// A conversation with the messages of one branch.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct ConversationResponse {
     #[serde(flatten)]
     conversation: Conversation,
@@ -92,7 +93,7 @@ pub(crate) struct ConversationResponse {
 }
 
 /// A message, and what stands in its place on other branches.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Shown {
     #[serde(flatten)]
     message: Message,
@@ -153,7 +154,7 @@ async fn branch_of(db: &mut PgConnection, id: Uuid, through: Option<Uuid>) -> Re
 }
 
 /// A change.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Renaming {
     title: String,
@@ -209,7 +210,7 @@ pub(crate) async fn delete(
 }
 
 /// The form of an export.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum Format {
     /// The branch of the latest message, to read.
@@ -220,7 +221,7 @@ enum Format {
 }
 
 /// What to export.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ExportQuery {
     #[serde(default)]
@@ -228,7 +229,7 @@ pub(crate) struct ExportQuery {
 }
 
 /// All of a conversation.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Exported {
     #[serde(flatten)]
     conversation: Conversation,

@@ -11,6 +11,7 @@ use common::http::{IfMatch, Json, Page, Path, Problem, Query, Violations, etag};
 use common::ids;
 use http::StatusCode;
 use http::header::LOCATION;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
@@ -27,7 +28,7 @@ const MAX_OWN: i64 = 100;
 const MAX_LISTED: i64 = 1000;
 
 /// A template as it is kept.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct TemplateResponse {
     /// What `POST /generate` takes as `template`.
     id: String,
@@ -43,7 +44,7 @@ pub(crate) struct TemplateResponse {
 }
 
 /// A template to be kept.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct TemplateRequest {
     /// Everybody may use it; takes `users:admin`.
     #[serde(default)]
@@ -53,7 +54,7 @@ pub(crate) struct TemplateRequest {
 }
 
 /// Which version is meant.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct VersionQuery {
     version: Option<i32>,

@@ -4,6 +4,7 @@ use axum::extract::State;
 use common::auth::Identity;
 use common::db::StoreResult;
 use common::http::{Json, Path, Problem};
+use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -12,7 +13,7 @@ use crate::state::AppState;
 use crate::store::tool_calls::{self as store, ToolCall};
 
 /// The calls of one answer; there are few of them.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Calls {
     items: Vec<ToolCall>,
 }

@@ -1,6 +1,7 @@
 //! Types of events and their data.
 
 use rust_decimal::Decimal;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -27,7 +28,7 @@ pub const REQUEST_HANDLED: &str = "gateway.request";
 pub const SYNC_ENDED: &str = "onec.sync_ended";
 
 /// Data of the `auth.*` events on [`Stream::Auth`](crate::events::Stream::Auth).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AuthEvent {
     /// The account, when it is known.
     pub user_id: Option<Uuid>,
@@ -43,7 +44,7 @@ pub struct AuthEvent {
 }
 
 /// How an audited action ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// Done.
@@ -68,7 +69,7 @@ impl Outcome {
 
 /// Data of [`AUDIT_RECORDED`] on [`Stream::Audit`](crate::events::Stream::Audit). Who and when are
 /// in the envelope.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AuditEvent {
     /// What was done, `<area>.<verb>`, such as `users.role_changed` or `chat.asked`.
     pub action: String,
@@ -84,7 +85,7 @@ pub struct AuditEvent {
 
 /// Data of [`ASSISTANT_ANSWERED`] on [`Stream::Usage`](crate::events::Stream::Usage). One event per
 /// attempt, failed and cancelled ones too. No texts.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct UsageEvent {
     /// The conversation, absent for `/generate`.
     pub conversation_id: Option<Uuid>,
@@ -122,7 +123,7 @@ pub struct UsageEvent {
 }
 
 /// Data of [`REQUEST_HANDLED`] on [`Stream::Requests`](crate::events::Stream::Requests).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RequestEvent {
     /// The method.
     pub method: String,
@@ -145,7 +146,7 @@ pub struct RequestEvent {
 }
 
 /// Data of [`SYNC_ENDED`] on [`Stream::Sync`](crate::events::Stream::Sync).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SyncEvent {
     /// The infobase.
     pub infobase_id: Uuid,

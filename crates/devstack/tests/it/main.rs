@@ -10,6 +10,7 @@
 
 mod command_line;
 mod compare;
+mod openapi;
 mod outage;
 mod questions;
 mod resume;

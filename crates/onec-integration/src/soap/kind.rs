@@ -1,5 +1,6 @@
 //! Which of our ways of writing a value a type takes, and what types are called in JSON.
 
+use schemars::JsonSchema;
 use super::schema::{CURRENT_CONFIG, Complex, Schema, Simple, Type, V8, XS};
 use super::xml::Name;
 
@@ -11,7 +12,7 @@ pub(crate) const VALUE: &str = "value";
 pub(crate) const TEXT: &str = "#text";
 
 /// How values of a type are written.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, JsonSchema)]
 pub(crate) enum Kind<'a> {
     /// Any type: the value itself tells.
     Any,
@@ -34,7 +35,7 @@ pub(crate) enum Kind<'a> {
 }
 
 /// Forms of text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema)]
 pub(crate) enum Form {
     /// Any text.
     String,

@@ -9,6 +9,7 @@ use common::db::StoreResult;
 use common::http::{Json, Path, Problem};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret, SecretString};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::PgConnection;
@@ -73,14 +74,14 @@ pub(super) fn shown(codes: &[SecretString]) -> Vec<String> {
 }
 
 /// Recovery codes: shown once.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct Codes {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) recovery_codes: Option<Vec<String>>,
 }
 
 /// By what the caller can confirm a login.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct Factors {
     totp: bool,
     passkeys: Vec<PasskeyResponse>,
@@ -103,7 +104,7 @@ pub(crate) async fn list(
 }
 
 /// What an authenticator application is given, as text and as the content of a QR code.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct Enrolment {
     secret: String,
     uri: String,
@@ -132,14 +133,15 @@ pub(crate) async fn begin_totp(
     Ok((StatusCode::CREATED, no_store(), Json(Enrolment { secret, uri })))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(crate) struct Code {
     #[serde(deserialize_with = "secret")]
+    #[schemars(with = "String")]
     code: SecretString,
 }
 
 /// The token tells of the code that has just been shown.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct Confirmed {
     #[serde(flatten)]
     codes: Codes,

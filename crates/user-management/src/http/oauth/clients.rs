@@ -9,6 +9,7 @@ use common::db::StoreResult;
 use common::http::{FieldError, Json, Page, PageQuery, Path, Problem, Query};
 use common::ids;
 use secrecy::ExposeSecret;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 use sqlx::PgConnection;
@@ -24,7 +25,7 @@ use crate::store::oauth_clients::ID_KEY;
 use crate::{AppState, login, store};
 
 /// A client as it is shown.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct ClientResponse {
     client_id: String,
     client_name: String,

@@ -13,6 +13,7 @@ use common::events::Actor;
 use common::http::Json;
 use common::http::Problem;
 use secrecy::ExposeSecret;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 use uuid::Uuid;
@@ -32,7 +33,7 @@ use crate::sessions::{self, EndReason, Grant, Issued, Kind, Refreshed, Session};
 use crate::{AppState, metrics, store};
 
 /// What a client gets (RFC 6749, section 5.1).
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct TokenResponse {
     access_token: String,
     token_type: &'static str,
