@@ -30,7 +30,7 @@ class Talk {
     this.search = input({ type: "search", placeholder: t("Поиск по беседам", "Search conversations"), "aria-label": t("Поиск по беседам", "Search conversations"), oninput: () => this.searchSoon() });
     this.inner = h("div", { "aria-live": "off" });
     this.status = h("div", { class: "unseen", role: "status", "aria-live": "polite" });
-    this.scroller = h("div", { class: "messages", onscroll: () => this.scrolled(), tabindex: "0", role: "region", "aria-label": t("Беседа", "Conversation") }, this.inner);
+    this.scroller = h("div", { class: "messages", onscroll: () => this.scrolled(), onwheel: () => { this.following = false; }, ontouchmove: () => { this.following = false; }, tabindex: "0", role: "region", "aria-label": t("Беседа", "Conversation") }, this.inner);
     this.title = h("b");
     this.makeComposer();
     this.thread = h("section", { class: "thread", "data-drop": t("Отпустите файл, чтобы приложить его к вопросу", "Drop the file to attach it to the question"),
@@ -184,7 +184,8 @@ class Talk {
       fill(this.title, talk.title);
       this.messages = talk.messages;
       this.draw();
-      this.toEnd(true);
+      this.following = true;
+      this.settle();
       if (talk.answering) this.follow(talk.answering);
       else this.setAnswering(null);
     } catch (error) {
@@ -287,7 +288,7 @@ class Talk {
   // Asking
 
   makeComposer() {
-    this.text = h("textarea", { rows: "1", maxlength: "8000", placeholder: t("Спросите о деньгах, долгах, продажах, остатках…", "Ask about money, debts, sales, stock…"), "aria-label": t("Ваш вопрос", "Your question"),
+    this.text = h("textarea", { rows: "1", maxlength: "8000", placeholder: t("Спросите о данных 1С…", "Ask about the data of 1C…"), "aria-label": t("Ваш вопрос", "Your question"),
       oninput: () => this.grow(),
       onkeydown: (event) => {
         if (event.key === "Enter" && !event.shiftKey && !event.isComposing) { event.preventDefault(); this.submit(); }
@@ -300,7 +301,7 @@ class Talk {
     const picker = h("input", { type: "file", class: "unseen", tabindex: "-1", "aria-hidden": "true", multiple: true, accept: ".csv,.tsv,.txt,.xlsx,.md,.json", onchange: () => { this.attach(picker.files); picker.value = ""; } });
     this.sendButton = button(t("Отправить", "Send"), null, { kind: "primary icon send", name: "send", type: "submit" });
     this.stopButton = button(t("Остановить", "Stop"), () => this.cancel(), { kind: "icon send primary", name: "stop", hidden: true });
-    this.jump = button(t("К последнему", "To the latest"), () => this.toEnd(true), { kind: "small jump", name: "down", hidden: true });
+    this.jump = button(t("К последнему", "To the latest"), () => this.toEnd(true), { kind: "small jump", name: "end", hidden: true });
     this.composer = h("div", { class: "composer", style: { position: "relative" } }, this.jump, h("form", { onsubmit: (event) => { event.preventDefault(); this.submit(); } },
       this.editNote, this.fileList, this.text,
       h("div", { class: "composer-tools" }, button(t("Приложить файл", "Attach a file"), () => picker.click(), { kind: "icon small", name: "attach" }), picker, this.choices,
@@ -388,7 +389,8 @@ class Talk {
     const live = new Live(this);
     this.inner.append(live.element);
     this.setAnswering({ id: null });
-    this.toEnd(true);
+    this.following = true;
+    this.settle();
     const watching = new AbortController();
     this.stopWatching = watching;
     try {
@@ -457,7 +459,8 @@ class Talk {
     live.messageId = messageId;
     this.inner.append(live.element);
     this.setAnswering({ id: messageId });
-    this.toEnd(true);
+    this.following = true;
+    this.settle();
     const watching = new AbortController();
     this.stopWatching = watching;
     try {
@@ -487,7 +490,6 @@ class Talk {
     this.setAnswering(null);
     this.status.textContent = t("Ответ готов.", "The answer is ready.");
     // The branch as it is stored tells of other versions too.
-    const follows = this.nearEnd();
     try {
       const talk = await api("GET", `/api/ai/conversations/${answer.conversation_id}`, { signal: this.signal });
       if (this.id !== answer.conversation_id) return;
@@ -497,7 +499,7 @@ class Talk {
       this.messages = [...this.messages, { id: answer.message_id, role: "assistant", content: answer.answer, answer, created_at: new Date().toISOString() }];
     }
     this.draw();
-    if (follows) this.toEnd();
+    this.settle();
     this.showList();
   }
 
@@ -530,8 +532,17 @@ class Talk {
 
   scrolled() { this.jump.hidden = this.nearEnd(); }
 
+  /** Down to the end, but never so far that the latest question leaves the view. */
+  settle() {
+    if (!this.following) return;
+    const asked = [...this.inner.querySelectorAll(".question")].at(-1);
+    const end = this.scroller.scrollHeight - this.scroller.clientHeight;
+    this.scroller.scrollTop = asked ? Math.min(end, asked.offsetTop + this.inner.offsetTop - 18) : end;
+  }
+
   toEnd(always = false) {
-    if (always || this.nearEnd()) this.scroller.scrollTop = this.scroller.scrollHeight;
+    if (always) this.scroller.scrollTop = this.scroller.scrollHeight;
+    else this.settle();
   }
 }
 
@@ -565,7 +576,7 @@ class Live {
 
   drawSteps() {
     fill(this.stepList, [...this.steps.values()].map(({ title, state }) => h("li", { class: state }, state === "done" && icon("check"), state === "failed" && icon("warning"), title)));
-    this.talk.toEnd();
+    this.talk.settle();
   }
 
   drawSoon() {
@@ -573,9 +584,8 @@ class Live {
     this.frame = requestAnimationFrame(() => {
       this.frame = null;
       if (this.steps.size === 0) fill(this.stepList);
-      const follows = this.talk.nearEnd();
       fill(this.body, markdown(this.text, { live: true }));
-      if (follows) this.talk.toEnd(true);
+      this.talk.settle();
     });
   }
 
