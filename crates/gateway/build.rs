@@ -22,7 +22,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut assets: Vec<(String, Vec<u8>)> = Vec::new();
     for entry in fs::read_dir(console.join("assets"))? {
         let entry = entry?;
-        let name = entry.file_name().into_string().map_err(|name| format!("the name {name:?}"))?;
+        let name = entry
+            .file_name()
+            .into_string()
+            .map_err(|name| format!("the name {name:?}"))?;
         assets.push((name, fs::read(entry.path())?));
     }
     assets.sort();

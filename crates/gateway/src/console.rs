@@ -108,8 +108,14 @@ impl File {
         headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
         headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
         headers.insert(PERMISSIONS_POLICY, HeaderValue::from_static(PERMISSIONS));
-        headers.insert(CROSS_ORIGIN_OPENER_POLICY, HeaderValue::from_static("same-origin"));
-        headers.insert(CROSS_ORIGIN_RESOURCE_POLICY, HeaderValue::from_static("same-origin"));
+        headers.insert(
+            CROSS_ORIGIN_OPENER_POLICY,
+            HeaderValue::from_static("same-origin"),
+        );
+        headers.insert(
+            CROSS_ORIGIN_RESOURCE_POLICY,
+            HeaderValue::from_static("same-origin"),
+        );
         if unchanged {
             *response.status_mut() = StatusCode::NOT_MODIFIED;
             return response;
@@ -150,19 +156,38 @@ mod tests {
         *request.method_mut() = method;
         *request.uri_mut() = path.parse().unwrap();
         for (name, value) in fields {
-            request.headers_mut().append(name, HeaderValue::from_static(value));
+            request
+                .headers_mut()
+                .append(name, HeaderValue::from_static(value));
         }
         answer(&request.into_parts().0).map(Result::unwrap)
     }
 
     #[test]
     fn the_page_answers_at_each_section_and_nowhere_else() {
-        for path in ["/", "/chat", "/chat/1", "/admin/users", "/reports/sales?from=2026-01-01"] {
+        for path in [
+            "/",
+            "/chat",
+            "/chat/1",
+            "/admin/users",
+            "/reports/sales?from=2026-01-01",
+        ] {
             let response = ask(Method::GET, path, &[]).unwrap();
-            assert_eq!(response.headers()[CONTENT_TYPE], "text/html; charset=utf-8", "{path}");
+            assert_eq!(
+                response.headers()[CONTENT_TYPE],
+                "text/html; charset=utf-8",
+                "{path}"
+            );
             assert_eq!(response.headers()[CACHE_CONTROL], REVALIDATED, "{path}");
         }
-        for path in ["/api/ai/chat", "/health", "/nowhere", "//", "/chatter", "/v1/models"] {
+        for path in [
+            "/api/ai/chat",
+            "/health",
+            "/nowhere",
+            "//",
+            "/chatter",
+            "/v1/models",
+        ] {
             assert!(ask(Method::GET, path, &[]).is_none(), "{path}");
         }
     }
@@ -189,7 +214,12 @@ mod tests {
             *request.uri_mut() = path.parse().unwrap();
             answer(&request.into_parts().0).unwrap().unwrap_err().status()
         };
-        for path in ["/assets/nothing.js", "/assets/a/b/main.js", "/assets/", "/assets/../main.js"] {
+        for path in [
+            "/assets/nothing.js",
+            "/assets/a/b/main.js",
+            "/assets/",
+            "/assets/../main.js",
+        ] {
             assert_eq!(refused(Method::GET, path), StatusCode::NOT_FOUND, "{path}");
         }
         assert_eq!(refused(Method::POST, "/chat"), StatusCode::METHOD_NOT_ALLOWED);
@@ -205,7 +235,12 @@ mod tests {
         assert!(!plain.headers().contains_key(CONTENT_ENCODING));
         assert_ne!(first.headers()[ETAG], plain.headers()[ETAG]);
         let file = ASSETS.iter().find(|file| file.name == "main.js").unwrap();
-        let again = ask(Method::GET, "/assets/main.js", &[gzip, (IF_NONE_MATCH, file.gzip_etag)]).unwrap();
+        let again = ask(
+            Method::GET,
+            "/assets/main.js",
+            &[gzip, (IF_NONE_MATCH, file.gzip_etag)],
+        )
+        .unwrap();
         assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
         assert!(!again.headers().contains_key(CONTENT_LENGTH));
     }

@@ -8,8 +8,10 @@
     reason = "a test that cannot go on ends by a panic and prints the log"
 )]
 
+mod browser;
 mod command_line;
 mod compare;
+mod console;
 mod outage;
 mod questions;
 mod resume;

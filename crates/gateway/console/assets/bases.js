@@ -86,7 +86,7 @@ async function loadJobs(place, base, signal, wanted) {
     return h("ul", { class: "list" }, items.map((job) => {
       const line = h("li", { style: { display: "block" } });
       showJob(line, job);
-      if (["queued", "running"].includes(job.state) || job.id === wanted) watch(line, job, signal);
+      if (["queued", "running"].includes(job.state) || job.id === wanted) watch(line, job, signal, job.id === wanted);
       return line;
     }));
   }, { lines: 3, quiet: Boolean(wanted) });
@@ -108,7 +108,7 @@ function showJob(line, job) {
 }
 
 /** Shows a job as it goes; a broken connection is made again where it was. */
-async function watch(line, job, signal) {
+async function watch(line, job, signal, wanted) {
   let last = null;
   for (let broken = 0; broken < 20 && !signal.aborted;) {
     try {
@@ -117,7 +117,7 @@ async function watch(line, job, signal) {
       for await (const event of events(response)) {
         last = event.id;
         showJob(line, event.data);
-        if (event.name === "end") { toast(event.data.state === "succeeded" ? t("Данные обновлены.", "The data are up to date.") : t("Синхронизация закончилась с ошибкой.", "The synchronisation failed."), event.data.state === "succeeded" ? "good" : "bad"); return; }
+        if (event.name === "end") { if (wanted) toast(event.data.state === "succeeded" ? t("Данные обновлены.", "The data are up to date.") : t("Синхронизация закончилась с ошибкой.", "The synchronisation failed."), event.data.state === "succeeded" ? "good" : "bad"); return; }
       }
     } catch (error) {
       if (error.name === "AbortError" || error.status === 404) return;
