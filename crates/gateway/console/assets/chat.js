@@ -537,7 +537,8 @@ class Talk {
     if (!this.following) return;
     const asked = [...this.inner.querySelectorAll(".question")].at(-1);
     const end = this.scroller.scrollHeight - this.scroller.clientHeight;
-    this.scroller.scrollTop = asked ? Math.min(end, asked.offsetTop + this.inner.offsetTop - 18) : end;
+    const top = asked && this.scroller.scrollTop + asked.getBoundingClientRect().top - this.scroller.getBoundingClientRect().top - 16;
+    this.scroller.scrollTop = asked ? Math.min(end, top) : end;
   }
 
   toEnd(always = false) {

@@ -5,8 +5,8 @@ import { fill, h } from "./dom.js";
 import { address } from "./main.js";
 import { NAMED, chooser } from "./choosers.js";
 import { dataTable, rowsOf } from "./table.js";
-import { isoDay, moment, t } from "./text.js";
-import { badge, busy, button, card, empty, field, heading, input, load, select, toast } from "./ui.js";
+import { count, isoDay, moment, t } from "./text.js";
+import { badge, busy, button, card, dialog, empty, field, form, heading, input, load, select, tabs, toast } from "./ui.js";
 
 const GROUPS = () => [
   [t("Расчёты", "Settlements"), ["receivables", "payables", "statement", "counterparty_card"]],
@@ -19,25 +19,79 @@ export default async function view({ root, rest, query: asked, signal }) {
   const page = h("div", { class: "page" });
   fill(root, page);
   if (rest) return report(page, rest, asked, signal);
-  const place = h("div");
-  fill(page, heading(t("Отчёты", "Reports")), place);
-  await load(place, () => api("GET", "/api/1c/reports", { signal }), ({ items }) => {
+  fill(page, heading(t("Отчёты", "Reports")), may("reports") ? tabs([
+    ["catalogue", t("Отчёты", "Reports"), (place) => catalogue(place, signal)],
+    ["files", t("Готовые файлы", "Files"), (place) => files(place, signal)],
+  ], asked.get("tab") ?? "catalogue", (tab) => address(tab === "files" ? "/reports?tab=files" : "/reports")) : catalogue(h("div"), signal));
+  return undefined;
+}
+
+/** What reports there are: those of 1C, and those of this system that come as files. */
+function catalogue(place, signal) {
+  load(place, async () => {
+    const [{ items }, own] = await Promise.all([api("GET", "/api/1c/reports", { signal }), may("reports") ? ownReports(signal) : []]);
+    return { items, own };
+  }, ({ items, own }) => {
     const groups = GROUPS();
     const known = groups.flatMap(([, ids]) => ids);
     const other = items.map((one) => one.id).filter((id) => !known.includes(id));
     if (other.length) groups.push([t("Прочее", "Other"), other]);
     return groups.map(([title, ids]) => h("section", { style: { "margin-bottom": "22px" } }, h("h2", { style: { "margin-bottom": "10px" } }, title),
       h("div", { class: "report-menu" }, ids.map((id) => items.find((one) => one.id === id)).filter(Boolean).map((one) =>
-        h("a", { href: `/reports/${one.id}` }, h("b", {}, one.title), h("span", {}, one.description))))));
+        h("a", { href: `/reports/${one.id}` }, h("b", {}, one.title), h("span", {}, one.description)))))).concat(own.length === 0 ? [] : h("section", {}, h("h2", { style: { "margin-bottom": "10px" } }, t("О самой системе, файлом", "On this system, as a file")),
+      h("div", { class: "report-menu" }, own.map((one) => h("button", { type: "button", class: "idea", onclick: () => ownReport(one) }, h("b", {}, one.title), h("span", { class: "small muted", style: { display: "block" } }, one.description))))));
   });
-  return undefined;
+  return place;
+}
+
+let formats = [["csv", "CSV"]];
+
+/** Reports that only come as files, and in which formats files come. */
+async function ownReports(signal) {
+  try {
+    const found = await api("GET", "/api/analytics/reports", { signal });
+    const order = ["xlsx", "pdf", "csv", "html"];
+    formats = order.filter((one) => found.formats.includes(one)).map((one) => [one, { xlsx: "Excel", pdf: "PDF", csv: "CSV", html: "HTML" }[one]]);
+    return found.items.filter((one) => one.source === "system");
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    return [];
+  }
+}
+
+function ownReport(one) {
+  const now = new Date();
+  dialog(one.title, (close) => form([h("p", { class: "muted" }, one.description),
+    h("div", { class: "row" }, field(t("С", "From"), input({ type: "date", name: "from", value: isoDay(new Date(now.getFullYear(), now.getMonth(), 1)) })), field(t("По", "To"), input({ type: "date", name: "to", value: isoDay(now) })), field(t("Формат", "Format"), select(formats, { name: "format" })))],
+  t("Скачать", "Download"), async ({ from, to, format }) => {
+    await generate({ report: one.id, format, parameters: { from, to } });
+    close(true);
+  }, { cancel: () => close() }));
+}
+
+const STATES = () => ({ queued: [t("в очереди", "queued"), ""], running: [t("готовится", "being made"), "accent"], succeeded: [t("готов", "ready"), "good"], failed: [t("не получился", "failed"), "bad"], cancelled: [t("отменён", "cancelled"), ""], expired: [t("срок хранения вышел", "expired"), ""] });
+
+/** One's files, those that are being made too. */
+async function files(place, signal) {
+  let timer;
+  signal.addEventListener("abort", () => clearTimeout(timer));
+  const show = (quiet) => load(place, () => api("GET", "/api/analytics/reports/jobs?limit=50", { signal }), ({ items }) => {
+    if (items.some((one) => ["queued", "running"].includes(one.state)) && place.isConnected) timer = setTimeout(() => show(true), 2000);
+    return items.length === 0 ? empty(t("Файлов нет", "No files"), t("Скачанные отчёты появятся здесь.", "Reports that you download will be here.")) : card(null, h("ul", { class: "list" }, items.map((one) => h("li", {},
+      h("div", { class: "grow" }, h("b", {}, one.title ?? one.report), h("span", { class: "small faint" }, [one.format.toUpperCase(), t(`строк: ${count(one.rows)}`, `${count(one.rows)} rows`), moment(one.created_at), one.error_detail ?? one.error].filter(Boolean).join(" · ")),
+        one.state === "running" && one.progress?.rows_total > 0 && h("progress", { max: String(one.progress.rows_total), value: String(one.progress.rows_done), "aria-label": t("Готово", "Done") })),
+      badge(...(STATES()[one.state] ?? [one.state, ""])),
+      one.file && button(t("Скачать", "Download"), busy(async () => save(await call("GET", one.file.url, { headers: { accept: "*/*" } }), one.file.name ?? `${one.report}.${one.format}`)), { kind: "small", name: "download" }),
+      ["queued", "running"].includes(one.state) && button(t("Отменить", "Cancel"), busy(async () => { await api("DELETE", `/api/analytics/reports/jobs/${one.job_id}`); show(true); }), { kind: "small" })))));
+  }, { quiet });
+  show();
 }
 
 async function report(page, id, asked, signal) {
   const place = h("div");
   fill(page, place);
   await load(place, async () => {
-    const [{ items }, bases, companies] = await Promise.all([api("GET", "/api/1c/reports", { signal }), api("GET", "/api/1c/infobases", { signal }), all("/api/1c/companies", { signal })]);
+    const [{ items }, bases, companies] = await Promise.all([api("GET", "/api/1c/reports", { signal }), api("GET", "/api/1c/infobases", { signal }), all("/api/1c/companies", { signal }), may("reports") && ownReports(signal)]);
     return { info: items.find((one) => one.id === id), bases: bases.items, companies };
   }, (data) => {
     if (!data.info) return empty(t("Такого отчёта нет", "There is no such report"));
@@ -184,12 +238,10 @@ class Viewer {
       await generate({ report: this.info.id, format, parameters: typed });
     };
     return may("reports")
-      ? FORMATS.map(([format, label]) => button(label, busy(() => made(format)), { name: "download", kind: "small" }))
+      ? formats.map(([format, label]) => button(label, busy(() => made(format)), { name: "download", kind: "small" }))
       : button("CSV", busy(() => plain("csv")), { name: "download", kind: "small" });
   }
 }
-
-const FORMATS = [["csv", "Excel (CSV)"]];
 
 /** Has a file of a report made, waits for it and saves it. */
 export async function generate(body) {
