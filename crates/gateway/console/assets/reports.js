@@ -5,7 +5,7 @@ import { fill, h } from "./dom.js";
 import { address } from "./main.js";
 import { NAMED, chooser } from "./choosers.js";
 import { dataTable, rowsOf } from "./table.js";
-import { count, isoDay, moment, t } from "./text.js";
+import { count, isoDay, moment, money, t } from "./text.js";
 import { badge, busy, button, card, dialog, empty, field, form, heading, input, load, select, tabs, toast } from "./ui.js";
 
 const GROUPS = () => [
@@ -201,6 +201,9 @@ class Viewer {
     const head = h("p", { class: "small muted", style: { display: "flex", gap: "8px", "flex-wrap": "wrap", "align-items": "center" } },
       data.source === "live" ? badge(t("прямо из 1С", "live from 1C"), "accent") : badge(t(`данные на ${moment(data.as_of)}`, `data as of ${moment(data.as_of)}`)),
       !data.onec_reachable && badge(t("1С сейчас не отвечает", "1C does not answer now"), "warn"), data.citations.map((one) => one.object).join(", "));
+    const keys = data.columns.map((one) => one.key);
+    const beside = Object.entries(data.totals).filter(([key]) => !keys.includes(key) && BESIDE()[key]);
+    if (beside.length) head.append(...beside.map(([key, value]) => h("span", {}, `${BESIDE()[key]}: `, h("b", {}, money(value, data.currency)))));
     if (data.rows.length === 0) return [head, empty(t("По этим параметрам данных нет", "There are no data for these parameters"))];
     const place = h("div");
     const draw = () => fill(place, dataTable({ columns: data.columns, rows: this.rows, totals: data.totals, title: data.title, onRow: this.drill(data), extra: [
@@ -256,6 +259,9 @@ export async function generate(body) {
     if (["failed", "cancelled", "expired"].includes(job.state)) { toast(t("Файл не получился: повторите позже.", "The file could not be made: try again later."), "bad"); return; }
   }
 }
+
+/** Totals that are in no column. */
+const BESIDE = () => ({ opening: t("сальдо на начало", "opening balance"), closing: t("сальдо на конец", "closing balance"), in: t("поступило", "received"), out: t("списано", "paid"), net: t("итог", "net") });
 
 const PERIODS = () => {
   const now = new Date();
