@@ -29,20 +29,29 @@ fn main() -> Result<(), Box<dyn Error>> {
         assets.push((name, fs::read(entry.path())?));
     }
     assets.sort();
-    let mut page = fs::read_to_string(console.join("index.html"))?;
+    let page = fs::read_to_string(console.join("index.html"))?;
+    let docs = fs::read_to_string(console.join("docs.html"))?;
 
     let mut digest = Sha256::new();
     digest.update(page.as_bytes());
+    digest.update(docs.as_bytes());
     for (name, content) in &assets {
         digest.update(name.as_bytes());
         digest.update(content);
     }
     let version = hex(&digest.finalize(), 6);
-    page = page.replace(ASSETS, &format!("{ASSETS}{version}/"));
+    let versioned = |page: &str| page.replace(ASSETS, &format!("{ASSETS}{version}/"));
 
     let mut code = format!("const VERSION: &str = \"{version}\";\n");
-    let entry = embed(&out, "index.html", page.as_bytes())?;
+    let entry = embed(&out, "index.html", versioned(&page).as_bytes())?;
     writeln!(code, "static PAGE: File = {entry};")?;
+    let entry = embed(&out, "docs.html", versioned(&docs).as_bytes())?;
+    writeln!(code, "static DOCS: File = {entry};")?;
+    let document = Path::new(env!("CARGO_MANIFEST_DIR")).join("api/openapi.json");
+    println!("cargo::rerun-if-changed={}", document.display());
+    let document: serde_json::Value = serde_json::from_slice(&fs::read(document)?)?;
+    let entry = embed(&out, "openapi.json", document.to_string().as_bytes())?;
+    writeln!(code, "static OPENAPI: File = {entry};")?;
     writeln!(code, "static ASSETS: [File; {}] = [", assets.len())?;
     for (name, content) in &assets {
         writeln!(code, "    {},", embed(&out, name, content)?)?;
@@ -57,6 +66,7 @@ fn embed(out: &Path, name: &str, content: &[u8]) -> Result<String, Box<dyn Error
     let content_type = match name.rsplit_once('.').map(|(_, extension)| extension) {
         Some("html") => "text/html; charset=utf-8",
         Some("js") => "text/javascript; charset=utf-8",
+        Some("json") => "application/json",
         Some("css") => "text/css; charset=utf-8",
         Some("svg") => "image/svg+xml",
         Some("woff2") => "font/woff2",

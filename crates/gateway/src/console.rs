@@ -1,4 +1,5 @@
-//! The web console: a page with its scripts and styles, put into the program by `build.rs`.
+//! The web console, and the description of the API for people and for programs: pages with their scripts
+//! and styles, put into the program by `build.rs`.
 //!
 //! The page is asked for again each time and names its files under a version, so that they may be kept for
 //! ever. It loads nothing from elsewhere, and its policy has no script or style inside the page.
@@ -60,6 +61,8 @@ pub(crate) fn answer(parts: &Parts) -> Option<Result<Response<Answer>, Problem>>
     let path = parts.uri.path().strip_prefix('/')?;
     let found = match path.strip_prefix("assets/") {
         Some(asset) => find_asset(asset),
+        None if path == "api/docs" => Some((&DOCS, REVALIDATED)),
+        None if path == "api/openapi.json" => Some((&OPENAPI, REVALIDATED)),
         None if is_section(path) => Some((&PAGE, REVALIDATED)),
         None => return None,
     };

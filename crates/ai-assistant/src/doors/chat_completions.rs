@@ -214,6 +214,7 @@ fn schema(format: Option<&Value>) -> Result<Option<Value>, Problem> {
     }
 }
 
+/// Chat Completions, as clients of OpenAI speak it.
 #[tracing::instrument(name = "http.chat_completions", skip_all)]
 pub(crate) async fn create(
     State(state): State<AppState>,

@@ -173,6 +173,7 @@ fn check_version(headers: &HeaderMap) -> Result<(), Problem> {
     )))
 }
 
+/// Messages, as clients of Anthropic speak it.
 #[tracing::instrument(name = "http.messages", skip_all)]
 pub(crate) async fn create(
     State(state): State<AppState>,

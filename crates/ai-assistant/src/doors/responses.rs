@@ -162,6 +162,7 @@ fn spec(value: &Value) -> Result<ToolSpec, Problem> {
     )
 }
 
+/// Responses, as clients of OpenAI speak it.
 #[tracing::instrument(name = "http.responses", skip_all)]
 pub(crate) async fn create(
     State(state): State<AppState>,

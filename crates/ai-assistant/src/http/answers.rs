@@ -39,6 +39,7 @@ pub(crate) struct EventsQuery {
     after: Option<u64>,
 }
 
+/// The events of an answer from the beginning or after `Last-Event-ID`, also of one still being made.
 #[tracing::instrument(name = "http.chat.events", skip_all)]
 pub(crate) async fn events(
     State(state): State<AppState>,
@@ -252,6 +253,7 @@ impl Reader {
     }
 }
 
+/// Ends an answer that is being made; what there is of it is kept.
 #[tracing::instrument(name = "http.chat.cancel", skip_all)]
 pub(crate) async fn cancel(
     State(state): State<AppState>,

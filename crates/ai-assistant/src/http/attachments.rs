@@ -97,6 +97,7 @@ impl AttachmentResponse {
     }
 }
 
+/// Takes a file for questions: a text, a CSV or an XLSX workbook, as the body.
 #[tracing::instrument(name = "http.attachments.create", skip_all)]
 pub(crate) async fn create(
     State(state): State<AppState>,
@@ -186,6 +187,7 @@ async fn read(upload: attachments::Upload) -> Result<(Kind, Content), Problem> {
     Ok(read.map_err(Error::Unreadable)?)
 }
 
+/// One's own attachments, the newest first.
 #[tracing::instrument(name = "http.attachments.list", skip_all)]
 pub(crate) async fn list(
     State(state): State<AppState>,
@@ -198,6 +200,7 @@ pub(crate) async fn list(
     Ok(Json(Page::from_rows(rows, page.limit(), |row| Position(row.id))))
 }
 
+/// An attachment: its columns and how many rows it has.
 #[tracing::instrument(name = "http.attachments.get", skip_all)]
 pub(crate) async fn get(
     State(state): State<AppState>,
@@ -210,6 +213,7 @@ pub(crate) async fn get(
     Ok(Json(AttachmentResponse::new(row)?))
 }
 
+/// Deletes an attachment.
 #[tracing::instrument(name = "http.attachments.delete", skip_all)]
 pub(crate) async fn delete(
     State(state): State<AppState>,

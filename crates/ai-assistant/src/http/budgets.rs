@@ -106,6 +106,7 @@ fn response(limit: Limit, spent: Option<Spent>) -> LimitResponse {
     }
 }
 
+/// All limits with what is spent of them.
 #[tracing::instrument(name = "http.budgets.list", skip_all)]
 pub(crate) async fn list(
     State(state): State<AppState>,
@@ -122,6 +123,7 @@ pub(crate) async fn list(
     Ok(Json(LimitsResponse { items }))
 }
 
+/// Sets a limit, or changes the one of the same scope and period.
 #[tracing::instrument(name = "http.budgets.put", skip_all)]
 pub(crate) async fn put(
     State(state): State<AppState>,
@@ -154,6 +156,7 @@ pub(crate) async fn put(
     Ok(Json(response(limit, None)))
 }
 
+/// Takes a limit away.
 #[tracing::instrument(name = "http.budgets.delete", skip_all)]
 pub(crate) async fn delete(
     State(state): State<AppState>,

@@ -57,6 +57,7 @@ pub(crate) struct ChatRequest {
     resumable: bool,
 }
 
+/// Asks a question. With `stream` the answer comes as server-sent events (docs/chat.md), else as one JSON.
 #[tracing::instrument(name = "http.chat", skip_all)]
 pub(crate) async fn chat(
     State(state): State<AppState>,

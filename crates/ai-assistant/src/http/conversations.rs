@@ -41,6 +41,7 @@ pub(crate) struct ListQuery {
     q: Option<String>,
 }
 
+/// One's own conversations, the latest first; with `q` those in which that was said.
 #[tracing::instrument(name = "http.conversations.list", skip_all)]
 pub(crate) async fn list(
     State(state): State<AppState>,
@@ -103,6 +104,7 @@ pub(crate) struct Shown {
     alternatives: Option<Vec<Uuid>>,
 }
 
+/// A conversation with its messages.
 #[tracing::instrument(name = "http.conversations.get", skip_all)]
 pub(crate) async fn get(
     State(state): State<AppState>,
@@ -160,6 +162,7 @@ pub(crate) struct Renaming {
     title: String,
 }
 
+/// Gives a conversation another title.
 #[tracing::instrument(name = "http.conversations.rename", skip_all)]
 pub(crate) async fn rename(
     State(state): State<AppState>,
@@ -183,6 +186,7 @@ pub(crate) async fn rename(
     Ok(Json(renamed.ok_or(Error::ConversationNotFound)?))
 }
 
+/// Deletes a conversation with its messages.
 #[tracing::instrument(name = "http.conversations.delete", skip_all)]
 pub(crate) async fn delete(
     State(state): State<AppState>,
@@ -237,6 +241,7 @@ struct Exported {
     messages: Vec<Message>,
 }
 
+/// A conversation as a file: JSON or Markdown.
 #[tracing::instrument(name = "http.conversations.export", skip_all)]
 pub(crate) async fn export(
     State(state): State<AppState>,

@@ -73,6 +73,7 @@ pub(crate) struct HealthResponse {
     failure: Option<&'static str>,
 }
 
+/// The models that the caller may use.
 #[tracing::instrument(name = "http.models", skip_all)]
 pub(crate) async fn list(State(state): State<AppState>) -> Json<ModelsResponse> {
     let default = state.models.engine(None);

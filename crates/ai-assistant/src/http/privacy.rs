@@ -99,6 +99,7 @@ fn body(company_id: Option<Uuid>, policy: Policy) -> PolicyBody {
     }
 }
 
+/// Policies of companies: what may be sent to external models.
 #[tracing::instrument(name = "http.privacy.policies.list", skip_all)]
 pub(crate) async fn list(
     State(state): State<AppState>,
@@ -118,6 +119,7 @@ pub(crate) async fn list(
     }))
 }
 
+/// Sets the policy of a company.
 #[tracing::instrument(name = "http.privacy.policies.put", skip_all)]
 pub(crate) async fn put(
     State(state): State<AppState>,
@@ -157,6 +159,7 @@ pub(crate) async fn put(
     Ok(Json(body(request.company_id, policy)))
 }
 
+/// Takes a policy away; the default counts again.
 #[tracing::instrument(name = "http.privacy.policies.delete", skip_all)]
 pub(crate) async fn delete(
     State(state): State<AppState>,
@@ -223,6 +226,7 @@ async fn audit(
     .await
 }
 
+/// Shows what exactly would be sent of a text.
 #[tracing::instrument(name = "http.privacy.preview", skip_all)]
 pub(crate) async fn preview(
     State(state): State<AppState>,

@@ -46,6 +46,7 @@ pub(crate) struct RatingRequest {
     comment: Option<String>,
 }
 
+/// Rates an answer.
 #[tracing::instrument(name = "http.ratings.put", skip_all)]
 pub(crate) async fn put(
     State(state): State<AppState>,
@@ -71,6 +72,7 @@ pub(crate) async fn put(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Takes a rating back.
 #[tracing::instrument(name = "http.ratings.delete", skip_all)]
 pub(crate) async fn delete(
     State(state): State<AppState>,

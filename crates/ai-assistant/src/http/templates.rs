@@ -121,6 +121,7 @@ fn of_row(row: &Row, user: Uuid) -> Result<TemplateResponse, Error> {
     })
 }
 
+/// Templates of texts, ready ones and own.
 #[tracing::instrument(name = "http.templates.list", skip_all)]
 pub(crate) async fn list(
     State(state): State<AppState>,
@@ -149,6 +150,7 @@ fn built_in(known: &template::BuiltIn) -> TemplateResponse {
     }
 }
 
+/// A template in its latest version.
 #[tracing::instrument(name = "http.templates.get", skip_all)]
 pub(crate) async fn get(
     State(state): State<AppState>,
@@ -163,6 +165,7 @@ pub(crate) async fn get(
     Ok((etag(row.latest.into()), Json(of_row(&row, identity.user_id)?)).into_response())
 }
 
+/// Versions of a template, the newest first.
 #[tracing::instrument(name = "http.templates.versions", skip_all)]
 pub(crate) async fn versions(
     State(state): State<AppState>,
@@ -177,6 +180,7 @@ pub(crate) async fn versions(
     }))
 }
 
+/// Adds a template.
 #[tracing::instrument(name = "http.templates.create", skip_all)]
 pub(crate) async fn create(
     State(state): State<AppState>,
@@ -216,6 +220,7 @@ pub(crate) async fn create(
     Ok((StatusCode::CREATED, etag(1), location, Json(response)).into_response())
 }
 
+/// Makes a new version of a template.
 #[tracing::instrument(name = "http.templates.change", skip_all)]
 pub(crate) async fn change(
     State(state): State<AppState>,
@@ -261,6 +266,7 @@ pub(crate) async fn change(
     Ok((etag(version.into()), Json(response)).into_response())
 }
 
+/// Deletes a template.
 #[tracing::instrument(name = "http.templates.delete", skip_all)]
 pub(crate) async fn delete(
     State(state): State<AppState>,

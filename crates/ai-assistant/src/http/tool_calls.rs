@@ -18,6 +18,7 @@ pub(crate) struct Calls {
     items: Vec<ToolCall>,
 }
 
+/// What was called for an answer: names, arguments, rows, durations.
 #[tracing::instrument(name = "http.tool_calls.list", skip_all)]
 pub(crate) async fn list(
     State(state): State<AppState>,

@@ -88,6 +88,7 @@ pub(crate) struct OwnLimit {
     used_usd: Option<Decimal>,
 }
 
+/// Tokens and money by day, user, model or company.
 #[tracing::instrument(name = "http.usage", skip_all)]
 pub(crate) async fn usage(
     State(state): State<AppState>,

@@ -45,6 +45,7 @@ impl PageQuery {
 
 /// One piece of a list.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "{T}Page")]
 pub struct Page<T> {
     /// The items, in the order of the list.
     pub items: Vec<T>,

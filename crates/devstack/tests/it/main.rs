@@ -11,8 +11,8 @@
 mod browser;
 mod command_line;
 mod compare;
-mod openapi;
 mod console;
+mod openapi;
 mod outage;
 mod questions;
 mod resume;

@@ -1,8 +1,8 @@
 //! Which of our ways of writing a value a type takes, and what types are called in JSON.
 
-use schemars::JsonSchema;
 use super::schema::{CURRENT_CONFIG, Complex, Schema, Simple, Type, V8, XS};
 use super::xml::Name;
+use schemars::JsonSchema;
 
 /// Key of a value's type in JSON, where the schema leaves it open.
 pub(crate) const TYPE: &str = "@type";

@@ -16,7 +16,9 @@ const SOAP_12: &str = "http://schemas.xmlsoap.org/wsdl/soap12/";
 pub(crate) const LARGEST_DOCUMENT: usize = 8 * 1024 * 1024;
 
 /// Version of the protocol.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, JsonSchema,
+)]
 pub(crate) enum Version {
     /// SOAP 1.1.
     #[serde(rename = "1.1")]

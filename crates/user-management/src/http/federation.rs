@@ -8,8 +8,8 @@ use chrono::{DateTime, Duration, Utc};
 use common::Text;
 use common::db::StoreResult;
 use common::http::{Json, Page, Path, Problem, Query};
-use secrecy::{ExposeSecret, SecretString};
 use schemars::JsonSchema;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 use super::Client;

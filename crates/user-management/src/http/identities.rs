@@ -10,8 +10,8 @@ use common::auth::Identity;
 use common::contract::events::Outcome;
 use common::db::StoreResult;
 use common::http::{Json, Page, Path, Problem};
-use secrecy::{ExposeSecret, SecretString};
 use schemars::JsonSchema;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 

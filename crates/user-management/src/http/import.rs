@@ -7,8 +7,8 @@ use common::contract::events::Outcome;
 use common::db::StoreResult;
 use common::http::{Json, Problem, Violations};
 use common::ids;
-use secrecy::{ExposeSecret, SecretString};
 use schemars::JsonSchema;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 

@@ -7,8 +7,8 @@ use common::Text;
 use common::auth::Identity;
 use common::db::StoreResult;
 use common::http::{Json, Problem, Violations};
-use secrecy::{ExposeSecret, SecretString};
 use schemars::JsonSchema;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 

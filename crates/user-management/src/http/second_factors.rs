@@ -8,8 +8,8 @@ use common::contract::events::Outcome;
 use common::db::StoreResult;
 use common::http::{Json, Path, Problem};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use secrecy::{ExposeSecret, SecretString};
 use schemars::JsonSchema;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::PgConnection;
@@ -88,6 +88,7 @@ pub(crate) struct Factors {
     recovery_codes_left: i64,
 }
 
+/// One's own second factors.
 pub(crate) async fn list(
     State(state): State<AppState>,
     identity: Identity,

@@ -10,8 +10,8 @@ use common::db::StoreResult;
 use common::http::openapi::Answer;
 use common::http::{IfMatch, Json, Page, PageQuery, Path, Problem, Query, Violations, etag};
 use common::{Text, ids};
-use secrecy::{ExposeSecret, SecretString};
 use schemars::JsonSchema;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sqlx::PgConnection;
@@ -138,10 +138,7 @@ pub(crate) async fn list(
 }
 
 /// One service account.
-pub(crate) async fn get(
-    State(state): State<AppState>,
-    Path(id): Path<Uuid>,
-) -> Result<impl Answer, Problem> {
+pub(crate) async fn get(State(state): State<AppState>, Path(id): Path<Uuid>) -> Result<impl Answer, Problem> {
     let mut connection = state.db.acquire().await.store("acquire")?;
     let account = store::service_accounts::find(&mut connection, id).await?;
     let account = account.ok_or(Error::UserNotFound)?;

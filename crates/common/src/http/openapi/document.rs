@@ -1,5 +1,7 @@
 //! The whole document.
 
+use std::collections::HashSet;
+
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
@@ -34,14 +36,20 @@ pub struct Published {
     pub routes: Vec<Described>,
 }
 
-/// OpenAPI 3.1 of a system of services behind one gateway.
+/// OpenAPI 3.1 of a system of services behind one gateway. `about` gives the documentation of a
+/// handler by its full name.
 #[must_use]
-pub fn document(title: &str, version: &str, services: &[Published]) -> Value {
+pub fn document(
+    title: &str,
+    version: &str,
+    services: &[Published],
+    about: &dyn Fn(&str) -> Option<String>,
+) -> Value {
     let mut paths = Map::new();
     let mut schemas = Map::new();
     schemas.insert("Problem".to_owned(), problem());
     for service in services {
-        let (own_paths, own_schemas) = of_service(service);
+        let (own_paths, own_schemas) = of_service(service, about);
         paths.extend(own_paths);
         schemas.extend(own_schemas);
     }
@@ -69,7 +77,10 @@ pub fn document(title: &str, version: &str, services: &[Published]) -> Value {
     })
 }
 
-fn of_service(service: &Published) -> (Map<String, Value>, Map<String, Value>) {
+fn of_service(
+    service: &Published,
+    about: &dyn Fn(&str) -> Option<String>,
+) -> (Map<String, Value>, Map<String, Value>) {
     let settings = || {
         SchemaSettings::draft2020_12().with(|settings| {
             settings.definitions_path = DEFINITIONS.into();
@@ -81,16 +92,31 @@ fn of_service(service: &Published) -> (Map<String, Value>, Map<String, Value>) {
         answers: settings().for_serialize().into_generator(),
     };
     let mut paths = Map::new();
+    let mut ids = HashSet::new();
     for route in &service.routes {
         // Browsers ask by themselves.
         if route.spec.method == http::Method::OPTIONS {
             continue;
         }
-        let whole = operation(service, route, &mut generators);
+        let mut whole = operation(service, route, &mut generators);
+        // One handler may serve several routes, and an id names one of them (section 4.8.10).
+        let mut id = name_of(service, route.handler);
+        if !ids.insert(id.clone()) {
+            id = format!("{id}_{}", ids.len());
+            ids.insert(id.clone());
+        }
+        whole.insert("operationId".to_owned(), json!(id));
+        if let Some(text) = about(route.handler) {
+            let (summary, rest) = text.split_once("\n\n").unwrap_or((&text, ""));
+            whole.insert("summary".to_owned(), json!(summary.replace('\n', " ")));
+            if !rest.is_empty() {
+                whole.insert("description".to_owned(), json!(rest));
+            }
+        }
         let path = paths
             .entry((service.outside)(&route.spec.path.replace("{*", "{")))
             .or_insert_with(|| json!({}));
-        path[route.spec.method.as_str().to_ascii_lowercase()] = whole;
+        path[route.spec.method.as_str().to_ascii_lowercase()] = Value::Object(whole);
     }
     let answers = generators.answers.take_definitions(true);
     let requests = generators.requests.take_definitions(true);
@@ -152,8 +178,10 @@ fn rename(value: &mut Value, new: &impl Fn(&str) -> String) {
     }
 }
 
-fn operation(service: &Published, route: &Described, generators: &mut Generators) -> Value {
-    let place = Place { path: route.spec.path };
+fn operation(service: &Published, route: &Described, generators: &mut Generators) -> Map<String, Value> {
+    let place = Place {
+        path: route.spec.path,
+    };
     let mut operation = Operation::new(place, generators);
     (route.describe)(&mut operation);
     if route.once {
@@ -163,14 +191,9 @@ fn operation(service: &Published, route: &Described, generators: &mut Generators
         );
     }
     let mut whole = operation.finish();
-    let names: Vec<&str> = route.handler.split("::").filter(|name| *name != "http").collect();
-    let own = names.get(1..).unwrap_or_default();
-    let id = format!("{}.{}", service.name, own.join("."));
-    let tag = own.first().map_or(service.name.to_owned(), |module| {
-        format!("{}.{module}", service.name)
-    });
-    whole.insert("operationId".to_owned(), json!(id));
-    whole.insert("tags".to_owned(), json!([tag]));
+    let name = name_of(service, route.handler);
+    let tag: Vec<&str> = name.split('.').take(2).collect();
+    whole.insert("tags".to_owned(), json!([tag.join(".")]));
     match route.spec.access {
         Access::Public => {}
         Access::Authenticated => {
@@ -184,7 +207,14 @@ fn operation(service: &Published, route: &Described, generators: &mut Generators
     if let Some(responses) = whole.get_mut("responses") {
         responses["default"] = json!({"$ref": "#/components/responses/Problem"});
     }
-    Value::Object(whole)
+    whole
+}
+
+/// `security.threats.list` of `security::http::threats::list`.
+fn name_of(service: &Published, handler: &str) -> String {
+    let parts = handler.split("::").skip(1).filter(|part| *part != "http");
+    let parts: Vec<&str> = std::iter::once(service.name).chain(parts).collect();
+    parts.join(".")
 }
 
 fn problem() -> Value {

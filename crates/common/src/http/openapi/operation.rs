@@ -20,6 +20,16 @@ pub struct Place {
     pub path: &'static str,
 }
 
+impl Place {
+    /// Names of the parameters in the path, in its order.
+    fn names(self) -> impl Iterator<Item = &'static str> {
+        self.path
+            .split('/')
+            .filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
+            .map(|name| name.trim_start_matches('*'))
+    }
+}
+
 /// An operation (OpenAPI 3.1, section 4.8.10), as far as its handler's types have told of it.
 #[derive(Debug)]
 pub struct Operation<'a> {
@@ -46,20 +56,14 @@ impl<'a> Operation<'a> {
     /// Parameters of the path, from the type they are read into: a scalar, a tuple in the order of the
     /// path, or a struct with their names.
     pub fn path<T: JsonSchema>(&mut self) {
-        let names: Vec<&str> = self
-            .place
-            .path
-            .split('/')
-            .filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
-            .map(|name| name.trim_start_matches('*'))
-            .collect();
+        let names = self.place.names();
         let whole = inlined::<T>(&mut self.generators.requests);
         let items = whole
             .get("prefixItems")
             .and_then(Value::as_array)
             .cloned()
             .unwrap_or_default();
-        for (index, name) in names.into_iter().enumerate() {
+        for (index, name) in names.enumerate() {
             let of_struct = whole
                 .get("properties")
                 .and_then(|properties| properties.get(name));
@@ -138,7 +142,15 @@ impl<'a> Operation<'a> {
 
     /// The object of the document, without what the table of routes tells.
     #[must_use]
-    pub fn finish(self) -> Map<String, Value> {
+    pub fn finish(mut self) -> Map<String, Value> {
+        // A handler that takes the request whole names none of its path.
+        for name in self.place.names() {
+            if !self.parameters.iter().any(|known| known["name"] == name) {
+                self.parameters.push(json!({
+                    "name": name, "in": "path", "required": true, "schema": {"type": "string"},
+                }));
+            }
+        }
         let mut whole = Map::new();
         if !self.parameters.is_empty() {
             whole.insert("parameters".to_owned(), Value::Array(self.parameters));
