@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use common::BoxError;
@@ -23,7 +23,7 @@ use crate::limit::Limiter;
 use crate::routing::Service;
 use crate::tokens::Tokens;
 use crate::upstream::Upstream;
-use crate::{health_checks, resolve};
+use crate::{health_checks, outliers, resolve};
 
 /// Cheap to clone.
 #[derive(Debug, Clone)]
@@ -157,9 +157,23 @@ impl AppState {
             "addresses of services",
             resolve::keep(state.clone(), shutdown.clone()),
         );
+        context.spawn("outliers", eject_outliers(state.clone(), shutdown.clone()));
         let checks = health_checks::checks(state.clone(), shutdown)?;
         context.spawn("checks of replicas", checks);
         Ok(state)
+    }
+}
+
+/// Leaves out replicas that do worse than their peers, until `shutdown`.
+async fn eject_outliers(gateway: AppState, shutdown: CancellationToken) {
+    while shutdown
+        .run_until_cancelled(tokio::time::sleep(outliers::EVERY))
+        .await
+        .is_some()
+    {
+        for upstream in &gateway.upstreams {
+            upstream.eject_outliers(Instant::now());
+        }
     }
 }
 
