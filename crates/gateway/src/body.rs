@@ -70,6 +70,11 @@ impl Upload {
         }))
     }
 
+    /// True when there is no body.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
     /// True when the body is still whole and can be sent again.
     pub(crate) fn is_untouched(&self) -> bool {
         !self.ask(|shared| shared.polled.get())

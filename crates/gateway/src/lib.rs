@@ -5,7 +5,8 @@
 //!
 //! Modules in reading order: [`config`]; `server`, which takes connections, `worker`, one thread that
 //! serves some of them, and `client_stream`; `pipeline`, the way of a request; `framing`, `path`, `routing` with `route_settings`, `client_address`, `bans`,
-//! `inspection`, `limit` with `lease`, `tokens`, `api_keys`; `forward` with `upstream`, `replica`, `breaker`, `retry_budget`,
+//! `inspection`, `limit` with `lease`, `tokens`, `api_keys`; `caching` with `freshness` and `response_cache`;
+//! `forward` with `upstream`, `replica`, `breaker`, `retry_budget`,
 //! `connections`, `body`, `compression` and `tunnel`; `resolve`, `health_checks` and `outliers`, which keep the replicas up to date; `visit`
 //! with `events`, `access_log` and `meters`; `headers`, `cors`, `problems`, `protocols`, `ticks` and
 //! `metrics`; `reload`, and `admin`, what the admin port tells.
@@ -16,6 +17,7 @@ mod api_keys;
 pub mod bans;
 mod body;
 pub mod breaker;
+mod caching;
 pub mod client_address;
 mod client_stream;
 mod compression;
@@ -25,6 +27,7 @@ pub mod cors;
 mod events;
 mod forward;
 mod framing;
+mod freshness;
 mod headers;
 mod health_checks;
 mod inspection;
@@ -41,6 +44,7 @@ mod recent;
 mod reload;
 mod replica;
 mod resolve;
+mod response_cache;
 mod retry_budget;
 pub mod route_settings;
 pub mod routing;

@@ -23,6 +23,7 @@ const EVENTS_PUBLISHED: &str = "gateway_request_events_published_total";
 const EVENTS_DROPPED: &str = "gateway_request_events_dropped_total";
 const EJECTIONS: &str = "gateway_replica_ejections_total";
 const UNREADABLE: &str = "gateway_unreadable_requests_total";
+const KEPT: &str = "gateway_response_cache_total";
 const TOKENS: &str = "gateway_token_cache_total";
 
 /// Why a request to a service failed.
@@ -56,6 +57,36 @@ impl Failure {
             Self::Broken => "broken",
             Self::Gateway => "gateway",
             Self::Stalled => "stalled",
+        }
+    }
+}
+
+/// What a kept answer was good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kept {
+    /// It was shown.
+    Hit,
+    /// It was shown while another was fetched.
+    Stale,
+    /// There was none, though there could have been.
+    Miss,
+}
+
+impl Kept {
+    /// As `X-Cache` tells it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Hit => "HIT",
+            Self::Stale => "STALE",
+            Self::Miss => "MISS",
+        }
+    }
+
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Hit => "hit",
+            Self::Stale => "stale",
+            Self::Miss => "miss",
         }
     }
 }
@@ -124,6 +155,14 @@ pub(crate) fn describe() {
     for status in ["400", "408", "414", "431"] {
         counter!(UNREADABLE, "status" => status).absolute(0);
     }
+    describe_counter!(
+        KEPT,
+        Unit::Count,
+        "Requests whose answer could have been kept from an earlier one, by what was found"
+    );
+    for kept in [Kept::Hit, Kept::Stale, Kept::Miss] {
+        counter!(KEPT, "result" => kept.label()).absolute(0);
+    }
     describe_counter!(RELOADS, Unit::Count, "Settings read again at SIGHUP, by result");
     for result in ["applied", "refused"] {
         counter!(RELOADS, "result" => result).absolute(0);
@@ -184,6 +223,10 @@ pub(crate) fn replica_came(service: Service, replica: &str) {
 /// A replica has left; gauges of it would say for ever how it was.
 pub(crate) fn replica_left(service: Service, replica: &str) {
     telemetry::hide_series(&[("upstream", service.name()), ("replica", replica)]);
+}
+
+pub(crate) fn kept(kept: Kept) {
+    counter!(KEPT, "result" => kept.label()).increment(1);
 }
 
 /// A head that there is no request for.

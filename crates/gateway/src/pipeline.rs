@@ -10,11 +10,13 @@
 //! 7. rate limit of the user, so that one user's address does not count for another's;
 //! 8. inspection, now that route and caller are known;
 //! 9. size of the body, before a service is troubled;
-//! 10. circuit breaker, choice of a replica, forwarding;
-//! 11. report of the request (see [`Visit`], which sees every outcome).
+//! 10. what has been answered before and may be shown again: after everything that could refuse it;
+//! 11. circuit breaker, choice of a replica, forwarding;
+//! 12. report of the request (see [`Visit`], which sees every outcome).
 
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,21 +35,21 @@ use hyper::upgrade::OnUpgrade;
 
 use crate::body::{Answer, Source, Upload};
 use crate::config::Reloadable;
-use crate::forward::{self, Outgoing};
+use crate::forward::Outgoing;
 use crate::headers::{self, Origin};
 use crate::limit::{Class, Subject};
 use crate::protocols::{self, Expected};
 use crate::routing::{self, Access, Origins, Patience, Rate, Route};
 use crate::visit::Visit;
 use crate::worker::Worker;
-use crate::{api_keys, compression, cors, framing, inspection, metrics, path, problems, tunnel};
+use crate::{api_keys, caching, compression, cors, framing, inspection, metrics, path, problems, tunnel};
 
 /// Bytes of path and query.
 const MAX_URI_BYTES: usize = 8 * 1024;
 
 /// Answers any request; `conflict` when its head states in two ways where it ends.
 pub(crate) async fn handle(
-    worker: &Worker,
+    worker: &Rc<Worker>,
     peer: SocketAddr,
     request: Request<Incoming>,
     conflict: bool,
@@ -131,7 +133,7 @@ async fn health(worker: &Worker, method: &Method, context: &RequestContext) -> R
 }
 
 async fn pass(
-    worker: &Worker,
+    worker: &Rc<Worker>,
     settings: &Reloadable,
     visit: &mut Visit<'_>,
     mut parts: Parts,
@@ -188,15 +190,12 @@ async fn pass(
     }
     let patience = patience(worker, settings, &route, &parts.headers);
     let outgoing = outgoing(visit, path, parts, body, secure, body_limit, patience);
+    let Some(client) = client else {
+        return caching::answer(worker, route, visit, outgoing).await;
+    };
     visit.forwarded = true;
     let upstream = worker.gateway.upstream(route.service);
-    match client {
-        None => forward::forward(worker, upstream, outgoing).await,
-        Some(client) => {
-            let request = outgoing.into_request();
-            tunnel::open(worker, upstream, request, client, patience).await
-        }
-    }
+    tunnel::open(worker, upstream, outgoing.into_request(), client, patience).await
 }
 
 /// Who calls, by a token or by a key. A key is left behind here: services see its token.

@@ -20,6 +20,7 @@ use crate::bans::Bans;
 use crate::config::{Config, Reloadable};
 use crate::events::{BUFFER, EventBuffer};
 use crate::limit::Limiter;
+use crate::response_cache::ResponseCache;
 use crate::routing::Service;
 use crate::tokens::Tokens;
 use crate::upstream::Upstream;
@@ -50,6 +51,7 @@ pub(crate) struct Gateway {
     pub(crate) api_keys: ApiKeys,
     pub(crate) events: EventBuffer,
     pub(crate) log: Writer,
+    pub(crate) cache: Arc<ResponseCache>,
     pub(crate) clock: Clock,
     /// What `GET /health` looks at.
     pub(crate) checks: Vec<Check>,
@@ -149,6 +151,7 @@ impl AppState {
             tokens: Tokens::new(authenticator, revocations, clock.clone()),
             events,
             log: Writer::start(),
+            cache: Arc::new(ResponseCache::new(redis.clone(), config.rate_limit_patience)),
             clock,
             checks: vec![Check::redis(&redis)],
             resolved: CancellationToken::new(),

@@ -454,6 +454,46 @@ mod tests {
     }
 
     #[test]
+    fn who_fails_beside_others_that_work_is_left_out_and_shown_no_more_when_it_leaves() {
+        common::telemetry::install_recorder();
+        let upstream = upstream("http://127.0.0.1:21,http://127.0.0.1:22");
+        let replicas = upstream.replicas();
+        for _ in 0..50 {
+            replicas[0].record.add(true);
+            replicas[1].record.add(false);
+        }
+        let now = Instant::now();
+        upstream.eject_outliers(now);
+        assert!(replicas[0].record.is_ejected(now) && !replicas[1].record.is_ejected(now));
+        let mut random = random();
+        for _ in 0..50 {
+            let lease = upstream.pick(None, random()).unwrap();
+            assert_eq!(lease.replica.address, replicas[1].address);
+        }
+        // The next look finds nothing, and half of them stay in any case.
+        upstream.eject_outliers(now);
+        for _ in 0..50 {
+            replicas[1].record.add(true);
+            replicas[0].record.add(false);
+        }
+        upstream.eject_outliers(now);
+        assert!(!replicas[1].record.is_ejected(now));
+        // It is still there for whoever has nobody else.
+        let first = upstream.pick(None, 0).unwrap();
+        let second = upstream.pick(Some(&first), 0).unwrap();
+        assert_eq!(second.replica.address, replicas[0].address);
+
+        let shown = || common::telemetry::render_metrics().contains("replica=\"127.0.0.1:21\"");
+        assert!(shown());
+        let authority = Authority::from_static("127.0.0.1:22");
+        upstream.replace(&[(replicas[1].address, authority.clone())]);
+        assert!(!shown());
+        let back = Authority::from_static("127.0.0.1:21");
+        upstream.replace(&[(replicas[1].address, authority), (replicas[0].address, back)]);
+        assert!(shown());
+    }
+
+    #[test]
     fn a_slow_replica_gets_less_and_an_open_one_nothing() {
         let upstream = upstream("http://127.0.0.1:1,http://127.0.0.1:2,http://127.0.0.1:3");
         let mut random = random();
