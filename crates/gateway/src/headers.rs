@@ -65,7 +65,11 @@ impl Origin {
             text.push_str(host);
             text.push('"');
         }
-        text.push_str(if self.secure { ";proto=https" } else { ";proto=http" });
+        text.push_str(if self.secure {
+            ";proto=https"
+        } else {
+            ";proto=http"
+        });
         HeaderValue::from_maybe_shared(Bytes::from(text)).ok()
     }
 }
@@ -122,7 +126,7 @@ pub(crate) fn prepare_request(headers: &mut HeaderMap, origin: Origin, context: 
     }
     join_cookies(headers);
     headers.reserve(10);
-    if let Ok(address) = HeaderValue::from_str(&origin.client.to_string()) {
+    if let Ok(address) = HeaderValue::from_maybe_shared(Bytes::from(origin.client.to_string())) {
         headers.insert(X_FORWARDED_FOR, address);
     }
     let scheme = if origin.secure { "https" } else { "http" };
@@ -137,7 +141,7 @@ pub(crate) fn prepare_request(headers: &mut HeaderMap, origin: Origin, context: 
     if let Ok(id) = HeaderValue::from_str(&context.request_id) {
         headers.insert(common::http::layers::X_REQUEST_ID, id);
     }
-    if let Ok(trace) = HeaderValue::from_str(&context.trace.child().to_string()) {
+    if let Ok(trace) = HeaderValue::from_maybe_shared(Bytes::from(context.trace.child().to_string())) {
         headers.insert(common::http::layers::TRACEPARENT, trace);
     }
 }
@@ -305,15 +309,9 @@ mod tests {
             host: Some(HeaderValue::from_static("a\";for=1.1.1.1")),
             version: Version::HTTP_2,
         };
-        assert_eq!(
-            origin.forwarded().unwrap(),
-            "for=\"[2001:db8::1]\";proto=http"
-        );
+        assert_eq!(origin.forwarded().unwrap(), "for=\"[2001:db8::1]\";proto=http");
         origin.host = None;
-        assert_eq!(
-            origin.forwarded().unwrap(),
-            "for=\"[2001:db8::1]\";proto=http"
-        );
+        assert_eq!(origin.forwarded().unwrap(), "for=\"[2001:db8::1]\";proto=http");
     }
 
     #[test]

@@ -61,8 +61,7 @@ pub(crate) async fn handle(
         || (settings.trusted_proxies.contains(peer.ip().to_canonical()) && says_https(&parts.headers));
     let origin = settings.allowed_origins.of(&parts.headers);
     let expected = Expected::of(&parts, secure);
-    let packs =
-        settings.compression && parts.method != Method::HEAD && compression::accepted(&parts.headers);
+    let packs = settings.compression && parts.method != Method::HEAD && compression::accepted(&parts.headers);
     let context = layers::context_of(&parts.headers);
     let request_id = HeaderValue::from_str(&context.request_id).ok();
 
