@@ -120,7 +120,11 @@ impl NewEntry {
     /// target `company:<id>`; [`INSTALLATION`] otherwise.
     pub(crate) fn company_id(&self) -> Uuid {
         let member = |name: &str| self.details.get(name).and_then(Value::as_str);
-        let target = || self.target.as_deref().and_then(|target| target.strip_prefix("company:"));
+        let target = || {
+            self.target
+                .as_deref()
+                .and_then(|target| target.strip_prefix("company:"))
+        };
         [member("company_id"), member("company"), target()]
             .into_iter()
             .flatten()
@@ -193,7 +197,10 @@ impl Entry {
     pub(crate) fn computed_hash_at(&self, sequence: i64) -> [u8; 32] {
         let mut canonical = Canonical::new(b"audit.v2");
         canonical.bytes(&self.prev_hash).number(sequence);
-        canonical.id(&self.id).id(&self.company_id).number(self.company_sequence);
+        canonical
+            .id(&self.id)
+            .id(&self.company_id)
+            .number(self.company_sequence);
         canonical.number(self.occurred_at.timestamp_micros());
         canonical.number(self.recorded_at.timestamp_micros());
         for text in [&self.source, &self.action, &self.outcome] {

@@ -123,6 +123,9 @@ mod tests {
             let errors = read(&[(name, value)]).unwrap_err();
             assert_eq!(errors.entries()[0].0, name);
         }
-        assert!(read(&[("ENVIRONMENT", "production")]).is_err(), "the key must be given");
+        assert!(
+            read(&[("ENVIRONMENT", "production")]).is_err(),
+            "the key must be given"
+        );
     }
 }

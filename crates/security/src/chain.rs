@@ -89,10 +89,18 @@ impl Misfit {
         }
         if self.intact {
             // It is as it was written; so the one before it has got another hash.
-            let sequence = if self.after_trusted { self.expected } else { self.expected - 1 };
+            let sequence = if self.after_trusted {
+                self.expected
+            } else {
+                self.expected - 1
+            };
             return FirstBroken::new(Break::Forged, sequence);
         }
-        if self.renumbered { at(Break::Missing) } else { at(Break::Edited) }
+        if self.renumbered {
+            at(Break::Missing)
+        } else {
+            at(Break::Edited)
+        }
     }
 }
 
@@ -200,7 +208,11 @@ impl Verifier {
             }));
         }
         // Only somebody who computes hashes can have brought a wrong number in.
-        let unknown = if self.start == 0 { 0 } else { entry.company_sequence - 1 };
+        let unknown = if self.start == 0 {
+            0
+        } else {
+            entry.company_sequence - 1
+        };
         let last = self.companies.entry(entry.company_id).or_insert(unknown);
         if entry.company_sequence != *last + 1 {
             return Err(Stop::Broken(FirstBroken::new(Break::Forged, expected)));
@@ -302,7 +314,9 @@ mod tests {
     fn chain(length: i64) -> Vec<Entry> {
         let mut entries: Vec<Entry> = Vec::new();
         for sequence in 1..=length {
-            let prev = entries.last().map_or(GENESIS.to_vec(), |entry| entry.hash.clone());
+            let prev = entries
+                .last()
+                .map_or(GENESIS.to_vec(), |entry| entry.hash.clone());
             entries.push(at(new(sequence.unsigned_abs().into()), sequence, &prev));
         }
         entries
@@ -332,9 +346,9 @@ mod tests {
                 Ok(_) => {}
                 Err(Stop::Broken(broken)) => return Err(broken),
                 Err(Stop::Misfit(misfit)) => {
-                    let elsewhere = entries
-                        .iter()
-                        .any(|other| other.prev_hash == misfit.continues && other.sequence != misfit.expected);
+                    let elsewhere = entries.iter().any(|other| {
+                        other.prev_hash == misfit.continues && other.sequence != misfit.expected
+                    });
                     return Err(misfit.judge(elsewhere));
                 }
             }
@@ -350,43 +364,88 @@ mod tests {
         assert_eq!(verify(&entries, &entries[4], &signed), Ok(()));
     }
 
-    /// Changes the chain; what it returns is the number and the kind that must be named.
+    /// Changes the chain.
     type Tamper = fn(&mut Vec<Entry>);
 
     #[test]
     fn every_kind_of_tampering_is_found_where_it_is() {
-        let cases: [(&str, Tamper, i64, Break); 13] = [
-            ("text", |e| e[2].action = "users.deleted".to_owned(), 3, Break::Edited),
-            ("time", |e| e[2].occurred_at += chrono::Duration::microseconds(1), 3, Break::Edited),
-            ("who", |e| e[2].actor_role = Some("user".to_owned()), 3, Break::Edited),
+        let cases: [(&str, Tamper, i64, Break); 12] = [
+            (
+                "text",
+                |e| e[2].action = "users.deleted".to_owned(),
+                3,
+                Break::Edited,
+            ),
+            (
+                "time",
+                |e| e[2].occurred_at += chrono::Duration::microseconds(1),
+                3,
+                Break::Edited,
+            ),
+            (
+                "who",
+                |e| e[2].actor_role = Some("user".to_owned()),
+                3,
+                Break::Edited,
+            ),
             ("what", |e| e[2].details = Some("{}".to_owned()), 3, Break::Edited),
             ("salt", |e| e[2].who_salt = Some(vec![0; 16]), 3, Break::Edited),
             ("hash", |e| e[2].hash[0] ^= 1, 3, Break::Edited),
-            ("unrecorded erasure", |e| {
-                (e[2].who_salt, e[2].actor_id, e[2].actor_role) = (None, None, None);
-            }, 3, Break::Edited),
-            ("removed", |e| { e.remove(2); }, 3, Break::Missing),
-            ("removed and numbered anew", |e| {
-                e.remove(2);
-                e[2].sequence = 3;
-                e[3].sequence = 4;
-            }, 3, Break::Missing),
-            ("exchanged", |e| e.swap(1, 2), 2, Break::Reordered),
-            ("exchanged with their numbers", |e| {
-                e.swap(1, 2);
-                (e[1].sequence, e[2].sequence) = (2, 3);
-            }, 2, Break::Reordered),
+            (
+                "unrecorded erasure",
+                |e| {
+                    (e[2].who_salt, e[2].actor_id, e[2].actor_role) = (None, None, None);
+                },
+                3,
+                Break::Edited,
+            ),
+            (
+                "removed",
+                |e| {
+                    e.remove(2);
+                },
+                3,
+                Break::Missing,
+            ),
+            (
+                "removed and numbered anew",
+                |e| {
+                    e.remove(2);
+                    e[2].sequence = 3;
+                    e[3].sequence = 4;
+                },
+                3,
+                Break::Missing,
+            ),
+            (
+                "exchanged",
+                |e| {
+                    e.swap(1, 2);
+                    (e[1].sequence, e[2].sequence) = (2, 3);
+                },
+                2,
+                Break::Reordered,
+            ),
             ("cut off", |e| e.truncate(3), 4, Break::Truncated),
-            ("hashed anew", |e| {
-                e[2].outcome = "failure".to_owned();
-                e[2].hash = e[2].computed_hash().to_vec();
-            }, 3, Break::Forged),
+            (
+                "hashed anew",
+                |e| {
+                    e[2].outcome = "failure".to_owned();
+                    e[2].hash = e[2].computed_hash().to_vec();
+                },
+                3,
+                Break::Forged,
+            ),
         ];
         for (name, tamper, sequence, kind) in cases {
             let mut entries = chain(5);
             let head = entries[4].clone();
             tamper(&mut entries);
-            assert_eq!(verify(&entries, &head, &[]), Err(FirstBroken::new(kind, sequence)), "{name}");
+            assert_eq!(
+                verify(&entries, &head, &[]),
+                Err(FirstBroken::new(kind, sequence)),
+                "{name}"
+            );
         }
     }
 
@@ -401,12 +460,22 @@ mod tests {
             forged[n].prev_hash = forged[n - 1].hash.clone();
             forged[n].hash = forged[n].computed_hash().to_vec();
         }
-        assert_eq!(verify(&forged, &forged[5], &[]), Ok(()), "the chain alone does not tell");
+        assert_eq!(
+            verify(&forged, &forged[5], &[]),
+            Ok(()),
+            "the chain alone does not tell"
+        );
         let broken = verify(&forged, &forged[5], &signed).unwrap_err();
-        assert_eq!((broken.sequence, broken.until, broken.kind), (3, Some(5), Break::Forged));
+        assert_eq!(
+            (broken.sequence, broken.until, broken.kind),
+            (3, Some(5), Break::Forged)
+        );
         // Cut off, and the end written anew.
         let broken = verify(&entries[..4], &entries[3], &signed).unwrap_err();
-        assert_eq!((broken.sequence, broken.until, broken.kind), (5, Some(5), Break::Truncated));
+        assert_eq!(
+            (broken.sequence, broken.until, broken.kind),
+            (5, Some(5), Break::Truncated)
+        );
     }
 
     #[test]
@@ -417,10 +486,14 @@ mod tests {
         erasure.details = serde_json::json!({"who": [[1, 1], [3, 3]], "what": []});
         entries.push(at(erasure, 4, &entries[2].hash));
         let head = entries[3].clone();
-        let erase = |entry: &mut Entry| (entry.who_salt, entry.actor_id, entry.actor_role) = (None, None, None);
+        let erase =
+            |entry: &mut Entry| (entry.who_salt, entry.actor_id, entry.actor_role) = (None, None, None);
         erase(&mut entries[2]);
         assert_eq!(verify(&entries, &head, &[]), Ok(()));
         erase(&mut entries[1]);
-        assert_eq!(verify(&entries, &head, &[]), Err(FirstBroken::new(Break::Edited, 2)));
+        assert_eq!(
+            verify(&entries, &head, &[]),
+            Err(FirstBroken::new(Break::Edited, 2))
+        );
     }
 }

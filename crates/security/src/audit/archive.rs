@@ -159,7 +159,9 @@ impl Reader {
         let Some(line) = next_line::<Line>(&mut self.lines)? else {
             return Ok(None);
         };
-        line.into_entry().map(Some).ok_or(io::ErrorKind::InvalidData.into())
+        line.into_entry()
+            .map(Some)
+            .ok_or(io::ErrorKind::InvalidData.into())
     }
 }
 

@@ -119,7 +119,11 @@ fn csv(entry: &Entry) -> String {
 
 /// A cell that no spreadsheet takes for a formula.
 fn cell(text: &str) -> String {
-    let mark = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { "'" } else { "" };
+    let mark = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+        "'"
+    } else {
+        ""
+    };
     if text.contains(['"', ',', '\r', '\n']) {
         format!("\"{mark}{}\"", text.replace('"', "\"\""))
     } else {
@@ -146,7 +150,10 @@ mod tests {
     fn a_cell_is_no_formula_and_stays_one_cell() {
         let line = Format::Csv.line(&entry());
         assert!(line.contains(",'=cmd|' /c calc'!A1,"), "{line}");
-        assert!(line.contains(r#","{""from"":""user"",""text"":""a, \""b\""\n""}","#), "{line}");
+        assert!(
+            line.contains(r#","{""from"":""user"",""text"":""a, \""b\""\n""}","#),
+            "{line}"
+        );
         assert_eq!(line.matches('\n').count(), 1);
         assert_eq!(Format::Csv.head().unwrap().split(',').count(), COLUMNS.len());
     }
@@ -155,7 +162,10 @@ mod tests {
     fn cef_escapes_what_means_something_in_it() {
         let line = Format::Cef.line(&entry());
         assert!(line.starts_with("CEF:0|AI Assistants for 1C|security|"), "{line}");
-        assert!(line.contains("|users.role_changed|users.role_changed|3|"), "{line}");
+        assert!(
+            line.contains("|users.role_changed|users.role_changed|3|"),
+            "{line}"
+        );
         assert!(line.contains(" src=192.0.2.7"), "{line}");
         assert!(line.contains(r"cs3=r\=1|2\\"), "{line}");
         assert_eq!(line.matches('\n').count(), 1);
@@ -170,7 +180,10 @@ mod tests {
         assert_eq!(ecs["event"]["category"], json!(["iam"]));
         assert_eq!(ecs["source"]["ip"], "192.0.2.7");
         let ocsf = read(Format::Ocsf);
-        assert_eq!((&ocsf["class_uid"], &ocsf["category_uid"]), (&json!(3001), &json!(3)));
+        assert_eq!(
+            (&ocsf["class_uid"], &ocsf["category_uid"]),
+            (&json!(3001), &json!(3))
+        );
         let activity = ocsf["activity_id"].as_i64().unwrap();
         assert_eq!(ocsf["type_uid"], 300_100 + activity);
         assert_eq!(ocsf["time"], 1_700_000_000_123_i64);
@@ -182,9 +195,18 @@ mod tests {
         let mut entry = entry();
         (entry.who_salt, entry.actor_id, entry.actor_role, entry.ip) = (None, None, None, None);
         (entry.what_salt, entry.target, entry.details) = (None, None, None);
-        for format in [Format::Ndjson, Format::Csv, Format::Cef, Format::Ecs, Format::Ocsf] {
+        for format in [
+            Format::Ndjson,
+            Format::Csv,
+            Format::Cef,
+            Format::Ecs,
+            Format::Ocsf,
+        ] {
             let line = format.line(&entry);
-            assert!(!line.contains("192.0.2.7") && !line.contains("00000007"), "{line}");
+            assert!(
+                !line.contains("192.0.2.7") && !line.contains("00000007"),
+                "{line}"
+            );
         }
     }
 }

@@ -34,7 +34,10 @@ impl LegacyEntry {
     /// True when the entry is what was hashed.
     pub(crate) fn is_intact(&self) -> bool {
         let mut canonical = Canonical::new(b"audit.v1");
-        canonical.bytes(&self.prev_hash).number(self.sequence).id(&self.id);
+        canonical
+            .bytes(&self.prev_hash)
+            .number(self.sequence)
+            .id(&self.id);
         canonical.number(self.occurred_at.timestamp_micros());
         canonical.number(self.recorded_at.timestamp_micros());
         for text in [&self.source, &self.action, &self.outcome] {

@@ -10,7 +10,11 @@ pub(crate) const BLOCK: i64 = 1024;
 
 /// The leaf of an entry with that hash.
 pub(crate) fn leaf(entry_hash: &[u8]) -> Hash {
-    Sha256::new().chain_update([0]).chain_update(entry_hash).finalize().into()
+    Sha256::new()
+        .chain_update([0])
+        .chain_update(entry_hash)
+        .finalize()
+        .into()
 }
 
 /// The parent of two nodes.

@@ -167,7 +167,9 @@ pub(crate) async fn append(
     let caller = Caller::read(&state, &identity, ip, &headers)?;
     let entry = request.into_entry(caller.id(0), &caller);
     let mut appended = append_all(&state, vec![entry], caller.now).await?;
-    let response = appended.pop().ok_or_else(|| Problem::internal("an entry was lost"))?;
+    let response = appended
+        .pop()
+        .ok_or_else(|| Problem::internal("an entry was lost"))?;
     Ok((StatusCode::CREATED, Json(response)))
 }
 
@@ -271,7 +273,10 @@ struct ActorResponse {
 impl From<Entry> for EntryResponse {
     fn from(entry: Entry) -> Self {
         let role = entry.actor_role;
-        let parts = [("who", entry.who_salt.is_none()), ("what", entry.what_salt.is_none())];
+        let parts = [
+            ("who", entry.who_salt.is_none()),
+            ("what", entry.what_salt.is_none()),
+        ];
         Self {
             sequence: entry.sequence,
             id: entry.id,
@@ -286,8 +291,13 @@ impl From<Entry> for EntryResponse {
             target: entry.target,
             ip: entry.ip,
             request_id: entry.request_id,
-            details: entry.details.and_then(|details| serde_json::from_str(&details).ok()),
-            erased: parts.into_iter().filter_map(|(part, gone)| gone.then_some(part)).collect(),
+            details: entry
+                .details
+                .and_then(|details| serde_json::from_str(&details).ok()),
+            erased: parts
+                .into_iter()
+                .filter_map(|(part, gone)| gone.then_some(part))
+                .collect(),
             prev_hash: hex::encode(entry.prev_hash),
             hash: hex::encode(entry.hash),
         }

@@ -74,7 +74,11 @@ pub(crate) async fn erase(
             None => store::audit_erasures::of_ids(&mut transaction, &request.entries).await?,
         };
         let numbers = |of: fn(&Erasable) -> bool| -> Vec<i64> {
-            found.iter().filter(|entry| of(entry)).map(|entry| entry.sequence).collect()
+            found
+                .iter()
+                .filter(|entry| of(entry))
+                .map(|entry| entry.sequence)
+                .collect()
         };
         let (who, what) = (numbers(|entry| entry.who), numbers(|entry| entry.what));
         if who.is_empty() && what.is_empty() {
@@ -101,7 +105,8 @@ pub(crate) async fn erase(
 /// Numbers in order as ranges, both ends included.
 fn ranges(numbers: &[i64]) -> Vec<[i64; 2]> {
     let runs = numbers.chunk_by(|one, next| one + 1 == *next);
-    runs.filter_map(|run| Some([*run.first()?, *run.last()?])).collect()
+    runs.filter_map(|run| Some([*run.first()?, *run.last()?]))
+        .collect()
 }
 
 #[cfg(test)]

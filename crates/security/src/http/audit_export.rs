@@ -35,7 +35,14 @@ pub(crate) async fn export(
     let mut transaction = state.db.begin().await.store("begin")?;
     let end = store::length(&mut transaction).await?;
     let details = json!({"format": format.name(), "filter": query.told()});
-    let record = own_entry(&state, &identity, ip, "audit.exported", "audit_log".to_owned(), details);
+    let record = own_entry(
+        &state,
+        &identity,
+        ip,
+        "audit.exported",
+        "audit_log".to_owned(),
+        details,
+    );
     store::append(&mut transaction, vec![record], now).await?;
     transaction.commit().await.store("commit")?;
 
@@ -54,7 +61,11 @@ pub(crate) async fn export(
     let pages = stream::iter(head.map(Ok::<_, StoreError>)).chain(pages);
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, format.content_type());
-    let name = format!("attachment; filename=\"audit-{}.{}\"", now.format("%Y%m%d-%H%M%S"), format.extension());
+    let name = format!(
+        "attachment; filename=\"audit-{}.{}\"",
+        now.format("%Y%m%d-%H%M%S"),
+        format.extension()
+    );
     if let Ok(name) = name.parse() {
         headers.insert(CONTENT_DISPOSITION, name);
     }

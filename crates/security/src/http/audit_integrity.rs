@@ -153,8 +153,12 @@ pub(crate) async fn checkpoints(
     let (limit, before) = (page.limit(), page.after::<i64>()?);
     let mut connection = state.db.acquire().await.store("acquire")?;
     let rows = store::audit_checkpoints::list(&mut connection, before, limit + 1).await?;
-    let rows = rows.iter().map(|(checkpoint, delivered)| CheckpointResponse::new(checkpoint, *delivered));
-    Ok(Json(Page::from_rows(rows.collect(), limit, |row| row.checkpoint.number)))
+    let rows = rows
+        .iter()
+        .map(|(checkpoint, delivered)| CheckpointResponse::new(checkpoint, *delivered));
+    Ok(Json(Page::from_rows(rows.collect(), limit, |row| {
+        row.checkpoint.number
+    })))
 }
 
 /// POST /audit/checkpoints: signs now what has been appended.
@@ -165,7 +169,10 @@ pub(crate) async fn make_checkpoint(
     let mut connection = state.db.acquire().await.store("acquire")?;
     let (status, checkpoint) = match made {
         Some(made) => (StatusCode::CREATED, Some(made)),
-        None => (StatusCode::OK, store::audit_checkpoints::latest(&mut connection).await?),
+        None => (
+            StatusCode::OK,
+            store::audit_checkpoints::latest(&mut connection).await?,
+        ),
     };
     let checkpoint = checkpoint.ok_or(Error::NotSigned)?;
     Ok((status, Json(CheckpointResponse::new(&checkpoint, None))))
@@ -193,7 +200,9 @@ pub(crate) async fn keys(State(state): State<AppState>) -> Json<KeysResponse> {
         public_key: hex::encode(key),
         current: key_id == signer.key_id(),
     });
-    Json(KeysResponse { items: items.collect() })
+    Json(KeysResponse {
+        items: items.collect(),
+    })
 }
 
 /// That an entry is in what a checkpoint has signed (RFC 6962, section 2.1.1).
@@ -218,7 +227,10 @@ pub(crate) async fn proof(
     let entry = find(&state, &identity, id).await?;
     let mut connection = state.db.acquire().await.store("acquire")?;
     let mut milestone = store::audit_checkpoints::largest(&mut connection, i64::MAX).await?;
-    if milestone.as_ref().is_none_or(|milestone| milestone.checkpoint.size < entry.sequence) {
+    if milestone
+        .as_ref()
+        .is_none_or(|milestone| milestone.checkpoint.size < entry.sequence)
+    {
         make(&state).await?;
         milestone = store::audit_checkpoints::largest(&mut connection, i64::MAX).await?;
     }
@@ -273,7 +285,9 @@ pub(crate) async fn segments(State(state): State<AppState>) -> Result<Json<Segme
         sealed_at: segment.sealed_at,
         removed_at: segment.removed_at,
     });
-    Ok(Json(SegmentsResponse { items: items.collect() }))
+    Ok(Json(SegmentsResponse {
+        items: items.collect(),
+    }))
 }
 
 impl From<MakeError> for Problem {

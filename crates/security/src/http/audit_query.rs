@@ -54,10 +54,13 @@ impl SearchQuery {
                 "q: at most 200 characters.",
             )));
         }
-        let action = self.action.as_deref().map(|action| match action.strip_suffix('*') {
-            Some(prefix) => format!("{}%", literally(prefix)),
-            None => literally(action),
-        });
+        let action = self
+            .action
+            .as_deref()
+            .map(|action| match action.strip_suffix('*') {
+                Some(prefix) => format!("{}%", literally(prefix)),
+                None => literally(action),
+            });
         Ok(Filter {
             action,
             actor: self.actor,

@@ -136,7 +136,10 @@ fn trusted(state: &AppState, milestone: Milestone) -> Result<(Tree, Vec<u8>), Ma
         .filter(|tree| tree.root().as_slice() == checkpoint.root);
     match tree {
         Some(tree) if state.audit.signer.has_signed(&checkpoint) => Ok((tree, checkpoint.hash)),
-        _ => Err(MakeError::Broken(FirstBroken::of_checkpoint(Break::Forged, &checkpoint))),
+        _ => Err(MakeError::Broken(FirstBroken::of_checkpoint(
+            Break::Forged,
+            &checkpoint,
+        ))),
     }
 }
 
@@ -174,8 +177,14 @@ async fn tell(checkpoint: &Checkpoint, config: &AuditConfig, http: &reqwest::Cli
         tokio::task::spawn_blocking(move || append(&path, &line)).await??;
     }
     if let Some(url) = &config.checkpoint_webhook {
-        let request = http.post(url.expose_secret()).timeout(WEBHOOK_TIMEOUT).json(&json);
-        client::send(request).await?.error_for_status().map_err(reqwest::Error::without_url)?;
+        let request = http
+            .post(url.expose_secret())
+            .timeout(WEBHOOK_TIMEOUT)
+            .json(&json);
+        client::send(request)
+            .await?
+            .error_for_status()
+            .map_err(reqwest::Error::without_url)?;
     }
     tracing::info!(
         labels.audit.number = checkpoint.number,

@@ -16,8 +16,15 @@ use crate::state::AppState;
 /// When no HTTP client can be made.
 pub(crate) fn start(state: &AppState, config: &AuditConfig, context: &Context) -> Result<(), BoxError> {
     let signer = &state.audit.signer;
-    let key = signer.trusted().get(signer.key_id()).map(hex::encode).unwrap_or_default();
-    tracing::info!("audit checkpoints are signed with the key {}: {key}", signer.key_id());
+    let key = signer
+        .trusted()
+        .get(signer.key_id())
+        .map(hex::encode)
+        .unwrap_or_default();
+    tracing::info!(
+        "audit checkpoints are signed with the key {}: {key}",
+        signer.key_id()
+    );
     let http = client::builder().build()?;
 
     let (shutdown, own) = (context.shutdown.clone(), state.clone());

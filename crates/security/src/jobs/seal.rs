@@ -62,9 +62,7 @@ fn begin_of_month(day: NaiveDate) -> NaiveDate {
 
 async fn seal_one(state: &AppState, config: &AuditConfig, folder: &Path) -> Result<bool, BoxError> {
     let mut transaction = state.db.begin().await.store("begin")?;
-    if !store::audit_checkpoints::lock(&mut transaction).await? {
-        return Ok(false);
-    }
+    store::audit_checkpoints::lock_in_turn(&mut transaction).await?;
     let keep = TimeDelta::from_std(config.retention)?;
     let segment = next_segment(&mut transaction, state.clock.now() - keep).await?;
     let Some((first, last, month)) = segment else {
@@ -109,7 +107,10 @@ async fn seal_one(state: &AppState, config: &AuditConfig, folder: &Path) -> Resu
     };
     store::audit_segments::insert(&mut transaction, &segment).await?;
     transaction.commit().await.store("commit")?;
-    tracing::info!("entries {first} to {last} of the audit log are archived in {}", segment.file);
+    tracing::info!(
+        "entries {first} to {last} of the audit log are archived in {}",
+        segment.file
+    );
     Ok(true)
 }
 

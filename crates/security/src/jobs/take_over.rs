@@ -33,7 +33,10 @@ async fn take_some(state: &AppState) -> Result<bool, StoreError> {
     let taken = store::audit::append(&mut transaction, renewed, state.clock.now()).await?;
     store::audit_legacy::taken_over(&mut transaction, last).await?;
     transaction.commit().await.store("commit")?;
-    tracing::info!("{} entries of an earlier release are in the audit log", taken.len());
+    tracing::info!(
+        "{} entries of an earlier release are in the audit log",
+        taken.len()
+    );
     if let Some(broken) = broken {
         // They are taken over all the same: a wrong entry is evidence.
         tracing::error!(

@@ -98,7 +98,11 @@ async fn follow(state: &AppState, wanted: Wanted) -> Result<Verified, StoreError
     let segments = store::audit_segments::all(&mut connection).await?;
     drop(connection);
     let (signed, unsigned) = believed(state, &stored);
-    if let Some(copy) = wanted.copies.iter().find(|copy| !state.audit.signer.has_signed(copy)) {
+    if let Some(copy) = wanted
+        .copies
+        .iter()
+        .find(|copy| !state.audit.signer.has_signed(copy))
+    {
         let broken = FirstBroken::of_checkpoint(Break::Forged, copy);
         return Ok(Verified::of(&Verifier::new([]), Err(broken)));
     }
@@ -134,7 +138,9 @@ async fn follow(state: &AppState, wanted: Wanted) -> Result<Verified, StoreError
     if verifier.sequence() == 0 {
         let first = store::audit_walk::first(&mut transaction).await?;
         let archived = segments.iter().map(|segment| segment.last_sequence);
-        let archived = archived.filter(|last| first.is_none_or(|first| *last < first)).max();
+        let archived = archived
+            .filter(|last| first.is_none_or(|first| *last < first))
+            .max();
         let begin = match wanted.from {
             Some(from) => signed
                 .iter()
@@ -162,7 +168,10 @@ async fn follow(state: &AppState, wanted: Wanted) -> Result<Verified, StoreError
     }
     let up_to = wanted.to.filter(|to| *to < end).map(|to| {
         let sizes = signed.iter().map(|checkpoint| checkpoint.size);
-        sizes.filter(|size| *size >= to && *size <= end).min().unwrap_or(to)
+        sizes
+            .filter(|size| *size >= to && *size <= end)
+            .min()
+            .unwrap_or(to)
     });
     let mut outcome = store::audit_walk::follow(
         &mut transaction,
@@ -212,9 +221,16 @@ fn follow_files(folder: &Path, segments: &[Segment], verifier: &mut Verifier) ->
     for segment in segments {
         let missing = |_| FirstBroken::new(Break::Missing, segment.first_sequence);
         let mut file = Reader::open(&folder.join(&segment.file)).map_err(missing)?;
+        if (file.head.first_sequence, file.head.last_sequence)
+            != (segment.first_sequence, segment.last_sequence)
+        {
+            return Err(FirstBroken::new(Break::Reordered, segment.first_sequence));
+        }
         while verifier.sequence() < segment.last_sequence {
             let next = verifier.sequence() + 1;
-            let entry = file.next_entry().map_err(|_| FirstBroken::new(Break::Edited, next))?;
+            let entry = file
+                .next_entry()
+                .map_err(|_| FirstBroken::new(Break::Edited, next))?;
             let entry = entry.ok_or_else(|| FirstBroken::new(Break::Missing, next))?;
             verifier.follow(&entry).map_err(|stop| match stop {
                 Stop::Broken(broken) => broken,

@@ -49,7 +49,10 @@ pub(crate) async fn append(
             .store("audit_known_ids")?
             .into_iter()
             .collect();
-    let fresh: Vec<NewEntry> = entries.into_iter().filter(|entry| known.insert(entry.id)).collect();
+    let fresh: Vec<NewEntry> = entries
+        .into_iter()
+        .filter(|entry| known.insert(entry.id))
+        .collect();
     if fresh.is_empty() {
         return Ok(Vec::new());
     }
@@ -81,10 +84,14 @@ pub(crate) async fn append(
     .execute(&mut *connection)
     .await
     .store("audit_companies_count")?;
-    let moved = sqlx::query!("update security.audit_tip set sequence = $1, hash = $2", sequence, hash)
-        .execute(&mut *connection)
-        .await
-        .store("audit_tip_move")?;
+    let moved = sqlx::query!(
+        "update security.audit_tip set sequence = $1, hash = $2",
+        sequence,
+        hash
+    )
+    .execute(&mut *connection)
+    .await
+    .store("audit_tip_move")?;
     debug_assert_eq!(moved.rows_affected(), 1, "there is one end");
     Ok(appended)
 }
@@ -103,7 +110,10 @@ async fn counts(
     .fetch_all(connection)
     .await
     .store("audit_companies")?;
-    Ok(rows.into_iter().map(|row| (row.company_id, row.sequence)).collect())
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.company_id, row.sequence))
+        .collect())
 }
 
 async fn insert(connection: &mut PgConnection, entries: &[Entry]) -> Result<(), StoreError> {

@@ -16,10 +16,21 @@ pub(crate) struct Milestone {
 
 /// Makes this transaction the only one that makes checkpoints or archives; false when another is at it.
 pub(crate) async fn lock(connection: &mut PgConnection) -> Result<bool, StoreError> {
-    sqlx::query_scalar!(r#"select pg_try_advisory_xact_lock(hashtext('security.audit_checkpoints')) as "locked!""#)
-        .fetch_one(connection)
+    sqlx::query_scalar!(
+        r#"select pg_try_advisory_xact_lock(hashtext('security.audit_checkpoints')) as "locked!""#
+    )
+    .fetch_one(connection)
+    .await
+    .store("audit_checkpoints_lock")
+}
+
+/// As [`lock`], but waits for the other.
+pub(crate) async fn lock_in_turn(connection: &mut PgConnection) -> Result<(), StoreError> {
+    sqlx::query!("select pg_advisory_xact_lock(hashtext('security.audit_checkpoints'))")
+        .execute(connection)
         .await
-        .store("audit_checkpoints_lock")
+        .store("audit_checkpoints_lock_in_turn")?;
+    Ok(())
 }
 
 /// All checkpoints, by number.
@@ -246,7 +257,10 @@ pub(crate) async fn range_root(
     if !complete {
         return Ok(None);
     }
-    let blocks: Option<Vec<Hash>> = blocks.iter().map(|root| root.as_slice().try_into().ok()).collect();
+    let blocks: Option<Vec<Hash>> = blocks
+        .iter()
+        .map(|root| root.as_slice().try_into().ok())
+        .collect();
     let leaves: Vec<Hash> = hashes.iter().map(|hash| merkle::leaf(hash)).collect();
     Ok(blocks.map(|blocks| merkle::range_root(&blocks, &leaves)))
 }

@@ -18,10 +18,13 @@ pub(crate) async fn waiting(
     let Some(tip) = tip else {
         return Ok(None);
     };
-    let before = sqlx::query_scalar!("select hash from security.audit_log where sequence = $1", tip.taken_over)
-        .fetch_optional(&mut *connection)
-        .await
-        .store("audit_legacy_before")?;
+    let before = sqlx::query_scalar!(
+        "select hash from security.audit_log where sequence = $1",
+        tip.taken_over
+    )
+    .fetch_optional(&mut *connection)
+    .await
+    .store("audit_legacy_before")?;
     let entries = sqlx::query_as!(
         LegacyEntry,
         r#"select sequence, id, occurred_at, recorded_at, source, action, outcome, actor_id, actor_role,

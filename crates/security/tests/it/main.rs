@@ -4,6 +4,11 @@
 
 mod alerts;
 mod audit;
+mod audit_archive;
+mod audit_checkpoints;
+mod audit_export;
+mod audit_rights;
+mod audit_tampering;
 mod authz;
 mod detection;
 mod migrate;

@@ -7,7 +7,11 @@ use crate::audit::{Entry, INSTALLATION};
 /// One entry as a document.
 pub(super) fn event(entry: &Entry) -> Value {
     let (category, kind) = category(&entry.action);
-    let outcome = if entry.outcome == "success" { "success" } else { "failure" };
+    let outcome = if entry.outcome == "success" {
+        "success"
+    } else {
+        "failure"
+    };
     let mut kinds = vec![kind];
     if entry.outcome == "denied" {
         kinds.push("denied");

@@ -12,7 +12,9 @@ const OTHER: i64 = 99;
 pub(super) fn event(entry: &Entry) -> Value {
     let (class, activity) = class(&entry.action);
     let succeeded = entry.outcome == "success";
-    let user = entry.actor_id.map(|id| json!({"uid": id, "type": entry.actor_role}));
+    let user = entry
+        .actor_id
+        .map(|id| json!({"uid": id, "type": entry.actor_role}));
     let mut event = json!({
         "category_uid": class / 1000,
         "class_uid": class,
@@ -57,8 +59,14 @@ pub(super) fn event(entry: &Entry) -> Value {
         });
     } else {
         // The account that it happened to: the target where that is one.
-        let target = entry.target.as_deref().and_then(|target| target.strip_prefix("user:"));
-        event["user"] = target.map(|id| json!({"uid": id})).or(user).unwrap_or_else(|| json!({"uid": "unknown"}));
+        let target = entry
+            .target
+            .as_deref()
+            .and_then(|target| target.strip_prefix("user:"));
+        event["user"] = target
+            .map(|id| json!({"uid": id}))
+            .or(user)
+            .unwrap_or_else(|| json!({"uid": "unknown"}));
     }
     event
 }
