@@ -219,6 +219,27 @@ impl Entry {
             && self.computed_hash() == self.hash.as_slice()
     }
 
+    /// Whether a person did it, and whether it tells something about that person.
+    pub(crate) fn is_about(&self, user: Uuid) -> (bool, bool) {
+        let who = self.actor_id == Some(user);
+        let target = self
+            .target
+            .as_deref()
+            .and_then(|target| target.strip_prefix("user:"));
+        let about = who || target.is_some_and(|id| id.parse() == Ok(user));
+        (who, about && self.what_salt.is_some() && self.action != ERASED)
+    }
+
+    /// Takes away who, and what, with what could tell them.
+    pub(crate) fn erase(&mut self, who: bool, what: bool) {
+        if who {
+            (self.who_salt, self.actor_id, self.actor_role, self.ip) = (None, None, None, None);
+        }
+        if what {
+            (self.what_salt, self.target, self.details) = (None, None, None);
+        }
+    }
+
     /// True when this entry is what `new` would have become, so that a repeated request gets the
     /// first answer. Times, address and request id differ between two attempts of one request, and
     /// what has been erased cannot be compared.
@@ -327,8 +348,9 @@ pub(crate) mod tests {
     fn an_erased_entry_is_intact_and_tells_nothing() {
         let mut entry = first(new(1));
         let mut twin = entry.clone();
-        (entry.who_salt, entry.actor_id, entry.actor_role) = (None, None, None);
-        (entry.what_salt, entry.target, entry.details) = (None, None, None);
+        assert_eq!(entry.is_about(Uuid::from_u128(7)), (true, true));
+        assert_eq!(entry.is_about(Uuid::from_u128(1)), (false, false));
+        entry.erase(true, true);
         assert!(entry.is_intact());
         assert!(entry.records(new(1)), "it cannot be compared any more");
         // Two entries about the same have different commitments: nobody can compare them.

@@ -165,6 +165,20 @@ impl Reader {
     }
 }
 
+/// Writes a file anew, with its entries as `change` leaves them.
+///
+/// # Errors
+/// When it cannot be read or written; then it is as it was.
+pub(crate) fn rewrite(folder: &Path, name: &str, mut change: impl FnMut(&mut Entry)) -> io::Result<Written> {
+    let mut reader = Reader::open(&folder.join(name))?;
+    let mut writer = Writer::create(folder, name, &reader.head)?;
+    while let Some(mut entry) = reader.next_entry()? {
+        change(&mut entry);
+        writer.add(&[entry])?;
+    }
+    writer.finish()
+}
+
 fn next_line<T: serde::de::DeserializeOwned>(lines: &mut impl BufRead) -> io::Result<Option<T>> {
     let mut line = String::new();
     if lines.take(LONGEST_LINE).read_line(&mut line)? == 0 {

@@ -3,7 +3,6 @@
 use axum::extract::State;
 use common::Text;
 use common::auth::Identity;
-use common::db::StoreResult;
 use common::http::{ClientIp, Json, Problem, Violations};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -13,12 +12,8 @@ use super::audit::own_entry;
 use crate::audit::ERASED;
 use crate::chain::Erasure;
 use crate::error::Error;
+use crate::jobs::erase::{self, BATCH, Wanted};
 use crate::state::AppState;
-use crate::store;
-use crate::store::audit_erasures::Erasable;
-
-/// Entries of one transaction: their numbers must fit the particulars of the entry that tells of them.
-const BATCH: usize = 200;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -50,7 +45,7 @@ pub(crate) async fn erase(
     }
     let mut violations = Violations::new();
     violations.check(
-        request.user_id.is_some() != !request.entries.is_empty() && request.entries.len() <= BATCH,
+        request.user_id.is_some() == request.entries.is_empty() && request.entries.len() <= BATCH,
         "",
         Text::new(
             "Укажите либо user_id, либо до 200 записей в entries.",
@@ -63,57 +58,23 @@ pub(crate) async fn erase(
         Text::new("От 3 до 500 символов.", "3 to 500 characters."),
     );
     violations.finish()?;
-    let mut entries = 0;
-    loop {
-        let mut transaction = state.db.begin().await.store("begin")?;
-        let found = match request.user_id {
-            Some(user) => {
-                let limit = i64::try_from(BATCH).unwrap_or(i64::MAX);
-                store::audit_erasures::about(&mut transaction, user, limit).await?
-            }
-            None => store::audit_erasures::of_ids(&mut transaction, &request.entries).await?,
-        };
-        let numbers = |of: fn(&Erasable) -> bool| -> Vec<i64> {
-            found
-                .iter()
-                .filter(|entry| of(entry))
-                .map(|entry| entry.sequence)
-                .collect()
-        };
-        let (who, what) = (numbers(|entry| entry.who), numbers(|entry| entry.what));
-        if who.is_empty() && what.is_empty() {
-            return Ok(Json(EraseResponse { entries }));
-        }
-        store::audit_erasures::erase(&mut transaction, &who, &what).await?;
-        let erasure = Erasure {
-            who: ranges(&who),
-            what: ranges(&what),
-        };
+    let record = |erasure: &Erasure, entries: usize| {
         let details = json!({
-            "who": erasure.who, "what": erasure.what, "reason": request.reason.trim(), "entries": found.len(),
+            "who": erasure.who, "what": erasure.what, "reason": request.reason.trim(), "entries": entries,
         });
-        let record = own_entry(&state, &identity, ip, ERASED, "audit_log".to_owned(), details);
-        store::audit::append(&mut transaction, vec![record], state.clock.now()).await?;
-        transaction.commit().await.store("commit")?;
-        entries += found.len();
-        if found.len() < BATCH {
-            return Ok(Json(EraseResponse { entries }));
+        own_entry(&state, &identity, ip, ERASED, "audit_log".to_owned(), details)
+    };
+    let entries = match request.user_id {
+        Some(user) => {
+            let archived = erase::in_archive(&state, user, record)
+                .await
+                .map_err(|error| match error {
+                    erase::Failure::Store(error) => error.into(),
+                    error => Problem::unavailable("archive").source(error),
+                })?;
+            archived + erase::in_database(&state, Wanted::About(user), record).await?
         }
-    }
-}
-
-/// Numbers in order as ranges, both ends included.
-fn ranges(numbers: &[i64]) -> Vec<[i64; 2]> {
-    let runs = numbers.chunk_by(|one, next| one + 1 == *next);
-    runs.filter_map(|run| Some([*run.first()?, *run.last()?]))
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn numbers_become_ranges() {
-        assert_eq!(super::ranges(&[1, 2, 3, 7, 9, 10]), [[1, 3], [7, 7], [9, 10]]);
-        assert!(super::ranges(&[]).is_empty());
-    }
+        None => erase::in_database(&state, Wanted::Entries(&request.entries), record).await?,
+    };
+    Ok(Json(EraseResponse { entries }))
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod checkpoints;
 pub(crate) mod consume;
+pub(crate) mod erase;
 pub(crate) mod keep;
 mod measure;
 mod retain;

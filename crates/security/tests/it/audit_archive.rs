@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use common::auth::Permission::{AuditRead, AuditWrite, SecurityAdmin};
 use common::clock::Clock;
-use common::testing;
+use common::testing::{self, Grant};
 use security::SCHEMA;
 use serde_json::{Value, json};
 use sqlx::PgPool;
@@ -24,7 +24,8 @@ async fn old_months_are_archived_and_still_verify() {
     // Three months of entries, the first one two thousand.
     let clock = Clock::fixed(Clock::system().now() - TimeDelta::days(150));
     let then = Service::on_at(db.clone(), clock.clone(), &settings).await;
-    let client = then.client(&[AuditWrite, AuditRead, SecurityAdmin]);
+    let person = Grant::new(&[AuditWrite]);
+    let client = then.client_of(&person);
     for (batches, days) in [(4, 31), (1, 31), (4, 31)] {
         for _ in 0..batches {
             let entry = json!({"action": "a.b", "outcome": "success", "details": {"text": "строка"}});
@@ -72,6 +73,20 @@ async fn old_months_are_archived_and_still_verify() {
         .get(&format!("/audit/log/{}/proof", entry["id"].as_str().unwrap()))
         .await;
     assert_eq!(proof.status, 200, "{}", proof.text());
+
+    // A person is erased there too, and the archive verifies as before.
+    let admin = service.client(&[SecurityAdmin]);
+    let request = json!({"user_id": person.user_id, "reason": "Запрос субъекта персональных данных"});
+    let erased: Value = admin.post("/audit/erasures", &request).await.json();
+    assert_eq!(erased["entries"], 4500);
+    let again: Value = admin.post("/audit/erasures", &request).await.json();
+    assert_eq!(again["entries"], 0);
+    let verified: Value = client.get("/audit/verify?archive=true").await.json();
+    assert_eq!(
+        (&verified["valid"], &verified["erased"]),
+        (&json!(true), &json!(4500)),
+        "{verified}"
+    );
 
     // A file that is changed, or gone.
     let segments = items(&client, "/audit/segments").await;
