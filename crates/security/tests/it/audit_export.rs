@@ -1,6 +1,6 @@
 //! `GET /audit/export`.
 
-use common::auth::Permission::{AuditRead, AuditWrite};
+use common::auth::Permission::{AuditRead, AuditWrite, SecurityAdmin};
 use common::ids;
 use common::testing::Grant;
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ async fn the_log_leaves_in_every_format() {
     let client = service.client(&[AuditWrite, AuditRead]);
     for part in 0..5 {
         let entry = |n: usize| {
-            let details = if n % 2 == 0 {
+            let details = if n.is_multiple_of(2) {
                 json!({"company_id": company})
             } else {
                 json!({"part": part})
@@ -81,4 +81,49 @@ async fn the_log_leaves_in_every_format() {
     let text = auditor.get("/audit/export").await.text();
     assert_eq!(text.lines().count(), 1250);
     assert_eq!(client.get("/audit/verify").await.json::<Value>()["valid"], true);
+}
+
+/// Leaves an export, the checkpoints and the keys in `AUDIT_FOLDER`; tests/external/audit.sh goes on.
+#[tokio::test]
+#[ignore = "needs a folder; tests/external/audit.sh gives one"]
+async fn what_an_auditor_takes_home() {
+    #[expect(clippy::disallowed_methods, reason = "the folder of this one test")]
+    let folder = std::env::var("AUDIT_FOLDER").unwrap();
+    let folder = std::path::Path::new(&folder);
+    let service = Service::start().await;
+    let company = ids::new_id();
+    let person = Grant::new(&[AuditWrite]);
+    let (client, writer) = (
+        service.client(&[AuditRead, SecurityAdmin]),
+        service.client_of(&person),
+    );
+    for part in 0..3 {
+        let entries: Vec<Value> = (0..400)
+            .map(|n| {
+                let details = json!({"text": "Поступление на склад №1 \"Основной\"\n", "sum": 1.50, "part": part});
+                let own = json!({"company_id": company, "nested": {"details": [1, null, true]}});
+                let details = if n % 3 == 0 { own } else { details };
+                let target = (n % 5 != 0).then(|| format!("user:{n}"));
+                json!({"action": "documents.posted", "outcome": "success", "target": target, "details": details})
+            })
+            .collect();
+        let answer = writer
+            .post("/audit/log/batch", &json!({"entries": entries}))
+            .await;
+        assert_eq!(answer.status, 201);
+        assert_eq!(client.post("/audit/checkpoints", &json!({})).await.status, 201);
+        if part == 1 {
+            let listed = items(&client, "/audit/log?limit=3").await;
+            let some: Vec<&Value> = listed.iter().map(|entry| &entry["id"]).collect();
+            let erase = json!({"entries": some, "reason": "Запрос субъекта"});
+            assert_eq!(client.post("/audit/erasures", &erase).await.status, 200);
+        }
+    }
+    for (path, file) in [
+        ("/audit/checkpoints", "checkpoints.json"),
+        ("/audit/keys", "keys.json"),
+        ("/audit/export", "export.ndjson"),
+    ] {
+        std::fs::write(folder.join(file), client.get(path).await.body).unwrap();
+    }
 }

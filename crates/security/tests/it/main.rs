@@ -10,6 +10,7 @@ mod audit_export;
 mod audit_rights;
 mod audit_tampering;
 mod authz;
+mod crash;
 mod detection;
 mod migrate;
 mod outage;
