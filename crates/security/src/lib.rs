@@ -9,6 +9,7 @@
 
 mod alerts;
 mod audit;
+mod audit_config;
 mod chain;
 mod config;
 mod detect;
@@ -27,6 +28,7 @@ use common::cache::Redis;
 use common::db;
 use common::service::{App, Check, Context, Definition};
 
+pub use audit_config::{AuditConfig, AuditKeeping};
 pub use config::Config;
 pub use router::routes;
 pub use state::AppState;
@@ -51,9 +53,11 @@ pub async fn start(config: Config, context: Context) -> Result<App, BoxError> {
     let authenticator = Authenticator::of_service(&config.auth, &redis, &context)?;
     let state = AppState {
         db,
+        audit: config.audit.keeping()?,
         clock: context.clock.clone(),
     };
     jobs::start(&state, &redis, config.verify_every, &context);
+    jobs::keep::start(&state, &config.audit, &context)?;
     Ok(App {
         checks: vec![Check::postgres(&state.db), Check::redis(&redis)],
         router: routes().measured(DEFINITION.name).build(state, authenticator),

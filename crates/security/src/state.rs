@@ -3,11 +3,15 @@
 use common::clock::Clock;
 use sqlx::PgPool;
 
+use crate::audit_config::AuditKeeping;
+
 /// What handlers share. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct AppState {
     /// The database.
     pub db: PgPool,
+    /// The signer and the archive of the audit log.
+    pub audit: AuditKeeping,
     /// The time.
     pub clock: Clock,
 }

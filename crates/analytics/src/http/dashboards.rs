@@ -4,20 +4,21 @@ use axum::extract::State;
 use common::auth::Identity;
 use common::http::{Json, Path, Query};
 use common::telemetry::RequestContext;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::overview::{self, Dashboard, OverviewRange};
 use crate::state::AppState;
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct DashboardInfo {
     id: &'static str,
     title: String,
     version: u32,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct DashboardList {
     items: Vec<DashboardInfo>,
 }
@@ -34,7 +35,7 @@ pub(crate) async fn list() -> Json<DashboardList> {
     })
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct DashboardQuery {
     #[serde(default)]
     range: OverviewRange,

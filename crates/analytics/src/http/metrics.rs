@@ -12,6 +12,7 @@ use common::db::{StoreError, StoreResult};
 use common::http::{Json, Query};
 use common::telemetry;
 use rust_decimal::Decimal;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -23,13 +24,13 @@ use crate::services::Health;
 use crate::state::AppState;
 use crate::store::system::{self, InfobaseState, ModelCount};
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct MetricsQuery {
     #[serde(default)]
     range: Range,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct MetricsResponse {
     range: Range,
     #[serde(flatten)]
@@ -42,7 +43,7 @@ pub(crate) struct MetricsResponse {
     users: UserMetrics,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct ServiceMetrics {
     name: &'static str,
     up: bool,
@@ -56,7 +57,7 @@ struct ServiceMetrics {
 }
 
 /// Absent figures are null: without requests there is no share of errors and no percentile.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Traffic {
     requests: i64,
     requests_per_second: f64,
@@ -66,7 +67,7 @@ struct Traffic {
     p99_ms: Option<u64>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct ModelMetrics {
     provider: String,
     model: String,
@@ -75,7 +76,7 @@ struct ModelMetrics {
     previous: Option<Usage>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Usage {
     calls: i64,
     failures: i64,
@@ -87,7 +88,7 @@ struct Usage {
     unpriced_calls: i64,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct InfobaseMetrics {
     infobase_id: Uuid,
     infobase: String,
@@ -100,7 +101,7 @@ struct InfobaseMetrics {
     rows: i64,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct UserMetrics {
     active: i64,
     previous_active: i64,

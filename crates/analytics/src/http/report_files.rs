@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use common::auth::Identity;
 use common::db::StoreResult;
 use common::http::{Json, Path};
+use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -22,7 +23,7 @@ pub(super) async fn load(state: &AppState, identity: &Identity, id: Uuid) -> Res
     job.ok_or(Error::NotFound)
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct JobResponse {
     job_id: Uuid,
     report: String,
@@ -39,7 +40,7 @@ pub(crate) struct JobResponse {
     file: Option<FileResponse>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct FileResponse {
     id: Uuid,
     url: String,

@@ -16,6 +16,7 @@ use common::http::{ClientIp, Json, Query};
 use common::idempotency;
 use common::telemetry::RequestContext;
 use common::{Text, ids};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -37,7 +38,7 @@ const MAX_WAIT: Duration = Duration::from_secs(30);
 /// How long onec-integration may take; the caller's token is needed until then.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct GenerateRequest {
     report: String,
@@ -52,7 +53,7 @@ fn no_parameters() -> Value {
     json!({})
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct GenerateQuery {
     /// Seconds to wait for the file.
     wait: Option<u64>,
@@ -100,7 +101,7 @@ impl GenerateRequest {
     }
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Accepted {
     job_id: Uuid,
     status_url: String,

@@ -8,6 +8,7 @@ use chrono::{DateTime, Duration, Utc};
 use common::auth::{Identity, Permission};
 use common::db::StoreError;
 use common::{Locale, Text};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -20,7 +21,7 @@ pub(crate) const ID: &str = "overview";
 pub(crate) const VERSION: u32 = 1;
 
 /// How far back the series go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub(crate) enum OverviewRange {
     #[serde(rename = "24h")]
     Day,
@@ -53,7 +54,7 @@ impl OverviewRange {
 }
 
 /// A dashboard with its data.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Dashboard {
     id: &'static str,
     title: String,
@@ -66,7 +67,7 @@ pub(crate) struct Dashboard {
 }
 
 /// How a panel is drawn.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum PanelKind {
     /// Some figures.
@@ -81,7 +82,7 @@ pub(crate) enum PanelKind {
 
 /// One panel. `data` is null and `error` says why when its source does not answer: the other
 /// panels are there all the same.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Panel {
     id: &'static str,
     kind: PanelKind,

@@ -5,12 +5,13 @@ pub(crate) mod sheet;
 pub(crate) mod usage;
 
 use common::{BoxError, Locale};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use sheet::Sheet;
 
 /// What a file is written as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Format {
     Csv,
@@ -18,7 +19,7 @@ pub(crate) enum Format {
 }
 
 /// How CSV is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Dialect {
     /// As a Russian Excel opens it: UTF-8 with a byte order mark, semicolons, decimal commas.

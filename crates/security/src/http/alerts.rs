@@ -6,6 +6,7 @@ use common::auth::Identity;
 use common::db::{StoreError, StoreResult};
 use common::http::{ClientIp, Json, Page, PageQuery, Path, Problem, Query};
 use common::telemetry::RequestContext;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
@@ -18,7 +19,7 @@ use crate::store;
 use crate::store::alerts::AlertRow;
 use crate::threats::{Severity, title};
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct ListQuery {
     limit: Option<u32>,
     cursor: Option<String>,
@@ -26,7 +27,7 @@ pub(crate) struct ListQuery {
     state: Option<AlertState>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct AlertResponse {
     id: Uuid,
     threat_id: Uuid,

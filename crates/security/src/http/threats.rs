@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use common::db::StoreResult;
 use common::http::{Json, Page, PageQuery, Problem, Query};
 use common::telemetry::RequestContext;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
@@ -13,14 +14,14 @@ use crate::state::AppState;
 use crate::store::threats as store;
 use crate::threats::{Kind, Severity, title};
 
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Status {
     Open,
     Closed,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct ListQuery {
     limit: Option<u32>,
     cursor: Option<String>,
@@ -29,7 +30,7 @@ pub(crate) struct ListQuery {
     status: Option<Status>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct ThreatResponse {
     id: Uuid,
     kind: String,

@@ -1,8 +1,13 @@
 //! Background loops.
 
+pub(crate) mod checkpoints;
 pub(crate) mod consume;
+pub(crate) mod erase;
+pub(crate) mod keep;
 mod measure;
 mod retain;
+pub(crate) mod seal;
+mod take_over;
 pub(crate) mod verify;
 
 use std::future::Future;

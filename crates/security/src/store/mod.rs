@@ -3,6 +3,11 @@
 pub(crate) mod alerts;
 pub(crate) mod attempts;
 pub(crate) mod audit;
+pub(crate) mod audit_checkpoints;
+pub(crate) mod audit_erasures;
+pub(crate) mod audit_legacy;
+pub(crate) mod audit_segments;
+pub(crate) mod audit_walk;
 pub(crate) mod threats;
 
 use common::db::Schema;

@@ -4,7 +4,13 @@
 
 mod alerts;
 mod audit;
+mod audit_archive;
+mod audit_checkpoints;
+mod audit_export;
+mod audit_rights;
+mod audit_tampering;
 mod authz;
+mod crash;
 mod detection;
 mod migrate;
 mod outage;

@@ -139,6 +139,11 @@ def _security() -> list[Panel]:
                  "1": {"text": "unbroken", "color": "green", "index": 1}}}, steps=ONE_IS_GOOD, width=8, height=8),
         graph("Entries of the audit log", "Entries per second.", "cps",
               Query(f"max(rate(audit_entries_total{RATE}))", "entries"), width=8),
+        graph("Entries that no checkpoint has signed", "Entries.", "short",
+              Query("max(audit_unsigned_entries)", "entries"), width=8),
+        graph("Checkpoints of the audit log", "Made per hour, and waiting for the outside.", "short",
+              Query("max(increase(audit_checkpoints_total[1h]))", "made"),
+              Query("max(audit_checkpoints_undelivered)", "waiting"), width=8),
         graph("Recomputing the audit log", "95th percentile of the time it takes.", "s",
               Query("histogram_quantile(0.95, sum by (le) "
                     "(rate(audit_verification_duration_seconds_bucket[3h])))", "95 %"), width=8),
