@@ -56,8 +56,8 @@ const place = (order, id) => (order.includes(id) ? order.indexOf(id) : order.len
 function draw(panel, board) {
   const content = panel.data ? show(panel, board) : null;
   const drill = panel.drill_down?.report && may("onec:read") ? `/reports/${panel.drill_down.report}${query(plain(panel.drill_down.parameters))}` : null;
-  const wide = panel.grid ? Math.min(12, Math.max(3, panel.grid.w)) : 6;
-  return h("section", { class: `card panel wide-${wide}`, "aria-label": panel.title },
+  const { x = 0, y, w = 6, h: high = 6 } = panel.grid ?? {};
+  return h("section", { class: `card panel${w > 6 ? " broad" : ""}`, "aria-label": panel.title, style: { "--columns": `${x + 1} / span ${w}`, "--rows": y === undefined ? `span ${high}` : `${y + 1} / span ${high}` } },
     h("h2", {}, panel.title, h("span", { class: "actions" }, panel.stale && badge(t("старые данные", "old figures"), "warn"), drill && panel.kind !== "table" && h("a", { class: "small", href: drill }, t("Отчёт", "Report")))),
     panel.description && h("p", { class: "small muted" }, panel.description),
     content ?? h("p", { class: "muted" }, panel.error ? panel.error.detail ?? panel.error.title : t("Данных нет.", "No data.")),
@@ -145,7 +145,7 @@ function parts(panel, drawn) {
 function picture(panel, drawn) {
   const image = h("img", { class: "chart", alt: panel.title });
   const dark = document.documentElement.dataset.theme === "dark" || (document.documentElement.dataset.theme !== "light" && matchMedia("(prefers-color-scheme: dark)").matches);
-  call("POST", "/api/analytics/charts", { body: { chart: drawn, format: "svg", theme: dark ? "dark" : "light", width: 640 }, headers: { accept: "image/svg+xml" } })
+  call("POST", "/api/analytics/charts", { body: { chart: { ...drawn, title: "" }, format: "svg", theme: dark ? "dark" : "light", width: 640 }, headers: { accept: "image/svg+xml" } })
     .then((response) => response.blob()).then((blob) => { image.src = URL.createObjectURL(blob); image.onload = () => URL.revokeObjectURL(image.src); })
     .catch((error) => image.replaceWith(h("p", { class: "muted" }, words(error))));
   return image;
