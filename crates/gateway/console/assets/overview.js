@@ -123,7 +123,7 @@ function mood({ welcome, change_percent: change }) {
 }
 
 function table(panel) {
-  const { fields, rows, totals, shown } = panel.data;
+  const { fields = [], rows = [], totals, shown } = panel.data;
   const wanted = [shown?.x, shown?.series, ...(shown?.y ?? [])].filter(Boolean);
   const columns = wanted.length > 1 ? wanted.map((key) => fields.find((one) => one.key === key)).filter(Boolean) : fields;
   if (rows.length === 0) return h("p", { class: "muted" }, t("За этот период пусто.", "Nothing in this period."));
