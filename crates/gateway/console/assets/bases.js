@@ -41,17 +41,34 @@ async function one(page, id, signal) {
     const admin = may("onec:admin");
     const doctor = h("div");
     const jobs = h("div");
+    const state = h("div", {}, facts(base));
+    const mark = h("span", {}, condition(base));
     if (admin) showCheck(doctor, base.last_check);
-    if (may("onec:sync") && base.kind === "odata") loadJobs(jobs, base, signal);
+    const syncs = may("onec:sync") && base.kind === "odata";
+    if (syncs) loadJobs(jobs, base, signal);
+    // How the infobase is changes by itself; a new one is looked at more often, until its data are there.
+    const look = async () => {
+      try {
+        const now = await api("GET", `/api/1c/infobases/${id}`, { signal });
+        fill(state, facts(now));
+        fill(mark, condition(now));
+        if (syncs && !now.as_of && !jobs.querySelector("progress")) await loadJobs(jobs, now, signal, "none");
+        timer = setTimeout(look, now.as_of ? 15_000 : 2_000);
+      } catch (error) {
+        if (error.name !== "AbortError" && error.status !== 404) timer = setTimeout(look, 15_000);
+      }
+    };
+    let timer = setTimeout(look, base.as_of ? 15_000 : 1_000);
+    signal.addEventListener("abort", () => clearTimeout(timer));
     return [
       h("p", {}, h("a", { href: "/bases" }, t("← Все базы", "← All infobases"))),
-      heading(base.name, condition(base),
+      heading(base.name, mark,
         may("onec:sync") && base.kind === "odata" && button(t("Обновить данные", "Synchronise"), busy(async () => {
           const started = await api("POST", "/api/1c/sync/data", { body: { infobase_id: base.id } });
           await loadJobs(jobs, base, signal, started.job_id);
         }), { kind: "primary", name: "again" }),
         admin && button(t("Настройки", "Settings"), () => settings(base), { name: "edit" })),
-      h("div", { class: "cards" }, card(t("Состояние", "State"), facts(base)),
+      h("div", { class: "cards" }, card(t("Состояние", "State"), state),
         may("onec:sync") && base.kind === "odata" && card(t("Синхронизация", "Synchronisation"), jobs)),
       admin && base.kind === "odata" && card(h("span", { style: { display: "contents" } }, t("Проверка базы", "Check of the infobase"), button(t("Проверить", "Check"), busy(async () => {
         fill(doctor, skeleton(5));

@@ -8,8 +8,8 @@ import { input } from "./ui.js";
 /** What can be looked for. */
 export const NAMED = ["counterparty", "item", "warehouse", "manager"];
 
-/** A field that finds names as one types; its value is the id. */
-export function chooser(kind, value) {
+/** A field that finds names as one types, in an infobase or in all; its value is the id. */
+export function chooser(kind, value, infobase = () => undefined) {
   let id = value ?? "";
   let items = [];
   let at = -1;
@@ -36,7 +36,7 @@ export function chooser(kind, value) {
     if (!q) { close(); return; }
     const mine = ++asked;
     try {
-      const found = await api("GET", `/api/1c/search${query({ kind, q, limit: 12 })}`);
+      const found = await api("GET", `/api/1c/search${query({ kind, q, limit: 12, infobase: infobase() })}`);
       if (mine !== asked) return;
       items = found.items;
     } catch { items = []; }

@@ -73,6 +73,7 @@ async function show() {
   document.title = `${view.name()} · ${t("AI-ассистент для 1С", "AI assistant for 1C")}`;
   if (!allowed(view)) { fill(main, broken({ status: 403 })); return; }
   fill(main, h("div", { class: "page" }, skeleton(6)));
+  main.setAttribute("aria-busy", "true");
   try {
     const module = await import(`./${view.file}.js`);
     if (running.signal.aborted) return;
@@ -87,6 +88,8 @@ async function show() {
     fill(main, old
       ? empty(t("Вышла новая версия", "There is a new version"), t("Обновите страницу, чтобы продолжить.", "Reload the page to go on."), button(t("Обновить", "Reload"), () => location.reload(), { kind: "primary" }))
       : broken(error, show));
+  } finally {
+    if (stop === running) main?.removeAttribute("aria-busy");
   }
 }
 

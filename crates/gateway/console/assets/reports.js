@@ -115,6 +115,9 @@ class Viewer {
     this.companies = companies;
     this.signal = signal;
     this.values = Object.fromEntries(asked);
+    // Each report is of one infobase: the one that was looked at last, or the first.
+    const last = localStorage.getItem("infobase");
+    this.base = bases.find((one) => one.id === (this.values.infobase ?? last))?.id ?? bases.find((one) => one.as_of)?.id ?? bases[0]?.id;
     this.place = h("div", { style: { display: "flex", "flex-direction": "column", gap: "12px", "min-width": "0" } });
     this.controls = new Map();
     this.element = h("div", { style: { display: "flex", "flex-direction": "column", gap: "16px", "min-width": "0" } },
@@ -155,10 +158,18 @@ class Viewer {
   control(one) {
     const value = this.values[one.name] ?? one.default ?? "";
     let control;
-    if (one.name === "infobase") control = select([["", t("Любая", "Any")], ...this.bases.map((base) => [base.id, base.name])], { value });
-    else if (one.name === "company") control = select([["", t("Все", "All")], ...this.companies.map((company) => [company.id, company.name])], { value });
-    else if (NAMED.includes(one.name)) {
-      const made = chooser(one.name, value);
+    if (one.name === "infobase") {
+      control = select(this.bases.map((base) => [base.id, base.name]), { value: this.base, onchange: () => {
+        this.base = control.value;
+        localStorage.setItem("infobase", this.base);
+        const company = this.controls.get("company");
+        if (company) fill(company, this.companyChoices());
+      } });
+    } else if (one.name === "company") {
+      control = h("select", { class: "input" }, this.companyChoices());
+      control.value = this.companies.some((company) => company.id === value && company.infobase_id === this.base) ? value : "";
+    } else if (NAMED.includes(one.name)) {
+      const made = chooser(one.name, value, () => (this.bases.length > 1 ? this.base : undefined));
       this.controls.set(one.name, made);
       return field(one.title, made.element, { optional: !one.required });
     } else if (one.kind === "date") {
@@ -175,6 +186,10 @@ class Viewer {
     } else control = input({ value, required: one.required });
     this.controls.set(one.name, control);
     return field(one.title, control, { optional: false });
+  }
+
+  companyChoices() {
+    return [["", t("Все", "All")], ...this.companies.filter((one) => one.infobase_id === this.base).map((one) => [one.id, one.name])].map(([id, name]) => h("option", { value: id }, name));
   }
 
   parameters() {
@@ -224,7 +239,7 @@ class Viewer {
     return (row) => {
       if (!row.counterparty_id) return;
       const year = `${new Date().getFullYear()}-01-01`;
-      history.pushState({}, "", `/reports/statement${query({ counterparty: row.counterparty_id, from: year, to: isoDay(), company: this.parameters().company })}`);
+      history.pushState({}, "", `/reports/statement${query({ counterparty: row.counterparty_id, from: year, to: isoDay(), company: this.parameters().company, infobase: this.parameters().infobase })}`);
       dispatchEvent(new PopStateEvent("popstate"));
     };
   }

@@ -64,7 +64,36 @@ export function dataTable({ columns, rows, totals, title, onRow, cell, tools = t
       totals[column.key] !== undefined ? shown(totals[column.key], column.kind) : at === 0 ? t("Итого", "Total") : "")))));
   const text = () => [seen.map((column) => column.title), ...sorted.map((row) => seen.map((column) => copied(row[column.key], column.kind))),
     ...(hasTotals ? [seen.map((column, at) => (totals[column.key] !== undefined ? copied(totals[column.key], column.kind) : at === 0 ? t("Итого", "Total") : ""))] : [])];
-  return framed(table, title, tools ? [extra, copyButton(text)] : []);
+  const place = h("div", { hidden: true });
+  const numbers = seen.filter((column) => NUMBERS.includes(column.kind));
+  const names = seen.find((column) => !NUMBERS.includes(column.kind) && column.kind !== "boolean");
+  const drawable = tools && names && numbers.length > 0 && rows.length > 1 && rows.length <= 60;
+  const plot = drawable && button(t("График", "Chart"), (event) => {
+    place.hidden = !place.hidden;
+    event.currentTarget.setAttribute("aria-expanded", String(!place.hidden));
+    if (!place.hidden) plotted(place, sorted, names, numbers, numbers.find((column) => column.key === by) ?? largest(rows, numbers), cell);
+  }, { kind: "quiet small", name: "overview", "aria-expanded": "false" });
+  const frame = framed(table, title, tools ? [extra, plot, copyButton(text)] : []);
+  if (drawable) frame.append(place);
+  return frame;
+}
+
+/** The column that weighs most: revenue rather than pieces. */
+function largest(rows, numbers) {
+  const weight = (column) => rows.reduce((sum, row) => sum + Math.abs(Number(row[column.key] ?? 0)), 0) * (column.kind === "money" ? 1e6 : 1);
+  return numbers.reduce((best, column) => (weight(column) > weight(best) ? column : best));
+}
+
+/** One column of numbers as bars. */
+function plotted(place, rows, names, numbers, column, cell) {
+  const values = rows.map((row) => Number(row[column.key] ?? 0));
+  const most = Math.max(...values.map(Math.abs)) || 1;
+  const choose = numbers.length > 1 && h("select", { class: "input", "aria-label": t("Что показать", "What to show"), value: column.key,
+    onchange: (event) => plotted(place, rows, names, numbers, numbers.find((one) => one.key === event.currentTarget.value), cell), style: { width: "auto", "align-self": "flex-start" } },
+  numbers.map((one) => h("option", { value: one.key }, one.title)));
+  fill(place, h("div", { class: "card" }, choose, h("dl", { class: "bars" }, rows.map((row, at) => [
+    h("dt", {}, cell?.(row, names) ?? shown(row[names.key], names.kind)),
+    h("dd", {}, h("span", { class: `bar-of${values[at] < 0 ? " below" : ""}`, style: { width: `${(Math.abs(values[at]) / most) * 100}%` } }), h("b", {}, cell?.(row, column) ?? shown(row[column.key], column.kind)))]))));
 }
 
 const negative = (value, kind) => (kind === "money" && String(value).startsWith("-") ? " negative" : "");
