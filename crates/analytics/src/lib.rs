@@ -5,15 +5,17 @@
 //! onec-integration with the caller's own token, and that token is never written down.
 //!
 //! Modules in reading order: `router`, `http`, then the rules `ingest`, `period`, `quantile`,
-//! `reports`, `overview`, the clients `onec` and `services`, then `store` and `jobs`.
+//! `reports`, `orders`, `links`, `overview`, the clients `onec` and `services`, then `store` and `jobs`.
 
 mod config;
 mod error;
 mod http;
 mod ingest;
 mod jobs;
+mod links;
 mod metrics;
 mod onec;
+mod orders;
 mod overview;
 mod period;
 mod quantile;
@@ -61,6 +63,7 @@ pub async fn start(config: Config, context: Context) -> Result<App, BoxError> {
         services: Arc::new(services::Services::new(config.services.clone())?),
         time_zone: config.time_zone,
         work: Arc::new(Notify::new()),
+        links: Arc::new(links::Links::new(&config.reports_key).map_err(|_| "no key can be derived")?),
     };
     jobs::start(&state, &redis, &config, &context).await?;
     Ok(App {

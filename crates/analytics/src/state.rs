@@ -7,6 +7,7 @@ use common::clock::Clock;
 use sqlx::PgPool;
 use tokio::sync::Notify;
 
+use crate::links::Links;
 use crate::onec::Onec;
 use crate::services::Services;
 
@@ -20,4 +21,5 @@ pub struct AppState {
     pub(crate) time_zone: Tz,
     /// Wakes the builder of report files.
     pub(crate) work: Arc<Notify>,
+    pub(crate) links: Arc<Links>,
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod dashboards;
 pub(crate) mod metrics;
+pub(crate) mod report_catalogue;
 pub(crate) mod report_files;
 pub(crate) mod reports;
 

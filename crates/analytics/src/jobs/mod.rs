@@ -48,8 +48,11 @@ pub(crate) async fn start(
     let relay = Relay::new(state.db.clone(), redis.clone(), &SCHEMA);
     context.spawn("relay", relay.run(context.shutdown.clone()));
     let file_ttl = chrono::Duration::from_std(config.report_file_ttl)?;
-    let builder = build::Builder::new(state.clone(), context.instance.clone(), file_ttl);
-    context.spawn("builder", builder.run(context.shutdown.clone()));
+    // Two, so that a small report need not wait for a large one.
+    for name in ["builder", "second builder"] {
+        let builder = build::Builder::new(state.clone(), &context.instance, file_ttl);
+        context.spawn(name, builder.run(context.shutdown.clone()));
+    }
 
     let own = state.clone();
     loop_in(context, "roll_up", config.rollup_every, move || {
