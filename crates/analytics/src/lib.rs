@@ -21,6 +21,7 @@ mod period;
 mod quantile;
 mod reports;
 mod router;
+pub mod sample;
 mod services;
 mod state;
 pub mod store;

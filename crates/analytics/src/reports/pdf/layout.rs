@@ -195,7 +195,7 @@ mod tests {
             Layout::choose(&columns, &needs)
         };
         assert!(layout(2).width < layout(2).height);
-        assert!(layout(7).width > layout(7).height);
+        assert!(layout(10).width > layout(10).height);
         for numbers in 0..40 {
             let layout = layout(numbers);
             let right = layout.edges.last().copied().unwrap();

@@ -449,7 +449,7 @@ mod tests {
         let one = written(&json!([row])).unwrap();
         assert!(one.len() < many.len() && one.len() < tall.len());
         assert_eq!(pages(&one) * 4, pages(&many));
-        assert!(pages(&tall) > 5, "{}", pages(&tall));
+        assert!(pages(&tall) > 2, "{}", pages(&tall));
     }
 
     #[test]
