@@ -85,9 +85,15 @@ mod tests {
             (file, expires, "not hex"),
             (file, expires, &signature[2..]),
         ] {
-            assert_eq!(links.check(file, expires, signature, late), Err(LinkError::Forged));
+            assert_eq!(
+                links.check(file, expires, signature, late),
+                Err(LinkError::Forged)
+            );
         }
         let others = Links::new(&SecretString::from("two")).unwrap();
-        assert_eq!(others.check(file, expires, signature, now), Err(LinkError::Forged));
+        assert_eq!(
+            others.check(file, expires, signature, now),
+            Err(LinkError::Forged)
+        );
     }
 }

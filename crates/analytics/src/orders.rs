@@ -83,7 +83,10 @@ impl Order {
             )
         })?;
         let query: ReportQuery = self.parsed()?;
-        for (name, given) in [("limit", query.limit.is_some()), ("cursor", query.cursor.is_some())] {
+        for (name, given) in [
+            ("limit", query.limit.is_some()),
+            ("cursor", query.cursor.is_some()),
+        ] {
             if given {
                 return Err(Error::member(
                     &format!("/parameters/{name}"),

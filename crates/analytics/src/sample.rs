@@ -45,7 +45,10 @@ pub fn file(format: &str, rows: u64) -> Result<Vec<u8>, BoxError> {
 
 /// In kopecks: revenue and cost of a row.
 fn figures(number: u64) -> (i64, i64) {
-    let seed = number.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407) >> 33;
+    let seed = number
+        .wrapping_mul(6_364_136_223_846_793_005)
+        .wrapping_add(1_442_695_040_888_963_407)
+        >> 33;
     let revenue = i64::try_from(seed % 500_000_000).unwrap_or_default();
     let cost = i64::try_from((seed * 7) % 520_000_000).unwrap_or_default();
     (revenue, cost)

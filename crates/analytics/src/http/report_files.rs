@@ -122,7 +122,10 @@ pub(crate) async fn jobs(
     let (limit, before) = (page.limit(), page.after::<Uuid>()?);
     let mut connection = state.db.acquire().await.store("acquire")?;
     let jobs = store::jobs(&mut connection, identity.user_id, before, limit + 1).await?;
-    let jobs = jobs.into_iter().map(|job| JobResponse::new(job, &state)).collect();
+    let jobs = jobs
+        .into_iter()
+        .map(|job| JobResponse::new(job, &state))
+        .collect();
     Ok(Json(Page::from_rows(jobs, limit, |job: &JobResponse| job.job_id)))
 }
 
@@ -213,7 +216,10 @@ fn answer(state: &AppState, file: FileRow) -> Result<Response, Error> {
         (CONTENT_TYPE, file.content_type),
         (
             CONTENT_DISPOSITION,
-            format!("attachment; filename=\"{}\"; filename*=UTF-8''{titled}", file.name),
+            format!(
+                "attachment; filename=\"{}\"; filename*=UTF-8''{titled}",
+                file.name
+            ),
         ),
         (ETAG, format!("\"{}\"", hex::encode(file.sha256))),
         // A shared cache must not keep what one user may see.

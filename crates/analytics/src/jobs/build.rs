@@ -112,7 +112,10 @@ impl Builder {
                 metrics::counter!(REPORT_BUILDS, "outcome" => "failed").increment(1);
             }
             Attempt::Lost => {
-                tracing::info!("report job {} was cancelled or taken up by another replica", job.id);
+                tracing::info!(
+                    "report job {} was cancelled or taken up by another replica",
+                    job.id
+                );
             }
             Attempt::Interrupted => {
                 let mut connection = self.state.db.acquire().await.store("acquire")?;
@@ -180,7 +183,10 @@ impl Builder {
         };
         transaction.commit().await.store("commit")?;
         if !ended {
-            tracing::warn!("report job {} was ended by another replica or by its owner", job.id);
+            tracing::warn!(
+                "report job {} was ended by another replica or by its owner",
+                job.id
+            );
         }
         Ok(())
     }

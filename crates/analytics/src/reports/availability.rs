@@ -28,8 +28,7 @@ pub(super) async fn compute(
     days: Days,
     locale: Locale,
 ) -> Result<Computed, StoreError> {
-    let counts =
-        report_figures::requests_by_day(connection, days.from, days.to, days.zone.name()).await?;
+    let counts = report_figures::requests_by_day(connection, days.from, days.to, days.zone.name()).await?;
     let mut services: BTreeMap<(NaiveDate, String), Day> = BTreeMap::new();
     for count in counts {
         let day = services.entry((count.day, count.upstream)).or_default();

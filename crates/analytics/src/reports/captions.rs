@@ -39,7 +39,11 @@ const VALUES: [(&str, &str, &str); 15] = [
     ("item_group", "группы номенклатуры", "groups of items"),
     ("warehouse", "склады", "warehouses"),
     ("company", "организации", "companies"),
-    ("money_place", "места хранения денег", "bank accounts and cash desks"),
+    (
+        "money_place",
+        "места хранения денег",
+        "bank accounts and cash desks",
+    ),
     ("day", "дни", "days"),
     ("week", "недели", "weeks"),
     ("month", "месяцы", "months"),
@@ -169,6 +173,9 @@ mod tests {
             ..sheet
         };
         let lines = of(&nameless, Locale::En, Tz::UTC);
-        assert!(lines.iter().all(|(label, _)| label != "Counterparty"), "{lines:?}");
+        assert!(
+            lines.iter().all(|(label, _)| label != "Counterparty"),
+            "{lines:?}"
+        );
     }
 }

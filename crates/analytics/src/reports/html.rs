@@ -34,11 +34,19 @@ pub(super) fn render(sheet: &Sheet, rows: &mut Rows<'_>, style: Style) -> Result
         title = escaped(&sheet.title),
     );
     for (label, value) in sheet.captions(locale, style.time_zone) {
-        out.push_str(&format!("<dt>{}</dt><dd>{}</dd>", escaped(&label), escaped(&value)));
+        out.push_str(&format!(
+            "<dt>{}</dt><dd>{}</dd>",
+            escaped(&label),
+            escaped(&value)
+        ));
     }
     out.push_str("</dl><div class=\"table\"><table><thead><tr>");
     for column in &columns {
-        let class = if is_number(column.kind) { " class=\"n\"" } else { "" };
+        let class = if is_number(column.kind) {
+            " class=\"n\""
+        } else {
+            ""
+        };
         out.push_str(&format!(
             "<th scope=\"col\"{class}>{}</th>",
             escaped(&column.title)
@@ -137,7 +145,9 @@ mod tests {
             time_zone: Tz::UTC,
         };
         let page = String::from_utf8(render(&sheet, &mut rows, style).unwrap()).unwrap();
-        assert!(page.contains("<td>&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;</td><td class=\"n m\">−5,00</td>"));
+        assert!(page.contains(
+            "<td>&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;</td><td class=\"n m\">−5,00</td>"
+        ));
         assert!(page.contains("<tfoot><tr><td>Итого</td><td class=\"n m\">−5,00</td></tr></tfoot>"));
         assert!(page.contains("<p>Строк: 1</p>"));
         assert!(page.contains("<h1>Долги &lt;2026&gt;</h1>"));

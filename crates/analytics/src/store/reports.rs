@@ -245,11 +245,7 @@ pub(crate) async fn cancel(
 }
 
 /// Gives a job back that was not ended, as at the end of the process.
-pub(crate) async fn release(
-    connection: &mut PgConnection,
-    id: Uuid,
-    holder: &str,
-) -> Result<(), StoreError> {
+pub(crate) async fn release(connection: &mut PgConnection, id: Uuid, holder: &str) -> Result<(), StoreError> {
     sqlx::query!(
         "update analytics.report_jobs set
              state = 'queued', attempts = attempts - 1, lease_by = null, lease_until = null, rows_done = 0

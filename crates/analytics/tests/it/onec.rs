@@ -124,7 +124,10 @@ async fn report(
 
 /// One piece of many rows: the debt of each is its number.
 fn piece(report: &mut Report, query: &ReportQuery, rows: u32) {
-    let from: u32 = query.cursor.as_deref().map_or(0, |cursor| cursor.parse().unwrap());
+    let from: u32 = query
+        .cursor
+        .as_deref()
+        .map_or(0, |cursor| cursor.parse().unwrap());
     let until = rows.min(from + query.limit.unwrap_or(50));
     let row = |number: u32| {
         json!({"counterparty": format!("Покупатель № {number}"), "debt": format!("{number}.10"),
@@ -140,16 +143,21 @@ fn piece(report: &mut Report, query: &ReportQuery, rows: u32) {
     let sum = u64::from(rows) * u64::from(rows - 1) / 2;
     let tenths = u64::from(rows);
     let total = format!("{}.{}0", sum + tenths / 10, tenths % 10);
-    report.totals = json!({"debt": total, "overdue": "0.00"}).as_object().unwrap().clone();
+    report.totals = json!({"debt": total, "overdue": "0.00"})
+        .as_object()
+        .unwrap()
+        .clone();
 }
 
 async fn catalogue() -> Json<Value> {
-    Json(json!({"items": [{"id": "receivables", "title": "Задолженность покупателей", "description": "Кто должен",
+    Json(
+        json!({"items": [{"id": "receivables", "title": "Задолженность покупателей", "description": "Кто должен",
         "parameters": [
             {"name": "overdue", "title": "Только просроченные", "kind": "boolean", "required": false},
             {"name": "limit", "title": "Строк", "kind": "integer", "required": false},
         ],
-        "columns": [], "live": true}]}))
+        "columns": [], "live": true}]}),
+    )
 }
 
 pub(crate) fn as_of() -> DateTime<Utc> {

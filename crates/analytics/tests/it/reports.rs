@@ -438,10 +438,17 @@ async fn every_format_says_the_same() {
             }
             "csv" => {
                 let text = file.text();
-                assert!(text.contains("\r\nПокупатель № 2344;2344,10;0,00;01.12.2026\r\nИтого;2748574,50;0,00;\r\n"));
+                assert!(
+                    text.contains(
+                        "\r\nПокупатель № 2344;2344,10;0,00;01.12.2026\r\nИтого;2748574,50;0,00;\r\n"
+                    )
+                );
                 assert_eq!(text.lines().count(), 2345 + 3);
             }
-            "html" => assert!(file.text().contains("<td class=\"n\">2\u{a0}748\u{a0}574,50</td>")),
+            "html" => assert!(
+                file.text()
+                    .contains("<td class=\"n\">2\u{a0}748\u{a0}574,50</td>")
+            ),
             _ => {}
         }
     }
@@ -460,7 +467,10 @@ async fn every_format_says_the_same() {
     let page: Value = client.get("/reports/jobs?limit=3").await.json();
     assert_eq!(page["items"].as_array().unwrap().len(), 3);
     assert_eq!(page["items"][0]["format"], "json");
-    let next = format!("/reports/jobs?limit=3&cursor={}", page["next_cursor"].as_str().unwrap());
+    let next = format!(
+        "/reports/jobs?limit=3&cursor={}",
+        page["next_cursor"].as_str().unwrap()
+    );
     let page: Value = client.get(&next).await.json();
     assert_eq!(page["items"].as_array().unwrap().len(), 2);
     assert!(page.get("next_cursor").is_none());
@@ -476,7 +486,9 @@ async fn figures_that_change_while_they_are_read_make_no_file() {
     assert_eq!(service.onec.asked().len(), 6);
     // What fits into one piece cannot be torn.
     service.onec.set(Mood::Changing(900));
-    let answer = client.post("/reports/generate?wait=20", &receivables("xlsx")).await;
+    let answer = client
+        .post("/reports/generate?wait=20", &receivables("xlsx"))
+        .await;
     assert_eq!(answer.status, 200, "{}", answer.text());
 }
 
@@ -489,7 +501,9 @@ async fn a_letter_that_the_font_lacks_is_named() {
     let job = finished(&client, &answer.json()).await;
     assert_eq!(job["error"], "analytics.glyph_missing");
     assert!(job["error_detail"].as_str().unwrap().contains("«株»"), "{job}");
-    let answer = client.post("/reports/generate?wait=20", &receivables("html")).await;
+    let answer = client
+        .post("/reports/generate?wait=20", &receivables("html"))
+        .await;
     assert!(answer.text().contains("株式会社"));
 }
 
@@ -513,7 +527,10 @@ async fn a_link_opens_its_file_for_anybody_until_it_ends() {
         answer.assert_problem(403, "analytics.link_invalid");
     }
     let bare = link.split('?').next().unwrap();
-    anybody.get(bare).await.assert_problem(400, "request.invalid_query");
+    anybody
+        .get(bare)
+        .await
+        .assert_problem(400, "request.invalid_query");
     sqlx::query("update analytics.report_files set content = null, expires_at = now() - interval '1 second'")
         .execute(&service.db)
         .await
@@ -530,11 +547,13 @@ async fn a_job_can_be_cancelled_until_it_has_ended() {
     // One that some other replica holds.
     let held = orphan(&service, grant.user_id, 1).await;
     let path = format!("/reports/jobs/{}", held["job_id"].as_str().unwrap());
-    sqlx::query("update analytics.report_jobs set lease_until = now() + interval '1 hour', state = 'running', \
-                 payload = coalesce(payload, '{}'), lease_by = 'other', finished_at = null, error = null")
-        .execute(&service.db)
-        .await
-        .unwrap();
+    sqlx::query(
+        "update analytics.report_jobs set lease_until = now() + interval '1 hour', state = 'running', \
+                 payload = coalesce(payload, '{}'), lease_by = 'other', finished_at = null, error = null",
+    )
+    .execute(&service.db)
+    .await
+    .unwrap();
     let stranger = service.client(&[Reports]);
     let answer = stranger.delete(&path).await;
     answer.assert_problem(404, "request.not_found");
@@ -559,11 +578,13 @@ async fn nobody_fills_the_queue_alone() {
     for _ in 0..20 {
         orphan(&service, grant.user_id, 1).await;
     }
-    sqlx::query("update analytics.report_jobs set lease_until = now() + interval '1 hour', state = 'running', \
-                 payload = coalesce(payload, '{}'), lease_by = 'other'")
-        .execute(&service.db)
-        .await
-        .unwrap();
+    sqlx::query(
+        "update analytics.report_jobs set lease_until = now() + interval '1 hour', state = 'running', \
+                 payload = coalesce(payload, '{}'), lease_by = 'other'",
+    )
+    .execute(&service.db)
+    .await
+    .unwrap();
     let answer = client.post("/reports/generate", &receivables("csv")).await;
     answer.assert_problem(429, "analytics.too_many_jobs");
     let other = service.client(&[Reports, OnecRead]);
@@ -576,12 +597,20 @@ async fn the_catalogue_is_what_the_caller_may_have() {
     let service = Service::start().await;
     let ids = |catalogue: &Value| -> Vec<String> {
         let items = catalogue["items"].as_array().unwrap().iter();
-        items.map(|item| item["id"].as_str().unwrap().to_owned()).collect()
+        items
+            .map(|item| item["id"].as_str().unwrap().to_owned())
+            .collect()
     };
     let all = service.client(&[Reports, OnecRead, AnalyticsRead, SecurityRead]);
     let catalogue: Value = all.get("/reports").await.json();
-    assert_eq!(ids(&catalogue), ["receivables", "usage", "availability", "logins"]);
-    assert_eq!(catalogue["formats"], json!(["xlsx", "pdf", "csv", "html", "json"]));
+    assert_eq!(
+        ids(&catalogue),
+        ["receivables", "usage", "availability", "logins"]
+    );
+    assert_eq!(
+        catalogue["formats"],
+        json!(["xlsx", "pdf", "csv", "html", "json"])
+    );
     let parameters = catalogue["items"][0]["parameters"].as_array().unwrap();
     assert_eq!(parameters.len(), 1, "a file has no limit: {catalogue}");
     let few: Value = service.client(&[Reports]).get("/reports").await.json();
@@ -634,7 +663,12 @@ async fn the_own_reports_of_availability_and_logins() {
     assert_eq!(table["row_count"], 2, "{table}");
     let row = &table["rows"][0];
     assert_eq!(
-        (&row["service"], &row["requests"], &row["failures"], &row["availability"]),
+        (
+            &row["service"],
+            &row["requests"],
+            &row["failures"],
+            &row["availability"]
+        ),
         (&json!("analytics"), &json!(3), &json!(1), &json!("66.666"))
     );
     assert_eq!(table["totals"]["availability"], "75");

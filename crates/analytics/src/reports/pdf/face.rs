@@ -146,14 +146,19 @@ mod tests {
     fn a_letter_that_is_not_there_is_an_error() {
         let face = Face::read(REGULAR).unwrap();
         assert_eq!(face.shape("ООО 漢").unwrap_err(), MissingGlyph('漢'));
-        assert_eq!(face.width("🦔").unwrap_err().to_string(), "the font has no letter U+1F994");
+        assert_eq!(
+            face.width("🦔").unwrap_err().to_string(),
+            "the font has no letter U+1F994"
+        );
     }
 
     #[test]
     fn lines_are_cut_between_words_and_within_those_too_long() {
         let face = Face::read(REGULAR).unwrap();
         let width = face.width("Общество с").unwrap() + 0.01;
-        let lines = face.wrap("Общество с ограниченной ответственностью", width).unwrap();
+        let lines = face
+            .wrap("Общество с ограниченной ответственностью", width)
+            .unwrap();
         assert_eq!(lines[0], "Общество с");
         assert_eq!(
             lines.concat().replace(' ', ""),

@@ -109,7 +109,9 @@ impl Layout {
         } else {
             // What there is beyond the least goes to those that want more, by how much they want.
             let spare = (room - needed).max(0.0);
-            let missing: f32 = (0..columns.len()).map(|place| natural[place] - least(place)).sum();
+            let missing: f32 = (0..columns.len())
+                .map(|place| natural[place] - least(place))
+                .sum();
             let squeeze = if needed > room { room / needed } else { 1.0 };
             (0..columns.len())
                 .map(|place| {
@@ -199,7 +201,10 @@ mod tests {
         for numbers in 0..40 {
             let layout = layout(numbers);
             let right = layout.edges.last().copied().unwrap();
-            assert!(right <= layout.width - RIGHT + 0.1, "{numbers} columns end at {right}");
+            assert!(
+                right <= layout.width - RIGHT + 0.1,
+                "{numbers} columns end at {right}"
+            );
         }
     }
 }

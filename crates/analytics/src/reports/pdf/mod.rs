@@ -15,8 +15,8 @@ use krilla::metadata::{DateTime, Metadata};
 use krilla::{Document, SerializeSettings};
 use unicode_normalization::UnicodeNormalization;
 
-pub(crate) use self::face::MissingGlyph;
 use self::face::Face;
+pub(crate) use self::face::MissingGlyph;
 use self::layout::{BOTTOM, LEFT, Layout, Needs, PADDING, RIGHT, TOP};
 use self::paper::{BLACK, GREY, Paper, RED, SHADE, STRIPE, Words};
 use super::Style;
@@ -217,7 +217,8 @@ impl<'a> Printer<'a> {
             while until > from + 1 && self.y + self.layout.row(until - from) > self.layout.floor() {
                 until -= 1;
             }
-            if self.y + self.layout.row(until - from) > self.layout.floor() && self.y > TOP + page_room * 0.2 {
+            if self.y + self.layout.row(until - from) > self.layout.floor() && self.y > TOP + page_room * 0.2
+            {
                 self.turn()?;
                 continue;
             }
@@ -227,13 +228,7 @@ impl<'a> Printer<'a> {
         Ok(())
     }
 
-    fn put(
-        &mut self,
-        lines: &Lines,
-        part: std::ops::Range<usize>,
-        bold: bool,
-        shade: Option<paper::Colour>,
-    ) {
+    fn put(&mut self, lines: &Lines, part: std::ops::Range<usize>, bold: bool, shade: Option<paper::Colour>) {
         let height = self.layout.row(part.len());
         let (left, right) = (LEFT, self.right_edge());
         if self.pages.is_some() {

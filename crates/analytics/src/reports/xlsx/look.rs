@@ -64,9 +64,7 @@ impl Look {
             heading_left: total(),
             text: cell().set_text_wrap(),
             date: cell().set_num_format("dd.mm.yyyy").set_align(FormatAlign::Center),
-            plain_number: Format::new()
-                .set_num_format("#,##0")
-                .set_align(FormatAlign::Left),
+            plain_number: Format::new().set_num_format("#,##0").set_align(FormatAlign::Left),
             money: cell().set_num_format(&money),
             whole: cell().set_num_format(&whole),
             fraction: cell().set_num_format(&fraction),

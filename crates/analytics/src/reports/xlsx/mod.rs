@@ -6,13 +6,11 @@
 mod chart;
 mod look;
 
-use std::collections::HashMap;
-
 use common::contract::onec::{Column, ColumnKind};
 use common::{BoxError, Locale, Text};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
-use rust_xlsxwriter::{DocProperties, ExcelDateTime, Format, Formula, Workbook, Worksheet, utility};
+use rust_xlsxwriter::{DocProperties, ExcelDateTime, Formula, Workbook, Worksheet, utility};
 
 use self::look::Look;
 use super::Style;
@@ -62,7 +60,9 @@ pub(super) fn render(sheet: &Sheet, rows: &mut Rows<'_>, style: Style) -> Result
     if let Some(drawn) = chart::of(sheet, &columns, &name, place, locale) {
         let page = book.add_worksheet();
         page.set_name(Text::new("Диаграмма", "Chart").get(locale))?;
-        page.set_landscape().set_paper_size(9).set_print_fit_to_pages(1, 1);
+        page.set_landscape()
+            .set_paper_size(9)
+            .set_print_fit_to_pages(1, 1);
         page.insert_chart(0, 0, &drawn)?;
     }
     let page = book.add_worksheet();
@@ -214,7 +214,11 @@ fn set_up_print(
     place: Place,
     locale: Locale,
 ) -> Result<(), BoxError> {
-    let frozen = u16::from(columns.first().is_some_and(|column| column.kind == ColumnKind::Text));
+    let frozen = u16::from(
+        columns
+            .first()
+            .is_some_and(|column| column.kind == ColumnKind::Text),
+    );
     page.set_freeze_panes(place.first, if columns.len() > 3 { frozen } else { 0 })?;
     page.set_repeat_rows(place.heading, place.heading)?;
     if let Some(last) = columns.len().checked_sub(1)
@@ -274,23 +278,16 @@ fn write_about(
         &look.heading_left,
     )?;
     line += 1;
-    let control = rows.control();
     page.write_string_with_format(line, 0, text("Строк", "Rows"), &look.caption)?;
-    let counted = Decimal::from(control.rows);
+    let counted = Decimal::from(rows.control().rows);
     page.write_number_with_format(line, 1, float(counted)?, &look.plain_number)?;
-    let kinds: HashMap<&str, &Column> = sheet
-        .columns
-        .iter()
-        .map(|column| (column.key.as_str(), column))
-        .collect();
-    for (key, _) in &control.totals {
-        let (Some(column), Some(sum)) = (kinds.get(key.as_str()), rows.sum(key)) else {
+    for column in &sheet.columns {
+        let Some(sum) = rows.sum(&column.key) else {
             continue;
         };
         line += 1;
         page.write_string_with_format(line, 0, &column.title, &look.caption)?;
-        let format: &Format = look.number(column.kind, sum);
-        page.write_number_with_format(line, 1, float(sum)?, format)?;
+        page.write_number_with_format(line, 1, float(sum)?, look.number(column.kind, sum))?;
     }
     Ok(())
 }
@@ -355,10 +352,7 @@ mod tests {
         assert_eq!(sheet_name("Продажи: [2026]/11?"), "Продажи   2026  11");
         assert_eq!(sheet_name("'кавычки'"), "кавычки");
         assert_eq!(sheet_name("***"), "1");
-        assert_eq!(
-            sheet_name(&"я".repeat(40)).chars().count(),
-            LONGEST_NAME
-        );
+        assert_eq!(sheet_name(&"я".repeat(40)).chars().count(), LONGEST_NAME);
     }
 
     #[test]
