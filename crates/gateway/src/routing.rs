@@ -226,7 +226,7 @@ const fn health(outside: &'static str, service: Service) -> Route {
 }
 
 /// The route table. The longest match counts; a test holds the order.
-pub static TABLE: [Route; 48] = [
+pub static TABLE: [Route; 50] = [
     public(
         "/.well-known/oauth-authorization-server/api/users",
         "/.well-known/oauth-authorization-server",
@@ -248,6 +248,17 @@ pub static TABLE: [Route; 48] = [
     sign_in("/api/users/auth/passkeys/options", "/auth/passkeys/options"),
     sign_in("/api/users/oauth2/second-factor", "/oauth2/second-factor"),
     sign_in("/api/users/auth/password/forgot", "/auth/password/forgot"),
+    // All rows of a report are read before it answers.
+    Route {
+        exact: true,
+        patience: Patience::Model,
+        ..route(
+            "/api/analytics/reports/generate",
+            "/api/analytics/reports/generate",
+            "/reports/generate",
+            Service::Analytics,
+        )
+    },
     sign_in("/api/users/auth/passkeys/login", "/auth/passkeys/login"),
     sign_in("/api/users/auth/password/reset", "/auth/password/reset"),
     sign_in("/api/users/auth/invites/accept", "/auth/invites/accept"),
@@ -257,6 +268,18 @@ pub static TABLE: [Route; 48] = [
         "/commerceml/exchanges",
         Service::OnecIntegration,
     ),
+    // The signature in a link to a report file is what opens it.
+    Route {
+        access: Access::Public,
+        rate: Rate::Address,
+        body_limit: 0,
+        ..route(
+            "/api/analytics/reports/links/*",
+            "/api/analytics/reports/links",
+            "/reports/links",
+            Service::Analytics,
+        )
+    },
     sign_in("/api/users/auth/verify-email", "/auth/verify-email"),
     route(
         "/api/users/service-accounts/*",
@@ -643,6 +666,7 @@ mod tests {
                 "/api/users/auth/passkeys/login",
                 "/api/users/auth/password/reset",
                 "/api/users/auth/invites/accept",
+                "/api/analytics/reports/links/*",
                 "/api/users/auth/verify-email",
                 "/api/users/oauth2/register",
                 "/api/users/auth/providers",

@@ -2,7 +2,11 @@
 
 pub(crate) mod dashboards;
 pub(crate) mod metrics;
+mod report_audit;
+pub(crate) mod report_catalogue;
 pub(crate) mod report_files;
+pub(crate) mod report_schedules;
+pub(crate) mod report_variants;
 pub(crate) mod reports;
 
 /// Where clients find this service behind the gateway.

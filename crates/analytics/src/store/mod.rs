@@ -2,9 +2,12 @@
 
 pub(crate) mod events;
 pub(crate) mod overview;
+pub(crate) mod report_figures;
 pub(crate) mod reports;
 pub(crate) mod rollups;
+pub(crate) mod schedules;
 pub(crate) mod system;
+pub(crate) mod variants;
 
 use common::db::Schema;
 use sqlx::migrate::Migrator;
