@@ -12,7 +12,8 @@ use common::cache::Redis;
 use common::contract::events::{REQUEST_HANDLED, RequestEvent};
 use common::events::{Actor, Event, Stream, publish_texts};
 use common::ids;
-use http::{HeaderValue, Method};
+use http::{HeaderValue, Method, Uri};
+use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -43,8 +44,12 @@ pub(crate) struct Handled {
     pub(crate) client: IpAddr,
     pub(crate) user_agent: Option<HeaderValue>,
     pub(crate) code: Option<&'static str>,
+    /// What was asked for, when it was refused (status 400 to 499).
+    pub(crate) refused: Option<Uri>,
 }
 
+/// The label of requests that no route was found for.
+pub(crate) const UNMATCHED: &str = "unmatched";
 /// Clients choose these texts; an event keeps so many characters of them.
 const MAX_TEXT: usize = 256;
 const MAX_METHOD: usize = 16;
@@ -158,6 +163,7 @@ async fn publish_surely(redis: &Redis, batch: &mut Vec<String>, stop: &Cancellat
 fn event(handled: Handled) -> String {
     let identity = handled.identity.as_deref();
     let user_agent = handled.user_agent.as_ref();
+    let refused = handled.refused.as_ref().map(Uri::path);
     let data = RequestEvent {
         method: start(handled.method.as_str(), MAX_METHOD),
         route: handled.route.to_owned(),
@@ -168,6 +174,10 @@ fn event(handled: Handled) -> String {
         user_id: identity.map(|identity| identity.user_id),
         user_agent: user_agent.map(|value| start(&String::from_utf8_lossy(value.as_bytes()), MAX_TEXT)),
         code: handled.code.map(str::to_owned),
+        target: refused.map(fingerprint),
+        path: refused
+            .filter(|_| handled.route == UNMATCHED)
+            .map(|path| start(path, MAX_TEXT)),
     };
     let event = Event {
         id: ids::new_id(),
@@ -180,6 +190,16 @@ fn event(handled: Handled) -> String {
         data,
     };
     serde_json::to_string(&event).unwrap_or_default()
+}
+
+/// Enough of a hash to tell paths apart without keeping them.
+fn fingerprint(path: &str) -> String {
+    use std::fmt::Write;
+    let digest = Sha256::digest(path.as_bytes());
+    digest.iter().take(8).fold(String::with_capacity(16), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 fn start(text: &str, length: usize) -> String {
@@ -207,6 +227,7 @@ mod tests {
             client: IpAddr::from([192, 0, 2, 1]),
             user_agent: None,
             code: None,
+            refused: None,
         }
     }
 

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use common::config::{self, Reader};
 
+use crate::defence::DefenceSettings;
+
 /// Settings of the service, beside those of every service.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -15,6 +17,8 @@ pub struct Config {
     pub auth: config::Auth,
     /// `AUDIT_VERIFY_EVERY` (1h): how often the audit chain is recomputed without being asked.
     pub verify_every: Duration,
+    /// Detection, responses and notifications.
+    pub defence: DefenceSettings,
 }
 
 impl Config {
@@ -24,6 +28,7 @@ impl Config {
         let redis = config::Redis::read(reader);
         let auth = config::Auth::read(reader);
         let verify_every = reader.duration("AUDIT_VERIFY_EVERY", Duration::from_secs(3600));
+        let defence = DefenceSettings::read(reader);
         if verify_every.is_some_and(|every| every < Duration::from_secs(1)) {
             reader.invalid("AUDIT_VERIFY_EVERY", "is shorter than a second");
         }
@@ -32,6 +37,7 @@ impl Config {
             redis: redis?,
             auth: auth?,
             verify_every: verify_every?,
+            defence: defence?,
         })
     }
 }

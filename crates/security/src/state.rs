@@ -3,6 +3,8 @@
 use common::clock::Clock;
 use sqlx::PgPool;
 
+use crate::defence::Defence;
+
 /// What handlers share. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct AppState {
@@ -10,4 +12,6 @@ pub struct AppState {
     pub db: PgPool,
     /// The time.
     pub clock: Clock,
+    /// Rules of the detectors, responses, and who is told.
+    pub defence: Defence,
 }

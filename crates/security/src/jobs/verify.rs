@@ -59,6 +59,6 @@ async fn report(state: &AppState, broken: &FirstBroken) -> Result<(), StoreError
         evidence: json!({ "first_broken": broken }),
     };
     let mut transaction = state.db.begin().await.store("begin")?;
-    raise(&mut transaction, &finding, now).await?;
+    raise(&mut transaction, &state.defence, &finding, now).await?;
     transaction.commit().await.store("commit")
 }

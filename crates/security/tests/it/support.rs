@@ -9,7 +9,7 @@ use common::events::{self, Event, Stream};
 use common::service::{App, Context};
 pub(crate) use common::testing::eventually_within as eventually;
 use common::testing::{self, Client, Grant, Issuer, TestRedis, TestServer};
-use security::{AppState, Config, DEFINITION, SCHEMA};
+use security::{AppState, Config, DEFINITION, Defence, DefenceSettings, SCHEMA};
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
@@ -30,6 +30,7 @@ impl Service {
         let state = AppState {
             db: db.clone(),
             clock: Clock::system(),
+            defence: Defence::new(DefenceSettings::default(), None).unwrap(),
         };
         let router = security::routes().build(state, issuer.authenticator());
         let app = App {
