@@ -196,10 +196,13 @@ fn event(handled: Handled) -> String {
 fn fingerprint(path: &str) -> String {
     use std::fmt::Write;
     let digest = Sha256::digest(path.as_bytes());
-    digest.iter().take(8).fold(String::with_capacity(16), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    digest
+        .iter()
+        .take(8)
+        .fold(String::with_capacity(16), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }
 
 fn start(text: &str, length: usize) -> String {

@@ -9,7 +9,7 @@ use common::cache::Redis;
 use common::config::Reader;
 use tokio::sync::Notify;
 
-use crate::channels::{Channels, ChannelSettings};
+use crate::channels::{ChannelSettings, Channels};
 use crate::detect::Ruleset;
 use crate::identity::{IdentityService, IdentitySettings};
 
@@ -59,9 +59,13 @@ impl DefenceSettings {
         let channels = ChannelSettings::read(reader);
         let strict = reader.environment().is_strict();
         let database = reader.optional::<url::Url>("DATABASE_URL").flatten();
-        let local_database = database.is_some_and(|url| matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]")));
+        let local_database =
+            database.is_some_and(|url| matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]")));
         if retention.is_some_and(|retention| retention < Duration::from_secs(86_400)) {
-            reader.invalid("OBSERVATIONS_RETENTION", "is shorter than a day, which the longest windows need");
+            reader.invalid(
+                "OBSERVATIONS_RETENTION",
+                "is shorter than a day, which the longest windows need",
+            );
         }
         if shared_users.is_some_and(|users| users < 1) {
             reader.invalid("BAN_SHARED_USERS", "must be at least 1");
@@ -90,8 +94,7 @@ struct Inner {
     redis: Option<Redis>,
     identity: Option<IdentityService>,
     channels: Channels,
-    /// Rung when there is something to be done or to be told.
-    bell: Notify,
+    bells: [Notify; 3],
 }
 
 impl Defence {
@@ -116,7 +119,7 @@ impl Defence {
             redis,
             identity,
             channels,
-            bell: Notify::new(),
+            bells: Default::default(),
         })))
     }
 
@@ -140,13 +143,24 @@ impl Defence {
         &self.0.channels
     }
 
-    /// Has waiting responses and messages looked at now.
+    /// Has all who wait look at now.
     pub(crate) fn ring(&self) {
-        self.0.bell.notify_waiters();
+        for bell in &self.0.bells {
+            // Kept for one who is busy at this moment.
+            bell.notify_one();
+        }
     }
 
     /// Waits until the bell is rung or the time is over.
-    pub(crate) async fn wait(&self, at_most: Duration) {
-        let _ = tokio::time::timeout(at_most, self.0.bell.notified()).await;
+    pub(crate) async fn wait(&self, waiter: Waiter, at_most: Duration) {
+        let _ = tokio::time::timeout(at_most, self.0.bells[waiter as usize].notified()).await;
     }
+}
+
+/// Who waits for something to do.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Waiter {
+    Responses,
+    Deliveries,
+    Alertmanager,
 }

@@ -84,9 +84,15 @@ impl From<Error> for Problem {
             Error::Identity(IdentityError::NotNow(error)) => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "dependency.unavailable",
-                Text::new("Сервис временно недоступен", "The service is temporarily unavailable"),
+                Text::new(
+                    "Сервис временно недоступен",
+                    "The service is temporarily unavailable",
+                ),
             )
-            .detail(Text::new("Не отвечает user-management.", "user-management does not answer."))
+            .detail(Text::new(
+                "Не отвечает user-management.",
+                "user-management does not answer.",
+            ))
             .retry_after(5)
             .source(error),
             Error::Identity(error @ IdentityError::Refused(_)) => Self::new(

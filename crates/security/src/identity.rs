@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The service account by which responses act.
 #[derive(Debug, Clone)]
 pub(crate) struct IdentitySettings {
-    /// Where user-management is: the origin of `JWKS_URL`.
+    /// `RESPONSE_IDENTITY_URL`: where user-management is; the origin of `JWKS_URL` by default.
     url: Url,
     /// `RESPONSE_CLIENT_ID`: a service account with the permission `users:admin` for all companies.
     client_id: String,
@@ -31,15 +31,19 @@ pub(crate) struct IdentitySettings {
 
 impl IdentitySettings {
     /// Reads the settings; the inner `None` when there is no account.
-    #[expect(clippy::option_option, reason = "the outer one tells of a mistake, as everywhere in settings")]
+    #[expect(
+        clippy::option_option,
+        reason = "the outer one tells of a mistake, as everywhere in settings"
+    )]
     pub(crate) fn read(reader: &mut Reader) -> Option<Option<Self>> {
         let client_id = reader.optional::<String>("RESPONSE_CLIENT_ID");
         let client_secret = reader.secret("RESPONSE_CLIENT_SECRET");
+        let own = reader.optional::<Url>("RESPONSE_IDENTITY_URL")?;
         let jwks = reader.optional::<Url>("JWKS_URL")?;
-        match (client_id?, client_secret, jwks) {
+        match (client_id?, client_secret, own.or(jwks)) {
             (None, None, _) => Some(None),
-            (Some(client_id), Some(client_secret), Some(jwks)) => {
-                let url = jwks.join("/").ok()?;
+            (Some(client_id), Some(client_secret), Some(url)) => {
+                let url = url.join("/").ok()?;
                 Some(Some(Self {
                     url,
                     client_id,
@@ -96,8 +100,12 @@ impl IdentityService {
 
     /// Ends all sessions of a user.
     pub(crate) async fn revoke_sessions(&self, user: Uuid) -> Result<(), IdentityError> {
-        self.call(|service| Ok(service.client.delete(service.at(&format!("users/{user}/sessions"))?)))
-            .await
+        self.call(|service| {
+            Ok(service
+                .client
+                .delete(service.at(&format!("users/{user}/sessions"))?))
+        })
+        .await
     }
 
     /// Requires a new password of a user, or no longer; the sessions end with it.

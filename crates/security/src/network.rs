@@ -66,7 +66,8 @@ mod tests {
 
     #[test]
     fn networks_overlap_where_they_share_an_address() {
-        let overlaps = |one: &str, other: &str| one.parse::<Network>().unwrap().overlaps(other.parse().unwrap());
+        let overlaps =
+            |one: &str, other: &str| one.parse::<Network>().unwrap().overlaps(other.parse().unwrap());
         assert!(overlaps("192.0.2.1", "192.0.2.0/24"));
         assert!(overlaps("192.0.0.0/16", "192.0.2.7"));
         assert!(overlaps("2001:db8::/64", "2001:db8::/32"));

@@ -97,8 +97,14 @@ mod tests {
     fn subjects_are_addresses_networks_users_sessions_and_keys() {
         let user = Uuid::from_u128(7);
         assert_eq!(Subject::parse(&format!("user:{user}")), Some(Subject::User(user)));
-        assert_eq!(Subject::parse(&format!("session:{user}")), Some(Subject::Session(user)));
-        assert!(matches!(Subject::parse("ip:2001:db8::/64"), Some(Subject::Network(_))));
+        assert_eq!(
+            Subject::parse(&format!("session:{user}")),
+            Some(Subject::Session(user))
+        );
+        assert!(matches!(
+            Subject::parse("ip:2001:db8::/64"),
+            Some(Subject::Network(_))
+        ));
         for wrong in ["192.0.2.1", "ip:everywhere", "user:me", "account:abc", ""] {
             assert_eq!(Subject::parse(wrong), None, "{wrong}");
         }

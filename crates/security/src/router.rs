@@ -43,7 +43,11 @@ pub fn routes() -> Routes<AppState> {
         .get("/notifications", read, notifications::channels)
         .post("/notifications/test", admin, notifications::test)
         .get("/notifications/deliveries", read, notifications::deliveries)
-        .post("/notifications/deliveries/{id}/retry", admin, notifications::retry)
+        .post(
+            "/notifications/deliveries/{id}/retry",
+            admin,
+            notifications::retry,
+        )
         .get("/notifications/silences", read, notifications::silences)
         .post("/notifications/silences", admin, notifications::add_silence)
         .delete("/notifications/silences/{id}", admin, notifications::end_silence)

@@ -181,6 +181,9 @@ mod tests {
             title(&rules, "login_burst", "ip:2001:db8::/64", Locale::En),
             "Password guessing from 2001:db8::/64"
         );
-        assert_eq!(title(&rules, "of_later", "ip:192.0.2.1", Locale::En), "Threat: 192.0.2.1");
+        assert_eq!(
+            title(&rules, "of_later", "ip:192.0.2.1", Locale::En),
+            "Threat: 192.0.2.1"
+        );
     }
 }

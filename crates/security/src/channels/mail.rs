@@ -38,7 +38,12 @@ impl Mail {
         })
     }
 
-    pub(super) async fn deliver(&self, id: Uuid, message: &Message, locale: Locale) -> Result<(), NotDelivered> {
+    pub(super) async fn deliver(
+        &self,
+        id: Uuid,
+        message: &Message,
+        locale: Locale,
+    ) -> Result<(), NotDelivered> {
         let refused = |error: lettre::error::Error| NotDelivered::Refused(error.to_string());
         let domain = self.from.email.domain();
         let mut letter = lettre::Message::builder()

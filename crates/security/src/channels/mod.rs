@@ -96,7 +96,11 @@ impl Channels {
 
     /// Who is told of threats of that severity.
     pub(crate) fn for_severity(&self, severity: Severity) -> Vec<Channel> {
-        if severity < self.least { Vec::new() } else { self.configured() }
+        if severity < self.least {
+            Vec::new()
+        } else {
+            self.configured()
+        }
     }
 
     /// The channels that are configured.
@@ -125,7 +129,13 @@ impl Channels {
     }
 
     /// Delivers a message. `id` is the same at each attempt, so that a receiver knows a repetition.
-    pub(crate) async fn deliver(&self, channel: Channel, id: Uuid, message: &Message, now: i64) -> Result<(), NotDelivered> {
+    pub(crate) async fn deliver(
+        &self,
+        channel: Channel,
+        id: Uuid,
+        message: &Message,
+        now: i64,
+    ) -> Result<(), NotDelivered> {
         match channel {
             Channel::Webhook => {
                 let webhook = self.webhook.as_ref().ok_or(NotDelivered::NotConfigured)?;
@@ -149,7 +159,10 @@ fn judged(status: http::StatusCode) -> Result<(), NotDelivered> {
         return Ok(());
     }
     let text = format!("status {status}");
-    if status.is_server_error() || matches!(status.as_u16(), 401 | 403 | 404 | 408 | 425 | 429) || status.is_redirection() {
+    if status.is_server_error()
+        || matches!(status.as_u16(), 401 | 403 | 404 | 408 | 425 | 429)
+        || status.is_redirection()
+    {
         // A wrong secret or address may be set right within the day.
         Err(NotDelivered::NotNow(text.into()))
     } else {

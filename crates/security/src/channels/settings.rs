@@ -53,7 +53,11 @@ impl Default for ChannelSettings {
 
 impl ChannelSettings {
     pub(crate) fn read(reader: &mut Reader) -> Option<Self> {
-        let least = reader.one_of("ALERT_MIN_SEVERITY", &["low", "medium", "high", "critical"], "high");
+        let least = reader.one_of(
+            "ALERT_MIN_SEVERITY",
+            &["low", "medium", "high", "critical"],
+            "high",
+        );
         let language = reader.one_of("ALERT_LANGUAGE", &["ru", "en"], "ru");
         let webhook = webhook(reader);
         let mail = mail(reader);
@@ -70,7 +74,10 @@ impl ChannelSettings {
     }
 }
 
-#[expect(clippy::option_option, reason = "the outer one tells of a mistake, as everywhere in settings")]
+#[expect(
+    clippy::option_option,
+    reason = "the outer one tells of a mistake, as everywhere in settings"
+)]
 fn webhook(reader: &mut Reader) -> Option<Option<Webhook>> {
     let url = reader.optional::<Url>("ALERT_WEBHOOK_URL");
     let secret = reader.secret("ALERT_WEBHOOK_SECRET");
@@ -87,7 +94,10 @@ fn webhook(reader: &mut Reader) -> Option<Option<Webhook>> {
     }
 }
 
-#[expect(clippy::option_option, reason = "the outer one tells of a mistake, as everywhere in settings")]
+#[expect(
+    clippy::option_option,
+    reason = "the outer one tells of a mistake, as everywhere in settings"
+)]
 fn mail(reader: &mut Reader) -> Option<Option<MailSettings>> {
     let to = reader.optional::<Mailboxes>("ALERT_EMAIL");
     let url = reader.secret("SMTP_URL");
@@ -101,7 +111,10 @@ fn mail(reader: &mut Reader) -> Option<Option<MailSettings>> {
         return None;
     };
     let Ok(mut parsed) = Url::parse(url.expose_secret()) else {
-        reader.invalid("SMTP_URL", "is not smtps://host, smtp://host?tls=required or smtp://host");
+        reader.invalid(
+            "SMTP_URL",
+            "is not smtps://host, smtp://host?tls=required or smtp://host",
+        );
         return None;
     };
     if let (None, Some(password)) = (parsed.password(), password) {
@@ -115,7 +128,10 @@ fn mail(reader: &mut Reader) -> Option<Option<MailSettings>> {
     }))
 }
 
-#[expect(clippy::option_option, reason = "the outer one tells of a mistake, as everywhere in settings")]
+#[expect(
+    clippy::option_option,
+    reason = "the outer one tells of a mistake, as everywhere in settings"
+)]
 fn telegram(reader: &mut Reader) -> Option<Option<Telegram>> {
     let chat = reader.optional::<String>("ALERT_TELEGRAM_CHAT");
     let token = reader.secret("ALERT_TELEGRAM_TOKEN");
@@ -149,7 +165,12 @@ mod tests {
         assert!(read(&[]).unwrap().webhook.is_none());
         let mail = ("SMTP_URL", "smtp://mail");
         // Who uses the mail server for something else only is not written to.
-        assert!(read(&[mail, ("SMTP_FROM", "robot@example.org")]).unwrap().mail.is_none());
+        assert!(
+            read(&[mail, ("SMTP_FROM", "robot@example.org")])
+                .unwrap()
+                .mail
+                .is_none()
+        );
         let all = read(&[
             mail,
             ("SMTP_FROM", "robot@example.org"),
@@ -163,7 +184,10 @@ mod tests {
         assert_eq!(all.mail.unwrap().to.len(), 2);
         assert!(all.webhook.is_some() && all.telegram.is_some());
         for (values, name) in [
-            (vec![("ALERT_WEBHOOK_URL", "https://hooks.example.org/1")], "ALERT_WEBHOOK_SECRET"),
+            (
+                vec![("ALERT_WEBHOOK_URL", "https://hooks.example.org/1")],
+                "ALERT_WEBHOOK_SECRET",
+            ),
             (vec![("ALERT_EMAIL", "one@example.org")], "ALERT_EMAIL"),
             (vec![("ALERT_EMAIL", "nobody")], "ALERT_EMAIL"),
             (vec![("ALERT_TELEGRAM_CHAT", "1")], "ALERT_TELEGRAM_TOKEN"),

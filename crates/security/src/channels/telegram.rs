@@ -19,9 +19,16 @@ pub(crate) struct Telegram {
 }
 
 impl Telegram {
-    pub(super) async fn deliver(&self, http: &Client, message: &Message, locale: Locale) -> Result<(), NotDelivered> {
-        let path = format!("bot{}/sendMessage", self.token.expose_secret());
-        let url = self.api.join(&path).map_err(|error| NotDelivered::Refused(error.to_string()))?;
+    pub(super) async fn deliver(
+        &self,
+        http: &Client,
+        message: &Message,
+        locale: Locale,
+    ) -> Result<(), NotDelivered> {
+        let mut url = self.api.clone();
+        // Not by `join`, which would take the colon of the token for a scheme.
+        let base = self.api.path().trim_end_matches('/');
+        url.set_path(&format!("{base}/bot{}/sendMessage", self.token.expose_secret()));
         // The Bot API takes 4096 characters.
         let text: String = message.text(locale).chars().take(4000).collect();
         let body = json!({ "chat_id": self.chat, "text": text, "disable_web_page_preview": true });

@@ -27,7 +27,8 @@ impl Webhook {
         message: &Message,
         now: i64,
     ) -> Result<(), NotDelivered> {
-        let body = serde_json::to_string(message).map_err(|error| NotDelivered::Refused(error.to_string()))?;
+        let body =
+            serde_json::to_string(message).map_err(|error| NotDelivered::Refused(error.to_string()))?;
         let request = http
             .post(self.url.clone())
             .header("content-type", "application/json")
@@ -41,7 +42,9 @@ impl Webhook {
     /// `v1,<base64>`. A secret that begins with `whsec_` is base64, as the standard writes secrets.
     fn signature(&self, id: Uuid, now: i64, body: &str) -> String {
         let secret = self.secret.expose_secret();
-        let decoded = secret.strip_prefix("whsec_").and_then(|text| STANDARD.decode(text).ok());
+        let decoded = secret
+            .strip_prefix("whsec_")
+            .and_then(|text| STANDARD.decode(text).ok());
         let key = decoded.as_deref().unwrap_or(secret.as_bytes());
         let key = hmac::Key::new(hmac::HMAC_SHA256, key);
         let tag = hmac::sign(&key, format!("{id}.{now}.{body}").as_bytes());

@@ -24,17 +24,32 @@ pub(crate) fn evaluate(
     observations: &[Observation],
 ) -> Option<Finding> {
     let own: Vec<&Observation> = observations.iter().filter(|one| rule.sees(&one.signal)).collect();
-    let stronger: Vec<&Arc<Rule>> = rule.unless.iter().filter_map(|id| rules.get(id)).filter(|other| other.enabled).collect();
+    let stronger: Vec<&Arc<Rule>> = rule
+        .unless
+        .iter()
+        .filter_map(|id| rules.get(id))
+        .filter(|other| other.enabled)
+        .collect();
     let outdone = |window: &[&Observation]| {
         stronger.iter().any(|other| {
-            let seen: Vec<&Observation> = window.iter().copied().filter(|one| other.sees(&one.signal)).collect();
-            span(&seen, other.window.0, |_| true, |part| holds(other, part)).is_some()
+            let seen: Vec<&Observation> = window
+                .iter()
+                .copied()
+                .filter(|one| other.sees(&one.signal))
+                .collect();
+            any_window(&seen, other)
         })
     };
     match &rule.then {
         None => {
             let is_new = |part: &[&Observation]| part.iter().any(|one| one.fresh);
-            let span = span(&own, rule.window.0, is_new, |part| holds(rule, part) && !outdone(part))?;
+            let span = span(&own, rule.window.0, is_new, |part| {
+                holds(rule, part) && !outdone(part)
+            })?;
+            // What came before the stronger one is part of it.
+            if outdone(span) {
+                return None;
+            }
             Some(finding(rule, subject, span, None))
         }
         Some(then) => {
@@ -89,15 +104,37 @@ fn span<'a, 'b>(
     found.map(|(first, last)| &own[first..=last])
 }
 
+/// Whether the rule holds in some window; stops at the first.
+fn any_window(own: &[&Observation], rule: &Rule) -> bool {
+    let mut start = 0;
+    (0..own.len()).any(|end| {
+        while own[end].at - own[start].at > rule.window.0 {
+            start += 1;
+        }
+        holds(rule, &own[start..=end])
+    })
+}
+
 /// Whether all conditions of the rule hold in a window.
 fn holds(rule: &Rule, window: &[&Observation]) -> bool {
     // The cheap ones first: most windows end here.
     window.len() >= rule.count
         && rule.lasts.is_none_or(|lasts| lasting(window) >= lasts.0)
-        && rule.sum.is_none_or(|sum| window.iter().map(|one| one.value).sum::<i64>() >= sum)
-        && rule.distinct.iter().all(|(field, least)| distinct(window, *field).len() >= *least)
-        && rule.spread.as_ref().is_none_or(|spread| is_spread(window, spread))
-        && rule.score.as_ref().is_none_or(|score| weight(window, score) >= score.least)
+        && rule
+            .sum
+            .is_none_or(|sum| window.iter().map(|one| one.value).sum::<i64>() >= sum)
+        && rule
+            .distinct
+            .iter()
+            .all(|(field, least)| distinct(window, *field).len() >= *least)
+        && rule
+            .spread
+            .as_ref()
+            .is_none_or(|spread| is_spread(window, spread))
+        && rule
+            .score
+            .as_ref()
+            .is_none_or(|score| weight(window, score) >= score.least)
 }
 
 fn lasting(window: &[&Observation]) -> Duration {
@@ -117,14 +154,20 @@ fn is_spread(window: &[&Observation], spread: &Spread) -> bool {
     for value in window.iter().filter_map(|one| one.field(spread.field)) {
         *counts.entry(value).or_default() += 1;
     }
-    let within = counts.values().filter(|count| (spread.least..=spread.most).contains(count)).count();
+    let within = counts
+        .values()
+        .filter(|count| (spread.least..=spread.most).contains(count))
+        .count();
     !counts.is_empty() && within as f64 >= counts.len() as f64 * spread.share
 }
 
 /// Each signal weighs once, however often it occurs.
 fn weight(window: &[&Observation], score: &Score) -> u32 {
     let signals: BTreeSet<&str> = window.iter().map(|one| one.signal.as_str()).collect();
-    signals.iter().filter_map(|signal| score.weights.get(*signal)).sum()
+    signals
+        .iter()
+        .filter_map(|signal| score.weights.get(*signal))
+        .sum()
 }
 
 fn finding(rule: &Arc<Rule>, subject: &str, span: &[&Observation], last: Option<&Observation>) -> Finding {
@@ -147,7 +190,10 @@ fn evidence(rule: &Rule, span: &[&Observation], last: Option<&Observation>) -> V
     for one in span.iter().copied().chain(last) {
         *signals.entry(&one.signal).or_default() += 1;
     }
-    let failures: usize = ["login_failed", "code_failed"].iter().filter_map(|signal| signals.get(signal)).sum();
+    let failures: usize = ["login_failed", "code_failed"]
+        .iter()
+        .filter_map(|signal| signals.get(signal))
+        .sum();
     if failures > 0 {
         evidence.insert("failures".to_owned(), json!(failures));
     }
@@ -163,7 +209,10 @@ fn evidence(rule: &Rule, span: &[&Observation], last: Option<&Observation>) -> V
         let values = distinct(span, field);
         evidence.insert(count.to_owned(), json!(values.len()));
         if let Some(list) = list {
-            evidence.insert(list.to_owned(), json!(values.iter().take(MAX_LISTED).collect::<Vec<_>>()));
+            evidence.insert(
+                list.to_owned(),
+                json!(values.iter().take(MAX_LISTED).collect::<Vec<_>>()),
+            );
         }
     }
     if let Some(score) = &rule.score {

@@ -13,7 +13,8 @@ struct Known {
 }
 
 /// The table is part of the program; a test reads it.
-static KNOWN: LazyLock<Known> = LazyLock::new(|| toml::from_str(include_str!("known.toml")).unwrap_or_default());
+static KNOWN: LazyLock<Known> =
+    LazyLock::new(|| toml::from_str(include_str!("known.toml")).unwrap_or_default());
 
 /// What somebody was looking for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,13 +62,24 @@ mod tests {
 
     #[test]
     fn scanners_are_known_and_clients_are_not_scanners() {
-        for agent in ["sqlmap/1.7.2#stable (https://sqlmap.org)", "Mozilla/5.0 zgrab/0.x", "Nikto/2.5.0", "${jndi:ldap://x}"] {
+        for agent in [
+            "sqlmap/1.7.2#stable (https://sqlmap.org)",
+            "Mozilla/5.0 zgrab/0.x",
+            "Nikto/2.5.0",
+            "${jndi:ldap://x}",
+        ] {
             assert!(is_scanner(agent), "{agent}");
         }
         for agent in [
             "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0 Safari/537.36",
-            "1C+Enterprise/8.3", "curl/8.5.0", "python-requests/2.31", "okhttp/4.12.0", "Go-http-client/1.1",
-            "ai-assistants-1c/0.1.0", "Prometheus/3.5.0", "",
+            "1C+Enterprise/8.3",
+            "curl/8.5.0",
+            "python-requests/2.31",
+            "okhttp/4.12.0",
+            "Go-http-client/1.1",
+            "ai-assistants-1c/0.1.0",
+            "Prometheus/3.5.0",
+            "",
         ] {
             assert!(!is_scanner(agent), "{agent}");
         }

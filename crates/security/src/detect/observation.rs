@@ -93,7 +93,11 @@ mod tests {
         for (address, expected, network) in [
             ("192.0.2.1", Some("192.0.2.1"), Some("192.0.0.0/16")),
             ("::ffff:192.0.2.1", Some("192.0.2.1"), Some("192.0.0.0/16")),
-            ("2001:db8:1:2:3:4:5:6", Some("2001:db8:1:2::/64"), Some("2001:db8::/32")),
+            (
+                "2001:db8:1:2:3:4:5:6",
+                Some("2001:db8:1:2::/64"),
+                Some("2001:db8::/32"),
+            ),
             ("not an address", None, None),
         ] {
             assert_eq!(address_key(address).as_deref(), expected, "{address}");
@@ -104,7 +108,10 @@ mod tests {
     #[test]
     fn a_user_is_told_before_an_account_and_an_address() {
         let user = Uuid::from_u128(7);
-        assert_eq!(subject_of(Some(user), Some("a"), Some("192.0.2.1")), format!("user:{user}"));
+        assert_eq!(
+            subject_of(Some(user), Some("a"), Some("192.0.2.1")),
+            format!("user:{user}")
+        );
         assert_eq!(subject_of(None, Some("a"), Some("192.0.2.1")), "account:a");
         assert_eq!(subject_of(None, None, Some("192.0.2.1")), "ip:192.0.2.1");
         assert_eq!(subject_of(None, None, None), "unknown");

@@ -23,7 +23,10 @@ pub(crate) struct Anomaly {
 /// Judges the number of an hour by the hours before it, the oldest first. The mean fades
 /// exponentially, so that a growing load is not unusual for long; the median keeps one busy day
 /// from making the rest unusual.
-#[expect(clippy::cast_precision_loss, reason = "numbers of requests in an hour are small")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "numbers of requests in an hour are small"
+)]
 pub(crate) fn anomaly(past: &[u64], now: u64) -> Option<Anomaly> {
     if past.len() < LEAST_PAST || now < LEAST_REQUESTS {
         return None;

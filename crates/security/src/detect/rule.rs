@@ -99,9 +99,9 @@ pub(crate) struct Span(pub(crate) Duration);
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        parse_span(&text)
-            .map(Self)
-            .ok_or_else(|| serde::de::Error::custom(format!("`{text}` is no time such as 60s, 30m, 12h or 7d")))
+        parse_span(&text).map(Self).ok_or_else(|| {
+            serde::de::Error::custom(format!("`{text}` is no time such as 60s, 30m, 12h or 7d"))
+        })
     }
 }
 
@@ -113,7 +113,10 @@ impl Serialize for Span {
 
 fn parse_span(text: &str) -> Option<Duration> {
     let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
-    let number: i64 = number.parse().ok().filter(|number| (1..=100_000).contains(number))?;
+    let number: i64 = number
+        .parse()
+        .ok()
+        .filter(|number| (1..=100_000).contains(number))?;
     match unit {
         "s" => Duration::try_seconds(number),
         "m" => Duration::try_minutes(number),
@@ -211,7 +214,9 @@ impl Rule {
         let named = |name: &str| {
             !name.is_empty()
                 && name.len() <= 64
-                && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+                && name
+                    .bytes()
+                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
         };
         let mistake = if !named(&self.id) {
             "its id is not lower-case letters, digits and underscores"
@@ -223,7 +228,11 @@ impl Rule {
             "`count` is not within 1 and 1500"
         } else if self.window.0 > Duration::hours(24) {
             "`window` is longer than a day"
-        } else if self.spread.as_ref().is_some_and(|spread| !(0.0..=1.0).contains(&spread.share) || spread.least > spread.most) {
+        } else if self
+            .spread
+            .as_ref()
+            .is_some_and(|spread| !(0.0..=1.0).contains(&spread.share) || spread.least > spread.most)
+        {
             "`spread` contradicts itself"
         } else if self.confidence > 3 {
             "`confidence` is not within 0 and 3"

@@ -81,7 +81,11 @@ impl Ruleset {
             if let Some(mistake) = rule.mistake() {
                 return Err(InvalidRules::Rule(rule.id.clone(), mistake));
             }
-            let known = |id: &String| file.rule.iter().any(|other| other.id == *id && other.by == rule.by);
+            let known = |id: &String| {
+                file.rule
+                    .iter()
+                    .any(|other| other.id == *id && other.by == rule.by)
+            };
             if let Some(id) = rule.unless.iter().find(|id| !known(id)) {
                 let mistake = format!("`unless` names `{id}`, which is no rule by the same field");
                 return Err(InvalidRules::Rule(rule.id.clone(), mistake));
@@ -105,7 +109,9 @@ impl Ruleset {
 
     /// The rules in force that group by a field.
     pub(crate) fn by(&self, field: Field) -> impl Iterator<Item = &Arc<Rule>> {
-        self.rules.iter().filter(move |rule| rule.enabled && rule.by == field)
+        self.rules
+            .iter()
+            .filter(move |rule| rule.enabled && rule.by == field)
     }
 
     /// What an entry of the audit log is to the detectors.
@@ -129,8 +135,11 @@ fn merge(tables: &mut Table, own: Table) -> Result<(), InvalidRules> {
             let key = if name == "rule" { "id" } else { "name" };
             entry.get(key).and_then(Value::as_str).map(str::to_owned)
         };
-        let mut places: BTreeMap<String, usize> =
-            known.iter().enumerate().filter_map(|(at, entry)| Some((id(entry)?, at))).collect();
+        let mut places: BTreeMap<String, usize> = known
+            .iter()
+            .enumerate()
+            .filter_map(|(at, entry)| Some((id(entry)?, at)))
+            .collect();
         for entry in new {
             let key = id(entry).ok_or(InvalidRules::NoId)?;
             match (places.get(&key).and_then(|at| known.get_mut(*at)), entry) {
@@ -185,7 +194,10 @@ mod tests {
         "#;
         let rules = Ruleset::new(Some(own)).unwrap();
         let burst = rules.get("login_burst").unwrap();
-        assert_eq!((burst.count, burst.respond.len(), burst.severity), (50, 0, Severity::Medium));
+        assert_eq!(
+            (burst.count, burst.respond.len(), burst.severity),
+            (50, 0, Severity::Medium)
+        );
         assert_eq!(rules.get("own").unwrap().severity, Severity::Critical);
         assert!(rules.by(Field::Ip).all(|rule| rule.id != "scanner"));
     }
@@ -197,7 +209,10 @@ mod tests {
             ("[[rule]]\nid = \"login_burst\"\nwindow = \"soon\"", "soon"),
             ("[[rule]]\nid = \"login_burst\"\nthreshold = 4", "threshold"),
             ("[[rule]]\ncount = 4", "no id"),
-            ("[[rule]]\nid = \"login_burst\"\nunless = [\"nothing\"]", "nothing"),
+            (
+                "[[rule]]\nid = \"login_burst\"\nunless = [\"nothing\"]",
+                "nothing",
+            ),
             ("rule = [", "TOML"),
         ] {
             let error = Ruleset::new(Some(own)).unwrap_err().to_string();

@@ -147,14 +147,22 @@ pub(crate) async fn list(
     };
     let mut connection = state.db.acquire().await.store("acquire")?;
     let rows = store::alerts::list(&mut connection, &filter, before, limit + 1, state.clock.now()).await?;
-    let items: Vec<AlertResponse> = rows.into_iter().map(|row| AlertResponse::new(&state, row)).collect();
+    let items: Vec<AlertResponse> = rows
+        .into_iter()
+        .map(|row| AlertResponse::new(&state, row))
+        .collect();
     Ok(Json(Page::from_rows(items, limit, |alert| alert.id)))
 }
 
 /// GET /alerts/{id}
-pub(crate) async fn get(State(state): State<AppState>, Path(id): Path<Uuid>) -> Result<Json<WholeAlert>, Problem> {
+pub(crate) async fn get(
+    State(state): State<AppState>,
+    Path(id): Path<Uuid>,
+) -> Result<Json<WholeAlert>, Problem> {
     let mut connection = state.db.acquire().await.store("acquire")?;
-    let row = store::alerts::by_id(&mut connection, id).await?.ok_or(Error::AlertNotFound)?;
+    let row = store::alerts::by_id(&mut connection, id)
+        .await?
+        .ok_or(Error::AlertNotFound)?;
     let timeline = store::alerts::history(&mut connection, id).await?;
     Ok(Json(WholeAlert {
         alert: AlertResponse::new(&state, row),
@@ -193,7 +201,15 @@ pub(crate) async fn acknowledge(
     Path(id): Path<Uuid>,
     body: Bytes,
 ) -> Result<Json<AlertResponse>, Problem> {
-    change(&state, &identity, ip, id, AlertState::Acknowledged, Decision::read(&body)?).await
+    change(
+        &state,
+        &identity,
+        ip,
+        id,
+        AlertState::Acknowledged,
+        Decision::read(&body)?,
+    )
+    .await
 }
 
 /// POST /alerts/{id}/resolve
@@ -204,7 +220,15 @@ pub(crate) async fn resolve(
     Path(id): Path<Uuid>,
     body: Bytes,
 ) -> Result<Json<AlertResponse>, Problem> {
-    change(&state, &identity, ip, id, AlertState::Resolved, Decision::read(&body)?).await
+    change(
+        &state,
+        &identity,
+        ip,
+        id,
+        AlertState::Resolved,
+        Decision::read(&body)?,
+    )
+    .await
 }
 
 /// POST /alerts/{id}/reopen
@@ -215,7 +239,15 @@ pub(crate) async fn reopen(
     Path(id): Path<Uuid>,
     body: Bytes,
 ) -> Result<Json<AlertResponse>, Problem> {
-    change(&state, &identity, ip, id, AlertState::Open, Decision::read(&body)?).await
+    change(
+        &state,
+        &identity,
+        ip,
+        id,
+        AlertState::Open,
+        Decision::read(&body)?,
+    )
+    .await
 }
 
 async fn change(
@@ -226,10 +258,18 @@ async fn change(
     to: AlertState,
     decision: Decision,
 ) -> Result<Json<AlertResponse>, Problem> {
-    let comment = decision.comment.as_deref().map(|comment| checked(comment, "/comment")).transpose()?;
+    let comment = decision
+        .comment
+        .as_deref()
+        .map(|comment| checked(comment, "/comment"))
+        .transpose()?;
     if decision.resolution.is_some() && to != AlertState::Resolved {
         let mut violations = Violations::new();
-        violations.check(false, "/resolution", Text::new("Только при закрытии.", "When an alert is resolved only."));
+        violations.check(
+            false,
+            "/resolution",
+            Text::new("Только при закрытии.", "When an alert is resolved only."),
+        );
         violations.finish()?;
     }
     let (mut transaction, alert) = locked(state, id).await?;
@@ -249,12 +289,24 @@ async fn change(
     }
     let resolution = decision.resolution.map(Resolution::as_str);
     store::alerts::set_state(&mut transaction, id, to, resolution, identity.user_id, now).await?;
-    let name = if to == AlertState::Open { "reopened" } else { to.as_str() };
+    let name = if to == AlertState::Open {
+        "reopened"
+    } else {
+        to.as_str()
+    };
     let told = json!({ "comment": comment, "resolution": resolution });
     store::alerts::tell(&mut transaction, id, name, Some(identity.user_id), &told, now).await?;
     if to == AlertState::Resolved {
         let severity = Severity::from_name(&alert.severity).unwrap_or(Severity::Critical);
-        announce(&mut transaction, &state.defence, id, severity, &resolved(state, &alert, now), now).await?;
+        announce(
+            &mut transaction,
+            &state.defence,
+            id,
+            severity,
+            &resolved(state, &alert, now),
+            now,
+        )
+        .await?;
     }
     let action = format!("alerts.{name}");
     let details = json!({
@@ -298,7 +350,9 @@ pub(crate) struct Handling {
 }
 
 #[expect(clippy::option_option, reason = "absent and null are different")]
-fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<T>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
 }
 
@@ -333,8 +387,23 @@ pub(crate) async fn update(
     if snoozed_until != alert.snoozed_until {
         details["snoozed_until"] = json!(snoozed_until);
     }
-    store::alerts::tell(&mut transaction, id, "changed", Some(identity.user_id), &details, now).await?;
-    let entry = own_entry(&state, &identity, ip, "alerts.changed", format!("alert:{id}"), details);
+    store::alerts::tell(
+        &mut transaction,
+        id,
+        "changed",
+        Some(identity.user_id),
+        &details,
+        now,
+    )
+    .await?;
+    let entry = own_entry(
+        &state,
+        &identity,
+        ip,
+        "alerts.changed",
+        format!("alert:{id}"),
+        details,
+    );
     store::audit::append(&mut transaction, vec![entry], now).await?;
     finish(&state, transaction, id).await
 }
@@ -358,9 +427,24 @@ pub(crate) async fn comment(
     let (mut transaction, _) = locked(&state, id).await?;
     let now = state.clock.now();
     let details = json!({ "text": text });
-    let told = store::alerts::tell(&mut transaction, id, "commented", Some(identity.user_id), &details, now).await?;
+    let told = store::alerts::tell(
+        &mut transaction,
+        id,
+        "commented",
+        Some(identity.user_id),
+        &details,
+        now,
+    )
+    .await?;
     // Who commented, not what.
-    let entry = own_entry(&state, &identity, ip, "alerts.commented", format!("alert:{id}"), json!({}));
+    let entry = own_entry(
+        &state,
+        &identity,
+        ip,
+        "alerts.commented",
+        format!("alert:{id}"),
+        json!({}),
+    );
     store::audit::append(&mut transaction, vec![entry], now).await?;
     transaction.commit().await.store("commit")?;
     let response = EventResponse {
@@ -440,7 +524,9 @@ async fn locked(state: &AppState, id: Uuid) -> Result<(Transaction<'static, Post
     if !store::threats::lock_of_alert(&mut transaction, id).await? {
         return Err(Error::AlertNotFound.into());
     }
-    let alert = store::alerts::by_id(&mut transaction, id).await?.ok_or(Error::AlertNotFound)?;
+    let alert = store::alerts::by_id(&mut transaction, id)
+        .await?
+        .ok_or(Error::AlertNotFound)?;
     Ok((transaction, alert))
 }
 
@@ -449,7 +535,9 @@ async fn finish(
     mut transaction: Transaction<'static, Postgres>,
     id: Uuid,
 ) -> Result<Json<AlertResponse>, Problem> {
-    let alert = store::alerts::by_id(&mut transaction, id).await?.ok_or(Error::AlertNotFound)?;
+    let alert = store::alerts::by_id(&mut transaction, id)
+        .await?
+        .ok_or(Error::AlertNotFound)?;
     transaction.commit().await.store("commit")?;
     state.defence.ring();
     Ok(Json(AlertResponse::new(state, alert)))

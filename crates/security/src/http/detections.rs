@@ -105,13 +105,19 @@ pub(crate) async fn dry_run(
     violations.check(
         from < to && to - from <= LONGEST_PAST,
         "/from",
-        Text::new("Раньше `to`, не больше чем на 92 дня.", "Before `to`, by 92 days at most."),
+        Text::new(
+            "Раньше `to`, не больше чем на 92 дня.",
+            "Before `to`, by 92 days at most.",
+        ),
     );
     violations.finish()?;
     let rules = state.defence.rules().clone();
     let outdoing = rule.unless.iter().filter_map(|id| rules.get(id));
     let seen = [&rule].into_iter().chain(outdoing);
-    let signals: Vec<String> = seen.flat_map(|rule| rule.signals.iter().chain(&rule.then)).cloned().collect();
+    let signals: Vec<String> = seen
+        .flat_map(|rule| rule.signals.iter().chain(&rule.then))
+        .cloned()
+        .collect();
     let mut connection = state.db.acquire().await.store("acquire")?;
     let past = store::observations::history(&mut connection, &signals, (from, to), MOST_OBSERVATIONS).await?;
     drop(connection);
@@ -143,7 +149,12 @@ pub(crate) async fn dry_run(
         (subjects, findings)
     });
     let (subjects, mut findings) = judged.await.map_err(|error| {
-        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", Text::new("Внутренняя ошибка", "Internal error")).source(error)
+        Problem::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            Text::new("Внутренняя ошибка", "Internal error"),
+        )
+        .source(error)
     })?;
     let found = findings.len();
     findings.truncate(MOST_FINDINGS);
@@ -160,9 +171,14 @@ pub(crate) async fn dry_run(
 
 /// The rule that a trial names.
 fn tried(state: &AppState, wanted: Value) -> Result<Rule, Problem> {
-    let known = wanted.get("id").and_then(Value::as_str).and_then(|id| state.defence.rules().get(id));
+    let known = wanted
+        .get("id")
+        .and_then(Value::as_str)
+        .and_then(|id| state.defence.rules().get(id));
     let mut fields: BTreeMap<String, Value> = match known {
-        Some(rule) => serde_json::to_value(&**rule).and_then(serde_json::from_value).unwrap_or_default(),
+        Some(rule) => serde_json::to_value(&**rule)
+            .and_then(serde_json::from_value)
+            .unwrap_or_default(),
         None => BTreeMap::new(),
     };
     if let Value::Object(members) = wanted {
@@ -180,7 +196,10 @@ fn tried(state: &AppState, wanted: Value) -> Result<Rule, Problem> {
         violations.check(
             false,
             "/rule",
-            Text::new(format!("Такое правило не работает: {mistake}"), format!("Such a rule cannot work: {mistake}")),
+            Text::new(
+                format!("Такое правило не работает: {mistake}"),
+                format!("Such a rule cannot work: {mistake}"),
+            ),
         );
         violations.finish().err().unwrap_or_else(Problem::not_found)
     })
@@ -214,7 +233,9 @@ impl From<Exception> for ExceptionResponse {
 }
 
 /// GET /detections/exceptions
-pub(crate) async fn exceptions(State(state): State<AppState>) -> Result<Json<Page<ExceptionResponse>>, Problem> {
+pub(crate) async fn exceptions(
+    State(state): State<AppState>,
+) -> Result<Json<Page<ExceptionResponse>>, Problem> {
     let mut connection = state.db.acquire().await.store("acquire")?;
     let rows = store::exceptions::active(&mut connection, state.clock.now()).await?;
     Ok(Json(Page {
@@ -248,19 +269,34 @@ pub(crate) async fn add_exception(
     let narrow = request.network.is_some() || request.subject.is_some();
     let mut violations = Violations::new();
     violations.check(
-        request.rule.as_deref().is_none_or(|rule| state.defence.rules().get(rule).is_some()),
+        request
+            .rule
+            .as_deref()
+            .is_none_or(|rule| state.defence.rules().get(rule).is_some()),
         "/rule",
         Text::new("Такого правила нет.", "There is no such rule."),
     );
     violations.check(
-        request.network.as_deref().is_none_or(|network| network.parse::<Network>().is_ok()),
+        request
+            .network
+            .as_deref()
+            .is_none_or(|network| network.parse::<Network>().is_ok()),
         "/network",
-        Text::new("Ожидается адрес или сеть, например 10.0.0.0/8.", "Expected an address or a network such as 10.0.0.0/8."),
+        Text::new(
+            "Ожидается адрес или сеть, например 10.0.0.0/8.",
+            "Expected an address or a network such as 10.0.0.0/8.",
+        ),
     );
     violations.check(
-        request.subject.as_deref().is_none_or(|subject| subject.len() <= 200 && subject.contains(':')),
+        request
+            .subject
+            .as_deref()
+            .is_none_or(|subject| subject.len() <= 200 && subject.contains(':')),
         "/subject",
-        Text::new("Ожидается, например, user:<id>.", "Expected for example user:<id>."),
+        Text::new(
+            "Ожидается, например, user:<id>.",
+            "Expected for example user:<id>.",
+        ),
     );
     violations.check(
         narrow || (request.rule.is_some() && request.until.is_some()),
@@ -298,7 +334,14 @@ pub(crate) async fn add_exception(
         "until": exception.until, "reason": exception.reason,
     });
     let target = format!("exception:{}", exception.id);
-    let entry = own_entry(&state, &identity, ip, "detections.exception_added", target, details);
+    let entry = own_entry(
+        &state,
+        &identity,
+        ip,
+        "detections.exception_added",
+        target,
+        details,
+    );
     store::audit::append(&mut transaction, vec![entry], now).await?;
     transaction.commit().await.store("commit")?;
     Ok((StatusCode::CREATED, Json(exception.into())))
@@ -317,7 +360,14 @@ pub(crate) async fn end_exception(
         return Err(Error::NotFound("exception").into());
     }
     let target = format!("exception:{id}");
-    let entry = own_entry(&state, &identity, ip, "detections.exception_ended", target, json!({}));
+    let entry = own_entry(
+        &state,
+        &identity,
+        ip,
+        "detections.exception_ended",
+        target,
+        json!({}),
+    );
     store::audit::append(&mut transaction, vec![entry], now).await?;
     transaction.commit().await.store("commit")?;
     Ok(StatusCode::NO_CONTENT)

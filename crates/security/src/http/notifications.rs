@@ -248,14 +248,22 @@ pub(crate) async fn add_silence(
     let reason = request.reason.trim().to_owned();
     let mut violations = Violations::new();
     violations.check(
-        request.rule.as_deref().is_none_or(|rule| state.defence.rules().get(rule).is_some()),
+        request
+            .rule
+            .as_deref()
+            .is_none_or(|rule| state.defence.rules().get(rule).is_some()),
         "/rule",
         Text::new("Такого правила нет.", "There is no such rule."),
     );
     violations.check(
-        request.ends_at > starts_at && request.ends_at > now && request.ends_at - starts_at <= LONGEST_SILENCE,
+        request.ends_at > starts_at
+            && request.ends_at > now
+            && request.ends_at - starts_at <= LONGEST_SILENCE,
         "/ends_at",
-        Text::new("Позже начала, не больше чем на 30 дней.", "After its start, by 30 days at most."),
+        Text::new(
+            "Позже начала, не больше чем на 30 дней.",
+            "After its start, by 30 days at most.",
+        ),
     );
     violations.check(
         (1..=500).contains(&reason.chars().count()),
@@ -299,7 +307,14 @@ pub(crate) async fn end_silence(
         return Err(Error::NotFound("silence").into());
     }
     let target = format!("silence:{id}");
-    let entry = own_entry(&state, &identity, ip, "notifications.silence_ended", target, json!({}));
+    let entry = own_entry(
+        &state,
+        &identity,
+        ip,
+        "notifications.silence_ended",
+        target,
+        json!({}),
+    );
     store::audit::append(&mut transaction, vec![entry], now).await?;
     transaction.commit().await.store("commit")?;
     Ok(StatusCode::NO_CONTENT)

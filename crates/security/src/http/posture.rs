@@ -60,7 +60,15 @@ struct Checks {
 
 impl Checks {
     /// Adds a check; `bad` is its status when it has failed.
-    fn add(&mut self, id: &'static str, fails: bool, bad: Status, title: &Text, advice: &Text, details: Value) {
+    fn add(
+        &mut self,
+        id: &'static str,
+        fails: bool,
+        bad: Status,
+        title: &Text,
+        advice: &Text,
+        details: Value,
+    ) {
         self.checks.push(Check {
             id,
             status: if fails { bad } else { Status::Ok },
@@ -87,7 +95,12 @@ pub(crate) async fn get(State(state): State<AppState>) -> Result<Json<Posture>, 
     machinery(&mut checks, &state, &facts);
     redis_version(&mut checks, &state).await;
     Ok(Json(Posture {
-        status: checks.checks.iter().map(|check| check.status).max().unwrap_or(Status::Ok),
+        status: checks
+            .checks
+            .iter()
+            .map(|check| check.status)
+            .max()
+            .unwrap_or(Status::Ok),
         checked_at: now,
         checks: checks.checks,
     }))
@@ -98,7 +111,10 @@ fn accounts(checks: &mut Checks, facts: &store::posture::Facts) {
         "admins_second_factor",
         !facts.admins_by_password.is_empty(),
         Status::Critical,
-        &Text::new("Администраторы входят со вторым фактором", "Administrators log in with a second factor"),
+        &Text::new(
+            "Администраторы входят со вторым фактором",
+            "Administrators log in with a second factor",
+        ),
         &Text::new(
             "Попросите этих администраторов добавить приложение кодов или ключ доступа в профиле.",
             "Ask these administrators to add an application for codes or a passkey in their profile.",
@@ -157,7 +173,10 @@ fn defence(checks: &mut Checks, state: &AppState, facts: &store::posture::Facts,
         "responses",
         !state.defence.settings().enforce,
         Status::Warning,
-        &Text::new("На атаки система отвечает сама", "Attacks are answered by themselves"),
+        &Text::new(
+            "На атаки система отвечает сама",
+            "Attacks are answered by themselves",
+        ),
         &Text::new("Задайте RESPONSES=enforce.", "Set RESPONSES=enforce."),
         Value::Null,
     );
@@ -176,7 +195,10 @@ fn defence(checks: &mut Checks, state: &AppState, facts: &store::posture::Facts,
         "unhandled_alerts",
         facts.unhandled > 0,
         Status::Critical,
-        &Text::new("Серьёзные оповещения разобраны за день", "Serious alerts are handled within a day"),
+        &Text::new(
+            "Серьёзные оповещения разобраны за день",
+            "Serious alerts are handled within a day",
+        ),
         &Text::new(
             "Разберите их: GET /api/security/alerts?state=open.",
             "Handle them: GET /api/security/alerts?state=open.",
@@ -213,7 +235,10 @@ fn machinery(checks: &mut Checks, state: &AppState, facts: &store::posture::Fact
         "database_role",
         facts.superuser,
         Status::Critical,
-        &Text::new("Сервис не может переписать журнал аудита", "The service cannot rewrite the audit log"),
+        &Text::new(
+            "Сервис не может переписать журнал аудита",
+            "The service cannot rewrite the audit log",
+        ),
         &Text::new(
             "Роль базы данных сервиса — суперпользователь. Дайте ему роль без этого права.",
             "The service's database role is a superuser. Give it a role without that right.",
@@ -224,7 +249,10 @@ fn machinery(checks: &mut Checks, state: &AppState, facts: &store::posture::Fact
         "database_tls",
         !facts.encrypted && !settings.local_database,
         Status::Warning,
-        &Text::new("Соединение с базой данных шифруется", "The connection to the database is encrypted"),
+        &Text::new(
+            "Соединение с базой данных шифруется",
+            "The connection to the database is encrypted",
+        ),
         &Text::new(
             "Добавьте sslmode=verify-full в DATABASE_URL, если база не в той же закрытой сети.",
             "Add sslmode=verify-full to DATABASE_URL unless the database is in the same closed network.",
@@ -236,7 +264,10 @@ fn machinery(checks: &mut Checks, state: &AppState, facts: &store::posture::Fact
         facts.postgres_version < OLDEST_POSTGRES,
         Status::Warning,
         &Text::new("PostgreSQL получает исправления", "PostgreSQL gets corrections"),
-        &Text::new("Обновите PostgreSQL до 14 или новее.", "Update PostgreSQL to 14 or later."),
+        &Text::new(
+            "Обновите PostgreSQL до 14 или новее.",
+            "Update PostgreSQL to 14 or later.",
+        ),
         json!({ "version": facts.postgres_version / 10_000 }),
     );
 }
@@ -245,28 +276,49 @@ async fn redis_version(checks: &mut Checks, state: &AppState) {
     let version = match state.defence.redis() {
         Some(redis) => {
             let mut connection = redis.connection();
-            let info: redis::RedisResult<String> =
-                redis::cmd("INFO").arg("server").query_async(&mut connection).await;
+            let info: redis::RedisResult<String> = redis::cmd("INFO")
+                .arg("server")
+                .query_async(&mut connection)
+                .await;
             info.ok().and_then(|info| version_of(&info))
         }
         None => None,
     };
     let title = Text::new("Redis получает исправления", "Redis gets corrections");
-    let advice = Text::new("Обновите Redis до 7.2 или новее.", "Update Redis to 7.2 or later.");
+    let advice = Text::new(
+        "Обновите Redis до 7.2 или новее.",
+        "Update Redis to 7.2 or later.",
+    );
     match version {
         Some((major, minor)) => {
             let details = json!({ "version": format!("{major}.{minor}") });
-            checks.add("redis_version", (major, minor) < OLDEST_REDIS, Status::Warning, &title, &advice, details);
+            checks.add(
+                "redis_version",
+                (major, minor) < OLDEST_REDIS,
+                Status::Warning,
+                &title,
+                &advice,
+                details,
+            );
         }
         None => {
             let advice = Text::new("Redis не отвечает.", "Redis does not answer.");
-            checks.add("redis_version", true, Status::Unknown, &title, &advice, Value::Null);
+            checks.add(
+                "redis_version",
+                true,
+                Status::Unknown,
+                &title,
+                &advice,
+                Value::Null,
+            );
         }
     }
 }
 
 fn version_of(info: &str) -> Option<(u32, u32)> {
-    let version = info.lines().find_map(|line| line.strip_prefix("redis_version:"))?;
+    let version = info
+        .lines()
+        .find_map(|line| line.strip_prefix("redis_version:"))?;
     let mut parts = version.trim().split('.');
     Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
 }
@@ -277,7 +329,10 @@ mod tests {
 
     #[test]
     fn the_version_is_read_from_what_redis_tells() {
-        assert_eq!(version_of("# Server\r\nredis_version:7.0.15\r\nos:Linux\r\n"), Some((7, 0)));
+        assert_eq!(
+            version_of("# Server\r\nredis_version:7.0.15\r\nos:Linux\r\n"),
+            Some((7, 0))
+        );
         assert_eq!(version_of("# Server\r\n"), None);
     }
 }

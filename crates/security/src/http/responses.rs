@@ -159,7 +159,11 @@ pub(crate) async fn ban(
         return Err(refuse(BanRefusal::Own).into());
     }
     let own_address = Subject::parse(&format!("ip:{}", ip.0));
-    let oneself = [own_address, Some(Subject::User(identity.user_id)), Some(Subject::Session(identity.session_id))];
+    let oneself = [
+        own_address,
+        Some(Subject::User(identity.user_id)),
+        Some(Subject::Session(identity.session_id)),
+    ];
     if oneself.into_iter().flatten().any(|own| parsed.touches(own)) {
         return Err(refuse(BanRefusal::Oneself).into());
     }
@@ -183,9 +187,18 @@ pub(crate) async fn ban(
     };
     store::add(&mut transaction, &new, now).await?;
     let details = json!({ "until": new.expires_at, "reason": reason });
-    let entry = own_entry(&state, &identity, ip, "bans.added", request.subject.clone(), details);
+    let entry = own_entry(
+        &state,
+        &identity,
+        ip,
+        "bans.added",
+        request.subject.clone(),
+        details,
+    );
     audit::append(&mut transaction, vec![entry], now).await?;
-    let row = store::locked(&mut transaction, new.id).await?.ok_or(Error::NotFound("ban"))?;
+    let row = store::locked(&mut transaction, new.id)
+        .await?
+        .ok_or(Error::NotFound("ban"))?;
     transaction.commit().await.store("commit")?;
     state.defence.ring();
     Ok((StatusCode::CREATED, Json(row.into())))
@@ -200,8 +213,11 @@ pub(crate) async fn undo(
 ) -> Result<Json<ResponseResponse>, Problem> {
     let now = state.clock.now();
     let mut transaction = state.db.begin().await.store("begin")?;
-    let row = store::locked(&mut transaction, id).await?.ok_or(Error::NotFound("response"))?;
-    let in_force = matches!(row.state.as_str(), "pending" | "done") && row.expires_at.is_none_or(|until| until > now);
+    let row = store::locked(&mut transaction, id)
+        .await?
+        .ok_or(Error::NotFound("response"))?;
+    let in_force =
+        matches!(row.state.as_str(), "pending" | "done") && row.expires_at.is_none_or(|until| until > now);
     if !in_force {
         return Err(Error::CannotUndo(UndoRefusal::NotInForce).into());
     }
@@ -211,16 +227,28 @@ pub(crate) async fn undo(
             let refused = Error::CannotUndo(UndoRefusal::NotConfigured);
             let service = state.defence.identity().ok_or(refused)?;
             let user = user_of(&row.subject).ok_or(Error::CannotUndo(UndoRefusal::NotInForce))?;
-            service.require_new_password(user, false).await.map_err(Error::from)?;
+            service
+                .require_new_password(user, false)
+                .await
+                .map_err(Error::from)?;
         }
         _ if row.state == "pending" => {}
         _ => return Err(Error::CannotUndo(UndoRefusal::Irreversible).into()),
     }
     store::undo(&mut transaction, &[id], identity.user_id, now).await?;
     let details = json!({ "action": row.action, "response_id": id, "reason": row.reason });
-    let entry = own_entry(&state, &identity, ip, "responses.undone", row.subject.clone(), details);
+    let entry = own_entry(
+        &state,
+        &identity,
+        ip,
+        "responses.undone",
+        row.subject.clone(),
+        details,
+    );
     audit::append(&mut transaction, vec![entry], now).await?;
-    let row = store::locked(&mut transaction, id).await?.ok_or(Error::NotFound("response"))?;
+    let row = store::locked(&mut transaction, id)
+        .await?
+        .ok_or(Error::NotFound("response"))?;
     transaction.commit().await.store("commit")?;
     state.defence.ring();
     Ok(Json(row.into()))
@@ -291,11 +319,19 @@ pub(crate) async fn allow(
         return Err(Error::AllowedAlready.into());
     }
     let bans = store::bans_in_force(&mut transaction, now).await?;
-    let touched = |ban: &&ResponseRow| Subject::parse(&ban.subject).is_some_and(|banned| parsed.touches(banned));
+    let touched =
+        |ban: &&ResponseRow| Subject::parse(&ban.subject).is_some_and(|banned| parsed.touches(banned));
     let lifted: Vec<Uuid> = bans.iter().filter(touched).map(|ban| ban.id).collect();
     store::undo(&mut transaction, &lifted, identity.user_id, now).await?;
     let details = json!({ "reason": new.reason, "lifted": lifted });
-    let entry = own_entry(&state, &identity, ip, "bans.allowed", new.subject.clone(), details);
+    let entry = own_entry(
+        &state,
+        &identity,
+        ip,
+        "bans.allowed",
+        new.subject.clone(),
+        details,
+    );
     audit::append(&mut transaction, vec![entry], now).await?;
     transaction.commit().await.store("commit")?;
     state.defence.ring();
@@ -310,7 +346,9 @@ pub(crate) async fn disallow(
     Path(id): Path<Uuid>,
 ) -> Result<StatusCode, Problem> {
     let mut transaction = state.db.begin().await.store("begin")?;
-    let subject = store::disallow(&mut transaction, id).await?.ok_or(Error::NotFound("entry"))?;
+    let subject = store::disallow(&mut transaction, id)
+        .await?
+        .ok_or(Error::NotFound("entry"))?;
     let entry = own_entry(&state, &identity, ip, "bans.disallowed", subject, json!({}));
     audit::append(&mut transaction, vec![entry], state.clock.now()).await?;
     transaction.commit().await.store("commit")?;

@@ -112,7 +112,10 @@ pub(crate) async fn list(
     };
     let mut connection = state.db.acquire().await.store("acquire")?;
     let rows = store::list(&mut connection, &filter, before, limit + 1).await?;
-    let items: Vec<ThreatResponse> = rows.into_iter().map(|row| ThreatResponse::new(&state, row)).collect();
+    let items: Vec<ThreatResponse> = rows
+        .into_iter()
+        .map(|row| ThreatResponse::new(&state, row))
+        .collect();
     Ok(Json(Page::from_rows(items, limit, |threat| threat.id)))
 }
 
@@ -126,9 +129,14 @@ pub(crate) struct WholeThreat {
 }
 
 /// GET /threats/{id}
-pub(crate) async fn get(State(state): State<AppState>, Path(id): Path<Uuid>) -> Result<Json<WholeThreat>, Problem> {
+pub(crate) async fn get(
+    State(state): State<AppState>,
+    Path(id): Path<Uuid>,
+) -> Result<Json<WholeThreat>, Problem> {
     let mut connection = state.db.acquire().await.store("acquire")?;
-    let row = store::by_id(&mut connection, id).await?.ok_or(Error::ThreatNotFound)?;
+    let row = store::by_id(&mut connection, id)
+        .await?
+        .ok_or(Error::ThreatNotFound)?;
     let timeline = match row.alert_id {
         Some(alert) => alerts::history(&mut connection, alert).await?,
         None => Vec::new(),

@@ -4,8 +4,11 @@ use chrono::{DateTime, Duration, Utc};
 use common::BoxError;
 use common::Locale;
 use common::http::client;
+use common::telemetry::Chain;
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 
+use crate::defence::Waiter;
 use crate::metrics::ALERTMANAGER;
 use crate::state::AppState;
 use crate::store;
@@ -15,20 +18,30 @@ use crate::threats::{Severity, advice, title};
 /// An alert that is not told again ends there after so long: it must outlast a restart of ours.
 const OUTLASTS: Duration = Duration::minutes(15);
 
-pub(super) async fn inform(state: &AppState) -> Result<(), NotInformed> {
+/// How often it is told when nothing has happened.
+const EVERY: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// Runs until `shutdown`.
+pub(super) async fn run(state: AppState, shutdown: CancellationToken) {
+    while !shutdown.is_cancelled() {
+        inform(&state).await;
+        let _ = shutdown
+            .run_until_cancelled(state.defence.wait(Waiter::Alertmanager, EVERY))
+            .await;
+    }
+}
+
+async fn inform(state: &AppState) {
     let Some(base) = state.defence.channels().alertmanager() else {
-        return Ok(());
+        return;
     };
     let informed = send(state, base).await;
     let outcome = if informed.is_ok() { "delivered" } else { "failed" };
     metrics::counter!(ALERTMANAGER, "outcome" => outcome).increment(1);
-    informed.map_err(NotInformed)
+    if let Err(error) = informed {
+        tracing::warn!(error = %Chain(error.as_ref()), "the Alertmanager does not take alerts; it will be tried again");
+    }
 }
-
-/// The Alertmanager could not be informed.
-#[derive(Debug, thiserror::Error)]
-#[error("the Alertmanager does not take alerts")]
-pub(super) struct NotInformed(#[source] BoxError);
 
 async fn send(state: &AppState, base: &url::Url) -> Result<(), BoxError> {
     let now = state.clock.now();
@@ -42,7 +55,11 @@ async fn send(state: &AppState, base: &url::Url) -> Result<(), BoxError> {
         let silenced = silences.iter().any(|silence| {
             silence.starts_at <= now
                 && silence.rule.as_deref().is_none_or(|rule| rule == row.kind)
-                && silence.up_to.as_deref().and_then(Severity::from_name).is_none_or(|up_to| severity <= up_to)
+                && silence
+                    .up_to
+                    .as_deref()
+                    .and_then(Severity::from_name)
+                    .is_none_or(|up_to| severity <= up_to)
         });
         severity >= least && !silenced
     });
@@ -53,7 +70,11 @@ async fn send(state: &AppState, base: &url::Url) -> Result<(), BoxError> {
     let mut url = base.clone();
     url.set_path(&format!("{}/api/v2/alerts", base.path().trim_end_matches('/')));
     let request = state.defence.channels().http().post(url).json(&alerts);
-    client::send(request).await.map_err(reqwest::Error::without_url)?.error_for_status().map_err(reqwest::Error::without_url)?;
+    client::send(request)
+        .await
+        .map_err(reqwest::Error::without_url)?
+        .error_for_status()
+        .map_err(reqwest::Error::without_url)?;
     Ok(())
 }
 

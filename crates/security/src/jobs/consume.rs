@@ -51,7 +51,10 @@ fn entries(events: &[(Stream, Event)]) -> Result<Vec<NewEntry>, HandleError> {
     let audited = |(stream, event): &&(Stream, Event)| {
         *stream == Stream::Audit && event.kind == events::AUDIT_RECORDED && ids.insert(event.id)
     };
-    let entries = events.iter().filter(audited).map(|(_, event)| NewEntry::from_event(event));
+    let entries = events
+        .iter()
+        .filter(audited)
+        .map(|(_, event)| NewEntry::from_event(event));
     entries
         .collect::<Result<_, _>>()
         .map_err(|error| HandleError::Poison(error.into()))

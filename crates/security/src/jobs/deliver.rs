@@ -8,6 +8,7 @@ use common::telemetry::Chain;
 use tokio_util::sync::CancellationToken;
 
 use crate::channels::{Channel, Message, NotDelivered};
+use crate::defence::Waiter;
 use crate::metrics::DELIVERIES;
 use crate::state::AppState;
 use crate::store;
@@ -28,7 +29,9 @@ pub(super) async fn run(state: AppState, shutdown: CancellationToken) {
         if let Err(error) = deliver_due(&state).await {
             tracing::warn!(error = %Chain(error.as_ref()), "messages about alerts wait; they will be tried again");
         }
-        let _ = shutdown.run_until_cancelled(state.defence.wait(EVERY)).await;
+        let _ = shutdown
+            .run_until_cancelled(state.defence.wait(Waiter::Deliveries, EVERY))
+            .await;
     }
 }
 
@@ -54,7 +57,11 @@ async fn attempt(state: &AppState, delivery: Delivery) -> Result<(), BoxError> {
             let text = Chain(&error).to_string();
             let is_lost = matches!(error, NotDelivered::Refused(_) | NotDelivered::NotConfigured);
             if is_lost || now - delivery.created_at > GIVE_UP_AFTER {
-                tracing::error!("the message {} by {} is given up: {text}", delivery.id, delivery.channel);
+                tracing::error!(
+                    "the message {} by {} is given up: {text}",
+                    delivery.id,
+                    delivery.channel
+                );
                 ("dead", Some(text), None)
             } else {
                 ("pending", Some(text), Some(now + super::pause(delivery.attempts)))
@@ -73,5 +80,9 @@ async fn send(state: &AppState, delivery: &Delivery) -> Result<(), NotDelivered>
     let message: Message = serde_json::from_value(delivery.payload.clone())
         .map_err(|error| NotDelivered::Refused(error.to_string()))?;
     let now = state.clock.now().timestamp();
-    state.defence.channels().deliver(channel, delivery.id, &message, now).await
+    state
+        .defence
+        .channels()
+        .deliver(channel, delivery.id, &message, now)
+        .await
 }

@@ -71,7 +71,9 @@ async fn note(
     for (signal, count) in signals {
         match signal.as_str() {
             "login_succeeded" => metrics::counter!(AUTH_ATTEMPTS, "outcome" => "success").increment(count),
-            "login_failed" | "code_failed" => metrics::counter!(AUTH_ATTEMPTS, "outcome" => "failure").increment(count),
+            "login_failed" | "code_failed" => {
+                metrics::counter!(AUTH_ATTEMPTS, "outcome" => "failure").increment(count)
+            }
             _ => {}
         }
         metrics::counter!(OBSERVATIONS, "signal" => signal).increment(count);
@@ -85,7 +87,10 @@ async fn new_places(
     fresh: &[Observation],
 ) -> Result<Vec<Observation>, StoreError> {
     let mut found = Vec::new();
-    for login in fresh.iter().filter(|one| one.signal == "login_succeeded" && one.who.starts_with("user:")) {
+    for login in fresh
+        .iter()
+        .filter(|one| one.signal == "login_succeeded" && one.who.starts_with("user:"))
+    {
         for (kind, value, signal) in [
             ("network", &login.network, "new_network"),
             ("agent", &login.agent, "new_device"),
@@ -109,7 +114,10 @@ async fn look_around(
     rules: &Ruleset,
     fresh: &[Observation],
 ) -> Result<Vec<Finding>, StoreError> {
-    let ids: BTreeSet<(Uuid, &str)> = fresh.iter().map(|one| (one.event_id, one.signal.as_str())).collect();
+    let ids: BTreeSet<(Uuid, &str)> = fresh
+        .iter()
+        .map(|one| (one.event_id, one.signal.as_str()))
+        .collect();
     let mut findings = Vec::new();
     for field in Field::GROUPS {
         let touched: Vec<&Arc<Rule>> = rules
@@ -126,7 +134,11 @@ async fn look_around(
                 one.fresh = ids.contains(&(one.event_id, one.signal.as_str()));
             }
             let subject = field.subject(&key);
-            findings.extend(touched.iter().filter_map(|rule| evaluate(rule, rules, &subject, &group)));
+            findings.extend(
+                touched
+                    .iter()
+                    .filter_map(|rule| evaluate(rule, rules, &subject, &group)),
+            );
         }
     }
     Ok(findings)
@@ -138,9 +150,17 @@ fn around(
     touched: &[&Arc<Rule>],
     fresh: &[Observation],
 ) -> Option<(Vec<String>, (DateTime<Utc>, DateTime<Utc>))> {
-    let seen = || fresh.iter().filter(|one| touched.iter().any(|rule| rule.sees(&one.signal)));
+    let seen = || {
+        fresh
+            .iter()
+            .filter(|one| touched.iter().any(|rule| rule.sees(&one.signal)))
+    };
     let keys: BTreeSet<&str> = seen().filter_map(|one| one.field(field)).collect();
-    let longest = touched.iter().map(|rule| rule.window.0).max().unwrap_or(Duration::zero());
+    let longest = touched
+        .iter()
+        .map(|rule| rule.window.0)
+        .max()
+        .unwrap_or(Duration::zero());
     let first = seen().map(|one| one.at).min()?;
     let last = seen().map(|one| one.at).max()?;
     (!keys.is_empty()).then(|| {
@@ -151,7 +171,10 @@ fn around(
 
 /// All signals that the rules, and those which outdo them, look at.
 fn signals(rules: &Ruleset, touched: &[&Arc<Rule>]) -> Vec<String> {
-    let outdoing = touched.iter().flat_map(|rule| &rule.unless).filter_map(|id| rules.get(id));
+    let outdoing = touched
+        .iter()
+        .flat_map(|rule| &rule.unless)
+        .filter_map(|id| rules.get(id));
     let all: BTreeSet<&String> = touched
         .iter()
         .copied()

@@ -77,14 +77,7 @@ fn start_defence(state: &AppState, context: &Context) {
     let shutdown = || context.shutdown.clone();
     context.spawn("respond", respond::run(state.clone(), shutdown()));
     context.spawn("deliver", deliver::run(state.clone(), shutdown()));
-    let own = state.clone();
-    context.spawn(
-        "alertmanager",
-        every("alertmanager", Duration::from_secs(30), shutdown(), move || {
-            let own = own.clone();
-            async move { alertmanager::inform(&own).await }
-        }),
-    );
+    context.spawn("alertmanager", alertmanager::run(state.clone(), shutdown()));
     let own = state.clone();
     context.spawn(
         "rates",

@@ -4,13 +4,16 @@ use std::collections::{BTreeMap, HashSet};
 
 use chrono::{DateTime, DurationRound, TimeDelta, Timelike, Utc};
 use common::contract::events::{
-    self, ASSISTANT_ANSWERED, AUDIT_RECORDED, AuditEvent, AuthEvent, REQUEST_HANDLED, RequestEvent, UsageEvent,
+    self, ASSISTANT_ANSWERED, AUDIT_RECORDED, AuditEvent, AuthEvent, REQUEST_HANDLED, RequestEvent,
+    UsageEvent,
 };
 use common::events::{Event, HandleError, Stream};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::detect::{Observation, Ruleset, address_key, fingerprint, is_scanner, network_key, probe, subject_of};
+use crate::detect::{
+    Observation, Ruleset, address_key, fingerprint, is_scanner, network_key, probe, subject_of,
+};
 
 /// Observations of refused requests that one address adds with one batch: a flood is found in few of them.
 const MAX_REFUSED: usize = 50;
@@ -78,7 +81,10 @@ impl Observed {
     }
 
     fn login(&mut self, event: &Event, data: &AuthEvent, now: DateTime<Utc>) {
-        let wrong_code = matches!(data.reason.as_deref(), Some("wrong_code" | "wrong_passkey" | "passkey_copied"));
+        let wrong_code = matches!(
+            data.reason.as_deref(),
+            Some("wrong_code" | "wrong_passkey" | "passkey_copied")
+        );
         let signal = match event.kind.as_str() {
             events::LOGIN_SUCCEEDED => "login_succeeded",
             events::REFRESH_REUSED => "refresh_reused",
@@ -96,9 +102,27 @@ impl Observed {
     }
 
     fn audit(&mut self, rules: &Ruleset, event: &Event, data: &AuditEvent, now: DateTime<Utc>) {
+        if let Some(actor) = event.actor.as_ref().filter(|actor| actor.role == "admin")
+            && data.action == events::LOGIN_SUCCEEDED
+        {
+            let mut one = observation(
+                event,
+                "admin_login",
+                data.ip.as_deref(),
+                Some(actor.user_id),
+                None,
+                now,
+            );
+            one.value = i64::from(has_second_factor(&data.details));
+            self.observations.push(one);
+        }
         for signal in rules.signals_of(data) {
             let user = match signal.of {
-                crate::detect::Whose::Actor => event.actor.as_ref().map(|actor| actor.user_id).or_else(|| target_user(data)),
+                crate::detect::Whose::Actor => event
+                    .actor
+                    .as_ref()
+                    .map(|actor| actor.user_id)
+                    .or_else(|| target_user(data)),
                 crate::detect::Whose::Target => target_user(data),
             };
             let mut one = observation(event, &signal.name, data.ip.as_deref(), user, None, now);
@@ -213,6 +237,13 @@ fn observation(
     }
 }
 
+/// Whether a login was by more than a password; what another provider vouches for counts as more (RFC 8176).
+fn has_second_factor(details: &Value) -> bool {
+    let methods = details["methods"].as_array();
+    let mut names = methods.into_iter().flatten().filter_map(Value::as_str);
+    names.any(|method| method != "pwd")
+}
+
 fn target_user(data: &AuditEvent) -> Option<Uuid> {
     data.target.as_deref()?.strip_prefix("user:")?.parse().ok()
 }
@@ -235,7 +266,13 @@ mod tests {
 
     use super::*;
 
-    fn request(status: u16, user: Option<u128>, code: Option<&str>, path: Option<&str>, agent: &str) -> Vec<String> {
+    fn request(
+        status: u16,
+        user: Option<u128>,
+        code: Option<&str>,
+        path: Option<&str>,
+        agent: &str,
+    ) -> Vec<String> {
         let data = RequestEvent {
             method: "GET".to_owned(),
             route: "unmatched".to_owned(),
@@ -259,18 +296,36 @@ mod tests {
     #[test]
     fn requests_are_judged_by_status_caller_and_path() {
         assert_eq!(request(404, None, None, Some("/x"), "curl"), ["request_refused"]);
-        assert_eq!(request(404, None, None, Some("/.env"), "curl"), ["request_refused", "probe_sensitive_file"]);
+        assert_eq!(
+            request(404, None, None, Some("/.env"), "curl"),
+            ["request_refused", "probe_sensitive_file"]
+        );
         assert_eq!(request(200, None, None, None, "sqlmap/1.7"), ["scanner_agent"]);
         assert_eq!(request(200, None, None, None, "curl"), [""; 0]);
-        assert_eq!(request(403, Some(1), None, None, "curl"), ["request_forbidden", "object_refused"]);
+        assert_eq!(
+            request(403, Some(1), None, None, "curl"),
+            ["request_forbidden", "object_refused"]
+        );
         assert_eq!(request(404, Some(1), None, None, "curl"), ["object_refused"]);
-        assert_eq!(request(401, None, Some("auth.token_expired"), None, "curl"), [""; 0]);
-        assert_eq!(request(401, None, Some("auth.token_invalid"), None, "curl"), ["token_invalid"]);
-        assert_eq!(request(403, None, Some("gateway.request_blocked"), None, "curl"), ["attack_request"]);
+        assert_eq!(
+            request(401, None, Some("auth.token_expired"), None, "curl"),
+            [""; 0]
+        );
+        assert_eq!(
+            request(401, None, Some("auth.token_invalid"), None, "curl"),
+            ["token_invalid"]
+        );
+        assert_eq!(
+            request(403, None, Some("gateway.request_blocked"), None, "curl"),
+            ["attack_request"]
+        );
     }
 
     #[test]
     fn what_a_ban_refuses_is_not_observed() {
-        assert_eq!(request(403, None, Some("gateway.banned"), Some("/.env"), "sqlmap"), [""; 0]);
+        assert_eq!(
+            request(403, None, Some("gateway.banned"), Some("/.env"), "sqlmap"),
+            [""; 0]
+        );
     }
 }

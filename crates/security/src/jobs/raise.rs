@@ -64,7 +64,12 @@ async fn open(
     let details = json!({ "severity": severity, "count": finding.count });
     store::alerts::tell(connection, alert, "opened", None, &details, now).await?;
     metrics::counter!(THREATS_DETECTED, "kind" => kind.to_owned()).increment(1);
-    tracing::warn!("threat {}: {kind}, {}, {}", recorded.id, severity.as_str(), finding.subject);
+    tracing::warn!(
+        "threat {}: {kind}, {}, {}",
+        recorded.id,
+        severity.as_str(),
+        finding.subject
+    );
     let message = message(Told::Opened, finding, alert, recorded, severity, now);
     announce(connection, defence, alert, severity, &message, now).await
 }
@@ -97,15 +102,27 @@ fn tenfolds(count: u64) -> i32 {
 
 /// Whether an exception covers a finding.
 pub(crate) fn excepts(exception: &Exception, finding: &Finding) -> bool {
-    let rule = exception.rule.as_deref().is_none_or(|rule| rule == finding.kind.as_str());
-    let subject = exception.subject.as_deref().is_none_or(|subject| subject == finding.subject);
+    let rule = exception
+        .rule
+        .as_deref()
+        .is_none_or(|rule| rule == finding.kind.as_str());
+    let subject = exception
+        .subject
+        .as_deref()
+        .is_none_or(|subject| subject == finding.subject);
     let network = exception.network.as_deref().is_none_or(|network| {
-        let Ok(network) = network.parse::<Network>() else { return false };
+        let Ok(network) = network.parse::<Network>() else {
+            return false;
+        };
         // All addresses that take part must be covered, or the exception would hide others.
         let listed = finding.evidence["addresses"].as_array();
         let mut addresses = listed.into_iter().flatten().filter_map(Value::as_str).peekable();
         let own = finding.subject.strip_prefix("ip:");
-        let within = |address: &str| address.parse::<Network>().is_ok_and(|address| network.overlaps(address));
+        let within = |address: &str| {
+            address
+                .parse::<Network>()
+                .is_ok_and(|address| network.overlaps(address))
+        };
         (own.is_some() || addresses.peek().is_some()) && own.into_iter().chain(addresses).all(within)
     });
     rule && subject && network
@@ -172,7 +189,11 @@ pub(crate) async fn announce(
     let silence = silences.iter().find(|silence| {
         silence.starts_at <= now
             && silence.rule.as_deref().is_none_or(|rule| rule == message.rule)
-            && silence.up_to.as_deref().and_then(Severity::from_name).is_none_or(|up_to| severity <= up_to)
+            && silence
+                .up_to
+                .as_deref()
+                .and_then(Severity::from_name)
+                .is_none_or(|up_to| severity <= up_to)
     });
     if let Some(silence) = silence {
         let details = json!({ "silence_id": silence.id, "told": message.told.as_str() });
@@ -206,7 +227,10 @@ async fn respond(
     let mut expires_at = None;
     let refusal = match response {
         Response::Ban => {
-            if store::responses::banned_until(connection, &subject, now).await?.is_some() {
+            if store::responses::banned_until(connection, &subject, now)
+                .await?
+                .is_some()
+            {
                 return Ok(());
             }
             let before = store::responses::bans_since(connection, &subject, now - REMEMBERED).await?;
@@ -222,7 +246,10 @@ async fn respond(
             if store::responses::answered(connection, recorded.id, response.as_str()).await? {
                 return Ok(());
             }
-            defence.identity().is_none().then(|| "RESPONSE_CLIENT_ID is not set".to_owned())
+            defence
+                .identity()
+                .is_none()
+                .then(|| "RESPONSE_CLIENT_ID is not set".to_owned())
         }
     };
     if refusal.is_some() && !recorded.opened {
@@ -245,7 +272,11 @@ async fn respond(
         let details = json!({
             "response_id": new.id, "action": new.action, "subject": subject, "until": expires_at, "skipped": refusal,
         });
-        let kind = if refusal.is_some() { "response_skipped" } else { "response_started" };
+        let kind = if refusal.is_some() {
+            "response_skipped"
+        } else {
+            "response_started"
+        };
         store::alerts::tell(connection, alert, kind, None, &details, now).await?;
     }
     Ok(())
@@ -272,7 +303,9 @@ async fn no_ban(
     if let Some(ip) = subject.strip_prefix("ip:") {
         let users = store::observations::good_users(connection, ip, now - A_DAY).await?;
         if users >= defence.settings().shared_users {
-            return Ok(Some(format!("{users} users have logged in from it within a day: it is shared")));
+            return Ok(Some(format!(
+                "{users} users have logged in from it within a day: it is shared"
+            )));
         }
     }
     Ok(None)

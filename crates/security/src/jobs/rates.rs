@@ -26,7 +26,10 @@ pub(super) async fn look(state: &AppState) -> Result<(), StoreError> {
             let count = count.unsigned_abs();
             if let Some(found) = anomaly(&past, count) {
                 store::observations::tell_rate(&mut transaction, &who, hour).await?;
-                tracing::info!("{count} requests of {who} in an hour, {:.1} deviations above the mean", found.deviations);
+                tracing::info!(
+                    "{count} requests of {who} in an hour, {:.1} deviations above the mean",
+                    found.deviations
+                );
                 unusual.push(unusual_rate(&who, hour, count, found.median));
             }
         }

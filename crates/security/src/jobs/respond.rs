@@ -16,7 +16,7 @@ use sqlx::Connection;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::defence::Defence;
+use crate::defence::{Defence, Waiter};
 use crate::detect::Response;
 use crate::identity::IdentityError;
 use crate::metrics::{BAN_DELAY, BANS, RESPONSES};
@@ -48,7 +48,9 @@ pub(super) async fn run(state: AppState, shutdown: CancellationToken) {
         if let Err(error) = do_waiting(&state).await {
             tracing::warn!(error = %Chain(error.as_ref()), "responses wait; they will be tried again");
         }
-        let _ = shutdown.run_until_cancelled(state.defence.wait(EVERY)).await;
+        let _ = shutdown
+            .run_until_cancelled(state.defence.wait(Waiter::Responses, EVERY))
+            .await;
     }
 }
 
@@ -72,7 +74,11 @@ async fn tell_gateways(state: &AppState) -> Result<(), BoxError> {
             *entry = (*entry).max(until.timestamp() + 1);
         }
     }
-    let lifted: Vec<&str> = lifted.iter().map(|subject| member(subject)).filter(|one| !wanted.contains_key(one)).collect();
+    let lifted: Vec<&str> = lifted
+        .iter()
+        .map(|subject| member(subject))
+        .filter(|one| !wanted.contains_key(one))
+        .collect();
     write(redis, &wanted, &lifted, now).await?;
 
     let waiting: Vec<&ResponseRow> = bans.iter().filter(|ban| ban.state == "pending").collect();
@@ -106,13 +112,20 @@ async fn write(
         .filter(|(member, until)| known.get(**member) != Some(until))
         .map(|(member, until)| (*until, *member))
         .collect();
-    let gone: Vec<&str> = lifted.iter().copied().filter(|member| known.contains_key(*member)).collect();
+    let gone: Vec<&str> = lifted
+        .iter()
+        .copied()
+        .filter(|member| known.contains_key(*member))
+        .collect();
     let over = known.values().any(|until| *until <= now.timestamp());
     if missing.is_empty() && gone.is_empty() && !over {
         return Ok(());
     }
     let mut pipeline = redis::pipe();
-    pipeline.atomic().zrembyscore(BANS_KEY, "-inf", now.timestamp()).ignore();
+    pipeline
+        .atomic()
+        .zrembyscore(BANS_KEY, "-inf", now.timestamp())
+        .ignore();
     if !missing.is_empty() {
         pipeline.zadd_multiple(BANS_KEY, &missing).ignore();
     }
@@ -151,7 +164,12 @@ async fn do_waiting(state: &AppState) -> Result<(), BoxError> {
         };
         metrics::counter!(RESPONSES, "action" => response.action.clone(), "outcome" => name).increment(1);
         if name != "done" {
-            tracing::warn!("the response {} ({}) of {} was {name}", response.id, response.action, response.subject);
+            tracing::warn!(
+                "the response {} ({}) of {} was {name}",
+                response.id,
+                response.action,
+                response.subject
+            );
         }
     }
     Ok(())
@@ -159,7 +177,9 @@ async fn do_waiting(state: &AppState) -> Result<(), BoxError> {
 
 async fn perform(defence: &Defence, response: &ResponseRow) -> Result<(), IdentityError> {
     let not_now = |text: &str| IdentityError::NotNow(text.to_owned().into());
-    let identity = defence.identity().ok_or_else(|| not_now("RESPONSE_CLIENT_ID is not set"))?;
+    let identity = defence
+        .identity()
+        .ok_or_else(|| not_now("RESPONSE_CLIENT_ID is not set"))?;
     let user = user_of(&response.subject).ok_or_else(|| not_now("the response names no user"))?;
     match Response::from_name(&response.action) {
         Some(Response::RevokeSessions) => identity.revoke_sessions(user).await,

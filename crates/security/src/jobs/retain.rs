@@ -8,6 +8,8 @@ use crate::store;
 
 /// Where somebody logs in is forgotten after so long without a login.
 const KEEP_PLACES: Duration = Duration::days(180);
+/// When API keys were made: keys are valid for a year at most.
+const KEEP_KEYS: Duration = Duration::days(400);
 /// Messages that were settled.
 const KEEP_DELIVERIES: Duration = Duration::days(90);
 /// Rounds of one run: at the next run the rest goes.
@@ -19,7 +21,8 @@ pub(super) async fn retain(state: &AppState) -> Result<(), StoreError> {
     let mut connection = state.db.acquire().await.store("acquire")?;
     let mut total = 0;
     for _ in 0..MOST_ROUNDS {
-        let deleted = store::observations::delete_before(&mut connection, now - keep, now - KEEP_PLACES).await?;
+        let (places, keys) = (now - KEEP_PLACES, now - KEEP_KEYS);
+        let deleted = store::observations::delete_before(&mut connection, now - keep, places, keys).await?;
         total += deleted;
         if deleted == 0 {
             break;

@@ -76,7 +76,10 @@ pub(crate) async fn insert(
 }
 
 /// The alert of a threat.
-pub(crate) async fn of_threat(connection: &mut PgConnection, threat: Uuid) -> Result<Option<Uuid>, StoreError> {
+pub(crate) async fn of_threat(
+    connection: &mut PgConnection,
+    threat: Uuid,
+) -> Result<Option<Uuid>, StoreError> {
     sqlx::query_scalar!("select id from security.alerts where threat_id = $1", threat)
         .fetch_optional(connection)
         .await
@@ -126,10 +129,14 @@ pub(crate) async fn set_severity(
     id: Uuid,
     severity: &str,
 ) -> Result<(), StoreError> {
-    sqlx::query!("update security.alerts set severity = $2 where id = $1", id, severity)
-        .execute(connection)
-        .await
-        .store("alert_set_severity")?;
+    sqlx::query!(
+        "update security.alerts set severity = $2 where id = $1",
+        id,
+        severity
+    )
+    .execute(connection)
+    .await
+    .store("alert_set_severity")?;
     Ok(())
 }
 

@@ -102,7 +102,11 @@ pub(crate) async fn settle(
 }
 
 /// Has a message that was given up delivered again; false when there is none.
-pub(crate) async fn revive(connection: &mut PgConnection, id: Uuid, now: DateTime<Utc>) -> Result<bool, StoreError> {
+pub(crate) async fn revive(
+    connection: &mut PgConnection,
+    id: Uuid,
+    now: DateTime<Utc>,
+) -> Result<bool, StoreError> {
     let revived = sqlx::query!(
         "update security.deliveries set state = 'pending', attempts = 0, created_at = $2, next_attempt_at = $2
          where id = $1 and state = 'dead'",
@@ -155,7 +159,10 @@ pub(crate) async fn waiting_and_dead(connection: &mut PgConnection) -> Result<(i
 }
 
 /// Removes messages that were settled long ago.
-pub(crate) async fn delete_before(connection: &mut PgConnection, before: DateTime<Utc>) -> Result<(), StoreError> {
+pub(crate) async fn delete_before(
+    connection: &mut PgConnection,
+    before: DateTime<Utc>,
+) -> Result<(), StoreError> {
     sqlx::query!(
         "delete from security.deliveries where created_at < $1 and state <> 'pending'",
         before

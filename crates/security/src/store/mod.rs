@@ -1,12 +1,12 @@
 //! The service's tables. Functions work on a connection and neither begin nor commit.
 
 pub(crate) mod alerts;
+pub(crate) mod audit;
 pub(crate) mod deliveries;
 pub(crate) mod exceptions;
 pub(crate) mod observations;
 pub(crate) mod posture;
 pub(crate) mod responses;
-pub(crate) mod audit;
 pub(crate) mod threats;
 
 use common::db::Schema;

@@ -192,13 +192,19 @@ pub(crate) async fn groups(
         .await,
     };
     let mut groups: BTreeMap<String, Vec<Observation>> = BTreeMap::new();
-    for observation in rows.store("observations_groups")?.into_iter().map(Observation::from) {
+    for observation in rows
+        .store("observations_groups")?
+        .into_iter()
+        .map(Observation::from)
+    {
         if let Some(key) = observation.field(field) {
             groups.entry(key.to_owned()).or_default().push(observation);
         }
     }
     for group in groups.values_mut() {
-        group.sort_by(|one, other| (one.at, one.event_id, &one.signal).cmp(&(other.at, other.event_id, &other.signal)));
+        group.sort_by(|one, other| {
+            (one.at, one.event_id, &one.signal).cmp(&(other.at, other.event_id, &other.signal))
+        });
     }
     Ok(groups)
 }
@@ -343,24 +349,32 @@ pub(crate) async fn tell_rate(
     who: &str,
     hour: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    sqlx::query!("update security.request_rates set told = true where who = $1 and hour = $2", who, hour)
-        .execute(connection)
-        .await
-        .store("rates_tell")?;
+    sqlx::query!(
+        "update security.request_rates set told = true where who = $1 and hour = $2",
+        who,
+        hour
+    )
+    .execute(connection)
+    .await
+    .store("rates_tell")?;
     Ok(())
 }
 
-/// Removes what is older than any use of it, up to 20,000 observations at a time.
+/// Removes what is older than any use of it, up to 20,000 observations at a time. When API keys were made is
+/// remembered for longer.
 pub(crate) async fn delete_before(
     connection: &mut PgConnection,
     before: DateTime<Utc>,
     places_before: DateTime<Utc>,
+    keys_before: DateTime<Utc>,
 ) -> Result<u64, StoreError> {
     let deleted = sqlx::query!(
         "delete from security.observations where (event_id, signal) in (
-             select event_id, signal from security.observations where occurred_at < $1
+             select event_id, signal from security.observations
+             where occurred_at < $1 and (signal not in ('key_made', 'key_ended') or occurred_at < $2)
              order by occurred_at limit 20000)",
-        before
+        before,
+        keys_before
     )
     .execute(&mut *connection)
     .await
@@ -369,9 +383,12 @@ pub(crate) async fn delete_before(
         .execute(&mut *connection)
         .await
         .store("rates_delete")?;
-    sqlx::query!("delete from security.known_places where last_seen < $1", places_before)
-        .execute(connection)
-        .await
-        .store("places_delete")?;
+    sqlx::query!(
+        "delete from security.known_places where last_seen < $1",
+        places_before
+    )
+    .execute(connection)
+    .await
+    .store("places_delete")?;
     Ok(deleted.rows_affected())
 }

@@ -3,7 +3,6 @@
 use chrono::{DateTime, Utc};
 use common::db::{StoreError, StoreResult};
 use sqlx::PgConnection;
-use uuid::Uuid;
 
 /// The facts.
 #[derive(Debug)]
@@ -11,7 +10,7 @@ pub(crate) struct Facts {
     /// Accounts that people have made for themselves since the time.
     pub(crate) registered: i64,
     /// Administrators whose last login since the time was by a password alone.
-    pub(crate) admins_by_password: Vec<Uuid>,
+    pub(crate) admins_by_password: Vec<String>,
     /// API keys that are valid and have not been changed since the other time.
     pub(crate) old_keys: i64,
     /// Serious alerts that nobody has acknowledged for a day.
@@ -32,35 +31,32 @@ pub(crate) async fn facts(
     now: DateTime<Utc>,
 ) -> Result<Facts, StoreError> {
     let registered = sqlx::query_scalar!(
-        r#"select count(*) as "count!" from security.audit_log
-           where action = 'auth.registered' and outcome = 'success' and occurred_at >= $1"#,
+        r#"select count(*) as "count!" from security.observations
+           where signal = 'registered' and occurred_at >= $1"#,
         since
     )
     .fetch_one(&mut *connection)
     .await
     .store("posture_registered")?;
     let admins_by_password = sqlx::query_scalar!(
-        r#"select actor_id as "id!" from (
-               select distinct on (actor_id) actor_id, details::jsonb -> 'methods' as methods
-               from security.audit_log
-               where action = 'auth.login_succeeded' and actor_role = 'admin' and actor_id is not null
-                 and occurred_at >= $1
-               order by actor_id, sequence desc
+        r#"select who as "who!" from (
+               select distinct on (who) who, value from security.observations
+               where signal = 'admin_login' and occurred_at >= $1
+               order by who, occurred_at desc
            ) last
-           where methods is not null and not (methods ?| array['mfa', 'otp', 'hwk', 'swk', 'fed'])
-           limit 100"#,
+           where value = 0 order by who limit 100"#,
         since
     )
     .fetch_all(&mut *connection)
     .await
     .store("posture_admins")?;
     let old_keys = sqlx::query_scalar!(
-        r#"select count(*) as "count!" from security.audit_log made
-           where made.action = 'api_keys.created' and made.outcome = 'success' and made.occurred_at < $1
-             and (made.details::jsonb ->> 'expires_at')::timestamptz > $2
+        r#"select count(*) as "count!" from security.observations made
+           where made.signal = 'key_made' and made.occurred_at < $1
+             and (made.details ->> 'expires_at')::timestamptz > $2
              and not exists (
-                 select 1 from security.audit_log later
-                 where later.action in ('api_keys.revoked', 'api_keys.rotated') and later.target = made.target
+                 select 1 from security.observations later
+                 where later.signal = 'key_ended' and later.target = made.target
              )"#,
         keys_before,
         now

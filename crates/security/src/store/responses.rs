@@ -185,7 +185,11 @@ pub(crate) async fn take(
 }
 
 /// Marks responses as done.
-pub(crate) async fn done(connection: &mut PgConnection, ids: &[Uuid], now: DateTime<Utc>) -> Result<(), StoreError> {
+pub(crate) async fn done(
+    connection: &mut PgConnection,
+    ids: &[Uuid],
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
     sqlx::query!(
         "update security.responses set state = 'done', done_at = $2, error = null
          where id = any($1) and state = 'pending'",
@@ -222,7 +226,10 @@ pub(crate) async fn failed(
 }
 
 /// Locks the response with this id.
-pub(crate) async fn locked(connection: &mut PgConnection, id: Uuid) -> Result<Option<ResponseRow>, StoreError> {
+pub(crate) async fn locked(
+    connection: &mut PgConnection,
+    id: Uuid,
+) -> Result<Option<ResponseRow>, StoreError> {
     sqlx::query_as!(
         ResponseRow,
         "select id, threat_id, action, subject, state, reason, created_at, created_by, expires_at, done_at,
