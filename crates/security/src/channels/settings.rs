@@ -16,17 +16,17 @@ const MIN_SECRET: usize = 16;
 /// All of them.
 #[derive(Debug, Clone)]
 pub(crate) struct ChannelSettings {
-    /// `ALERT_MIN_SEVERITY` (high): low, medium, high or critical; people are not told of less.
+    /// `THREATS_MIN_SEVERITY` (high): low, medium, high or critical; people are not told of less.
     pub(super) least: Severity,
-    /// `ALERT_LANGUAGE` (ru): of letters and messages.
+    /// `THREATS_LANGUAGE` (ru): of letters and messages.
     pub(super) locale: Locale,
-    /// `ALERT_WEBHOOK_URL` with `ALERT_WEBHOOK_SECRET`.
+    /// `THREATS_WEBHOOK_URL` with `THREATS_WEBHOOK_SECRET`.
     pub(super) webhook: Option<Webhook>,
-    /// `ALERT_EMAIL`: addresses, separated by commas; needs `SMTP_URL` and `SMTP_FROM`.
+    /// `THREATS_EMAIL`: addresses, separated by commas; needs `SMTP_URL` and `SMTP_FROM`.
     pub(super) mail: Option<MailSettings>,
-    /// `ALERT_TELEGRAM_CHAT` with `ALERT_TELEGRAM_TOKEN`; `ALERT_TELEGRAM_URL` for a Bot API of one's own.
+    /// `THREATS_TELEGRAM_CHAT` with `THREATS_TELEGRAM_TOKEN`; `THREATS_TELEGRAM_URL` for a Bot API of one's own.
     pub(super) telegram: Option<Telegram>,
-    /// `ALERTMANAGER_URL`: open alerts are kept there by its API v2.
+    /// `THREATS_ALERTMANAGER_URL`: open alerts are kept there by its API v2.
     pub(super) alertmanager: Option<Url>,
 }
 
@@ -54,15 +54,15 @@ impl Default for ChannelSettings {
 impl ChannelSettings {
     pub(crate) fn read(reader: &mut Reader) -> Option<Self> {
         let least = reader.one_of(
-            "ALERT_MIN_SEVERITY",
+            "THREATS_MIN_SEVERITY",
             &["low", "medium", "high", "critical"],
             "high",
         );
-        let language = reader.one_of("ALERT_LANGUAGE", &["ru", "en"], "ru");
+        let language = reader.one_of("THREATS_LANGUAGE", &["ru", "en"], "ru");
         let webhook = webhook(reader);
         let mail = mail(reader);
         let telegram = telegram(reader);
-        let alertmanager = reader.optional::<Url>("ALERTMANAGER_URL");
+        let alertmanager = reader.optional::<Url>("THREATS_ALERTMANAGER_URL");
         Some(Self {
             least: Severity::from_name(least?)?,
             locale: if language? == "en" { Locale::En } else { Locale::Ru },
@@ -79,16 +79,16 @@ impl ChannelSettings {
     reason = "the outer one tells of a mistake, as everywhere in settings"
 )]
 fn webhook(reader: &mut Reader) -> Option<Option<Webhook>> {
-    let url = reader.optional::<Url>("ALERT_WEBHOOK_URL");
-    let secret = reader.secret("ALERT_WEBHOOK_SECRET");
+    let url = reader.optional::<Url>("THREATS_WEBHOOK_URL");
+    let secret = reader.secret("THREATS_WEBHOOK_SECRET");
     match (url?, secret) {
         (None, _) => Some(None),
         (Some(url), Some(secret)) => {
-            reader.refuse_weak("ALERT_WEBHOOK_SECRET", secret.expose_secret(), MIN_SECRET, "")?;
+            reader.refuse_weak("THREATS_WEBHOOK_SECRET", secret.expose_secret(), MIN_SECRET, "")?;
             Some(Some(Webhook { url, secret }))
         }
         (Some(_), None) => {
-            reader.invalid("ALERT_WEBHOOK_SECRET", "is not set, but ALERT_WEBHOOK_URL is");
+            reader.invalid("THREATS_WEBHOOK_SECRET", "is not set, but THREATS_WEBHOOK_URL is");
             None
         }
     }
@@ -99,7 +99,7 @@ fn webhook(reader: &mut Reader) -> Option<Option<Webhook>> {
     reason = "the outer one tells of a mistake, as everywhere in settings"
 )]
 fn mail(reader: &mut Reader) -> Option<Option<MailSettings>> {
-    let to = reader.optional::<Mailboxes>("ALERT_EMAIL");
+    let to = reader.optional::<Mailboxes>("THREATS_EMAIL");
     let url = reader.secret("SMTP_URL");
     let password = reader.secret("SMTP_PASSWORD");
     let from = reader.optional::<Mailbox>("SMTP_FROM");
@@ -107,7 +107,7 @@ fn mail(reader: &mut Reader) -> Option<Option<MailSettings>> {
         return Some(None);
     };
     let (Some(url), Some(from)) = (url, from) else {
-        reader.invalid("ALERT_EMAIL", "needs SMTP_URL and SMTP_FROM");
+        reader.invalid("THREATS_EMAIL", "needs SMTP_URL and SMTP_FROM");
         return None;
     };
     let Ok(mut parsed) = Url::parse(url.expose_secret()) else {
@@ -133,9 +133,9 @@ fn mail(reader: &mut Reader) -> Option<Option<MailSettings>> {
     reason = "the outer one tells of a mistake, as everywhere in settings"
 )]
 fn telegram(reader: &mut Reader) -> Option<Option<Telegram>> {
-    let chat = reader.optional::<String>("ALERT_TELEGRAM_CHAT");
-    let token = reader.secret("ALERT_TELEGRAM_TOKEN");
-    let api = reader.optional::<Url>("ALERT_TELEGRAM_URL");
+    let chat = reader.optional::<String>("THREATS_TELEGRAM_CHAT");
+    let token = reader.secret("THREATS_TELEGRAM_TOKEN");
+    let api = reader.optional::<Url>("THREATS_TELEGRAM_URL");
     let api = match api? {
         Some(api) => api,
         None => Url::parse("https://api.telegram.org/").ok()?,
@@ -144,7 +144,10 @@ fn telegram(reader: &mut Reader) -> Option<Option<Telegram>> {
         (None, _) => Some(None),
         (Some(chat), Some(token)) => Some(Some(Telegram { api, token, chat })),
         (Some(_), None) => {
-            reader.invalid("ALERT_TELEGRAM_TOKEN", "is not set, but ALERT_TELEGRAM_CHAT is");
+            reader.invalid(
+                "THREATS_TELEGRAM_TOKEN",
+                "is not set, but THREATS_TELEGRAM_CHAT is",
+            );
             None
         }
     }
@@ -174,24 +177,24 @@ mod tests {
         let all = read(&[
             mail,
             ("SMTP_FROM", "robot@example.org"),
-            ("ALERT_EMAIL", "one@example.org, Two <two@example.org>"),
-            ("ALERT_WEBHOOK_URL", "https://hooks.example.org/1"),
-            ("ALERT_WEBHOOK_SECRET", "a-long-secret-of-the-receiver"),
-            ("ALERT_TELEGRAM_CHAT", "-100123"),
-            ("ALERT_TELEGRAM_TOKEN", "1:abc"),
+            ("THREATS_EMAIL", "one@example.org, Two <two@example.org>"),
+            ("THREATS_WEBHOOK_URL", "https://hooks.example.org/1"),
+            ("THREATS_WEBHOOK_SECRET", "a-long-secret-of-the-receiver"),
+            ("THREATS_TELEGRAM_CHAT", "-100123"),
+            ("THREATS_TELEGRAM_TOKEN", "1:abc"),
         ])
         .unwrap();
         assert_eq!(all.mail.unwrap().to.len(), 2);
         assert!(all.webhook.is_some() && all.telegram.is_some());
         for (values, name) in [
             (
-                vec![("ALERT_WEBHOOK_URL", "https://hooks.example.org/1")],
-                "ALERT_WEBHOOK_SECRET",
+                vec![("THREATS_WEBHOOK_URL", "https://hooks.example.org/1")],
+                "THREATS_WEBHOOK_SECRET",
             ),
-            (vec![("ALERT_EMAIL", "one@example.org")], "ALERT_EMAIL"),
-            (vec![("ALERT_EMAIL", "nobody")], "ALERT_EMAIL"),
-            (vec![("ALERT_TELEGRAM_CHAT", "1")], "ALERT_TELEGRAM_TOKEN"),
-            (vec![("ALERT_MIN_SEVERITY", "awful")], "ALERT_MIN_SEVERITY"),
+            (vec![("THREATS_EMAIL", "one@example.org")], "THREATS_EMAIL"),
+            (vec![("THREATS_EMAIL", "nobody")], "THREATS_EMAIL"),
+            (vec![("THREATS_TELEGRAM_CHAT", "1")], "THREATS_TELEGRAM_TOKEN"),
+            (vec![("THREATS_MIN_SEVERITY", "awful")], "THREATS_MIN_SEVERITY"),
         ] {
             assert_eq!(read(&values).unwrap_err().entries()[0].0, name, "{values:?}");
         }

@@ -153,8 +153,8 @@ fn defence(checks: &mut Checks, state: &AppState, facts: &store::posture::Facts,
         Status::Warning,
         &Text::new("Об угрозах есть кому сообщить", "Somebody is told of threats"),
         &Text::new(
-            "Задайте ALERT_EMAIL, ALERT_WEBHOOK_URL, ALERT_TELEGRAM_CHAT или ALERTMANAGER_URL.",
-            "Set ALERT_EMAIL, ALERT_WEBHOOK_URL, ALERT_TELEGRAM_CHAT or ALERTMANAGER_URL.",
+            "Задайте THREATS_EMAIL, THREATS_WEBHOOK_URL, THREATS_TELEGRAM_CHAT или THREATS_ALERTMANAGER_URL.",
+            "Set THREATS_EMAIL, THREATS_WEBHOOK_URL, THREATS_TELEGRAM_CHAT or THREATS_ALERTMANAGER_URL.",
         ),
         Value::Null,
     );

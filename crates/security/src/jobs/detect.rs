@@ -17,6 +17,9 @@ use crate::metrics::{AUTH_ATTEMPTS, OBSERVATIONS};
 use crate::store;
 use crate::threats::Finding;
 
+/// A beginning and an end.
+type Times = (DateTime<Utc>, DateTime<Utc>);
+
 /// Records what a batch tells and raises the threats found in it.
 pub(super) async fn detect_in(
     connection: &mut PgConnection,
@@ -149,7 +152,7 @@ fn around(
     field: Field,
     touched: &[&Arc<Rule>],
     fresh: &[Observation],
-) -> Option<(Vec<String>, (DateTime<Utc>, DateTime<Utc>))> {
+) -> Option<(Vec<String>, Times)> {
     let seen = || {
         fresh
             .iter()

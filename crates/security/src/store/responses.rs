@@ -315,15 +315,15 @@ pub(crate) async fn allowed(connection: &mut PgConnection) -> Result<Vec<Allowed
 }
 
 /// Adds somebody who is never banned; false when the subject is there already.
-pub(crate) async fn allow(connection: &mut PgConnection, allowed: &Allowed) -> Result<bool, StoreError> {
+pub(crate) async fn allow(connection: &mut PgConnection, entry: &Allowed) -> Result<bool, StoreError> {
     let added = sqlx::query!(
         "insert into security.allowed (id, subject, reason, created_at, created_by) values ($1, $2, $3, $4, $5)
          on conflict (subject) do nothing",
-        allowed.id,
-        allowed.subject,
-        allowed.reason,
-        allowed.created_at,
-        allowed.created_by
+        entry.id,
+        entry.subject,
+        entry.reason,
+        entry.created_at,
+        entry.created_by
     )
     .execute(connection)
     .await

@@ -70,9 +70,9 @@ async fn a_receiver_that_was_down_is_told_once_and_can_verify_it() {
     let proxy = Proxy::start(server.address()).await;
     let url = format!("http://{}/hook", proxy.address());
     let service = service(&[
-        ("ALERT_WEBHOOK_URL", &url),
-        ("ALERT_WEBHOOK_SECRET", SECRET),
-        ("ALERT_MIN_SEVERITY", "medium"),
+        ("THREATS_WEBHOOK_URL", &url),
+        ("THREATS_WEBHOOK_SECRET", SECRET),
+        ("THREATS_MIN_SEVERITY", "medium"),
     ])
     .await;
     let client = service.client(&[SecurityRead, SecurityAdmin]);
@@ -124,7 +124,7 @@ async fn what_a_receiver_refuses_waits_for_somebody_to_retry_it() {
     let (server, receiver) = Receiver::open().await;
     *receiver.answer.lock().unwrap() = StatusCode::GONE;
     let url = format!("{}/hook", server.url());
-    let service = service(&[("ALERT_WEBHOOK_URL", &url), ("ALERT_WEBHOOK_SECRET", SECRET)]).await;
+    let service = service(&[("THREATS_WEBHOOK_URL", &url), ("THREATS_WEBHOOK_SECRET", SECRET)]).await;
     let client = service.client(&[SecurityRead, SecurityAdmin]);
     let tried = client
         .post("/notifications/test", &json!({"channel": "webhook"}))
@@ -172,9 +172,9 @@ async fn a_silence_keeps_messages_back_and_not_threats() {
     let (server, receiver) = Receiver::open().await;
     let url = format!("{}/hook", server.url());
     let service = service(&[
-        ("ALERT_WEBHOOK_URL", &url),
-        ("ALERT_WEBHOOK_SECRET", SECRET),
-        ("ALERT_MIN_SEVERITY", "low"),
+        ("THREATS_WEBHOOK_URL", &url),
+        ("THREATS_WEBHOOK_SECRET", SECRET),
+        ("THREATS_MIN_SEVERITY", "low"),
     ])
     .await;
     let client = service.client(&[SecurityRead, SecurityAdmin]);
@@ -266,15 +266,15 @@ async fn letters_telegram_and_alertmanager_are_told_too() {
     let (smtp, letters) = post_office().await;
     let (telegram, alertmanager) = (format!("{}/", server.url()), format!("{}/am", server.url()));
     let service = service(&[
-        ("ALERT_MIN_SEVERITY", "medium"),
-        ("ALERT_LANGUAGE", "en"),
-        ("ALERT_EMAIL", "one@example.org, two@example.org"),
+        ("THREATS_MIN_SEVERITY", "medium"),
+        ("THREATS_LANGUAGE", "en"),
+        ("THREATS_EMAIL", "one@example.org, two@example.org"),
         ("SMTP_URL", &smtp),
         ("SMTP_FROM", "robot@example.org"),
-        ("ALERT_TELEGRAM_URL", &telegram),
-        ("ALERT_TELEGRAM_TOKEN", "123:abc"),
-        ("ALERT_TELEGRAM_CHAT", "-100"),
-        ("ALERTMANAGER_URL", &alertmanager),
+        ("THREATS_TELEGRAM_URL", &telegram),
+        ("THREATS_TELEGRAM_TOKEN", "123:abc"),
+        ("THREATS_TELEGRAM_CHAT", "-100"),
+        ("THREATS_ALERTMANAGER_URL", &alertmanager),
     ])
     .await;
     service.publish(Stream::Auth, &burst("192.0.2.7")).await;

@@ -32,7 +32,7 @@ async fn each_weakness_is_told_with_what_to_do() {
         check(&posture, "notifications")["advice"]
             .as_str()
             .unwrap()
-            .contains("ALERT_EMAIL")
+            .contains("THREATS_EMAIL")
     );
     assert_eq!(check(&posture, "admins_second_factor")["status"], "ok");
     assert!(check(&posture, "admins_second_factor").get("advice").is_none());
