@@ -13,9 +13,10 @@ use common::cache::Redis;
 use common::contract::events::REQUEST_HANDLED;
 use common::events::Stream;
 use common::ids;
-use http::{HeaderValue, Method};
+use http::{HeaderValue, Method, Uri};
 use redis::{RedisResult, Script};
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -51,8 +52,12 @@ pub(crate) struct Handled {
     pub(crate) client: IpAddr,
     pub(crate) user_agent: Option<HeaderValue>,
     pub(crate) code: Option<&'static str>,
+    /// What was asked for, when it was refused (status 400 to 499).
+    pub(crate) refused: Option<Uri>,
 }
 
+/// The label of requests that no route was found for.
+pub(crate) const UNMATCHED: &str = "unmatched";
 /// Clients choose these texts; an event keeps so many characters of them.
 const MAX_TEXT: usize = 256;
 const MAX_METHOD: usize = 16;
@@ -209,12 +214,17 @@ struct ToldData<'a> {
     user_id: Option<Uuid>,
     user_agent: Option<Cow<'a, str>>,
     code: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<&'a str>,
 }
 
 /// The event as JSON.
 fn event(ids: &mut Ids, handled: &Handled) -> String {
     let identity = handled.identity.as_deref();
     let user_agent = handled.user_agent.as_ref();
+    let refused = handled.refused.as_ref().map(Uri::path);
     let told = Told {
         id: ids.next(),
         r#type: REQUEST_HANDLED,
@@ -238,6 +248,10 @@ fn event(ids: &mut Ids, handled: &Handled) -> String {
                 Cow::Owned(text) => Cow::Owned(start(&text, MAX_TEXT).to_owned()),
             }),
             code: handled.code,
+            target: refused.map(fingerprint),
+            path: refused
+                .filter(|_| handled.route == UNMATCHED)
+                .map(|path| start(path, MAX_TEXT)),
         },
     };
     serde_json::to_string(&told).unwrap_or_default()
@@ -260,6 +274,19 @@ impl Ids {
         self.0 = (self.0 & !random) | (self.0.wrapping_add(1) & random);
         id
     }
+}
+
+/// Enough of a hash to tell paths apart without keeping them.
+fn fingerprint(path: &str) -> String {
+    use std::fmt::Write;
+    let digest = Sha256::digest(path.as_bytes());
+    digest
+        .iter()
+        .take(8)
+        .fold(String::with_capacity(16), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }
 
 fn start(text: &str, length: usize) -> &str {
@@ -290,6 +317,7 @@ mod tests {
             client: IpAddr::from([192, 0, 2, 1]),
             user_agent: None,
             code: None,
+            refused: None,
         }
     }
 

@@ -15,7 +15,7 @@ use http::{HeaderValue, Method, Response, Uri};
 
 use crate::access_log::Line;
 use crate::body::Answer;
-use crate::events::Handled;
+use crate::events::{Handled, UNMATCHED};
 use crate::limit::Verdict;
 use crate::routing::Route;
 use crate::worker::Worker;
@@ -60,7 +60,7 @@ impl<'a> Visit<'a> {
             user_agent: parts.headers.get(USER_AGENT).cloned(),
             client,
             route: None,
-            label: "unmatched",
+            label: UNMATCHED,
             is_event: true,
             forwarded: false,
             identity: None,
@@ -120,6 +120,9 @@ impl<'a> Visit<'a> {
             client: self.client,
             user_agent: self.user_agent.take(),
             code,
+            refused: (400..CLIENT_CLOSED)
+                .contains(&status)
+                .then(|| std::mem::take(&mut self.uri)),
         });
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use common::config::{self, Reader};
 
 use crate::audit_config::AuditConfig;
+use crate::defence::DefenceSettings;
 
 /// Settings of the service, beside those of every service.
 #[derive(Debug, Clone)]
@@ -19,6 +20,8 @@ pub struct Config {
     pub audit: AuditConfig,
     /// `AUDIT_VERIFY_EVERY` (1h): how often the audit chain is recomputed without being asked.
     pub verify_every: Duration,
+    /// Detection, responses and notifications.
+    pub defence: DefenceSettings,
 }
 
 impl Config {
@@ -29,6 +32,7 @@ impl Config {
         let auth = config::Auth::read(reader);
         let audit = AuditConfig::read(reader);
         let verify_every = reader.duration("AUDIT_VERIFY_EVERY", Duration::from_secs(3600));
+        let defence = DefenceSettings::read(reader);
         if verify_every.is_some_and(|every| every < Duration::from_secs(1)) {
             reader.invalid("AUDIT_VERIFY_EVERY", "is shorter than a second");
         }
@@ -38,6 +42,7 @@ impl Config {
             auth: auth?,
             audit: audit?,
             verify_every: verify_every?,
+            defence: defence?,
         })
     }
 }

@@ -7,6 +7,7 @@ use common::http::Problem;
 use uuid::Uuid;
 
 use crate::alerts::State;
+use crate::identity::IdentityError;
 
 /// An error of a request.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +26,22 @@ pub(crate) enum Error {
     AllCompaniesNeeded,
     #[error("there is no such alert")]
     AlertNotFound,
+    #[error("there is no such threat")]
+    ThreatNotFound,
+    #[error("there is no such {0}")]
+    NotFound(&'static str),
+    #[error("a later alert tells of the same")]
+    AlertSuperseded,
+    #[error("{0} cannot be banned")]
+    CannotBan(String, BanRefusal),
+    #[error("the response cannot be taken back")]
+    CannotUndo(UndoRefusal),
+    #[error("the subject is on the allow list already")]
+    AllowedAlready,
+    #[error("user-management did not take the change back")]
+    Identity(#[from] IdentityError),
+    #[error("the channel is not configured")]
+    ChannelNotConfigured,
     #[error("an alert that is {from} cannot become {to}")]
     WrongTransition { from: State, to: State },
 }
@@ -94,7 +111,66 @@ impl From<Error> for Problem {
                 "Персональные данные удаляются из записей всех компаний сразу.",
                 "Personal data are erased from the entries of all companies at once.",
             )),
-            Error::AlertNotFound => Self::not_found(),
+            Error::AlertNotFound | Error::ThreatNotFound | Error::NotFound(_) => Self::not_found(),
+            Error::AlertSuperseded => Self::new(
+                StatusCode::CONFLICT,
+                "alerts.superseded",
+                Text::new("Есть более новое оповещение", "There is a later alert"),
+            )
+            .detail(Text::new(
+                "О той же угрозе открыто другое оповещение; работайте с ним.",
+                "Another alert is open about the same threat; handle that one.",
+            )),
+            Error::CannotBan(subject, refusal) => Self::new(
+                StatusCode::CONFLICT,
+                "bans.refused",
+                Text::new("Это нельзя заблокировать", "This cannot be banned"),
+            )
+            .detail(refusal.text(&subject)),
+            Error::CannotUndo(refusal) => Self::new(
+                StatusCode::CONFLICT,
+                "responses.cannot_undo",
+                Text::new("Это нельзя отменить", "This cannot be taken back"),
+            )
+            .detail(refusal.text()),
+            Error::AllowedAlready => Self::new(
+                StatusCode::CONFLICT,
+                "allowed.already",
+                Text::new("Уже в списке разрешённых", "Already on the allow list"),
+            ),
+            Error::Identity(IdentityError::NotNow(error)) => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "dependency.unavailable",
+                Text::new(
+                    "Сервис временно недоступен",
+                    "The service is temporarily unavailable",
+                ),
+            )
+            .detail(Text::new(
+                "Не отвечает user-management.",
+                "user-management does not answer.",
+            ))
+            .retry_after(5)
+            .source(error),
+            Error::Identity(error @ IdentityError::Refused(_)) => Self::new(
+                StatusCode::CONFLICT,
+                "responses.cannot_undo",
+                Text::new("Это нельзя отменить", "This cannot be taken back"),
+            )
+            .detail(Text::new(
+                "user-management отказывает служебной учётной записи RESPONSE_CLIENT_ID.",
+                "user-management refuses the service account RESPONSE_CLIENT_ID.",
+            ))
+            .source(error),
+            Error::ChannelNotConfigured => Self::new(
+                StatusCode::CONFLICT,
+                "notifications.not_configured",
+                Text::new("Канал не настроен", "The channel is not configured"),
+            )
+            .detail(Text::new(
+                "Задайте его переменные окружения и перезапустите сервис.",
+                "Set its variables and restart the service.",
+            )),
             Error::WrongTransition { from, to } => Self::new(
                 StatusCode::CONFLICT,
                 "alerts.wrong_transition",
@@ -113,6 +189,62 @@ impl From<Error> for Problem {
                 ),
             ))
             .extension("state", from.as_str()),
+        }
+    }
+}
+
+/// Why somebody is not banned.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum BanRefusal {
+    Allowed,
+    Own,
+    TooWide,
+    Oneself,
+}
+
+impl BanRefusal {
+    fn text(self, subject: &str) -> Text {
+        match self {
+            Self::Allowed => Text::new(
+                format!("«{subject}» в списке разрешённых; сначала уберите оттуда."),
+                format!("`{subject}` is on the allow list; remove it there first."),
+            ),
+            Self::Own => Text::new("Это адрес самой системы.", "It is the system's own address."),
+            Self::TooWide => Text::new(
+                "Сеть слишком велика: для IPv4 не шире /8, для IPv6 не шире /16.",
+                "The network is too wide: at most a /8 of IPv4, a /16 of IPv6.",
+            ),
+            Self::Oneself => Text::new("Вы заблокировали бы себя.", "You would ban yourself."),
+        }
+    }
+}
+
+/// Why a response is not taken back.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum UndoRefusal {
+    /// Ended sessions stay ended.
+    Irreversible,
+    /// It is over, undone or was never done.
+    NotInForce,
+    /// The account of a service is needed.
+    NotConfigured,
+}
+
+impl UndoRefusal {
+    fn text(self) -> Text {
+        match self {
+            Self::Irreversible => Text::new(
+                "Завершённые сеансы не возвращаются; пользователь может войти снова.",
+                "Ended sessions do not come back; the user can log in again.",
+            ),
+            Self::NotInForce => Text::new(
+                "Ответ уже отменён, истёк или не был выполнен.",
+                "The response has been taken back, has expired or was never done.",
+            ),
+            Self::NotConfigured => Text::new(
+                "Не задана служебная учётная запись RESPONSE_CLIENT_ID.",
+                "The service account RESPONSE_CLIENT_ID is not set.",
+            ),
         }
     }
 }

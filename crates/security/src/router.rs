@@ -3,7 +3,10 @@
 use common::auth::Permission;
 use common::http::routes::{Access, Routes};
 
-use crate::http::{alerts, audit, audit_erasures, audit_export, audit_integrity, threats};
+use crate::http::{
+    alerts, audit, audit_erasures, audit_export, audit_integrity, detections, notifications, posture, responses,
+    threats,
+};
 use crate::state::AppState;
 
 /// The table of routes.
@@ -31,4 +34,35 @@ pub fn routes() -> Routes<AppState> {
         .get("/alerts", read, alerts::list)
         .post("/alerts/{id}/acknowledge", admin, alerts::acknowledge)
         .post("/alerts/{id}/resolve", admin, alerts::resolve)
+        .get("/threats/{id}", read, threats::get)
+        .get("/alerts/stats", read, alerts::statistics)
+        .get("/alerts/{id}", read, alerts::get)
+        .patch("/alerts/{id}", admin, alerts::update)
+        .post("/alerts/{id}/reopen", admin, alerts::reopen)
+        .post("/alerts/{id}/comments", admin, alerts::comment)
+        .get("/detections", read, detections::list)
+        .post("/detections/dry-run", read, detections::dry_run)
+        .get("/detections/exceptions", read, detections::exceptions)
+        .post("/detections/exceptions", admin, detections::add_exception)
+        .delete("/detections/exceptions/{id}", admin, detections::end_exception)
+        .get("/responses", read, responses::list)
+        .post("/responses/{id}/undo", admin, responses::undo)
+        .get("/bans", read, responses::bans)
+        .post("/bans", admin, responses::ban)
+        .delete("/bans/{id}", admin, responses::undo)
+        .get("/allowed", read, responses::allowed)
+        .post("/allowed", admin, responses::allow)
+        .delete("/allowed/{id}", admin, responses::disallow)
+        .get("/notifications", read, notifications::channels)
+        .post("/notifications/test", admin, notifications::test)
+        .get("/notifications/deliveries", read, notifications::deliveries)
+        .post(
+            "/notifications/deliveries/{id}/retry",
+            admin,
+            notifications::retry,
+        )
+        .get("/notifications/silences", read, notifications::silences)
+        .post("/notifications/silences", admin, notifications::add_silence)
+        .delete("/notifications/silences/{id}", admin, notifications::end_silence)
+        .get("/posture", read, posture::get)
 }

@@ -4,6 +4,7 @@ use common::clock::Clock;
 use sqlx::PgPool;
 
 use crate::audit_config::AuditKeeping;
+use crate::defence::Defence;
 
 /// What handlers share. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -14,4 +15,6 @@ pub struct AppState {
     pub audit: AuditKeeping,
     /// The time.
     pub clock: Clock,
+    /// Rules of the detectors, responses, and who is told.
+    pub defence: Defence,
 }

@@ -143,6 +143,14 @@ pub struct RequestEvent {
     pub user_agent: Option<String>,
     /// The problem's code, when the gateway itself refused.
     pub code: Option<String>,
+    /// Fingerprint of the path of a request that was refused (status 400 to 499): different paths can be
+    /// counted without keeping them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// The path of a request that no route was found for, without its query: it leads nowhere, and tells
+    /// what was looked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
 }
 
 /// Data of [`SYNC_ENDED`] on [`Stream::Sync`](crate::events::Stream::Sync).

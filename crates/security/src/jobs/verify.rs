@@ -254,6 +254,6 @@ pub(super) async fn report(state: &AppState, broken: &FirstBroken) -> Result<(),
         evidence: json!({ "first_broken": broken }),
     };
     let mut transaction = state.db.begin().await.store("begin")?;
-    raise(&mut transaction, &finding, now).await?;
+    raise(&mut transaction, &state.defence, &finding, now).await?;
     transaction.commit().await.store("commit")
 }

@@ -4,12 +4,12 @@ use chrono::{DateTime, Utc};
 use common::auth::Permission;
 use common::clock::Clock;
 use common::config::Environment;
-use common::contract::events::{AUDIT_RECORDED, AuditEvent, AuthEvent, Outcome};
+use common::contract::events::{self as events_of, AUDIT_RECORDED, AuditEvent, AuthEvent, Outcome};
 use common::events::{self, Event, Stream};
 use common::service::{App, Context};
 pub(crate) use common::testing::eventually_within as eventually;
 use common::testing::{self, Client, Grant, Issuer, TestRedis, TestServer};
-use security::{AppState, AuditConfig, Config, DEFINITION, SCHEMA};
+use security::{AppState, AuditConfig, Config, DEFINITION, Defence, DefenceSettings, SCHEMA};
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
@@ -38,6 +38,7 @@ impl Service {
             db: db.clone(),
             audit,
             clock,
+            defence: Defence::new(DefenceSettings::default(), None).unwrap(),
         };
         let router = security::routes().build(state, issuer.authenticator());
         let app = App {
@@ -123,6 +124,10 @@ impl Whole {
         Client::anonymous(self.server.url()).with_token(self.issuer.token(permissions))
     }
 
+    pub(crate) fn url(&self) -> String {
+        self.server.url()
+    }
+
     pub(crate) async fn publish(&self, stream: Stream, events: &[Event]) {
         let events: Vec<(Stream, Event)> = events.iter().map(|event| (stream, event.clone())).collect();
         events::publish(&self.redis.connect(), &events).await.unwrap();
@@ -162,4 +167,19 @@ pub(crate) fn audited(action: &str) -> Event {
 pub(crate) async fn items(client: &Client, path: &str) -> Vec<Value> {
     let page: Value = client.get(path).await.json();
     page["items"].as_array().unwrap().clone()
+}
+
+/// Five failures within a minute from an address.
+pub(crate) fn burst(ip: &str) -> Vec<Event> {
+    let now = Clock::system().now();
+    (0..5)
+        .map(|n| {
+            login(
+                events_of::LOGIN_FAILED,
+                now - chrono::Duration::seconds(n),
+                ip,
+                "hash",
+            )
+        })
+        .collect()
 }
