@@ -53,7 +53,7 @@ struct Asked {
     identity: Option<Arc<Identity>>,
     path: PathAndQuery,
     /// Values of [`VARIES`].
-    varies: [Option<HeaderValue>; 4],
+    varies: [Option<HeaderValue>; 6],
     secrets: bool,
     head: bool,
     /// `If-None-Match`.

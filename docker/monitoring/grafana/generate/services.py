@@ -28,6 +28,8 @@ def _gateway() -> list[Panel]:
               Query(f"sum by (upstream) (rate(gateway_upstream_retries_total{RATE}))", "{{upstream}}")),
         graph("Replicas left out", "Times per second that a replica failed far more requests than its peers.", "cps",
               Query(f"sum by (upstream) (rate(gateway_replica_ejections_total{RATE}))", "{{upstream}}")),
+        graph("Connections of clients", "Open at that time, busy or idle.", "short",
+              Query("sum by (instance) (gateway_connections)", "{{instance}}")),
         graph("Heads that could not be read", "Requests per second without a readable head, or without one in time.",
               "reqps", Query(f"sum by (status) (rate(gateway_unreadable_requests_total{RATE}))", "{{status}}")),
         graph("Kept answers", "Requests per second whose answer could have been kept from an earlier one.", "reqps",
