@@ -6,7 +6,7 @@
 //! Modules in reading order: [`config`]; `server`, which takes connections, and `worker`, one thread that
 //! serves some of them; `pipeline`, the way of a request; `path`, `routing`, `client_address`, `bans`,
 //! `inspection`, `limit` with `lease`, `tokens`, `api_keys`; `forward` with `upstream`, `replica`, `breaker`, `retry_budget`,
-//! `connections`, `body` and `tunnel`; `console`; `resolve` and `health_checks`, which keep the replicas up to date; `visit`
+//! `connections`, `body` and `tunnel`; `resolve` and `health_checks`, which keep the replicas up to date; `visit`
 //! with `events`, `access_log` and `meters`; `headers`, `cors`, `problems`, `protocols`, `ticks` and
 //! `metrics`; `reload`, and `admin`, what the admin port tells.
 

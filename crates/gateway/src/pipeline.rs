@@ -3,7 +3,7 @@
 //! 1. a place among the requests in flight, before any work is done: what is too much costs nothing;
 //! 2. questions of browsers and `/health`, which are nobody's requests;
 //! 3. bans and rate limit by address, which protect all that follows and ask nobody else;
-//! 4. the web console, whose files are the gateway's own, or the route, by the one spelling of the path, since all that follows depends on it;
+//! 4. route, by the one spelling of the path, since all that follows depends on it;
 //! 5. rate limit of logins by address, before a password or a signature is looked at;
 //! 6. token or key: from then on it is known who asks;
 //! 7. rate limit of the user, so that one user's address does not count for another's;
@@ -39,7 +39,7 @@ use crate::protocols::{self, Expected};
 use crate::routing::{self, Access, Origins, Patience, Rate, Route};
 use crate::visit::Visit;
 use crate::worker::Worker;
-use crate::{api_keys, console, cors, inspection, metrics, path, problems, tunnel};
+use crate::{api_keys, cors, inspection, metrics, path, problems, tunnel};
 
 /// Bytes of path and query.
 const MAX_URI_BYTES: usize = 8 * 1024;
@@ -134,8 +134,8 @@ async fn pass(
     if matches!(parts.method, Method::CONNECT | Method::TRACE) {
         return Err(problems::method_not_allowed());
     }
-    if let Some(answer) = console::answer(&parts) {
-        (visit.is_event, visit.label) = (false, console::LABEL);
+    if let Some(answer) = crate::console::answer(&parts) {
+        (visit.is_event, visit.label) = (false, crate::console::LABEL);
         return answer;
     }
     let (route, path) = find_route(&parts.uri)?;
