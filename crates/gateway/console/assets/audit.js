@@ -3,7 +3,7 @@
 import { all, api, call, may, query, save } from "./api.js";
 import { fill, h, icon } from "./dom.js";
 import { count, moment, t } from "./text.js";
-import { badge, busy, button, dialog, empty, field, heading, input, load, select } from "./ui.js";
+import { badge, busy, button, dialog, empty, field, form, heading, input, load, select } from "./ui.js";
 
 export default async function view({ root, query: asked, signal }) {
   const proof = h("div");
@@ -33,13 +33,22 @@ export default async function view({ root, query: asked, signal }) {
     cursor && h("div", { class: "actions", style: { "justify-content": "center", "margin-top": "10px" } }, button(t("Показать ещё", "Show more"), busy(async () => { await get(); fill(found, draw()); })))]);
   const show = () => { rows = []; cursor = null; return load(found, get, draw, { lines: 8 }); };
   fill(root, h("div", { class: "page" }, heading(t("Журнал аудита", "Audit log"),
-    button(t("Выгрузить", "Export"), busy(async () => save(await call("GET", `/api/security/audit/export${query({ ...parameters(), format: "csv" })}`, { headers: { accept: "*/*" } }), "audit.csv")), { name: "download" }),
+    button(t("Выгрузить", "Export"), () => exported(parameters()), { name: "download" }),
     button(t("Проверить целостность", "Verify"), busy(() => verify(proof)), { name: "security", kind: "primary" })),
   proof, h("form", { class: "toolbar", onsubmit: (event) => { event.preventDefault(); show(); } },
     h("div", { class: "grow" }, field(t("Действие", "Action"), controls.action)), may("users:read") && field(t("Кто", "Who"), controls.actor), field(t("С", "From"), controls.from), field(t("По", "To"), controls.to),
     button(t("Найти", "Search"), null, { type: "submit", name: "search" })), found));
   await show();
 }
+
+/** The log, or what was searched for, as a file. */
+const exported = (parameters) => dialog(t("Выгрузка журнала", "Export of the log"), (close) => form([
+  h("p", { class: "muted" }, t("Выгружается то, что отобрано условиями поиска.", "What the conditions of the search choose is exported.")),
+  field(t("Формат", "Format"), select([["csv", t("CSV, для таблиц", "CSV, for spreadsheets")], ["ndjson", t("NDJSON, с хешами для проверки", "NDJSON, with hashes to verify")], ["cef", "CEF"], ["ecs", "ECS (Elastic)"], ["ocsf", "OCSF"]], { name: "format" })),
+], t("Скачать", "Download"), async ({ format }) => {
+  await save(await call("GET", `/api/security/audit/export${query({ ...parameters, format })}`, { headers: { accept: "*/*" } }), `audit.${format}`);
+  close(true);
+}, { cancel: () => close() }));
 
 const who = (one, names) => (one.actor ? names.get(one.actor.user_id) ?? h("code", {}, one.actor.user_id.slice(0, 8)) : h("span", { class: "faint" }, t("система", "system")));
 

@@ -117,6 +117,7 @@ class Talk {
       } }, h("span", {}, one.title), one.found && h("small", {}, one.found.excerpt)),
       h("div", { class: "talk-tools" },
         button(t("Переименовать", "Rename"), () => this.rename(one), { kind: "icon small", name: "edit" }),
+        button(t("Скачать беседу", "Download the conversation"), busy(async () => save(await call("GET", `/api/ai/conversations/${one.id}/export?format=markdown`, { headers: { accept: "*/*" } }), "conversation.md")), { kind: "icon small", name: "download" }),
         button(t("Удалить", "Delete"), () => this.remove(one), { kind: "icon small", name: "trash" }))));
     return out;
   }
@@ -235,7 +236,7 @@ class Talk {
         (answer.drafts ?? []).map((draft) => draftCard(draft)),
         (answer.files ?? []).map((file) => fileButton(file)),
         answer.citations?.length > 0 && this.sources(message, answer),
-        answer.notices?.length > 0 && h("ul", { class: "notices" }, answer.notices.map((one) => h("li", {}, one))),
+        h("ul", { class: "notices" }, (answer.notices ?? []).filter((one) => !answer.unverified_numbers?.some((number) => one.includes(number))).map((one) => h("li", {}, one))),
       ], this.answerTools(message, answer),
       answer?.suggestions?.length > 0 && message === this.messages.at(-1) && this.suggestions(answer.suggestions));
     return element;

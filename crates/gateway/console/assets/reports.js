@@ -1,9 +1,10 @@
 // Reports of 1C: the catalogue, one report with its parameters, files of it.
 
-import { all, api, call, may, newKey, pause, query, save } from "./api.js";
+import { all, api, call, may, newKey, pause, query, save, user } from "./api.js";
 import { fill, h } from "./dom.js";
 import { address } from "./main.js";
 import { NAMED, chooser } from "./choosers.js";
+import { keepVariant, schedule, schedules, variants } from "./schedules.js";
 import { dataTable, rowsOf } from "./table.js";
 import { count, isoDay, moment, money, t } from "./text.js";
 import { badge, busy, button, card, dialog, empty, field, form, heading, input, load, select, tabs, toast } from "./ui.js";
@@ -22,23 +23,26 @@ export default async function view({ root, rest, query: asked, signal }) {
   fill(page, heading(t("Отчёты", "Reports")), may("reports") ? tabs([
     ["catalogue", t("Отчёты", "Reports"), (place) => catalogue(place, signal)],
     ["files", t("Готовые файлы", "Files"), (place) => files(place, signal)],
-  ], asked.get("tab") ?? "catalogue", (tab) => address(tab === "files" ? "/reports?tab=files" : "/reports")) : catalogue(h("div"), signal));
+    ["schedules", t("Расписания", "Schedules"), (place) => schedules(place, signal)],
+  ], asked.get("tab") ?? "catalogue", (tab) => address(tab === "catalogue" ? "/reports" : `/reports?tab=${tab}`)) : catalogue(h("div"), signal));
   return undefined;
 }
 
 /** What reports there are: those of 1C, and those of this system that come as files. */
 function catalogue(place, signal) {
   load(place, async () => {
-    const [{ items }, own] = await Promise.all([api("GET", "/api/1c/reports", { signal }), may("reports") ? ownReports(signal) : []]);
-    return { items, own };
-  }, ({ items, own }) => {
+    const [{ items }, own, kept] = await Promise.all([api("GET", "/api/1c/reports", { signal }), may("reports") ? ownReports(signal) : [], may("reports") ? variants(signal) : []]);
+    return { items, own, kept };
+  }, ({ items, own, kept }) => {
     const groups = GROUPS();
     const known = groups.flatMap(([, ids]) => ids);
     const other = items.map((one) => one.id).filter((id) => !known.includes(id));
     if (other.length) groups.push([t("Прочее", "Other"), other]);
-    return groups.map(([title, ids]) => h("section", { style: { "margin-bottom": "22px" } }, h("h2", { style: { "margin-bottom": "10px" } }, title),
+    const saved = kept.filter((one) => items.some((report) => report.id === one.order.report));
+    return [saved.length > 0 && h("section", { style: { "margin-bottom": "22px" } }, h("h2", { style: { "margin-bottom": "10px" } }, t("Сохранённые", "Kept")),
+      h("div", { class: "report-menu" }, saved.map((one) => h("a", { href: `/reports/${one.order.report}${query(one.order.parameters)}` }, h("b", {}, one.name), h("span", {}, [items.find((report) => report.id === one.order.report).title, one.shared && t("видно коллегам", "shared")].filter(Boolean).join(" · "))))))].concat(groups.map(([title, ids]) => h("section", { style: { "margin-bottom": "22px" } }, h("h2", { style: { "margin-bottom": "10px" } }, title),
       h("div", { class: "report-menu" }, ids.map((id) => items.find((one) => one.id === id)).filter(Boolean).map((one) =>
-        h("a", { href: `/reports/${one.id}` }, h("b", {}, one.title), h("span", {}, one.description)))))).concat(own.length === 0 ? [] : h("section", {}, h("h2", { style: { "margin-bottom": "10px" } }, t("О самой системе, файлом", "On this system, as a file")),
+        h("a", { href: `/reports/${one.id}` }, h("b", {}, one.title), h("span", {}, one.description))))))).concat(own.length === 0 ? [] : h("section", {}, h("h2", { style: { "margin-bottom": "10px" } }, t("О самой системе, файлом", "On this system, as a file")),
       h("div", { class: "report-menu" }, own.map((one) => h("button", { type: "button", class: "idea", onclick: () => ownReport(one) }, h("b", {}, one.title), h("span", { class: "small muted", style: { display: "block" } }, one.description))))));
   });
   return place;
@@ -244,19 +248,22 @@ class Viewer {
     };
   }
 
+  /** The report with its parameters, as files, schedules and kept settings take it. */
+  order() {
+    const typed = Object.entries(this.parameters()).map(([name, value]) => [name, value === "true" ? true : value === "false" ? false : value]);
+    return { report: this.info.id, parameters: Object.fromEntries(typed), format: formats[0][0] };
+  }
+
   files() {
     const plain = async (format) => {
       const parameters = this.parameters();
       await save(await call("GET", `/api/1c/reports/${this.info.id}${query({ ...parameters, format })}`), `${this.info.id}.${format}`);
     };
-    const made = async (format) => {
-      const { source, ...parameters } = this.parameters();
-      if (source) parameters.source = source;
-      const typed = Object.fromEntries(Object.entries(parameters).map(([name, value]) => [name, value === "true" ? true : value === "false" ? false : value]));
-      await generate({ report: this.info.id, format, parameters: typed });
-    };
+    const made = (format) => generate({ ...this.order(), format });
     return may("reports")
-      ? formats.map(([format, label]) => button(label, busy(() => made(format)), { name: "download", kind: "small" }))
+      ? [formats.map(([format, label]) => button(label, busy(() => made(format)), { name: "download", kind: "small" })),
+        formats.length > 1 && button(t("По расписанию", "By schedule"), () => schedule(this.info.title, this.order(), formats, user().email), { kind: "small" }),
+        formats.length > 1 && button(t("Сохранить настройки", "Keep the settings"), () => keepVariant(this.info.title, this.order()), { kind: "small" })]
       : button("CSV", busy(() => plain("csv")), { name: "download", kind: "small" });
   }
 }
