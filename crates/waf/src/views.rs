@@ -30,6 +30,7 @@ impl Views {
         };
         add(without_comments(&plain, " "));
         add(without_comments(&plain, ""));
+        add(without_line_comments(&plain));
         add(as_a_shell_reads(&plain));
         add(without_blanks(&plain));
         Self { plain, others }
@@ -113,6 +114,18 @@ fn without_comments(text: &str, by: &str) -> Option<String> {
     }
     plain.push_str(rest);
     Some(plain.replace("*/", by))
+}
+
+/// With the rests of lines that a database takes for comments replaced.
+fn without_line_comments(text: &str) -> Option<String> {
+    if !text.contains('\n') || !text.contains("--") && !text.contains('#') {
+        return None;
+    }
+    let lines = text.lines().map(|line| {
+        let end = line.find("--").into_iter().chain(line.find('#')).min();
+        &line[..end.unwrap_or(line.len())]
+    });
+    Some(lines.collect::<Vec<_>>().join(" "))
 }
 
 /// Without what a shell throws away between the letters of a command.
