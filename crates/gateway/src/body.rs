@@ -12,6 +12,7 @@ use common::BoxError;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 
+use crate::compression::Gzip;
 use crate::connections::{Line, poll_driven};
 use crate::metrics::{self, Failure};
 use crate::routing::Service;
@@ -67,6 +68,11 @@ impl Upload {
                 broken: Cell::new(false),
             })
         }))
+    }
+
+    /// True when there is no body.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_none()
     }
 
     /// True when the body is still whole and can be sent again.
@@ -162,6 +168,8 @@ pub(crate) enum Answer {
     Own(Body),
     /// Passed on.
     Service(Download),
+    /// Either of them, compressed.
+    Packed(Box<Gzip>),
 }
 
 impl HttpBody for Answer {
@@ -175,6 +183,7 @@ impl HttpBody for Answer {
         match self.get_mut() {
             Self::Own(body) => Pin::new(body).poll_frame(cx).map_err(Into::into),
             Self::Service(body) => Pin::new(body).poll_frame(cx),
+            Self::Packed(body) => Pin::new(body).poll_frame(cx),
         }
     }
 
@@ -182,6 +191,7 @@ impl HttpBody for Answer {
         match self {
             Self::Own(body) => body.is_end_stream(),
             Self::Service(body) => body.is_end_stream(),
+            Self::Packed(body) => body.is_end_stream(),
         }
     }
 
@@ -189,6 +199,7 @@ impl HttpBody for Answer {
         match self {
             Self::Own(body) => body.size_hint(),
             Self::Service(body) => body.size_hint(),
+            Self::Packed(body) => body.size_hint(),
         }
     }
 }

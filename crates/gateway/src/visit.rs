@@ -35,7 +35,7 @@ pub(crate) struct Visit<'a> {
     uri: Uri,
     user_agent: Option<HeaderValue>,
     pub(crate) client: IpAddr,
-    pub(crate) route: Option<&'static Route>,
+    pub(crate) route: Option<Route>,
     /// What metrics and logs name while there is no route.
     pub(crate) label: &'static str,
     /// False for what is no request of anybody: a question of a browser, a look at the health.

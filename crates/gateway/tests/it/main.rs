@@ -5,8 +5,11 @@
 mod api_keys;
 mod bans;
 mod browsers;
+mod caching;
+mod compression;
 mod drain;
 mod events;
+mod framing;
 mod headers;
 mod limits;
 mod operation;

@@ -184,3 +184,36 @@ async fn requests_that_cannot_be_forwarded_are_refused() {
         assert!(status == 400 || only_chunks, "{fields}: {text}");
     }
 }
+
+#[tokio::test]
+async fn a_file_changes_routes_and_adds_others() {
+    let file = std::env::temp_dir().join(format!("routes-{}.toml", common::ids::new_id()));
+    std::fs::write(
+        &file,
+        "[[route]]\npath = \"/api/1c/*\"\nmax_body_bytes = 10\n\
+         [[route]]\npath = \"/api/news/*\"\nservice = \"analytics\"\ninside = \"/shared\"\naccess = \"optional\"\n",
+    )
+    .unwrap();
+    let world = World::builder()
+        .set("ROUTES_FILE", file.display().to_string())
+        .start()
+        .await;
+    let user = world.user();
+    assert_eq!(user.post("/api/1c/sync", &"short").await.status, 200);
+    user.post("/api/1c/sync", &"much longer than that")
+        .await
+        .assert_problem(413, "request.too_large");
+    // Whoever shows nothing passes, and whoever shows something must be who it says.
+    let seen: Value = world.anonymous().get("/api/news/today").await.json();
+    assert_eq!((&seen["service"], &seen["path"]), (&"analytics".into(), &"/shared/today".into()));
+    let answer = user.get("/api/news/today").await;
+    assert_eq!(answer.status, 200);
+    assert!(answer.headers["ratelimit-policy"].to_str().unwrap().contains("user"));
+    world
+        .anonymous()
+        .with_token("nonsense")
+        .get("/api/news/today")
+        .await
+        .assert_problem(401, "auth.token_invalid");
+    std::fs::remove_file(&file).unwrap();
+}
