@@ -9,7 +9,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use common::auth::Identity;
 use common::cache::Redis;
-use common::contract::events::{REQUEST_HANDLED, RequestEvent};
+use common::contract::events::{ATTACK_SUSPECTED, AttackEvent, REQUEST_HANDLED, RequestEvent};
 use common::events::{Actor, Event, Stream};
 use common::ids;
 use http::{HeaderValue, Method};
@@ -17,6 +17,7 @@ use redis::{RedisResult, Script};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use crate::inspection::Suspicion;
 use crate::metrics;
 
 /// Events that wait while Redis is away; at about half a kilobyte each.
@@ -48,6 +49,8 @@ pub(crate) struct Handled {
     pub(crate) client: IpAddr,
     pub(crate) user_agent: Option<HeaderValue>,
     pub(crate) code: Option<&'static str>,
+    /// Set in the event that tells of an attack, which is one of its own.
+    pub(crate) suspicion: Option<Box<Suspicion>>,
 }
 
 /// Clients choose these texts; an event keeps so many characters of them.
@@ -175,6 +178,19 @@ async fn append(redis: &Redis, batch: &[String]) -> RedisResult<()> {
 fn event(handled: Handled) -> String {
     let identity = handled.identity.as_deref();
     let user_agent = handled.user_agent.as_ref();
+    let user_agent = user_agent.map(|value| start(&String::from_utf8_lossy(value.as_bytes()), MAX_TEXT));
+    if let Some(suspicion) = handled.suspicion {
+        let data = AttackEvent {
+            method: start(handled.method.as_str(), MAX_METHOD),
+            route: handled.route.to_owned(),
+            ip: handled.client.to_string(),
+            user_id: identity.map(|identity| identity.user_id),
+            session_id: identity.map(|identity| identity.session_id),
+            user_agent,
+            ..suspicion.into_event()
+        };
+        return envelope(ATTACK_SUSPECTED, handled.time, handled.request_id, identity, data);
+    }
     let data = RequestEvent {
         method: start(handled.method.as_str(), MAX_METHOD),
         route: handled.route.to_owned(),
@@ -183,17 +199,27 @@ fn event(handled: Handled) -> String {
         duration_ms: u64::try_from(handled.duration.as_millis()).unwrap_or(u64::MAX),
         ip: handled.client.to_string(),
         user_id: identity.map(|identity| identity.user_id),
-        user_agent: user_agent.map(|value| start(&String::from_utf8_lossy(value.as_bytes()), MAX_TEXT)),
+        user_agent,
         code: handled.code.map(str::to_owned),
     };
+    envelope(REQUEST_HANDLED, handled.time, handled.request_id, identity, data)
+}
+
+fn envelope<D: serde::Serialize>(
+    kind: &str,
+    time: DateTime<Utc>,
+    request_id: String,
+    identity: Option<&Identity>,
+    data: D,
+) -> String {
     let event = Event {
         id: ids::new_id(),
-        kind: REQUEST_HANDLED.to_owned(),
+        kind: kind.to_owned(),
         source: crate::DEFINITION.name.to_owned(),
-        time: handled.time,
+        time,
         subject: None,
         actor: identity.map(Actor::from),
-        request_id: Some(handled.request_id),
+        request_id: Some(request_id),
         data,
     };
     serde_json::to_string(&event).unwrap_or_default()
@@ -224,6 +250,7 @@ mod tests {
             client: IpAddr::from([192, 0, 2, 1]),
             user_agent: None,
             code: None,
+            suspicion: None,
         }
     }
 

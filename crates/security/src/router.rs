@@ -3,7 +3,7 @@
 use common::auth::Permission;
 use common::http::routes::{Access, Routes};
 
-use crate::http::{alerts, audit, threats};
+use crate::http::{alerts, audit, scan, threats};
 use crate::state::AppState;
 
 /// The table of routes.
@@ -17,6 +17,7 @@ pub fn routes() -> Routes<AppState> {
         .post("/audit/log", audit_write, audit::append)
         .get("/audit/log", audit_read, audit::list)
         .get("/audit/verify", audit_read, audit::verify)
+        .post("/scan", read, scan::scan)
         .get("/threats", read, threats::list)
         .get("/alerts", read, alerts::list)
         .post("/alerts/{id}/acknowledge", admin, alerts::acknowledge)

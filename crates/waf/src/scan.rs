@@ -149,10 +149,10 @@ impl Scan {
         }
     }
 
-    /// True when what was looked at so far is enough.
+    /// The points so far.
     #[must_use]
-    pub fn is_flagged(&self) -> bool {
-        self.score >= THRESHOLD
+    pub fn score(&self) -> u32 {
+        self.score
     }
 
     fn path(&mut self, path: &str) {

@@ -2,4 +2,5 @@
 
 pub(crate) mod alerts;
 pub(crate) mod audit;
+pub(crate) mod scan;
 pub(crate) mod threats;

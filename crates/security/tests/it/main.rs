@@ -8,4 +8,5 @@ mod authz;
 mod detection;
 mod migrate;
 mod outage;
+mod scan;
 mod support;
