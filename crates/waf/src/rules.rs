@@ -168,6 +168,8 @@ struct Source {
     unless: Option<String>,
     #[serde(default)]
     negatable: bool,
+    #[serde(default)]
+    spare: Vec<String>,
     matches: Vec<String>,
     ignores: Vec<String>,
 }
@@ -189,6 +191,7 @@ pub struct Rule {
     pattern: String,
     unless: Option<String>,
     negatable: bool,
+    spare: Vec<String>,
     places: Vec<Where>,
     expressions: OnceLock<Option<(Regex, Option<Regex>)>>,
 }
@@ -386,6 +389,7 @@ impl Table {
                     pattern: source.pattern,
                     unless: source.unless,
                     negatable: source.negatable,
+                    spare: source.spare,
                     places,
                     expressions: OnceLock::new(),
                 };
@@ -411,11 +415,11 @@ impl Table {
         }
     }
 
-    /// True when the rule looks at values of that place.
-    pub(crate) fn looks_at(&self, rule: usize, place: Place) -> bool {
-        self.rules
-            .get(rule)
-            .is_some_and(|rule| rule.places.contains(&Where::of(place)))
+    /// True when the rule looks at values of that place and name.
+    pub(crate) fn looks_at(&self, rule: usize, place: Place, name: &str) -> bool {
+        self.rules.get(rule).is_some_and(|rule| {
+            rule.places.contains(&Where::of(place)) && !rule.spare.iter().any(|spared| spared == name)
+        })
     }
 }
 

@@ -85,6 +85,8 @@ pub struct Scan {
     score: u32,
     leaves: usize,
     tries: usize,
+    /// True where somebody tells the address of an infobase, which may well be on this machine.
+    connects: bool,
 }
 
 /// Where a value is, and under which name.
@@ -106,6 +108,7 @@ impl Scan {
             score: 0,
             leaves: LEAVES,
             tries: BASE64_TRIES,
+            connects: false,
         }
     }
 
@@ -115,6 +118,7 @@ impl Scan {
             self.give("protocol.method", Family::Protocol, 5, Spot { place: Place::Header, name: "" }, method);
         }
         let (path, query) = uri.split_once('?').unwrap_or((uri, ""));
+        self.connects = self.kind == Kind::Onec && path.starts_with("/api/1c/infobases");
         self.path(path);
         self.query(query.split('#').next().unwrap_or(query));
         for (name, value) in headers {
@@ -342,10 +346,14 @@ impl Scan {
         let mut candidates = Candidates::default();
         self.table.of(scope).candidates(text, &mut candidates);
         for at in candidates.without(self.found).iter() {
-            if !self.table.looks_at(at, spot.place) {
+            if !self.table.looks_at(at, spot.place, spot.name) {
                 continue;
             }
             let Some(rule) = self.table.rules.get(at) else { continue };
+            // onec-integration has rules of its own about where infobases may be.
+            if self.connects && matches!(spot.name, "base_url" | "proxy_url") && rule.id == "ssrf.loopback" {
+                continue;
+            }
             let Some(matched) = rule.find(text) else { continue };
             self.found.add(at);
             let excerpt = match scope {
