@@ -54,7 +54,10 @@ impl Known {
                 known.users.insert(user, *until);
             } else if let Some(session) = member.strip_prefix("session:").and_then(|id| id.parse().ok()) {
                 known.sessions.insert(session, *until);
-            } else if let Some(network) = member.strip_prefix("stranger:").and_then(|from| from.parse().ok()) {
+            } else if let Some(network) = member
+                .strip_prefix("stranger:")
+                .and_then(|from| from.parse().ok())
+            {
                 known.strangers.push((network, *until));
             } else if let Ok(address) = member.parse::<IpAddr>() {
                 known.addresses.insert(address.to_canonical(), *until);
@@ -139,7 +142,11 @@ mod tests {
 
     #[test]
     fn a_ban_is_of_an_address_a_network_a_user_or_a_session_and_ends() {
-        let (user, session, other) = (common::ids::new_id(), common::ids::new_id(), common::ids::new_id());
+        let (user, session, other) = (
+            common::ids::new_id(),
+            common::ids::new_id(),
+            common::ids::new_id(),
+        );
         let members = [
             ("192.0.2.1".to_owned(), 100),
             ("198.51.100.0/24".to_owned(), 200),
@@ -159,7 +166,10 @@ mod tests {
         assert_eq!(address("2001:db8:1::1", 190), Some(Duration::from_secs(10)));
         assert_eq!(bans.of_caller(user, other, at(90)), Some(Duration::from_secs(10)));
         assert_eq!(bans.of_caller(user, other, at(101)), None);
-        assert_eq!(bans.of_caller(user, session, at(101)), Some(Duration::from_secs(99)));
+        assert_eq!(
+            bans.of_caller(user, session, at(101)),
+            Some(Duration::from_secs(99))
+        );
         assert_eq!(bans.of_caller(other, other, at(90)), None);
         let stranger = |text: &str| bans.of_stranger(text.parse().unwrap(), at(90));
         assert_eq!(stranger("203.0.113.7"), Some(Duration::from_secs(10)));

@@ -11,8 +11,8 @@ use axum::body::Body;
 use common::auth::Identity;
 use common::http::Problem;
 use http::header::{
-    AGE, CACHE_CONTROL, CONTENT_LOCATION, DATE, ETAG, EXPIRES, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED,
-    VARY,
+    AGE, CACHE_CONTROL, CONTENT_LOCATION, DATE, ETAG, EXPIRES, IF_MODIFIED_SINCE, IF_NONE_MATCH,
+    LAST_MODIFIED, VARY,
 };
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
@@ -33,7 +33,15 @@ use crate::worker::Worker;
 
 const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
 /// What a 304 tells again (RFC 9110, section 15.4.5).
-const OF_UNCHANGED: [HeaderName; 7] = [CACHE_CONTROL, CONTENT_LOCATION, DATE, ETAG, EXPIRES, LAST_MODIFIED, VARY];
+const OF_UNCHANGED: [HeaderName; 7] = [
+    CACHE_CONTROL,
+    CONTENT_LOCATION,
+    DATE,
+    ETAG,
+    EXPIRES,
+    LAST_MODIFIED,
+    VARY,
+];
 /// Nobody waits longer for somebody else's question.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
@@ -113,7 +121,8 @@ pub(crate) async fn answer(
             Some((entry, State::Fresh)) => return Ok(shown(worker, &asked, &entry, Kept::Hit)),
             Some((entry, _)) => {
                 if let Ok(flight) = cache.fly(name) {
-                    let refreshing = refresh(worker.clone(), upstream.clone(), asked.clone(), flight, outgoing);
+                    let refreshing =
+                        refresh(worker.clone(), upstream.clone(), asked.clone(), flight, outgoing);
                     tokio::task::spawn_local(refreshing);
                 }
                 return Ok(shown(worker, &asked, &entry, Kept::Stale));
@@ -193,7 +202,11 @@ async fn kept(
 
 fn lifetime(asked: &Asked, response: &Response<Answer>) -> Option<freshness::Lifetime> {
     // Only what is small, and known to be: nobody's answer waits for its end for the sake of others.
-    let small = response.body().size_hint().exact().is_some_and(|bytes| bytes <= MOST_BYTES);
+    let small = response
+        .body()
+        .size_hint()
+        .exact()
+        .is_some_and(|bytes| bytes <= MOST_BYTES);
     small
         .then(|| {
             freshness::lifetime(
@@ -223,12 +236,19 @@ async fn gathered(
     let body = body
         .map_err(|error| problems::upstream_broken(asked.route.service).source(error))?
         .to_bytes();
-    for name in [AGE, common::http::layers::X_REQUEST_ID, common::http::layers::TRACEPARENT] {
+    for name in [
+        AGE,
+        common::http::layers::X_REQUEST_ID,
+        common::http::layers::TRACEPARENT,
+    ] {
         parts.headers.remove(name);
     }
     if !parts.headers.contains_key(ETAG) {
         let digest = Sha256::digest(&body);
-        let tag = digest[..12].iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let tag = digest[..12]
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect::<String>();
         if let Ok(tag) = HeaderValue::from_str(&format!("\"{tag}\"")) {
             parts.headers.insert(ETAG, tag);
         }
@@ -257,7 +277,11 @@ fn shown(worker: &Worker, asked: &Asked, entry: &Entry, how: Kept) -> Response<A
     let mut response = Response::new(Answer::Own(body));
     if has_it {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
-        let told: Vec<HeaderName> = headers.keys().filter(|name| !OF_UNCHANGED.contains(name)).cloned().collect();
+        let told: Vec<HeaderName> = headers
+            .keys()
+            .filter(|name| !OF_UNCHANGED.contains(name))
+            .cloned()
+            .collect();
         for name in told {
             headers.remove(name);
         }
@@ -323,7 +347,9 @@ impl Asked {
     fn name(&self) -> Name {
         let varies = self.varies.iter();
         let varies = varies.map(|value| value.as_ref().map_or(&b""[..], HeaderValue::as_bytes));
-        let one: Vec<&[u8]> = std::iter::once(self.path.as_str().as_bytes()).chain(varies).collect();
+        let one: Vec<&[u8]> = std::iter::once(self.path.as_str().as_bytes())
+            .chain(varies)
+            .collect();
         group(&self.route, self.identity.as_deref(), &one)
     }
 }

@@ -103,12 +103,15 @@ impl Watch {
     /// A problem as the last answer of a connection.
     fn written(&self, problem: Problem) -> Vec<u8> {
         metrics::unreadable(problem.status());
-        let answer = RequestContext::background().enter(|| axum::response::IntoResponse::into_response(problem));
+        let answer =
+            RequestContext::background().enter(|| axum::response::IntoResponse::into_response(problem));
         let status = answer.status();
         let (parts, body) = answer.into_parts();
         // It is in memory, so nothing has to be waited for.
         let collected = futures_util::FutureExt::now_or_never(http_body_util::BodyExt::collect(body));
-        let body = collected.and_then(Result::ok).map(http_body_util::Collected::to_bytes);
+        let body = collected
+            .and_then(Result::ok)
+            .map(http_body_util::Collected::to_bytes);
         let body = body.unwrap_or_default();
         let reason = status.canonical_reason().unwrap_or_default();
         let mut out = format!("HTTP/1.1 {} {reason}\r\n", status.as_u16()).into_bytes();
@@ -310,7 +313,8 @@ mod tests {
 
     #[test]
     fn only_answers_to_an_unread_head_are_replaced() {
-        let automatic = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+        let automatic =
+            b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
         let watch = Watch::default();
         assert_eq!(watch.instead_of(automatic), None, "nothing has come");
         watch.came(b"GET / HTTP/1.1\r\n");
@@ -321,7 +325,10 @@ mod tests {
         watch.came(b"GET / HTTP/1.1\r\nX: ");
         assert_eq!(watch.instead_of(b"HTTP/1.1 200 OK\r\n\r\n"), None);
         let own = String::from_utf8(watch.instead_of(automatic).unwrap()).unwrap();
-        assert!(own.starts_with("HTTP/1.1 431 Request Header Fields Too Large\r\n"), "{own}");
+        assert!(
+            own.starts_with("HTTP/1.1 431 Request Header Fields Too Large\r\n"),
+            "{own}"
+        );
         assert!(own.contains("connection: close\r\n"), "{own}");
         assert!(own.contains("\"request.head_too_large\""), "{own}");
         assert!(!watch.is_reading());

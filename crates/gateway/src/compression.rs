@@ -99,7 +99,11 @@ fn is_worth_it(response: &Response<Answer>) -> bool {
     let contains = |text: &[u8], part: &[u8]| text.windows(part.len()).any(|window| window == part);
     response.status() == StatusCode::OK
         && !headers.contains_key(CONTENT_ENCODING)
-        && response.body().size_hint().upper().is_none_or(|bytes| bytes >= LEAST_BYTES)
+        && response
+            .body()
+            .size_hint()
+            .upper()
+            .is_none_or(|bytes| bytes >= LEAST_BYTES)
         && is_text(text(CONTENT_TYPE))
         && !contains(text(CACHE_CONTROL), b"no-transform")
 }
@@ -110,7 +114,10 @@ fn is_text(kind: &[u8]) -> bool {
     let kind = kind[..end.unwrap_or(kind.len())].trim_ascii();
     match kind {
         b"text/event-stream" => false,
-        b"application/json" | b"application/xml" | b"application/javascript" | b"application/x-ndjson"
+        b"application/json"
+        | b"application/xml"
+        | b"application/javascript"
+        | b"application/x-ndjson"
         | b"image/svg+xml" => true,
         other => other.starts_with(b"text/") || other.ends_with(b"+json") || other.ends_with(b"+xml"),
     }
@@ -139,7 +146,10 @@ impl Gzip {
 
     /// What has come out of the compressor so far.
     fn taken(&mut self) -> Bytes {
-        let out = self.encoder.as_mut().map(|encoder| std::mem::take(encoder.get_mut()));
+        let out = self
+            .encoder
+            .as_mut()
+            .map(|encoder| std::mem::take(encoder.get_mut()));
         out.unwrap_or_default().into()
     }
 

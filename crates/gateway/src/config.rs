@@ -222,7 +222,9 @@ fn inspection(reader: &mut Reader, routes: &[Route]) -> Option<inspection::Setti
     let threshold = at_least_one(reader, "INSPECTION_THRESHOLD", default.threshold);
     let unknown = modes.as_ref().and_then(|modes| {
         let mut labels = modes.0.iter().map(|(label, _)| label);
-        labels.find(|label| !routes.iter().any(|route| route.label == **label)).cloned()
+        labels
+            .find(|label| !routes.iter().any(|route| route.label == **label))
+            .cloned()
     });
     if let Some(label) = unknown {
         reader.invalid("INSPECTION_ROUTES", format!("names {label}, which is no route"));

@@ -239,15 +239,27 @@ mod tests {
         assert_eq!(fresh(&[], Scope::Public, ok), None);
         assert_eq!(fresh(&[], Scope::Session, StatusCode::NOT_FOUND), None);
         assert_eq!(fresh(&[("cache-control", "no-store")], Scope::Session, ok), None);
-        assert_eq!(fresh(&[("cache-control", "max-age=3")], Scope::Session, ok), Some(3));
+        assert_eq!(
+            fresh(&[("cache-control", "max-age=3")], Scope::Session, ok),
+            Some(3)
+        );
         assert_eq!(fresh(&[("set-cookie", "a=1")], Scope::Session, ok), None);
         assert_eq!(fresh(&[("content-encoding", "br")], Scope::Session, ok), None);
-        assert_eq!(fresh(&[("vary", "Accept-Language, authorization")], Scope::Session, ok), Some(10));
+        assert_eq!(
+            fresh(&[("vary", "Accept-Language, authorization")], Scope::Session, ok),
+            Some(10)
+        );
         assert_eq!(fresh(&[("vary", "origin")], Scope::Session, ok), None);
         assert_eq!(fresh(&[("vary", "*")], Scope::Session, ok), None);
         assert_eq!(fresh(&[("age", "4")], Scope::Session, ok), Some(6));
         assert_eq!(fresh(&[("age", "10")], Scope::Session, ok), None);
-        let never = lifetime(ok, &map(&[("cache-control", "max-age=9")]), Caching::Never, Scope::Session, false);
+        let never = lifetime(
+            ok,
+            &map(&[("cache-control", "max-age=9")]),
+            Caching::Never,
+            Scope::Session,
+            false,
+        );
         assert_eq!(never, None);
     }
 

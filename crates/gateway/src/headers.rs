@@ -65,7 +65,11 @@ impl Origin {
             text.push_str(host);
             text.push('"');
         }
-        text.push_str(if self.secure { ";proto=https" } else { ";proto=http" });
+        text.push_str(if self.secure {
+            ";proto=https"
+        } else {
+            ";proto=http"
+        });
         HeaderValue::from_maybe_shared(Bytes::from(text)).ok()
     }
 }
@@ -305,15 +309,9 @@ mod tests {
             host: Some(HeaderValue::from_static("a\";for=1.1.1.1")),
             version: Version::HTTP_2,
         };
-        assert_eq!(
-            origin.forwarded().unwrap(),
-            "for=\"[2001:db8::1]\";proto=http"
-        );
+        assert_eq!(origin.forwarded().unwrap(), "for=\"[2001:db8::1]\";proto=http");
         origin.host = None;
-        assert_eq!(
-            origin.forwarded().unwrap(),
-            "for=\"[2001:db8::1]\";proto=http"
-        );
+        assert_eq!(origin.forwarded().unwrap(), "for=\"[2001:db8::1]\";proto=http");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! the beginning of its body once its caller is known, too. Whether a request with too many points is
 //! refused or only reported is set by route; in either case security hears of it.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::str::FromStr;
 use std::sync::LazyLock;
@@ -13,9 +14,9 @@ use ::metrics::Histogram;
 use bytes::Bytes;
 use common::contract::events::{AttackEvent, AttackFinding};
 use common::http::Problem;
-use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::request::Parts;
+use http::{HeaderMap, Uri};
 use http_body::{Body as _, Frame};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -25,7 +26,7 @@ use crate::body::Source;
 use crate::routing::{Route, Service};
 use crate::visit::Visit;
 use crate::worker::Worker;
-use crate::{metrics, problems};
+use crate::{metrics, path, problems};
 
 /// Bytes of a body that are looked at before the service gets it.
 const LOOKED_AT: usize = 64 * 1024;
@@ -225,11 +226,7 @@ fn is_exempt(worker: &Worker, visit: &Visit<'_>) -> bool {
 ///
 /// # Errors
 /// 403 for an attack, where it is not only reported.
-pub(crate) fn of_head(
-    settings: &Settings,
-    visit: &mut Visit<'_>,
-    parts: &Parts,
-) -> Result<(), Problem> {
+pub(crate) fn of_head(settings: &Settings, visit: &mut Visit<'_>, parts: &Parts) -> Result<(), Problem> {
     let route = visit.route;
     let mode = settings.mode(route.as_ref());
     if mode == Mode::Off {
@@ -237,12 +234,12 @@ pub(crate) fn of_head(
     }
     let started = Instant::now();
     let mut scan = Scan::new(kind(route.as_ref()));
-    let uri = parts.uri.path_and_query().map_or("/", |both| both.as_str());
+    let uri = seen(&parts.uri, route.is_some());
     let headers = parts
         .headers
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_bytes()));
-    scan.head(parts.method.as_str(), uri, headers);
+    scan.head(parts.method.as_str(), &uri, headers);
     HEAD_TIME.record(started.elapsed().as_secs_f64());
     let inspection = visit.inspection.insert(Inspection {
         scan,
@@ -251,6 +248,20 @@ pub(crate) fn of_head(
         blocked: false,
     });
     inspection.judged()
+}
+
+/// Path and query as a service sees them: dots are resolved before a route is looked for. Where there is none, as
+/// they were sent.
+fn seen(uri: &Uri, routed: bool) -> Cow<'_, str> {
+    let both = uri.path_and_query().map_or("/", |both| both.as_str());
+    if !routed || !uri.path().contains("/.") && !uri.path().contains("/%2") {
+        return Cow::Borrowed(both);
+    }
+    match (path::normalise(uri.path()), uri.query()) {
+        (Ok(path), Some(query)) => Cow::Owned(format!("{path}?{query}")),
+        (Ok(path), None) => path.into(),
+        (Err(_), _) => Cow::Borrowed(both),
+    }
 }
 
 /// Looks at a request whose route and caller are known.
@@ -292,7 +303,10 @@ pub(crate) async fn of_body(
         let Ok(frame) = tokio::time::timeout(patience, body.frame()).await else {
             return Err(problems::body_too_slow());
         };
-        let Some(frame) = frame.transpose().map_err(|error| problems::body_broken().source(error))? else {
+        let Some(frame) = frame
+            .transpose()
+            .map_err(|error| problems::body_broken().source(error))?
+        else {
             break;
         };
         length += frame.data_ref().map_or(0, Bytes::len);
@@ -328,9 +342,8 @@ fn text_type(headers: &HeaderMap) -> Option<String> {
     if packed {
         return None;
     }
-    let Some(content_type) = headers.get(CONTENT_TYPE) else {
-        return Some(String::new());
-    };
+    // What does not say what it is may be a stream, and is nothing that a service reads as a text.
+    let content_type = headers.get(CONTENT_TYPE)?;
     let content_type = String::from_utf8_lossy(content_type.as_bytes()).into_owned();
     let small = content_type.to_ascii_lowercase();
     let is_text = small.starts_with("text/")
@@ -381,13 +394,24 @@ mod tests {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
             text_type(&headers).is_some()
         };
-        for text in ["application/json", "application/problem+json", "Text/XML", "multipart/form-data; boundary=x", "application/x-www-form-urlencoded"] {
+        for text in [
+            "application/json",
+            "application/problem+json",
+            "Text/XML",
+            "multipart/form-data; boundary=x",
+            "application/x-www-form-urlencoded",
+        ] {
             assert!(of(text), "{text}");
         }
-        for other in ["image/png", "application/octet-stream", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "application/zip"] {
+        for other in [
+            "image/png",
+            "application/octet-stream",
+            "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+            "application/zip",
+        ] {
             assert!(!of(other), "{other}");
         }
-        assert_eq!(text_type(&HeaderMap::new()), Some(String::new()));
+        assert_eq!(text_type(&HeaderMap::new()), None);
         let mut packed = HeaderMap::new();
         packed.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         assert_eq!(text_type(&packed), None);

@@ -1,6 +1,8 @@
 //! The gateway's metrics, those among them that other services have from the base layers.
 
-use ::metrics::{Counter, Histogram, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use ::metrics::{
+    Counter, Histogram, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
+};
 use common::http::layers;
 use common::telemetry;
 use http::StatusCode;

@@ -62,8 +62,7 @@ pub(crate) async fn handle(
         || (settings.trusted_proxies.contains(peer.ip().to_canonical()) && says_https(&parts.headers));
     let origin = settings.allowed_origins.of(&parts.headers);
     let expected = Expected::of(&parts, secure);
-    let packs =
-        settings.compression && parts.method != Method::HEAD && compression::accepted(&parts.headers);
+    let packs = settings.compression && parts.method != Method::HEAD && compression::accepted(&parts.headers);
     let context = layers::context_of(&parts.headers);
     let request_id = HeaderValue::from_str(&context.request_id).ok();
 
@@ -147,7 +146,14 @@ async fn pass(
     }
     let found = find_route(&settings.routes, &parts.uri);
     visit.route = found.as_ref().ok().map(|(route, _)| *route);
-    inspection::of_head(&settings.inspection, visit, &parts)?;
+    // A path that could be read in two ways is refused for that.
+    if found
+        .as_ref()
+        .err()
+        .is_none_or(|problem| problem.code() == "request.not_found")
+    {
+        inspection::of_head(&settings.inspection, visit, &parts)?;
+    }
     let (route, path) = found?;
     let upgrade = headers::asks_for_upgrade(&parts.headers);
     let client = parts.extensions.remove::<OnUpgrade>().filter(|_| upgrade);

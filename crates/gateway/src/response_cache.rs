@@ -365,7 +365,10 @@ impl ResponseCache {
         match tokio::time::timeout(self.patience, ask(self.redis.clone())).await {
             Ok(Ok(answer)) => return Some(answer),
             Ok(Err(error)) => tracing::warn!(error = %Chain(&error), "Redis has no kept answers"),
-            Err(_) => tracing::warn!("Redis has no kept answers within {} ms", self.patience.as_millis()),
+            Err(_) => tracing::warn!(
+                "Redis has no kept answers within {} ms",
+                self.patience.as_millis()
+            ),
         }
         let rest = u64::try_from(REST.as_millis()).unwrap_or(u64::MAX);
         self.resting_until.store(now() + rest, Ordering::Relaxed);
@@ -402,7 +405,12 @@ async fn store(redis: Redis, name: Name, bytes: Vec<u8>, time: Duration) -> Redi
     let key = key(name);
     let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     let mut pipeline = redis::pipe();
-    pipeline.cmd("HSET").arg(&key).arg(&name.one[..]).arg(bytes).ignore();
+    pipeline
+        .cmd("HSET")
+        .arg(&key)
+        .arg(&name.one[..])
+        .arg(bytes)
+        .ignore();
     // Entries know their own end; the hash lives as long as the last of them was meant to.
     pipeline.cmd("PEXPIRE").arg(&key).arg(millis).ignore();
     pipeline.cmd("HLEN").arg(&key);
@@ -456,7 +464,13 @@ mod tests {
         let after = |seconds| entry.state(at + chrono::TimeDelta::seconds(seconds));
         assert_eq!(
             [after(-5), after(9), after(10), after(14), after(15)],
-            [State::Fresh, State::Fresh, State::Stale, State::Stale, State::Ended]
+            [
+                State::Fresh,
+                State::Fresh,
+                State::Stale,
+                State::Stale,
+                State::Ended
+            ]
         );
         assert_eq!(entry.age(at + chrono::TimeDelta::seconds(4)), 7);
         let again = Entry::from_bytes(entry.to_bytes()).unwrap();

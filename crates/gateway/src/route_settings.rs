@@ -297,7 +297,10 @@ mod tests {
                     access = \"optional\"\n[[route]]\npath = \"/about\"\nservice = \"ai-assistant\"\ninside = \"\"\n\
                     access = \"public\"\nrate = \"address\"";
         let (shared, inside) = route(text, "/api/1c/reports/public/7");
-        assert_eq!((shared.service, inside.as_str()), (Service::Analytics, "/shared/7"));
+        assert_eq!(
+            (shared.service, inside.as_str()),
+            (Service::Analytics, "/shared/7")
+        );
         assert_eq!(shared.access, Access::Optional);
         assert_eq!(
             route(text, "/api/1c/reports/sales").0.service,
@@ -320,7 +323,10 @@ mod tests {
         for (lines, reason) in [
             ("path = \"/api/1c/*\"\naccess = \"public\"", "stricter"),
             ("path = \"/api/1c/*\"\naccess = \"optional\"", "stricter"),
-            ("path = \"/api/1c/*\"\nservice = \"security\"", "keeps its service"),
+            (
+                "path = \"/api/1c/*\"\nservice = \"security\"",
+                "keeps its service",
+            ),
             ("path = \"/api/1c/*\"\ncache = \"session\"", "cache_seconds"),
             ("path = \"/api/1c/*\"\ncache_seconds = 5", "cache_seconds"),
             (
@@ -363,9 +369,6 @@ mod tests {
     #[test]
     fn a_public_line_may_be_closed() {
         let text = "[[route]]\npath = \"/api/users/auth/register\"\naccess = \"required\"";
-        assert_eq!(
-            route(text, "/api/users/auth/register").0.access,
-            Access::Token
-        );
+        assert_eq!(route(text, "/api/users/auth/register").0.access, Access::Token);
     }
 }

@@ -5,7 +5,11 @@
 //! One request a line: `{"method", "uri", "headers": {}, "body", "category", "source"}`, with `"tier"` for an attack
 //! and `"strict"` for what has to pass.
 
-#![expect(clippy::print_stdout, clippy::unwrap_used, reason = "an example that prints, for developers")]
+#![expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "an example that prints, for developers"
+)]
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -69,7 +73,14 @@ fn main() {
                     .map(|reason| format!("{}+{} {:?}", reason.rule, reason.points, reason.excerpt))
                     .collect();
                 let body: String = field("body").chars().take(300).collect();
-                println!("{} {} {} {uri} | {:?} | {}", verdict.score, reasons.join(","), field("method"), body, extra(&headers));
+                println!(
+                    "{} {} {} {uri} | {:?} | {}",
+                    verdict.score,
+                    reasons.join(","),
+                    field("method"),
+                    body,
+                    extra(&headers)
+                );
             }
         }
     }
@@ -94,7 +105,16 @@ fn main() {
 
 fn extra(headers: &[(&str, &[u8])]) -> String {
     let odd = headers.iter().filter(|(name, value)| {
-        !["Host", "Accept", "Connection", "Accept-Encoding", "Accept-Language", "Keep-Alive", "Proxy-Connection"].contains(name)
+        ![
+            "Host",
+            "Accept",
+            "Connection",
+            "Accept-Encoding",
+            "Accept-Language",
+            "Keep-Alive",
+            "Proxy-Connection",
+        ]
+        .contains(name)
             && !value.starts_with(b"OWASP CRS")
             && !value.starts_with(b"Mozilla")
     });

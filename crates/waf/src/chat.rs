@@ -42,12 +42,17 @@ pub(crate) fn folded(source: &str) -> Folded {
     let mut word = String::new();
     let finish = |word: &mut String, text: &mut String| {
         let (cyrillic, latin) = word.chars().fold((0, 0), |(cyrillic, latin), c| {
-            (cyrillic + usize::from(is_cyrillic(c)), latin + usize::from(c.is_ascii_alphabetic()))
+            (
+                cyrillic + usize::from(is_cyrillic(c)),
+                latin + usize::from(c.is_ascii_alphabetic()),
+            )
         });
         if cyrillic > 0 && latin > 0 {
             let to_cyrillic = cyrillic >= latin;
             text.extend(word.chars().map(|c| {
-                let pair = ALIKE.iter().find(|(one, other)| if to_cyrillic { *one == c } else { *other == c });
+                let pair = ALIKE
+                    .iter()
+                    .find(|(one, other)| if to_cyrillic { *one == c } else { *other == c });
                 pair.map_or(c, |(one, other)| if to_cyrillic { *other } else { *one })
             }));
         } else {
@@ -60,7 +65,11 @@ pub(crate) fn folded(source: &str) -> Folded {
         match c {
             '\u{e0000}'..='\u{e007f}' => {
                 hidden = true;
-                word.extend(char::from_u32(u32::from(c) - 0xe0000).filter(|c| !c.is_control()).map(|c| c.to_ascii_lowercase()));
+                word.extend(
+                    char::from_u32(u32::from(c) - 0xe0000)
+                        .filter(|c| !c.is_control())
+                        .map(|c| c.to_ascii_lowercase()),
+                );
             }
             c if is_unseen(c) => {}
             c if c.is_alphabetic() => {
@@ -99,7 +108,10 @@ mod tests {
         assert_eq!(text("Игнoрируй  ВСЁ"), "игнорируй все");
         assert_eq!(text("ign\u{200b}оre"), "ignore");
         assert_eq!(text("ｉｇｎｏｒｅ don’t"), "ignore don't");
-        let tags: String = "hi".chars().filter_map(|c| char::from_u32(0xe0000 + u32::from(c))).collect();
+        let tags: String = "hi"
+            .chars()
+            .filter_map(|c| char::from_u32(0xe0000 + u32::from(c)))
+            .collect();
         assert_eq!(
             folded(&tags),
             Folded {

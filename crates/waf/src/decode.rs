@@ -13,7 +13,11 @@ fn hex(byte: u8) -> Option<u8> {
 
 fn hex_number(digits: &[u8]) -> Option<u32> {
     let digits: Option<Vec<u8>> = digits.iter().copied().map(hex).collect();
-    Some(digits?.iter().fold(0, |number, digit| number << 4 | u32::from(*digit)))
+    Some(
+        digits?
+            .iter()
+            .fold(0, |number, digit| number << 4 | u32::from(*digit)),
+    )
 }
 
 /// Percent-encoding, `%uXXXX` too; in forms a plus is a blank. What is no encoding stays as it is.
@@ -176,7 +180,13 @@ fn entity(rest: &[u8]) -> Option<(char, usize)> {
         let digits = rest[from..]
             .iter()
             .take(9)
-            .take_while(|byte| if hexadecimal { byte.is_ascii_hexdigit() } else { byte.is_ascii_digit() })
+            .take_while(|byte| {
+                if hexadecimal {
+                    byte.is_ascii_hexdigit()
+                } else {
+                    byte.is_ascii_digit()
+                }
+            })
             .count();
         let text = std::str::from_utf8(&rest[from..from + digits]).ok()?;
         let code = u32::from_str_radix(text, if hexadecimal { 16 } else { 10 }).ok()?;
@@ -184,13 +194,24 @@ fn entity(rest: &[u8]) -> Option<(char, usize)> {
         let semicolon = usize::from(rest.get(end) == Some(&b';'));
         return Some((char::from_u32(code)?, end + semicolon));
     }
-    let length = rest.iter().take(8).take_while(|byte| byte.is_ascii_alphabetic()).count();
+    let length = rest
+        .iter()
+        .take(8)
+        .take_while(|byte| byte.is_ascii_alphabetic())
+        .count();
     let name = std::str::from_utf8(&rest[..length]).ok()?;
     let semicolon = rest.get(length) == Some(&b';');
-    let (_, text) = ENTITIES.iter().find(|(known, _)| known.eq_ignore_ascii_case(name))?;
+    let (_, text) = ENTITIES
+        .iter()
+        .find(|(known, _)| known.eq_ignore_ascii_case(name))?;
     // `&lt` works in browsers without its end, `&num` does not.
     let old = matches!(name, "lt" | "gt" | "amp" | "quot" | "LT" | "GT");
-    (semicolon || old).then(|| (text.chars().next().unwrap_or(' '), length + usize::from(semicolon)))
+    (semicolon || old).then(|| {
+        (
+            text.chars().next().unwrap_or(' '),
+            length + usize::from(semicolon),
+        )
+    })
 }
 
 /// The text that a run of base64 letters stands for, when it stands for text.

@@ -33,14 +33,26 @@ fn tokens(source: &str) -> Option<Vec<Token<'_>>> {
             }
             c if c.is_alphanumeric() || matches!(c, '_' | '-' | '*' | '$' | '@') => {
                 let length = rest
-                    .find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '/' | '.' | '*' | '$' | '-' | '@')))
+                    .find(|c: char| {
+                        !(c.is_alphanumeric() || matches!(c, '_' | '/' | '.' | '*' | '$' | '-' | '@'))
+                    })
                     .unwrap_or(rest.len());
                 let (word, after) = rest.split_at(length);
                 // A comment is none of the words.
-                if word.contains("--") || word.contains("/*") || word.contains("*/") || word.contains("..") || word.contains("//") {
+                if word.contains("--")
+                    || word.contains("/*")
+                    || word.contains("*/")
+                    || word.contains("..")
+                    || word.contains("//")
+                {
                     return None;
                 }
-                if after.starts_with('\'') && matches!(word, "guid" | "datetime" | "binary" | "X" | "time" | "datetimeoffset") {
+                if after.starts_with('\'')
+                    && matches!(
+                        word,
+                        "guid" | "datetime" | "binary" | "X" | "time" | "datetimeoffset"
+                    )
+                {
                     let (text, more) = string(after, '\'')?;
                     (Token::Text(text), length + more)
                 } else {
@@ -72,11 +84,51 @@ const OPERATORS: [&str; 15] = [
     "eq", "ne", "gt", "ge", "lt", "le", "and", "or", "add", "sub", "mul", "div", "mod", "in", "has",
 ];
 const FUNCTIONS: [&str; 45] = [
-    "substringof", "startswith", "startwith", "endswith", "contains", "length", "indexof", "substring", "tolower",
-    "toupper", "trim", "concat", "day", "month", "year", "hour", "minute", "second", "quarter", "dayofweek",
-    "dayofyear", "week", "round", "floor", "ceiling", "isof", "cast", "like", "case", "any", "all", "datedifference",
-    "dateadd", "begofperiod", "endofperiod", "isnull", "replace", "matchesPattern", "date", "time", "now", "max", "min",
-    "abs", "guid",
+    "substringof",
+    "startswith",
+    "startwith",
+    "endswith",
+    "contains",
+    "length",
+    "indexof",
+    "substring",
+    "tolower",
+    "toupper",
+    "trim",
+    "concat",
+    "day",
+    "month",
+    "year",
+    "hour",
+    "minute",
+    "second",
+    "quarter",
+    "dayofweek",
+    "dayofyear",
+    "week",
+    "round",
+    "floor",
+    "ceiling",
+    "isof",
+    "cast",
+    "like",
+    "case",
+    "any",
+    "all",
+    "datedifference",
+    "dateadd",
+    "begofperiod",
+    "endofperiod",
+    "isnull",
+    "replace",
+    "matchesPattern",
+    "date",
+    "time",
+    "now",
+    "max",
+    "min",
+    "abs",
+    "guid",
 ];
 
 fn is_function(name: &str) -> bool {
@@ -147,12 +199,16 @@ pub(crate) fn options(source: &str) -> Option<Vec<&str>> {
 /// Strings of one option; `None` when it is none, or not as it should be.
 pub(crate) fn option_value<'a>(name: &str, value: &'a str) -> Option<Vec<&'a str>> {
     let list = |more: &[char]| {
-        let fine = |c: char| c.is_alphanumeric() || matches!(c, '_' | '/' | ',' | ' ' | '.' | '*') || more.contains(&c);
+        let fine = |c: char| {
+            c.is_alphanumeric() || matches!(c, '_' | '/' | ',' | ' ' | '.' | '*') || more.contains(&c)
+        };
         value.chars().all(fine).then(Vec::new)
     };
     match name {
         "$filter" => expression(value),
-        "$select" | "$expand" | "$orderby" | "$apply" | "$compute" | "$search" => list(&['(', ')', ';', '=', '$']),
+        "$select" | "$expand" | "$orderby" | "$apply" | "$compute" | "$search" => {
+            list(&['(', ')', ';', '=', '$'])
+        }
         "$top" | "$skip" => value.bytes().all(|byte| byte.is_ascii_digit()).then(Vec::new),
         "$inlinecount" | "$count" | "allowedOnly" | "$format" | "$metadata" => list(&['/', ';', '=', '-']),
         "$skiptoken" => list(&['-', '=', '\'']),
@@ -182,11 +238,32 @@ pub(crate) fn path(source: &str) -> Option<Vec<&str>> {
 
 /// The kinds of tables of 1C, in both languages of its queries.
 const TABLES: [&str; 26] = [
-    "справочник.", "документ.", "журналдокументов.", "регистрсведений.", "регистрнакопления.", "регистрбухгалтерии.",
-    "регистррасчета.", "плансчетов.", "планвидовхарактеристик.", "планвидоврасчета.", "перечисление.", "задача.",
-    "бизнеспроцесс.", "константа.", "константы", "последовательность.", "catalog.", "document.", "documentjournal.",
-    "informationregister.", "accumulationregister.", "accountingregister.", "calculationregister.", "chartofaccounts.",
-    "chartofcharacteristictypes.", "enum.",
+    "справочник.",
+    "документ.",
+    "журналдокументов.",
+    "регистрсведений.",
+    "регистрнакопления.",
+    "регистрбухгалтерии.",
+    "регистррасчета.",
+    "плансчетов.",
+    "планвидовхарактеристик.",
+    "планвидоврасчета.",
+    "перечисление.",
+    "задача.",
+    "бизнеспроцесс.",
+    "константа.",
+    "константы",
+    "последовательность.",
+    "catalog.",
+    "document.",
+    "documentjournal.",
+    "informationregister.",
+    "accumulationregister.",
+    "accountingregister.",
+    "calculationregister.",
+    "chartofaccounts.",
+    "chartofcharacteristictypes.",
+    "enum.",
 ];
 
 /// Strings of the text of a 1C query; `None` when it is none.
@@ -222,7 +299,9 @@ pub(crate) fn query(source: &str) -> Option<Vec<&str>> {
             '/' if rest.starts_with("//") => rest.find('\n').unwrap_or(rest.len()),
             '/' if rest.starts_with("/*") => return None,
             '-' if rest.starts_with("--") => return None,
-            '|' | '.' | ',' | '=' | '<' | '>' | '+' | '-' | '*' | '/' | ';' | '&' | '_' | '{' | '}' | '#' => 1,
+            '|' | '.' | ',' | '=' | '<' | '>' | '+' | '-' | '*' | '/' | ';' | '&' | '_' | '{' | '}' | '#' => {
+                1
+            }
             c if c.is_alphanumeric() || c.is_whitespace() => c.len_utf8(),
             _ => return None,
         };
@@ -244,9 +323,15 @@ mod tests {
             ("Цена mul 5 gt 1000", vec![]),
             ("not (Цена eq 10)", vec![]),
             ("startswith(Code, '000')", vec!["000"]),
-            ("substringof('Красный ''Октябрь''', Имя) eq true", vec!["Красный ''Октябрь''"]),
+            (
+                "substringof('Красный ''Октябрь''', Имя) eq true",
+                vec!["Красный ''Октябрь''"],
+            ),
             ("Товары/any(d: d/Цена gt 10000)", vec![]),
-            ("Date ge datetime'2024-01-01T00:00:00' and Ref_Key eq guid'00'", vec!["2024-01-01T00:00:00", "00"]),
+            (
+                "Date ge datetime'2024-01-01T00:00:00' and Ref_Key eq guid'00'",
+                vec!["2024-01-01T00:00:00", "00"],
+            ),
             ("cast(Реквизит, 'Number') le -12", vec!["Number"]),
         ] {
             assert_eq!(expression(source).as_deref(), Some(&strings[..]), "{source}");
@@ -256,8 +341,18 @@ mod tests {
     #[test]
     fn what_only_looks_like_a_filter_is_none() {
         for source in [
-            "1 or 1=1", "1 and sleep(5)", "x' or '1' eq '1", "1 eq 1 --", "1 eq 1; drop table x", "name", "'text'",
-            "1 union select 2", "(1 eq 1", "a eq", "a /* b */ eq 1", "",
+            "1 or 1=1",
+            "1 and sleep(5)",
+            "x' or '1' eq '1",
+            "1 eq 1 --",
+            "1 eq 1; drop table x",
+            "name",
+            "'text'",
+            "1 union select 2",
+            "(1 eq 1",
+            "a eq",
+            "a /* b */ eq 1",
+            "",
         ] {
             assert_eq!(expression(source), None, "{source}");
         }
@@ -268,7 +363,12 @@ mod tests {
     #[test]
     fn paths_and_options_are_understood() {
         let prefix = "/trade/odata/standard.odata/";
-        for inside in ["Catalog_X(guid'1')", "AccumulationRegister_Имя/BalanceAndTurnovers()", "R/Balance(Period=datetime'2024', Condition='A eq 1')", "$metadata"] {
+        for inside in [
+            "Catalog_X(guid'1')",
+            "AccumulationRegister_Имя/BalanceAndTurnovers()",
+            "R/Balance(Period=datetime'2024', Condition='A eq 1')",
+            "$metadata",
+        ] {
             assert!(path(&format!("{prefix}{inside}")).is_some(), "{inside}");
         }
         assert!(path(&format!("{prefix}Catalog_X(1)--")).is_none());

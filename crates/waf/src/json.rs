@@ -123,7 +123,15 @@ mod tests {
 
     #[test]
     fn broken_texts_do_no_harm() {
-        for source in ["", "\"", "\"\\", "\"\\u12", "\"\\u12ж", "{\"a\":\"\\ud83d\"}", "\"ж\\"] {
+        for source in [
+            "",
+            "\"",
+            "\"\\",
+            "\"\\u12",
+            "\"\\u12ж",
+            "{\"a\":\"\\ud83d\"}",
+            "\"ж\\",
+        ] {
             all(source);
         }
     }

@@ -26,7 +26,10 @@ impl Kind {
         let starts = |prefix: &str| {
             path.get(..prefix.len())
                 .is_some_and(|head| head.eq_ignore_ascii_case(prefix))
-                && path[prefix.len()..].chars().next().is_none_or(|next| matches!(next, '/' | '?'))
+                && path[prefix.len()..]
+                    .chars()
+                    .next()
+                    .is_none_or(|next| matches!(next, '/' | '?'))
         };
         if starts("/api/ai") || starts("/v1") || starts("/mcp") {
             Self::Chat

@@ -84,7 +84,15 @@ pub(crate) fn body(content_type: &str, body: &[u8], mut each: impl FnMut(Place, 
         }
         return;
     }
-    let binary = ["image/", "audio/", "video/", "application/octet-stream", "application/zip", "application/pdf", "application/vnd"];
+    let binary = [
+        "image/",
+        "audio/",
+        "video/",
+        "application/octet-stream",
+        "application/zip",
+        "application/pdf",
+        "application/vnd",
+    ];
     if binary.iter().any(|start| kind.starts_with(start)) {
         return;
     }
@@ -110,7 +118,9 @@ pub(crate) fn body(content_type: &str, body: &[u8], mut each: impl FnMut(Place, 
             (name.is_empty() || each(Place::Name, "", name)) && each(Place::Body, name, value)
         });
     } else if text.contains('=') && !text.trim().contains(char::is_whitespace) {
-        parameters(text, |name, value| each(Place::Name, "", name) && each(Place::Body, name, value));
+        parameters(text, |name, value| {
+            each(Place::Name, "", name) && each(Place::Body, name, value)
+        });
     } else {
         each(Place::Body, "", text);
     }
@@ -200,16 +210,28 @@ mod tests {
 
     #[test]
     fn bodies_are_taken_apart_by_their_type() {
-        assert_eq!(of("application/x-www-form-urlencoded", "a=1%202&b"), ["name =a", "body a=1 2", "body =b"]);
-        assert_eq!(of("application/json", r#"{"a": "x", "b": 1}"#), ["name =a", "body a=x", "name =b"]);
+        assert_eq!(
+            of("application/x-www-form-urlencoded", "a=1%202&b"),
+            ["name =a", "body a=1 2", "body =b"]
+        );
+        assert_eq!(
+            of("application/json", r#"{"a": "x", "b": 1}"#),
+            ["name =a", "body a=x", "name =b"]
+        );
         assert_eq!(of("text/plain", "just words = here"), ["body =just words = here"]);
         assert_eq!(
-            of("application/xml", "<?xml version='1.0'?><a b=\"c\">d<![CDATA[<e>]]></a>"),
+            of(
+                "application/xml",
+                "<?xml version='1.0'?><a b=\"c\">d<![CDATA[<e>]]></a>"
+            ),
             ["body =1.0", "body =c", "body =d", "body =<e>"]
         );
         assert_eq!(of("image/png", "<script>"), Vec::<String>::new());
         assert_eq!(
-            of("multipart/form-data; boundary=X", "--X\r\nContent-Disposition: form-data; name=\"f\"; filename=\"a.php\"\r\n\r\nhi\r\n--X--"),
+            of(
+                "multipart/form-data; boundary=X",
+                "--X\r\nContent-Disposition: form-data; name=\"f\"; filename=\"a.php\"\r\n\r\nhi\r\n--X--"
+            ),
             ["name =f", "file f=a.php"]
         );
     }

@@ -56,7 +56,10 @@ fn parameter<'a>(headers: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
         _ => (b";\r\n", 0),
     };
     let rest = &rest[from..];
-    let length = rest.iter().position(|byte| end.contains(byte)).unwrap_or(rest.len());
+    let length = rest
+        .iter()
+        .position(|byte| end.contains(byte))
+        .unwrap_or(rest.len());
     Some(&rest[..length])
 }
 
@@ -70,12 +73,21 @@ mod tests {
 
     #[test]
     fn parts_have_names_files_and_contents() {
-        assert_eq!(boundary("multipart/form-data; boundary=\"a b\"; x=1"), Some("a b"));
+        assert_eq!(
+            boundary("multipart/form-data; boundary=\"a b\"; x=1"),
+            Some("a b")
+        );
         assert_eq!(boundary("multipart/form-data; boundary=ab; x=1"), Some("ab"));
         let body = b"--ab\r\nContent-Disposition: form-data; name=\"f\"; filename=\"x.php\"\r\n\r\nhi\r\n--ab\nContent-Disposition: form-data; name=g\n\ncut";
         let parts: Vec<Part> = parts(body, "ab").collect();
         assert_eq!(parts.len(), 2);
-        assert_eq!((parts[0].name, parts[0].file, parts[0].content), (&b"f"[..], Some(&b"x.php"[..]), &b"hi"[..]));
-        assert_eq!((parts[1].name, parts[1].file, parts[1].content), (&b"g"[..], None, &b"cut"[..]));
+        assert_eq!(
+            (parts[0].name, parts[0].file, parts[0].content),
+            (&b"f"[..], Some(&b"x.php"[..]), &b"hi"[..])
+        );
+        assert_eq!(
+            (parts[1].name, parts[1].file, parts[1].content),
+            (&b"g"[..], None, &b"cut"[..])
+        );
     }
 }

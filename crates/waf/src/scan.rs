@@ -115,7 +115,16 @@ impl Scan {
     /// Looks at the head.
     pub fn head<'h>(&mut self, method: &str, uri: &str, headers: impl Iterator<Item = (&'h str, &'h [u8])>) {
         if !method.bytes().all(|byte| byte.is_ascii_alphabetic()) {
-            self.give("protocol.method", Family::Protocol, 5, Spot { place: Place::Header, name: "" }, method);
+            self.give(
+                "protocol.method",
+                Family::Protocol,
+                5,
+                Spot {
+                    place: Place::Header,
+                    name: "",
+                },
+                method,
+            );
         }
         let (path, query) = uri.split_once('?').unwrap_or((uri, ""));
         self.connects = self.kind == Kind::Onec && path.starts_with("/api/1c/infobases");
@@ -144,7 +153,8 @@ impl Scan {
     /// What is thought of what was looked at so far.
     #[must_use]
     pub fn verdict(mut self) -> Verdict {
-        self.reasons.sort_by_key(|reason| std::cmp::Reverse(reason.points));
+        self.reasons
+            .sort_by_key(|reason| std::cmp::Reverse(reason.points));
         self.reasons.truncate(REASONS);
         Verdict {
             score: self.score,
@@ -162,8 +172,15 @@ impl Scan {
     fn path(&mut self, path: &str) {
         let bytes = decode::percent(path.as_bytes(), false);
         let decoded = decode::text(&bytes);
-        let spot = Spot { place: Place::Path, name: "" };
-        if decoded.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'_')) && decoded.len() < 64 {
+        let spot = Spot {
+            place: Place::Path,
+            name: "",
+        };
+        if decoded
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'_'))
+            && decoded.len() < 64
+        {
             // Names of files and of programs are in plain paths too.
             self.rules(Scope::Data, spot, &decoded.to_ascii_lowercase(), true);
             self.encoded(spot, &decoded);
@@ -179,7 +196,11 @@ impl Scan {
         }
         self.value(spot, &decoded);
         // A payload may be a part of the path.
-        if let Some(last) = decoded.rsplit('/').next().filter(|last| last.len() + 1 < decoded.len()) {
+        if let Some(last) = decoded
+            .rsplit('/')
+            .next()
+            .filter(|last| last.len() + 1 < decoded.len())
+        {
             self.tokens(spot, last);
         }
     }
@@ -199,33 +220,77 @@ impl Scan {
                 && let Some(strings) = grammar::option_value(name, value)
             {
                 for text in strings {
-                    self.quoted(Spot { place: Place::Query, name }, text);
+                    self.quoted(
+                        Spot {
+                            place: Place::Query,
+                            name,
+                        },
+                        text,
+                    );
                 }
                 continue;
             }
-            self.value(Spot { place: Place::Query, name }, value);
+            self.value(
+                Spot {
+                    place: Place::Query,
+                    name,
+                },
+                value,
+            );
         }
     }
 
     fn header(&mut self, name: &str, value: &[u8]) {
-        if identity::is_plain_header(name) && !name.eq_ignore_ascii_case("authorization") && !name.eq_ignore_ascii_case("cookie") {
+        if identity::is_plain_header(name)
+            && !name.eq_ignore_ascii_case("authorization")
+            && !name.eq_ignore_ascii_case("cookie")
+        {
             return;
         }
         let text = decode::text(value);
         if name.eq_ignore_ascii_case("cookie") {
             leaves::cookies(&text, |cookie, value| {
-                self.token(Spot { place: Place::Cookie, name: cookie }, value);
-                self.rules(Scope::Data, Spot { place: Place::Cookie, name: "" }, &cookie.to_ascii_lowercase(), false);
-                self.value(Spot { place: Place::Cookie, name: cookie }, value);
+                self.token(
+                    Spot {
+                        place: Place::Cookie,
+                        name: cookie,
+                    },
+                    value,
+                );
+                self.rules(
+                    Scope::Data,
+                    Spot {
+                        place: Place::Cookie,
+                        name: "",
+                    },
+                    &cookie.to_ascii_lowercase(),
+                    false,
+                );
+                self.value(
+                    Spot {
+                        place: Place::Cookie,
+                        name: cookie,
+                    },
+                    value,
+                );
             });
             return;
         }
         if name.eq_ignore_ascii_case("authorization") {
             if let Some((_, token)) = text.split_once(' ') {
-                self.token(Spot { place: Place::Header, name: "authorization" }, token);
+                self.token(
+                    Spot {
+                        place: Place::Header,
+                        name: "authorization",
+                    },
+                    token,
+                );
                 // Tokens are letters, digits and a few signs.
                 if token.contains(['<', '=', '\'', '"', '(']) {
-                    let spot = Spot { place: Place::Header, name: "authorization" };
+                    let spot = Spot {
+                        place: Place::Header,
+                        name: "authorization",
+                    };
                     self.rules(Scope::Data, spot, &cut(token, TOKENS).to_ascii_lowercase(), false);
                 }
             }
@@ -241,11 +306,21 @@ impl Scan {
         let spot = Spot { place, name };
         let file = ["filename", "file-name", "file_name", "file.name"];
         if name.len() >= 8 && file.iter().any(|end| name.to_ascii_lowercase().ends_with(end)) {
-            self.value(Spot { place: Place::File, name }, &text);
+            self.value(
+                Spot {
+                    place: Place::File,
+                    name,
+                },
+                &text,
+            );
             return;
         }
         self.rule_views(Scope::Data, spot, &text);
-        if place == Place::Header && name.get(..2).is_some_and(|start| start.eq_ignore_ascii_case("x-")) {
+        if place == Place::Header
+            && name
+                .get(..2)
+                .is_some_and(|start| start.eq_ignore_ascii_case("x-"))
+        {
             self.encoded(spot, &text);
             self.tokens(spot, &text);
         }
@@ -260,15 +335,25 @@ impl Scan {
     /// The name of a parameter or member.
     fn name(&mut self, name: &str) {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'$');
-        let is_plain = name.bytes().all(plain) || (name.bytes().all(|byte| plain(byte) || byte == b'_') && !name.contains("__"));
+        let is_plain = name.bytes().all(plain)
+            || (name.bytes().all(|byte| plain(byte) || byte == b'_') && !name.contains("__"));
         if !is_plain {
-            self.value(Spot { place: Place::Name, name: "" }, name);
+            self.value(
+                Spot {
+                    place: Place::Name,
+                    name: "",
+                },
+                name,
+            );
         }
     }
 
     /// A member of a body.
     fn member(&mut self, name: &str, value: &str) {
-        let spot = Spot { place: Place::Body, name };
+        let spot = Spot {
+            place: Place::Body,
+            name,
+        };
         match self.kind {
             Kind::Chat => {
                 self.chat(spot, value);
@@ -349,7 +434,9 @@ impl Scan {
             if !self.table.looks_at(at, spot.place, spot.name) {
                 continue;
             }
-            let Some(rule) = self.table.rules.get(at) else { continue };
+            let Some(rule) = self.table.rules.get(at) else {
+                continue;
+            };
             // onec-integration has rules of its own about where infobases may be.
             if self.connects && matches!(spot.name, "base_url" | "proxy_url") && rule.id == "ssrf.loopback" {
                 continue;
@@ -367,7 +454,26 @@ impl Scan {
 
     /// Looks at a value as the databases and browsers do, word by word.
     fn tokens(&mut self, spot: Spot<'_>, value: &str) {
-        let odd = |c: char| matches!(c, '\'' | '"' | '`' | '(' | ')' | ';' | '<' | '>' | '=' | '#' | '|' | '&' | '/' | '*' | '\\' | '@');
+        let odd = |c: char| {
+            matches!(
+                c,
+                '\'' | '"'
+                    | '`'
+                    | '('
+                    | ')'
+                    | ';'
+                    | '<'
+                    | '>'
+                    | '='
+                    | '#'
+                    | '|'
+                    | '&'
+                    | '/'
+                    | '*'
+                    | '\\'
+                    | '@'
+            )
+        };
         if value.len() < 4 || value.len() > TOKENS || !value.contains(odd) && !value.contains("--") {
             return;
         }
@@ -400,14 +506,19 @@ impl Scan {
             if self.tries == 0 {
                 break;
             }
-            let mixed = run.bytes().any(|byte| byte.is_ascii_uppercase()) && run.bytes().any(|byte| byte.is_ascii_lowercase());
+            let mixed = run.bytes().any(|byte| byte.is_ascii_uppercase())
+                && run.bytes().any(|byte| byte.is_ascii_lowercase());
             if run.len() < BASE64_FROM || !mixed {
                 continue;
             }
             self.tries -= 1;
             texts.extend(decode::base64(run));
             // A path is made of letters of base64 too.
-            if let Some(last) = run.rsplit('/').next().filter(|last| last.len() < run.len() && last.len() >= BASE64_FROM) {
+            if let Some(last) = run
+                .rsplit('/')
+                .next()
+                .filter(|last| last.len() < run.len() && last.len() >= BASE64_FROM)
+            {
                 texts.extend(decode::base64(last));
             }
         }
@@ -420,7 +531,10 @@ impl Scan {
             return;
         }
         self.score = self.score.saturating_add(points);
-        let end = excerpt.char_indices().nth(EXCERPT).map_or(excerpt.len(), |(at, _)| at);
+        let end = excerpt
+            .char_indices()
+            .nth(EXCERPT)
+            .map_or(excerpt.len(), |(at, _)| at);
         self.reasons.push(Reason {
             rule,
             family,
@@ -455,12 +569,44 @@ fn stable(rule: &str) -> Option<&'static str> {
 fn sql_is_meant(text: &str) -> bool {
     let small = text.to_ascii_lowercase();
     const WORDS: [&str; 30] = [
-        "select", "union", "insert", "update", "delete", "drop", "sleep", "benchmark", "having", "where", "exec", "declare",
-        "like", "rlike", "regexp", "between", "case when", "procedure", "waitfor", "cast(", "convert(", "char(", "concat", "null",
-        "group by", "order by", "limit", "information", "@@", "exists",
+        "select",
+        "union",
+        "insert",
+        "update",
+        "delete",
+        "drop",
+        "sleep",
+        "benchmark",
+        "having",
+        "where",
+        "exec",
+        "declare",
+        "like",
+        "rlike",
+        "regexp",
+        "between",
+        "case when",
+        "procedure",
+        "waitfor",
+        "cast(",
+        "convert(",
+        "char(",
+        "concat",
+        "null",
+        "group by",
+        "order by",
+        "limit",
+        "information",
+        "@@",
+        "exists",
     ];
     let words = WORDS.iter().filter(|word| small.contains(**word)).count();
-    let signs = small.contains("--") || small.contains("/*") || small.contains('#') || small.contains("||") || small.contains("&&") || small.contains(';');
+    let signs = small.contains("--")
+        || small.contains("/*")
+        || small.contains('#')
+        || small.contains("||")
+        || small.contains("&&")
+        || small.contains(';');
     let compares = small.contains('=') || small.contains('<') || small.contains('>') || small.contains('(');
     let quoted = small.contains(['\'', '"', '`']);
     words >= 2 || words >= 1 && (compares || signs && quoted) || quoted && compares || quoted && signs

@@ -83,7 +83,10 @@ pub(crate) fn is_unseen(c: char) -> bool {
 
 /// With characters of other widths and styles as the plain ones that programs may take them for.
 pub(crate) fn folded(text: &str) -> Cow<'_, str> {
-    let plain = |c: char| c < '\u{500}' && c != '\u{ad}' || matches!(c, '\u{2010}'..='\u{2027}' | '\u{2116}' | '\u{20bd}' | '\u{20ac}');
+    let plain = |c: char| {
+        c < '\u{500}' && c != '\u{ad}'
+            || matches!(c, '\u{2010}'..='\u{2027}' | '\u{2116}' | '\u{20bd}' | '\u{20ac}')
+    };
     if text.chars().all(|c| plain(c) && c != '\0') {
         return Cow::Borrowed(text);
     }
@@ -141,7 +144,11 @@ fn as_a_shell_reads(text: &str) -> Option<String> {
         .replace("$*", "")
         .replace("\\\n", "");
     let bytes = text.as_bytes();
-    let word = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'.' | b'?' | b'*'));
+    let word = |byte: Option<&u8>| {
+        byte.is_some_and(|byte| {
+            byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'.' | b'?' | b'*')
+        })
+    };
     let mut plain = String::with_capacity(text.len());
     for (at, c) in text.char_indices() {
         let thrown_away = match c {
@@ -166,7 +173,11 @@ fn as_a_shell_reads(text: &str) -> Option<String> {
 /// Without blanks and control characters, which browsers skip inside of an address.
 fn without_blanks(text: &str) -> Option<String> {
     let odd = text.bytes().any(|byte| byte < 0x20) && text.contains(':');
-    odd.then(|| text.chars().filter(|c| !c.is_whitespace() && !c.is_control()).collect())
+    odd.then(|| {
+        text.chars()
+            .filter(|c| !c.is_whitespace() && !c.is_control())
+            .collect()
+    })
 }
 
 #[cfg(test)]

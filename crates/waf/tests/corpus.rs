@@ -42,7 +42,12 @@ fn what_attackers_send_does_not() {
     let missed: Vec<String> = rows
         .iter()
         .filter(|(_, verdict)| !verdict.flagged)
-        .map(|(row, verdict)| format!("{} {} {} {:?}", row["category"], row["uri"], row["body"], verdict.reasons))
+        .map(|(row, verdict)| {
+            format!(
+                "{} {} {} {:?}",
+                row["category"], row["uri"], row["body"], verdict.reasons
+            )
+        })
         .collect();
     assert!(rows.len() > 100 && missed.is_empty(), "{}", missed.join("\n"));
 }

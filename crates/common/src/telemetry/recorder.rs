@@ -91,7 +91,9 @@ fn without_hidden(text: String) -> String {
             .iter()
             .any(|labels| labels.iter().all(|label| line.contains(label.as_str())))
     };
-    text.split_inclusive('\n').filter(|line| !is_hidden(line)).collect()
+    text.split_inclusive('\n')
+        .filter(|line| !is_hidden(line))
+        .collect()
 }
 
 #[cfg(test)]

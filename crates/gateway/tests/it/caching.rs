@@ -31,7 +31,12 @@ fn counted(control: &'static str) -> (Counter, Router) {
     let answers = counter.clone();
     let route = get(move || async move { ([("cache-control", control)], answers.next()) })
         .put(|| async { "changed" });
-    (counter, Router::new().route("/counted", route.clone()).route("/.well-known/counted", route))
+    (
+        counter,
+        Router::new()
+            .route("/counted", route.clone())
+            .route("/.well-known/counted", route),
+    )
 }
 
 fn rules(world: Builder, text: &str) -> Builder {
@@ -41,7 +46,9 @@ fn rules(world: Builder, text: &str) -> Builder {
 }
 
 async fn with(client: &Client, path: &str, name: &'static str, value: &str) -> Response {
-    let request = client.request(Method::GET, path).header(HeaderName::from_static(name), value);
+    let request = client
+        .request(Method::GET, path)
+        .header(HeaderName::from_static(name), value);
     client.send(request).await
 }
 
@@ -53,7 +60,10 @@ async fn what_a_service_lets_be_kept_is_shown_again_to_the_same_session() {
     let world = World::builder().assistant(router).start().await;
     let user = world.user();
     let first = user.get(AI).await;
-    assert_eq!((first.text(), &first.headers["x-cache"]), ("1".to_owned(), &"MISS".parse().unwrap()));
+    assert_eq!(
+        (first.text(), &first.headers["x-cache"]),
+        ("1".to_owned(), &"MISS".parse().unwrap())
+    );
     let again = user.get(AI).await;
     assert_eq!(again.text(), "1");
     assert_eq!(again.headers["x-cache"], "HIT");
@@ -70,7 +80,10 @@ async fn what_a_service_lets_be_kept_is_shown_again_to_the_same_session() {
     assert_eq!(unchanged.headers["etag"], tag);
     assert_eq!(with(&user, AI, "if-none-match", "\"other\"").await.text(), "1");
     let head = user.send(user.request(Method::HEAD, AI)).await;
-    assert_eq!((&head.headers["x-cache"], &head.headers["content-length"]), (&"HIT".parse().unwrap(), &"1".parse().unwrap()));
+    assert_eq!(
+        (&head.headers["x-cache"], &head.headers["content-length"]),
+        (&"HIT".parse().unwrap(), &"1".parse().unwrap())
+    );
     assert_eq!(counter.so_far(), 1);
 
     // Everybody else, another language and another address have answers of their own.
@@ -103,7 +116,11 @@ async fn what_may_not_be_kept_is_asked_for_each_time() {
 #[tokio::test]
 async fn what_is_public_is_shown_to_all_but_only_where_no_token_is_asked_for() {
     let (counter, router) = counted("public, max-age=60");
-    let world = World::builder().users(router.clone()).assistant(router).start().await;
+    let world = World::builder()
+        .users(router.clone())
+        .assistant(router)
+        .start()
+        .await;
     let path = "/api/users/.well-known/counted";
     for _ in 0..3 {
         assert_eq!(world.anonymous().get(path).await.text(), "1");
@@ -137,7 +154,10 @@ async fn a_rule_keeps_what_the_service_says_nothing_of_and_many_ask_once() {
         gate.add_permits(20);
     };
     let (answers, ()) = soon("the answers", futures_util::future::join(asking, opening)).await;
-    let misses = answers.iter().filter(|answer| answer.headers["x-cache"] == "MISS").count();
+    let misses = answers
+        .iter()
+        .filter(|answer| answer.headers["x-cache"] == "MISS")
+        .count();
     assert!(answers.iter().all(|answer| answer.text() == "1"));
     assert_eq!((counter.so_far(), misses), (1, 1));
     // A refusal is not kept.

@@ -72,7 +72,12 @@ async fn a_text_is_smaller_and_the_same() {
     let answer = asked(&world, Method::GET, "/api/ai/long", "br, gzip").await;
     assert_eq!(answer.headers["content-encoding"], "gzip");
     assert_eq!(answer.headers["etag"], "\"7-gzip\"");
-    assert!(answer.headers["vary"].to_str().unwrap().contains("accept-encoding"));
+    assert!(
+        answer.headers["vary"]
+            .to_str()
+            .unwrap()
+            .contains("accept-encoding")
+    );
     assert!(answer.body.len() < text.len() / 20, "{}", answer.body.len());
     assert_eq!(unpacked(&answer.body), text);
     // The tag comes back as the service knows it.
@@ -83,14 +88,25 @@ async fn a_text_is_smaller_and_the_same() {
 
     let plain = asked(&world, Method::GET, "/api/ai/long", "gzip;q=0").await;
     assert!(!plain.headers.contains_key("content-encoding"));
-    assert_eq!((plain.text(), &plain.headers["etag"]), (text, &"\"7\"".parse().unwrap()));
-    assert!(plain.headers["vary"].to_str().unwrap().contains("accept-encoding"));
+    assert_eq!(
+        (plain.text(), &plain.headers["etag"]),
+        (text, &"\"7\"".parse().unwrap())
+    );
+    assert!(
+        plain.headers["vary"]
+            .to_str()
+            .unwrap()
+            .contains("accept-encoding")
+    );
     for path in ["/short", "/picture"] {
         let answer = asked(&world, Method::GET, &format!("/api/ai{path}"), "gzip").await;
         assert!(!answer.headers.contains_key("content-encoding"), "{path}");
     }
     let packed = asked(&world, Method::GET, "/api/ai/packed", "gzip").await;
-    assert_eq!((packed.headers["content-encoding"].as_bytes(), packed.body.len()), (&b"br"[..], 5000));
+    assert_eq!(
+        (packed.headers["content-encoding"].as_bytes(), packed.body.len()),
+        (&b"br"[..], 5000)
+    );
     let head = asked(&world, Method::HEAD, "/api/ai/long", "gzip").await;
     assert!(!head.headers.contains_key("content-encoding"));
 }
@@ -124,7 +140,10 @@ async fn a_part_arrives_before_the_next_is_made() {
             let part = receiver.recv().await?;
             Some((Ok::<_, Infallible>(part), receiver))
         });
-        ([("content-type", "application/x-ndjson")], Body::from_stream(parts))
+        (
+            [("content-type", "application/x-ndjson")],
+            Body::from_stream(parts),
+        )
     };
     let world = World::builder()
         .assistant(Router::new().route("/lines", get(answer)))

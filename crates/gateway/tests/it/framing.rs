@@ -25,7 +25,9 @@ async fn what_could_be_two_requests_is_refused_as_a_whole() {
         ),
         (
             "another coding too",
-            format!("Host: g\r\nTransfer-Encoding: gzip, chunked\r\nConnection: close\r\n\r\n0\r\n\r\n{smuggled}"),
+            format!(
+                "Host: g\r\nTransfer-Encoding: gzip, chunked\r\nConnection: close\r\n\r\n0\r\n\r\n{smuggled}"
+            ),
             "request.framing_invalid",
         ),
         (
@@ -118,9 +120,9 @@ async fn heads_that_are_too_large_or_no_heads_get_an_answer_with_words() {
         assert!(text.contains("connection: close"), "{text}");
     }
     let metrics = common::telemetry::render_metrics();
-    let counted = metrics
-        .lines()
-        .any(|line| line.starts_with("gateway_unreadable_requests_total{status=\"431\"}") && !line.ends_with(" 0"));
+    let counted = metrics.lines().any(|line| {
+        line.starts_with("gateway_unreadable_requests_total{status=\"431\"}") && !line.ends_with(" 0")
+    });
     assert!(counted, "{metrics}");
 }
 

@@ -54,12 +54,7 @@ async fn services_see_who_asked_and_nothing_that_pretends() {
         format!("for=127.0.0.1;host=\"{gateway}\";proto=http")
     );
     assert_eq!(headers["via"], "1.1 gateway");
-    for name in [
-        "x-real-ip",
-        "x-user-id",
-        "x-internal-role",
-        "x_user_id",
-    ] {
+    for name in ["x-real-ip", "x-user-id", "x-internal-role", "x_user_id"] {
         assert!(!headers.contains_key(name), "{name}");
     }
 }

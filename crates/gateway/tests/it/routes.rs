@@ -205,10 +205,18 @@ async fn a_file_changes_routes_and_adds_others() {
         .assert_problem(413, "request.too_large");
     // Whoever shows nothing passes, and whoever shows something must be who it says.
     let seen: Value = world.anonymous().get("/api/news/today").await.json();
-    assert_eq!((&seen["service"], &seen["path"]), (&"analytics".into(), &"/shared/today".into()));
+    assert_eq!(
+        (&seen["service"], &seen["path"]),
+        (&"analytics".into(), &"/shared/today".into())
+    );
     let answer = user.get("/api/news/today").await;
     assert_eq!(answer.status, 200);
-    assert!(answer.headers["ratelimit-policy"].to_str().unwrap().contains("user"));
+    assert!(
+        answer.headers["ratelimit-policy"]
+            .to_str()
+            .unwrap()
+            .contains("user")
+    );
     world
         .anonymous()
         .with_token("nonsense")

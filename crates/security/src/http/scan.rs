@@ -119,15 +119,27 @@ fn title(family: Family) -> Text {
             "Запросы к хранилищу документов, каталогу LDAP или XPath",
             "Queries of a document store, an LDAP directory or XPath",
         ),
-        Family::Xss => Text::new("Скрипт для чужого браузера (XSS)", "A script for the browser of somebody else (XSS)"),
+        Family::Xss => Text::new(
+            "Скрипт для чужого браузера (XSS)",
+            "A script for the browser of somebody else (XSS)",
+        ),
         Family::Rce => Text::new("Команды операционной системы", "Commands of the operating system"),
-        Family::Code => Text::new("Код для интерпретатора или шаблона", "Code for an interpreter or a template"),
+        Family::Code => Text::new(
+            "Код для интерпретатора или шаблона",
+            "Code for an interpreter or a template",
+        ),
         Family::Files => Text::new("Чужие или служебные файлы", "Files of others or of the system"),
-        Family::Ssrf => Text::new("Обращение от имени сервера (SSRF)", "A call in the name of the server (SSRF)"),
+        Family::Ssrf => Text::new(
+            "Обращение от имени сервера (SSRF)",
+            "A call in the name of the server (SSRF)",
+        ),
         Family::Xxe => Text::new("Внешние сущности XML (XXE)", "External entities of XML (XXE)"),
         Family::Protocol => Text::new("Нарушение протокола", "Abuse of a protocol"),
         Family::Token => Text::new("Поддельный токен", "A forged token"),
-        Family::Scanner => Text::new("Программа для поиска уязвимостей", "A program that looks for holes"),
+        Family::Scanner => Text::new(
+            "Программа для поиска уязвимостей",
+            "A program that looks for holes",
+        ),
         Family::Prompt => Text::new(
             "Попытка изменить указания помощнику",
             "An attempt to change the assistant's instructions",

@@ -37,7 +37,10 @@ async fn a_request_is_scored_with_reasons() {
         "body": "{\"message\": \"Как написать SELECT * FROM users WHERE id = 1?\"}",
     }))
     .await;
-    assert_eq!((&clean["score"], &clean["flagged"], &clean["kind"]), (&json!(0), &json!(false), &json!("chat")));
+    assert_eq!(
+        (&clean["score"], &clean["flagged"], &clean["kind"]),
+        (&json!(0), &json!(false), &json!("chat"))
+    );
     assert_eq!(clean["reasons"], json!([]));
 }
 
@@ -49,12 +52,26 @@ async fn a_request_has_to_be_one() {
         .post("/scan", &json!({ "method": "", "uri": "http://x" }))
         .await;
     bad.assert_problem(422, "request.validation_failed");
-    let pointers: Vec<Value> = bad.json::<Value>()["errors"].as_array().unwrap().iter().map(|error| error["pointer"].clone()).collect();
+    let pointers: Vec<Value> = bad.json::<Value>()["errors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|error| error["pointer"].clone())
+        .collect();
     assert_eq!(pointers, ["/method", "/uri"]);
     let unknown = json!({ "method": "GET", "uri": "/", "cookies": {} });
     assert!(client.post("/scan", &unknown).await.status.is_client_error());
     let nobody = common::testing::Client::anonymous(service.server.url());
     assert_eq!(nobody.post("/scan", &json!({})).await.status, 401);
     let powerless = service.client(&[Permission::Chat]);
-    assert_eq!(powerless.request(Method::POST, "/scan").body("{}").send().await.unwrap().status(), 403);
+    assert_eq!(
+        powerless
+            .request(Method::POST, "/scan")
+            .body("{}")
+            .send()
+            .await
+            .unwrap()
+            .status(),
+        403
+    );
 }
