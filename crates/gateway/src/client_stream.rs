@@ -231,6 +231,8 @@ impl AsyncWrite for ClientStream {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // What comes after the last answer, the rest of a refused body for one, gets none.
+        self.watch.ended.store(true, Relaxed);
         Pin::new(&mut self.socket).poll_shutdown(cx)
     }
 }

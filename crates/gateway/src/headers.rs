@@ -126,7 +126,7 @@ pub(crate) fn prepare_request(headers: &mut HeaderMap, origin: Origin, context: 
     }
     join_cookies(headers);
     headers.reserve(10);
-    if let Ok(address) = HeaderValue::from_str(&origin.client.to_string()) {
+    if let Ok(address) = HeaderValue::from_maybe_shared(Bytes::from(origin.client.to_string())) {
         headers.insert(X_FORWARDED_FOR, address);
     }
     let scheme = if origin.secure { "https" } else { "http" };
@@ -141,7 +141,7 @@ pub(crate) fn prepare_request(headers: &mut HeaderMap, origin: Origin, context: 
     if let Ok(id) = HeaderValue::from_str(&context.request_id) {
         headers.insert(common::http::layers::X_REQUEST_ID, id);
     }
-    if let Ok(trace) = HeaderValue::from_str(&context.trace.child().to_string()) {
+    if let Ok(trace) = HeaderValue::from_maybe_shared(Bytes::from(context.trace.child().to_string())) {
         headers.insert(common::http::layers::TRACEPARENT, trace);
     }
 }

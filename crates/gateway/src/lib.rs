@@ -9,7 +9,8 @@
 //! `forward` with `upstream`, `replica`, `breaker`, `retry_budget`,
 //! `connections`, `body`, `compression` and `tunnel`; `resolve`, `health_checks` and `outliers`, which keep the replicas up to date; `visit`
 //! with `events`, `access_log` and `meters`; `headers`, `cors`, `problems`, `protocols`, `ticks` and
-//! `metrics`; `reload`, and `admin`, what the admin port tells.
+//! `metrics`; `reload`, `admin`, what the admin port tells, and
+//! [`fuzzing`].
 
 mod access_log;
 mod admin;
@@ -28,6 +29,7 @@ mod events;
 mod forward;
 mod framing;
 mod freshness;
+pub mod fuzzing;
 mod headers;
 mod health_checks;
 pub mod inspection;

@@ -535,7 +535,6 @@ mod tests {
         let proxy = common::testing::Proxy::start(address).await;
         let config = common::config::Redis {
             url: format!("redis://{}/", proxy.address()).into(),
-            ..server.config()
         };
         let cache = ResponseCache::new(Redis::new(&config).unwrap(), Duration::from_millis(200));
         let (name, now) = (name("a", "1"), Clock::system().now());

@@ -114,8 +114,10 @@ async fn serve(mut orders: Orders) {
         let _ = stream.set_nodelay(true);
         let worker = worker.clone();
         let (stream, watch) = ClientStream::new(stream);
-        let service =
-            hyper::service::service_fn(move |request| answer(worker.clone(), watch.clone(), peer, request));
+        // In a box, so that connections without a request do not keep its space.
+        let service = hyper::service::service_fn(move |request| {
+            Box::pin(answer(worker.clone(), watch.clone(), peer, request))
+        });
         let connection = builder
             .serve_connection_with_upgrades(TokioIo::new(stream), service)
             .into_owned();

@@ -6,11 +6,17 @@
 //! ```sh
 //! cargo build --release -p gateway -p loadtest
 //! target/release/loadtest --pin
+//! target/release/loadtest conformance    # odd requests for nginx, HAProxy and the gateway
+//! target/release/loadtest idle           # memory of idle connections
+//! target/release/loadtest slow           # whether slow clients delay the others
 //! ```
 
 #![expect(clippy::print_stderr, reason = "a command-line tool talks to its user")]
 
+mod conformance;
+mod crowd;
 mod load;
+mod odd_requests;
 mod process;
 mod replica;
 mod report;
@@ -22,7 +28,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use common::testing::Issuer;
 use private_servers::{Redis, RedisOptions};
 
@@ -34,6 +40,8 @@ use crate::targets::{Target, Targets};
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Options {
+    #[command(subcommand)]
+    task: Option<Task>,
     /// Rounds; each measures every target once.
     #[arg(long, default_value_t = 5)]
     rounds: usize,
@@ -50,18 +58,52 @@ struct Options {
     #[arg(long)]
     rate: Option<u32>,
     /// The program of the gateway; the one beside this program by default.
-    #[arg(long)]
+    #[arg(long, global = true)]
     gateway: Option<PathBuf>,
     /// The program of nginx.
-    #[arg(long, default_value = "nginx")]
+    #[arg(long, default_value = "nginx", global = true)]
     nginx: PathBuf,
     /// Keep what is measured on the second processor and everything else on the first (needs `taskset`).
     #[arg(long)]
     pin: bool,
 }
 
+/// What to do instead of measuring.
+#[derive(Debug, Clone, Subcommand)]
+enum Task {
+    /// Sends odd requests to nginx, HAProxy and the gateway, and prints what each makes of them.
+    Conformance {
+        /// The program of HAProxy; left out when there is none.
+        #[arg(long, default_value = "haproxy")]
+        haproxy: PathBuf,
+    },
+    /// Opens connections that do nothing, and prints what they cost in memory.
+    Idle {
+        /// How many.
+        #[arg(long, default_value_t = 10_000)]
+        connections: usize,
+    },
+    /// Compares the latency of ordinary requests without and with clients that never finish theirs.
+    Slow {
+        /// How many of them.
+        #[arg(long, default_value_t = 1000)]
+        clients: usize,
+        /// Ordinary requests per second.
+        #[arg(long, default_value_t = 500)]
+        rate: u32,
+        /// Rounds, each without and with them.
+        #[arg(long, default_value_t = 5)]
+        rounds: usize,
+    },
+}
+
 fn main() -> ExitCode {
-    match run(&Options::parse()) {
+    let options = Options::parse();
+    let done = match &options.task {
+        None => run(&options).map(|report| report.to_string()),
+        Some(task) => perform(&options, task),
+    };
+    match done {
         Ok(report) => {
             let _ = writeln!(std::io::stdout(), "{report}");
             ExitCode::SUCCESS
@@ -73,14 +115,65 @@ fn main() -> ExitCode {
     }
 }
 
+fn gateway(options: &Options) -> Result<PathBuf> {
+    Ok(match &options.gateway {
+        Some(gateway) => gateway.clone(),
+        None => std::env::current_exe()?.with_file_name("gateway"),
+    })
+}
+
+fn perform(options: &Options, task: &Task) -> Result<String> {
+    let redis = Redis::start(&RedisOptions::default()).context("a private Redis")?;
+    let issuer = Issuer::new();
+    let keys = issuer.jwks().to_string();
+    let (gateway, url) = (gateway(options)?, redis.url());
+    if options.pin {
+        process::pin_self()?;
+    }
+    let start = |replicas| targets::Programs {
+        gateway: &gateway,
+        nginx: &options.nginx,
+        pin: options.pin,
+        redis: &url,
+        replicas,
+    };
+    match task {
+        Task::Conformance { haproxy } => {
+            let seen = conformance::Seen::default();
+            let service = [conformance::service(seen.clone(), keys)?];
+            let haproxy = Some(haproxy.as_path()).filter(|program| process::exists(program));
+            let doors = targets::Doors::start(&start(&service), haproxy)?;
+            conformance::table(doors.all(), &seen)
+        }
+        Task::Idle { connections } => {
+            let replicas = replica::start(1, keys)?;
+            let alone = targets::Alone::start(&start(&replicas))?;
+            crowd::idle(&alone.target, *connections)
+        }
+        Task::Slow {
+            clients,
+            rate,
+            rounds,
+        } => {
+            let replicas = replica::start(2, keys)?;
+            let alone = targets::Alone::start(&start(&replicas))?;
+            let tokens: Vec<String> = (0..options.users.max(1)).map(|_| issuer.token(&[])).collect();
+            let plan = Plan {
+                address: alone.target.address,
+                connections: options.connections,
+                duration: Duration::from_secs(options.seconds),
+                rate: Some(*rate),
+            };
+            crowd::slow(&plan, &tokens, *clients, *rounds)
+        }
+    }
+}
+
 fn run(options: &Options) -> Result<Report> {
     if options.pin {
         process::pin_self()?;
     }
-    let gateway = match &options.gateway {
-        Some(gateway) => gateway.clone(),
-        None => std::env::current_exe()?.with_file_name("gateway"),
-    };
+    let gateway = gateway(options)?;
     let redis = Redis::start(&RedisOptions::default()).context("a private Redis")?;
     let issuer = Issuer::new();
     let replicas = replica::start(2, issuer.jwks().to_string()).context("the replicas")?;

@@ -1,4 +1,5 @@
 //! Our own corpus: what a company sends all day passes, what attackers send does not.
+#![cfg(test)]
 
 use serde_json::Value;
 use waf::{Kind, Request, Verdict, scan};

@@ -96,6 +96,17 @@ async fn a_body_in_chunks_is_one_request() {
 }
 
 #[tokio::test]
+async fn the_rest_of_a_refused_body_is_no_other_request() {
+    let world = World::new().await;
+    let body = "x".repeat(50_000);
+    let head =
+        format!("POST /api/users/auth/login HTTP/1.1\r\nHost: g\r\nContent-Length: 100000\r\n\r\n{body}");
+    let (status, text) = raw(world.server.address(), &head).await;
+    assert_eq!(status, 413, "{text}");
+    assert_eq!(text.matches("HTTP/1.1 ").count(), 1, "{text}");
+}
+
+#[tokio::test]
 async fn heads_that_are_too_large_or_no_heads_get_an_answer_with_words() {
     let world = World::new().await;
     let many: String = (0..120).map(|n| format!("X-{n}: 1\r\n")).collect();
