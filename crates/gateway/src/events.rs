@@ -20,6 +20,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::inspection::Suspicion;
 use crate::metrics;
 
 /// Events that wait while Redis is away; at about half a kilobyte each.
@@ -51,6 +52,8 @@ pub(crate) struct Handled {
     pub(crate) client: IpAddr,
     pub(crate) user_agent: Option<HeaderValue>,
     pub(crate) code: Option<&'static str>,
+    /// Set in the event that tells of an attack, which is one of its own.
+    pub(crate) suspicion: Option<Box<Suspicion>>,
 }
 
 /// Clients choose these texts; an event keeps so many characters of them.
@@ -290,6 +293,7 @@ mod tests {
             client: IpAddr::from([192, 0, 2, 1]),
             user_agent: None,
             code: None,
+            suspicion: None,
         }
     }
 
