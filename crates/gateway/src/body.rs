@@ -1,6 +1,7 @@
 //! Bodies on their way through: passed on frame by frame, never gathered.
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -46,6 +47,13 @@ struct Shared {
 pub(crate) enum Source {
     /// From a client.
     Client(Incoming),
+    /// From a client, with its beginning already here.
+    Begun {
+        /// The beginning.
+        frames: VecDeque<Frame<Bytes>>,
+        /// What has not come yet.
+        rest: Incoming,
+    },
     /// From the gateway itself.
     Own(Option<Bytes>),
 }
@@ -54,6 +62,7 @@ impl Upload {
     pub(crate) fn new(source: Source, limit: u64) -> Self {
         let empty = match &source {
             Source::Client(body) => body.is_end_stream(),
+            Source::Begun { frames, rest } => frames.is_empty() && rest.is_end_stream(),
             Source::Own(bytes) => bytes.is_none(),
         };
         // Most requests have no body, and pay nothing for one.
@@ -119,6 +128,10 @@ impl HttpBody for Upload {
         shared.polled.set(true);
         let polled = match &mut *shared.source.borrow_mut() {
             Source::Client(body) => Pin::new(body).poll_frame(cx),
+            Source::Begun { frames, rest } => match frames.pop_front() {
+                Some(frame) => Poll::Ready(Some(Ok(frame))),
+                None => Pin::new(rest).poll_frame(cx),
+            },
             Source::Own(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
         };
         shared.waiting.set(polled.is_pending());
@@ -146,6 +159,7 @@ impl HttpBody for Upload {
         };
         match &*shared.source.borrow() {
             Source::Client(body) => body.is_end_stream(),
+            Source::Begun { frames, rest } => frames.is_empty() && rest.is_end_stream(),
             Source::Own(bytes) => bytes.is_none(),
         }
     }
@@ -156,6 +170,17 @@ impl HttpBody for Upload {
         };
         match &*shared.source.borrow() {
             Source::Client(body) => body.size_hint(),
+            Source::Begun { frames, rest } => {
+                let here = frames.iter().filter_map(Frame::data_ref);
+                let here: u64 = here.map(|data| data.len() as u64).sum();
+                let rest = rest.size_hint();
+                let mut whole = SizeHint::new();
+                whole.set_lower(here + rest.lower());
+                if let Some(most) = rest.upper() {
+                    whole.set_upper(here + most);
+                }
+                whole
+            }
             Source::Own(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
         }
     }

@@ -10,6 +10,7 @@ use common::config::{self, Reader};
 use crate::breaker;
 use crate::client_address::{Network, NotANetwork, TrustedProxies};
 use crate::cors::AllowedOrigins;
+use crate::inspection;
 use crate::limit::Quotas;
 use crate::route_settings;
 use crate::routing::{Patience, Route, Service, TABLE};
@@ -61,6 +62,12 @@ pub struct Reloadable {
     /// `COMPRESSION` (true): texts are compressed for clients that read gzip. Off where a proxy in front
     /// does it.
     pub compression: bool,
+    /// `INSPECTION_MODE` (block), `INSPECTION_ROUTES` (`/api/ai/*`, `/v1/*`, `/mcp` and `/api/1c/commerceml/*` are
+    /// monitored) and `INSPECTION_THRESHOLD` (5): what is done with requests that look like attacks.
+    pub inspection: inspection::Settings,
+    /// `NEVER_BANNED` (none): addresses or networks that no ban shuts out, separated by commas. Nor is
+    /// loopback ever shut out.
+    pub never_banned: TrustedProxies,
     /// `TLS_TERMINATED` (false): clients reach the gateway only by HTTPS, which ends in front of
     /// it, at one of the trusted proxies; browsers are then told to stay with HTTPS.
     pub tls_terminated: bool,
@@ -134,6 +141,8 @@ impl Reloadable {
         let allowed_origins = reader.parse("CORS_ALLOWED_ORIGINS", AllowedOrigins::default());
         let trusted_proxies = trusted_proxies(reader);
         let compression = reader.parse("COMPRESSION", true);
+        let inspection = inspection(reader, routes.as_deref().unwrap_or(&TABLE));
+        let never_banned = networks(reader, "NEVER_BANNED");
         let tls_terminated = reader.parse("TLS_TERMINATED", false);
         if let (Some(proxies), Some(true)) = (&trusted_proxies, tls_terminated)
             && proxies.0.is_empty()
@@ -165,6 +174,8 @@ impl Reloadable {
             allowed_origins: allowed_origins?,
             trusted_proxies: trusted_proxies?,
             compression: compression?,
+            inspection: inspection?,
+            never_banned: never_banned?,
             tls_terminated: tls_terminated?,
         })
     }
@@ -204,14 +215,39 @@ fn at_least_one(reader: &mut Reader, name: &str, default: u32) -> Option<NonZero
     number
 }
 
+fn inspection(reader: &mut Reader, routes: &[Route]) -> Option<inspection::Settings> {
+    let default = inspection::Settings::default();
+    let mode = reader.parse("INSPECTION_MODE", default.mode);
+    let modes = reader.parse("INSPECTION_ROUTES", default.routes);
+    let threshold = at_least_one(reader, "INSPECTION_THRESHOLD", default.threshold);
+    let unknown = modes.as_ref().and_then(|modes| {
+        let mut labels = modes.0.iter().map(|(label, _)| label);
+        labels
+            .find(|label| !routes.iter().any(|route| route.label == **label))
+            .cloned()
+    });
+    if let Some(label) = unknown {
+        reader.invalid("INSPECTION_ROUTES", format!("names {label}, which is no route"));
+    }
+    Some(inspection::Settings {
+        mode: mode?,
+        routes: modes?,
+        threshold: threshold?.get(),
+    })
+}
+
 fn trusted_proxies(reader: &mut Reader) -> Option<TrustedProxies> {
-    let text = reader.parse("TRUSTED_PROXIES", String::new())?;
+    networks(reader, "TRUSTED_PROXIES")
+}
+
+fn networks(reader: &mut Reader, name: &str) -> Option<TrustedProxies> {
+    let text = reader.parse(name, String::new())?;
     let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
     let networks: Result<Vec<Network>, NotANetwork> = parts.map(str::parse).collect();
     match networks {
         Ok(networks) => Some(TrustedProxies(networks)),
         Err(error) => {
-            reader.invalid("TRUSTED_PROXIES", error.to_string());
+            reader.invalid(name, error.to_string());
             None
         }
     }

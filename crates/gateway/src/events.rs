@@ -21,6 +21,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::inspection::Suspicion;
 use crate::metrics;
 
 /// Events that wait while Redis is away; at about half a kilobyte each.
@@ -54,6 +55,8 @@ pub(crate) struct Handled {
     pub(crate) code: Option<&'static str>,
     /// What was asked for, when it was refused (status 400 to 499).
     pub(crate) refused: Option<Uri>,
+    /// Set in the event that tells of an attack, which is one of its own.
+    pub(crate) suspicion: Option<Box<Suspicion>>,
 }
 
 /// The label of requests that no route was found for.
@@ -318,6 +321,7 @@ mod tests {
             user_agent: None,
             code: None,
             refused: None,
+            suspicion: None,
         }
     }
 

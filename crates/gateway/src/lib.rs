@@ -1,7 +1,7 @@
 //! The only door: routes, authenticates, limits and forwards requests.
 //!
 //! It owns no data and decides on no permission: it makes sure who calls, and the services decide
-//! what that caller may do. It never reads a body.
+//! what that caller may do. It keeps no body: it looks at the beginning of texts.
 //!
 //! Modules in reading order: [`config`]; `server`, which takes connections, `worker`, one thread that
 //! serves some of them, and `client_stream`; `pipeline`, the way of a request; `framing`, `path`, `routing` with `route_settings`, `client_address`, `bans`,
@@ -33,7 +33,7 @@ mod freshness;
 pub mod fuzzing;
 mod headers;
 mod health_checks;
-mod inspection;
+pub mod inspection;
 mod lease;
 pub mod limit;
 mod meters;

@@ -1,11 +1,14 @@
 //! The gateway's metrics, those among them that other services have from the base layers.
 
-use ::metrics::{Counter, Histogram, Unit, counter, describe_counter, describe_gauge, gauge, histogram};
+use ::metrics::{
+    Counter, Histogram, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
+};
 use common::http::layers;
 use common::telemetry;
 use http::StatusCode;
 
 use crate::breaker::State;
+use crate::inspection::Suspicion;
 use crate::limit::Class;
 use crate::routing::{Service, TABLE};
 
@@ -26,6 +29,9 @@ const UNREADABLE: &str = "gateway_unreadable_requests_total";
 const KEPT: &str = "gateway_response_cache_total";
 const CONNECTIONS: &str = "gateway_connections";
 const TOKENS: &str = "gateway_token_cache_total";
+const INSPECTION_DURATION: &str = "gateway_inspection_duration_seconds";
+const ATTACKS: &str = "gateway_attacks_suspected_total";
+const ATTACK_FAMILIES: &str = "gateway_attack_families_total";
 
 /// Why a request to a service failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -166,6 +172,24 @@ pub(crate) fn describe() {
     }
     describe_gauge!(CONNECTIONS, "Connections of clients that are open");
     connections(0);
+    describe_histogram!(
+        INSPECTION_DURATION,
+        Unit::Seconds,
+        "Time that a look at what a request carries took, by part: head, body"
+    );
+    describe_counter!(
+        ATTACKS,
+        Unit::Count,
+        "Requests that looked like an attack, by route and by what was done: blocked, passed"
+    );
+    describe_counter!(
+        ATTACK_FAMILIES,
+        Unit::Count,
+        "Kinds of attacks in such requests; one may have several"
+    );
+    for family in waf::Family::ALL {
+        counter!(ATTACK_FAMILIES, "family" => family.as_str()).absolute(0);
+    }
     describe_counter!(RELOADS, Unit::Count, "Settings read again at SIGHUP, by result");
     for result in ["applied", "refused"] {
         counter!(RELOADS, "result" => result).absolute(0);
@@ -305,6 +329,19 @@ pub(crate) fn events_published(count: usize) {
 
 pub(crate) fn events_dropped(count: usize) {
     counter!(EVENTS_DROPPED).increment(count as u64);
+}
+
+/// `gateway_inspection_duration_seconds` of one part of requests.
+pub(crate) fn inspection_duration(part: &'static str) -> Histogram {
+    histogram!(INSPECTION_DURATION, "part" => part)
+}
+
+pub(crate) fn attack_suspected(route: &'static str, suspicion: &Suspicion) {
+    let action = if suspicion.blocked { "blocked" } else { "passed" };
+    counter!(ATTACKS, "route" => route, "action" => action).increment(1);
+    for family in suspicion.families() {
+        counter!(ATTACK_FAMILIES, "family" => family).increment(1);
+    }
 }
 
 pub(crate) fn token_cache(result: &'static str) -> Counter {

@@ -5,11 +5,12 @@
 //! 3. bans and rate limit by address, which protect all that follows and ask nobody else;
 //! 4. where the request ends and whom it is for, which must have one reading; the web console, whose files
 //!    are the gateway's own, or the route, by the one spelling of the path, since all that follows depends on it;
+//!    then a look at the head: what needs no caller to be an attack;
 //! 5. rate limit of logins by address, before a password or a signature is looked at;
 //! 6. token or key: from then on it is known who asks;
 //! 7. rate limit of the user, so that one user's address does not count for another's;
-//! 8. inspection, now that route and caller are known;
-//! 9. size of the body, before a service is troubled;
+//! 8. bans of users and sessions, now that the caller is known;
+//! 9. size of the body, and a look at its beginning, before a service is troubled;
 //! 10. what has been answered before and may be shown again: after everything that could refuse it;
 //! 11. circuit breaker, choice of a replica, forwarding;
 //! 12. report of the request (see [`Visit`], which sees every outcome).
@@ -149,8 +150,17 @@ async fn pass(
         (visit.is_event, visit.label) = (false, console::LABEL);
         return answer;
     }
-    let (route, path) = find_route(&settings.routes, &parts.uri)?;
-    visit.route = Some(route);
+    let found = find_route(&settings.routes, &parts.uri);
+    visit.route = found.as_ref().ok().map(|(route, _)| *route);
+    // A path that could be read in two ways is refused for that.
+    if found
+        .as_ref()
+        .err()
+        .is_none_or(|problem| problem.code() == "request.not_found")
+    {
+        inspection::of_head(&settings.inspection, visit, &parts)?;
+    }
+    let (route, path) = found?;
     let upgrade = headers::asks_for_upgrade(&parts.headers);
     let client = parts.extensions.remove::<OnUpgrade>().filter(|_| upgrade);
     // HTTP/2 opens WebSockets in another way (RFC 8441), which nobody has asked for yet.
@@ -194,6 +204,7 @@ async fn pass(
         return Err(problems::body_too_large(body_limit));
     }
     let patience = patience(worker, settings, &route, &parts.headers);
+    let body = inspection::of_body(visit, &parts.headers, body, patience).await?;
     let outgoing = outgoing(visit, path, parts, body, secure, body_limit, patience);
     let Some(client) = client else {
         return caching::answer(worker, route, visit, outgoing).await;
@@ -276,7 +287,7 @@ fn outgoing(
     visit: &Visit<'_>,
     path: PathAndQuery,
     parts: Parts,
-    body: Incoming,
+    body: Source,
     secure: bool,
     body_limit: u64,
     patience: Duration,
@@ -300,7 +311,7 @@ fn outgoing(
         method: parts.method,
         path,
         headers,
-        upload: Upload::new(Source::Client(body), body_limit),
+        upload: Upload::new(body, body_limit),
         body_limit,
         patience,
     }

@@ -152,6 +152,19 @@ pub(crate) fn banned(rest: Duration) -> Problem {
     .retry_after(whole_seconds(rest).max(1))
 }
 
+/// 403: what the request carries looks like an attack. Its id leads to what was found, at security.
+pub(crate) fn request_blocked() -> Problem {
+    Problem::new(
+        StatusCode::FORBIDDEN,
+        "gateway.request_blocked",
+        Text::new("Запрос похож на атаку", "The request looks like an attack"),
+    )
+    .detail(Text::new(
+        "Если это ошибка, сообщите администратору номер запроса (request_id).",
+        "If that is a mistake, give the administrator the number of the request (request_id).",
+    ))
+}
+
 pub(crate) fn body_too_large(limit: u64) -> Problem {
     Problem::new(
         StatusCode::PAYLOAD_TOO_LARGE,

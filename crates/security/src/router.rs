@@ -5,7 +5,7 @@ use common::http::routes::{Access, Routes};
 
 use crate::http::{
     alerts, audit, audit_erasures, audit_export, audit_integrity, detections, notifications, posture, responses,
-    threats,
+    scan, threats,
 };
 use crate::state::AppState;
 
@@ -30,6 +30,7 @@ pub fn routes() -> Routes<AppState> {
         .get("/audit/keys", audit_read, audit_integrity::keys)
         .get("/audit/segments", audit_read, audit_integrity::segments)
         .post("/audit/erasures", admin, audit_erasures::erase)
+        .post("/scan", read, scan::scan)
         .get("/threats", read, threats::list)
         .get("/alerts", read, alerts::list)
         .post("/alerts/{id}/acknowledge", admin, alerts::acknowledge)

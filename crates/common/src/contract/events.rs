@@ -24,6 +24,8 @@ pub const INJECTION_SUSPECTED: &str = "assistant.injection_suspected";
 pub const ASSISTANT_ANSWERED: &str = "assistant.answered";
 /// The gateway handled a request; data: [`RequestEvent`].
 pub const REQUEST_HANDLED: &str = "gateway.request";
+/// What a request carries looks like an attack; data: [`AttackEvent`].
+pub const ATTACK_SUSPECTED: &str = "gateway.attack_suspected";
 /// A synchronisation ended; data: [`SyncEvent`].
 pub const SYNC_ENDED: &str = "onec.sync_ended";
 
@@ -151,6 +153,45 @@ pub struct RequestEvent {
     /// what was looked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
+}
+
+/// Data of [`ATTACK_SUSPECTED`] on [`Stream::Requests`](crate::events::Stream::Requests), beside the
+/// [`RequestEvent`] with the same `request_id`. Nothing of what the request carries.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttackEvent {
+    /// The method.
+    pub method: String,
+    /// The route of the gateway; `unmatched` when there is none.
+    pub route: String,
+    /// The client's address.
+    pub ip: String,
+    /// The user, when the token was valid and the request got so far.
+    pub user_id: Option<Uuid>,
+    /// The session, likewise.
+    pub session_id: Option<Uuid>,
+    /// The client's program.
+    pub user_agent: Option<String>,
+    /// Points of all findings.
+    pub score: u32,
+    /// True when the request was refused, false when it passed and is only told of.
+    pub blocked: bool,
+    /// What was found, the gravest first.
+    pub findings: Vec<AttackFinding>,
+}
+
+/// One reason of an [`AttackEvent`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttackFinding {
+    /// The rule, such as `sqli.union_select`.
+    pub rule: String,
+    /// What the attack is after, such as `sqli`, `xss`, `rce`, `prompt` or `scanner`.
+    pub family: String,
+    /// What it counts; 5 is enough by itself.
+    pub points: u32,
+    /// Where it was: `path`, `query`, `body`, `name`, `cookie`, `header`, `agent`, `content-type`, `file`.
+    pub place: String,
+    /// The parameter, member or header.
+    pub name: String,
 }
 
 /// Data of [`SYNC_ENDED`] on [`Stream::Sync`](crate::events::Stream::Sync).

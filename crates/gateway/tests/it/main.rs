@@ -11,6 +11,7 @@ mod drain;
 mod events;
 mod framing;
 mod headers;
+mod inspection;
 mod limits;
 mod operation;
 mod paths;

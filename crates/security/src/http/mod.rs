@@ -10,6 +10,7 @@ pub(crate) mod detections;
 pub(crate) mod notifications;
 pub(crate) mod posture;
 pub(crate) mod responses;
+pub(crate) mod scan;
 pub(crate) mod threats;
 
 use common::Locale;

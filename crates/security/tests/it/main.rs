@@ -19,4 +19,5 @@ mod notifications;
 mod outage;
 mod posture;
 mod responses;
+mod scan;
 mod support;
