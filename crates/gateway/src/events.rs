@@ -10,8 +10,8 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use common::auth::Identity;
 use common::cache::Redis;
-use common::contract::events::REQUEST_HANDLED;
-use common::events::Stream;
+use common::contract::events::{ATTACK_SUSPECTED, AttackEvent, REQUEST_HANDLED};
+use common::events::{Actor, Event, Stream};
 use common::ids;
 use http::{HeaderValue, Method, Uri};
 use redis::{RedisResult, Script};
@@ -225,6 +225,9 @@ struct ToldData<'a> {
 
 /// The event as JSON.
 fn event(ids: &mut Ids, handled: &Handled) -> String {
+    if let Some(suspicion) = &handled.suspicion {
+        return attack(ids, handled, suspicion);
+    }
     let identity = handled.identity.as_deref();
     let user_agent = handled.user_agent.as_ref();
     let refused = handled.refused.as_ref().map(Uri::path);
@@ -258,6 +261,34 @@ fn event(ids: &mut Ids, handled: &Handled) -> String {
         },
     };
     serde_json::to_string(&told).unwrap_or_default()
+}
+
+/// The event that tells of an attack. There are few of them.
+fn attack(ids: &mut Ids, handled: &Handled, suspicion: &Suspicion) -> String {
+    let identity = handled.identity.as_deref();
+    let user_agent = handled.user_agent.as_ref();
+    let event = Event {
+        id: ids.next(),
+        kind: ATTACK_SUSPECTED.to_owned(),
+        source: crate::DEFINITION.name.to_owned(),
+        time: handled.time,
+        subject: None,
+        actor: identity.map(Actor::from),
+        request_id: Some(handled.request_id.clone()),
+        data: AttackEvent {
+            method: start(handled.method.as_str(), MAX_METHOD).to_owned(),
+            route: handled.route.to_owned(),
+            ip: handled.client.to_string(),
+            user_id: identity.map(|identity| identity.user_id),
+            session_id: identity.map(|identity| identity.session_id),
+            user_agent: user_agent
+                .map(|value| start(&String::from_utf8_lossy(value.as_bytes()), MAX_TEXT).to_owned()),
+            score: suspicion.score(),
+            blocked: suspicion.blocked,
+            findings: suspicion.findings(),
+        },
+    };
+    serde_json::to_string(&event).unwrap_or_default()
 }
 
 /// Ids of one batch: a new one, and those that follow it. Random bits are asked for once, and ids still
@@ -301,7 +332,6 @@ fn start(text: &str, length: usize) -> &str {
 mod tests {
     use common::clock::Clock;
     use common::contract::events::RequestEvent;
-    use common::events::Event;
     use redis::AsyncCommands;
     use redis::streams::StreamRangeReply;
 

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use ::metrics::Histogram;
 use bytes::Bytes;
-use common::contract::events::{AttackEvent, AttackFinding};
+use common::contract::events::AttackFinding;
 use common::http::Problem;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::request::Parts;
@@ -20,7 +20,7 @@ use http::{HeaderMap, Uri};
 use http_body::{Body as _, Frame};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use waf::{Kind, Scan, THRESHOLD, Verdict};
+use waf::{Kind, Reason, Scan, THRESHOLD, Verdict};
 
 use crate::body::Source;
 use crate::routing::{Route, Service};
@@ -179,28 +179,21 @@ impl Suspicion {
         families.into_iter().map(waf::Family::as_str)
     }
 
-    /// The data of the event, but for what every request has.
-    pub(crate) fn into_event(self) -> AttackEvent {
-        let findings = self.verdict.reasons.into_iter().take(MAX_FINDINGS);
-        AttackEvent {
-            method: String::new(),
-            route: String::new(),
-            ip: String::new(),
-            user_id: None,
-            session_id: None,
-            user_agent: None,
-            score: self.verdict.score,
-            blocked: self.blocked,
-            findings: findings
-                .map(|reason| AttackFinding {
-                    rule: reason.rule.to_owned(),
-                    family: reason.family.as_str().to_owned(),
-                    points: reason.points,
-                    place: reason.place.as_str().to_owned(),
-                    name: reason.name,
-                })
-                .collect(),
-        }
+    pub(crate) fn score(&self) -> u32 {
+        self.verdict.score
+    }
+
+    /// What was found, as security is told.
+    pub(crate) fn findings(&self) -> Vec<AttackFinding> {
+        let reasons = self.verdict.reasons.iter().take(MAX_FINDINGS);
+        let finding = |reason: &Reason| AttackFinding {
+            rule: reason.rule.to_owned(),
+            family: reason.family.as_str().to_owned(),
+            points: reason.points,
+            place: reason.place.as_str().to_owned(),
+            name: reason.name.clone(),
+        };
+        reasons.map(finding).collect()
     }
 }
 
