@@ -8,6 +8,7 @@
 //! `alerts`, then `store` and `jobs`.
 
 mod alerts;
+mod appender;
 mod audit;
 mod audit_config;
 mod chain;
