@@ -7,12 +7,16 @@ use std::time::Duration;
 use aws_lc_rs::error::Unspecified;
 use common::config::Reader;
 use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::Semaphore;
 use url::Url;
 
+use crate::appender::Appender;
 use crate::audit::checkpoint::Signer;
 
 /// Characters of the secret that the signing key is made of.
 const MIN_KEY: usize = 32;
+/// Verifications at a time; others wait.
+const VERIFICATIONS: usize = 2;
 
 /// How the audit log is signed, told of and archived.
 #[derive(Debug, Clone)]
@@ -82,6 +86,8 @@ impl AuditConfig {
         Ok(AuditKeeping {
             signer: Signer::new(&self.signing_key, &self.earlier_keys)?,
             archive: self.archive.clone().map(Arc::new),
+            appender: Appender::default(),
+            verifying: Arc::new(Semaphore::new(VERIFICATIONS)),
         })
     }
 }
@@ -98,6 +104,10 @@ pub struct AuditKeeping {
     pub signer: Signer,
     /// The folder of the archive.
     pub archive: Option<Arc<PathBuf>>,
+    /// Appends the entries of concurrent requests together.
+    pub(crate) appender: Appender,
+    /// How many may follow the log at a time.
+    pub(crate) verifying: Arc<Semaphore>,
 }
 
 #[cfg(test)]

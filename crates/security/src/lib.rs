@@ -8,6 +8,7 @@
 //! `alerts` and `responses`, the ways out `channels` and `identity`, then `store` and `jobs`.
 
 mod alerts;
+mod appender;
 mod audit;
 mod audit_config;
 mod chain;

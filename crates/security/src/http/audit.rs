@@ -167,10 +167,14 @@ pub(crate) async fn append(
     violations.finish()?;
     let caller = Caller::read(&state, &identity, ip, &headers)?;
     let entry = request.into_entry(caller.id(0), &caller);
-    let mut appended = append_all(&state, vec![entry], caller.now).await?;
-    let response = appended
-        .pop()
-        .ok_or_else(|| Problem::internal("an entry was lost"))?;
+    let appended = state
+        .audit
+        .appender
+        .append(&state.db, entry.clone(), caller.now)
+        .await?;
+    let id = entry.id;
+    let recorded = appended.filter(|recorded| recorded.records(entry));
+    let response = AppendResponse::from(&recorded.ok_or(Error::EntryConflict(id))?);
     Ok((StatusCode::CREATED, Json(response)))
 }
 

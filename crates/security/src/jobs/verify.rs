@@ -63,6 +63,8 @@ pub(crate) async fn verify(state: &AppState) -> Result<Verified, StoreError> {
 
 /// Follows what is wanted.
 pub(crate) async fn verify_what(state: &AppState, wanted: Wanted) -> Result<Verified, StoreError> {
+    // Closed never; what is asked for many times at once must not take all connections.
+    let _permit = state.audit.verifying.acquire().await.ok();
     let started = Instant::now();
     let whole = wanted.from.is_none() && wanted.to.is_none();
     let verified = follow(state, wanted).await;

@@ -8,6 +8,9 @@ use crate::audit::Entry;
 use crate::audit::merkle::Hash;
 use crate::chain::{FirstBroken, Stop, Verifier};
 
+/// Rows of one statement: none is long enough to be reported as slow.
+const PAGE: i64 = 5000;
+
 /// The end of the chain as it was recorded; `None` when that row itself is gone.
 pub(crate) async fn tip(connection: &mut PgConnection) -> Result<Option<(i64, Vec<u8>)>, StoreError> {
     let tip = sqlx::query!("select sequence, hash from security.audit_tip")
@@ -34,26 +37,32 @@ pub(crate) async fn follow(
     up_to: i64,
     mut block: impl FnMut(i64, Hash),
 ) -> Result<Result<(), FirstBroken>, StoreError> {
-    let stop = {
+    let stop = loop {
+        let (mut rows_of_page, mut stop) = (0, None);
         let mut rows = sqlx::query_as!(
             Entry,
             r#"select sequence, id, company_id, company_sequence, occurred_at, recorded_at, source, action,
                       outcome, request_id, who_commitment, who_salt, actor_id, actor_role, ip, what_commitment,
                       what_salt, target, details::text as details, prev_hash, hash
-               from security.audit_entries where sequence > $1 and sequence <= $2 order by sequence"#,
+               from security.audit_entries where sequence > $1 and sequence <= $2 order by sequence limit $3"#,
             verifier.sequence(),
-            up_to
+            up_to,
+            PAGE
         )
         .fetch(&mut *connection);
-        loop {
-            let Some(entry) = rows.try_next().await.store("audit_follow")? else {
-                break None;
-            };
+        while let Some(entry) = rows.try_next().await.store("audit_follow")? {
+            rows_of_page += 1;
             match verifier.follow(&entry) {
                 Ok(Some(root)) => block(verifier.sequence(), root),
                 Ok(None) => {}
-                Err(stop) => break Some(stop),
+                Err(found) => {
+                    stop = Some(found);
+                    break;
+                }
             }
+        }
+        if stop.is_some() || rows_of_page < PAGE {
+            break stop;
         }
     };
     match stop {

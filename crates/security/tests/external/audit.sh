@@ -27,4 +27,4 @@ finds() {
 finds 'entry 700 is missing' 700d
 finds 'entry 5 is not what was hashed' '5s/"success"/"failure"/'
 finds 'what is not what was committed to' '9s/"target":"user:/&1/'
-finds 'there are 900' '901,$d'
+finds 'there are 900' 901,1201d
