@@ -46,8 +46,14 @@ pub(crate) fn evaluate(
             let span = span(&own, rule.window.0, is_new, |part| {
                 holds(rule, part) && !outdone(part)
             })?;
-            // What came before the stronger one is part of it.
-            if outdone(span) {
+            // What came shortly before the stronger one is part of it.
+            let last = span.last().map(|one| one.at + rule.window.0);
+            let near: Vec<&Observation> = own
+                .iter()
+                .copied()
+                .filter(|one| Some(one.at) >= span.first().map(|one| one.at) && Some(one.at) <= last)
+                .collect();
+            if outdone(&near) {
                 return None;
             }
             Some(finding(rule, subject, span, None))

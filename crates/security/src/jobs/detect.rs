@@ -148,11 +148,7 @@ async fn look_around(
 }
 
 /// The subjects that new observations touch, and the times in which a window may hold one.
-fn around(
-    field: Field,
-    touched: &[&Arc<Rule>],
-    fresh: &[Observation],
-) -> Option<(Vec<String>, Times)> {
+fn around(field: Field, touched: &[&Arc<Rule>], fresh: &[Observation]) -> Option<(Vec<String>, Times)> {
     let seen = || {
         fresh
             .iter()
