@@ -7,6 +7,7 @@
 //! Modules in reading order: `router`, `http`, then the rules `ingest`, `period`, `quantile`,
 //! `reports`, `overview`, the clients `onec` and `services`, then `store` and `jobs`.
 
+mod charts;
 mod config;
 mod error;
 mod http;

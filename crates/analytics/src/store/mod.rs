@@ -1,9 +1,11 @@
 //! The service's tables. Functions work on a connection and neither begin nor commit.
 
+pub(crate) mod calendar;
 pub(crate) mod events;
 pub(crate) mod overview;
 pub(crate) mod reports;
 pub(crate) mod rollups;
+pub(crate) mod series;
 pub(crate) mod system;
 
 use common::db::Schema;
