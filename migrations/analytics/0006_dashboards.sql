@@ -44,3 +44,16 @@ create table analytics.dashboard_links (
 
 create index dashboard_links_owner on analytics.dashboard_links (owner, dashboard);
 create index dashboard_links_expiring on analytics.dashboard_links (expires_at);
+
+-- Answers to requests that may be repeated.
+create table if not exists analytics.idempotency_keys (
+    user_id      uuid not null,
+    operation    text not null,
+    key          text not null,
+    request_hash bytea not null,
+    answer       jsonb,
+    created_at   timestamptz not null,
+    primary key (user_id, operation, key)
+);
+
+create index if not exists idempotency_keys_created_at on analytics.idempotency_keys (created_at);

@@ -5,17 +5,17 @@
 //! onec-integration with the caller's own token, and that token is never written down.
 //!
 //! Modules in reading order: `router`, `http`, then the rules `ingest`, `period`, `quantile`,
-//! `reports`, `overview`, the clients `onec` and `services`, then `store` and `jobs`.
+//! `reports`, `dashboards`, `charts`, the clients `onec` and `services`, then `store` and `jobs`.
 
 mod charts;
 mod config;
+mod dashboards;
 mod error;
 mod http;
 mod ingest;
 mod jobs;
 mod metrics;
 mod onec;
-mod overview;
 mod period;
 mod quantile;
 mod reports;
@@ -57,6 +57,8 @@ pub async fn start(config: Config, context: Context) -> Result<App, BoxError> {
     let authenticator = Authenticator::of_service(&config.auth, &redis, &context)?;
     let state = AppState {
         db,
+        reader: store::read_only(&config.database)?,
+        dashboards: Arc::default(),
         clock: context.clock.clone(),
         onec: onec::Onec::new(config.onec_integration.clone())?,
         services: Arc::new(services::Services::new(config.services.clone())?),

@@ -7,6 +7,7 @@ use common::clock::Clock;
 use sqlx::PgPool;
 use tokio::sync::Notify;
 
+use crate::dashboards::Cache;
 use crate::onec::Onec;
 use crate::services::Services;
 
@@ -14,6 +15,10 @@ use crate::services::Services;
 #[derive(Debug, Clone)]
 pub struct AppState {
     pub(crate) db: PgPool,
+    /// Connections that cannot write and whose statements are cut off, for panels.
+    pub(crate) reader: PgPool,
+    /// Answers that panels show again for a while.
+    pub(crate) dashboards: Arc<Cache>,
     pub(crate) clock: Clock,
     pub(crate) onec: Onec,
     pub(crate) services: Arc<Services>,

@@ -16,7 +16,7 @@ pub(super) fn draw(chart: &Chart, style: Style) -> Svg {
     let longest = chart
         .categories
         .iter()
-        .map(|name| width(name, SMALL, false))
+        .map(|name| width(name, LABEL, false))
         .fold(0.0, f64::max);
     let count = f64::from(u32::try_from(chart.categories.len()).unwrap_or(u32::MAX));
     let place = (style.width - 90.0) / count.max(1.0);

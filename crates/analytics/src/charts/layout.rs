@@ -125,7 +125,8 @@ impl Frame {
     /// names of the categories below.
     pub(super) fn values(&mut self, axis: &Axis, chart: &Chart, locale: Locale) {
         self.bottom -= 22.0;
-        self.top += 6.0;
+        // Labels stand above the highest bar.
+        self.top += 16.0;
         let marks: Vec<(f64, String)> = axis
             .marks()
             .into_iter()

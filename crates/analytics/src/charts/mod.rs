@@ -5,6 +5,7 @@
 
 mod axis;
 mod bars;
+mod collage;
 mod columns;
 mod font;
 mod gauge;
@@ -23,10 +24,11 @@ mod waterfall;
 
 use common::Locale;
 
+pub(crate) use collage::collage;
 pub(crate) use font::missing_glyph;
-pub(crate) use number::{Unit, compact, exact};
+pub(crate) use number::{Unit, exact};
 pub(crate) use png::{PngError, png};
-pub(crate) use spec::{Chart, ChartKind, Level, Series, Threshold, decimal};
+pub(crate) use spec::{Chart, ChartKind, Series, Threshold, decimal};
 pub(crate) use svg::{Svg, escape};
 pub(crate) use table::{Cell, Table};
 pub(crate) use theme::Theme;

@@ -53,7 +53,7 @@ impl Table {
                     .all(|row| row.get(column).is_none_or(|cell| cell.number))
             })
             .collect();
-        let mut put = |svg: &mut Svg, y: f64, column: usize, text: &str, size: f64, colour| {
+        let put = |svg: &mut Svg, y: f64, column: usize, text: &str, size: f64, colour| {
             let before: f64 = widths[..column].iter().sum();
             let (wide, number) = (widths[column], numbers[column]);
             let text = fit(text, size, false, wide - 10.0);

@@ -15,6 +15,8 @@ pub(crate) enum Theme {
 /// Colours of a theme.
 #[derive(Debug)]
 pub(super) struct Colours {
+    /// Around panels.
+    pub(super) page: &'static str,
     pub(super) background: &'static str,
     pub(super) text: &'static str,
     pub(super) muted: &'static str,
@@ -31,6 +33,7 @@ pub(super) struct Colours {
 }
 
 static LIGHT: Colours = Colours {
+    page: "#f3f5f8",
     background: "#ffffff",
     text: "#1c2330",
     muted: "#566171",
@@ -48,6 +51,7 @@ static LIGHT: Colours = Colours {
 };
 
 static DARK: Colours = Colours {
+    page: "#0c1015",
     background: "#141920",
     text: "#e9edf3",
     muted: "#9ba8b8",

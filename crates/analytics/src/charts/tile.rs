@@ -2,7 +2,7 @@
 
 use common::{Locale, Text};
 use rust_decimal::Decimal;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Style;
 use super::font::{fit, width};
@@ -11,7 +11,7 @@ use super::number::{Unit, compact};
 use super::svg::{Anchor, Ink, Svg};
 
 /// Which change is welcome.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Welcome {
     Growth,
@@ -20,7 +20,7 @@ pub(crate) enum Welcome {
 }
 
 /// A figure and what it was before.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Figure {
     pub(crate) key: String,
     pub(crate) title: String,

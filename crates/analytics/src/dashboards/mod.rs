@@ -19,10 +19,10 @@ mod ready;
 mod run;
 mod time;
 
-pub(crate) use board::{Board, BoardPanel, Request, build, build_panel};
+pub(crate) use board::{Board, Request, build, build_panel};
 pub(crate) use cache::Cache;
 pub(crate) use catalogue::{QueryInfo, catalogue};
-pub(crate) use definition::{Definition, QueryCall};
+pub(crate) use definition::Definition;
 pub(crate) use frame::{Fields, Frame};
 pub(crate) use html::{html, policy};
 pub(crate) use onec::chart_of;

@@ -6,14 +6,14 @@ use std::time::Duration;
 use chrono::{Datelike, Days, NaiveDate};
 use common::auth::Identity;
 use common::contract::onec::{GroupBy, Report, ReportId, ReportQuery};
-use common::http::{Problem, Violations};
+use common::http::{FieldError, Problem};
 use common::{Locale, Text};
 use serde_json::{Map, Value};
 
 use super::frame::{Field, FieldKind, Fields, Frame};
 use super::panel;
 use super::time::{Range, Step};
-use crate::charts::{Chart, ChartKind};
+use crate::charts::{Chart, ChartKind, decimal};
 use crate::onec::OnecError;
 use crate::state::AppState;
 
@@ -109,13 +109,20 @@ pub(super) async fn ask(
     Ok(frame(current, earlier, locale))
 }
 
-fn frame(report: Report, before: Option<Report>, locale: Locale) -> Frame {
+fn frame(mut report: Report, before: Option<Report>, locale: Locale) -> Frame {
+    // With it, debts by age add up to the debt.
+    let sum = |key: &str| report.totals.get(key).and_then(decimal);
+    if let (Some(debt), Some(overdue)) = (sum("debt"), sum("overdue")) {
+        let not_due = (debt - overdue).to_string();
+        report.totals.insert("not_due".to_owned(), not_due.into());
+    }
     let mut fields: Vec<Field> = report.columns.iter().map(Field::from).collect();
     // Sums that are no columns.
     for (key, ru, en) in [
         ("in", "Поступления", "Received"),
         ("out", "Платежи", "Paid"),
         ("net", "Чистый поток", "Net flow"),
+        ("not_due", "Не просрочено", "Not due yet"),
     ] {
         if report.totals.contains_key(key) && !fields.iter().any(|field| field.key == key) {
             fields.push(Field::new(key, Text::new(ru, en).get(locale), FieldKind::Money));
@@ -180,6 +187,7 @@ pub(crate) fn chart_of(
     kind: ChartKind,
     title: Option<String>,
     fields: &Fields,
+    zone: chrono_tz::Tz,
     locale: Locale,
 ) -> Result<Chart, Problem> {
     let names = step_names(&report.parameters);
@@ -187,22 +195,17 @@ pub(crate) fn chart_of(
     let frame = frame(report, None, locale);
     let chart = panel::chart(&frame, kind, title, fields, None, names.as_deref(), locale);
     chart.map(|mut chart| {
-        chart.note = Some(panel::as_of(frame.as_of, chrono_tz::Tz::Europe__Moscow, locale));
+        chart.note = Some(panel::as_of(frame.as_of, zone, locale));
         chart
     })
     .ok_or_else(|| {
-        let mut violations = Violations::new();
-        violations.add(
-            "/report/fields",
-            Text::new(
+        Problem::validation(vec![FieldError {
+            pointer: "/report/fields".to_owned(),
+            detail: Text::new(
                 "В отчёте нет таких полей или нечего показать на таком графике.",
                 "The report has no such fields, or nothing that such a chart can show.",
             ),
-        );
-        violations
-            .finish()
-            .err()
-            .unwrap_or_else(|| Problem::bad_request(Text::same("fields")))
+        }])
     })
 }
 

@@ -35,6 +35,7 @@ pub(crate) async fn start(
     crate::metrics::describe();
     let retention = chrono::Duration::from_std(config.events_retention)?;
     retain::prepare_months(state).await?;
+    retain::settle_zone(state).await?;
 
     let handler = consume::EventHandler::new(state.clone(), retention);
     let consumer = Consumer::new(

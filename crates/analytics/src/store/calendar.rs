@@ -242,3 +242,19 @@ pub(crate) async fn settle_zone(connection: &mut PgConnection, zone: &str) -> Re
     .store("dirty_days_mark")?;
     Ok(true)
 }
+
+/// Removes days before this one; their months stay.
+pub(crate) async fn delete_before(connection: &mut PgConnection, day: NaiveDate) -> Result<(), StoreError> {
+    sqlx::query!(
+        "with requests as (delete from analytics.requests_daily where day < $1),
+              users as (delete from analytics.users_daily where day < $1),
+              usage as (delete from analytics.usage_daily where day < $1),
+              sync as (delete from analytics.sync_daily where day < $1)
+         delete from analytics.auth_daily where day < $1",
+        day
+    )
+    .execute(connection)
+    .await
+    .store("days_delete")?;
+    Ok(())
+}

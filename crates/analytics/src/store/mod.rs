@@ -1,6 +1,7 @@
 //! The service's tables. Functions work on a connection and neither begin nor commit.
 
 pub(crate) mod calendar;
+pub(crate) mod dashboards;
 pub(crate) mod events;
 pub(crate) mod overview;
 pub(crate) mod reports;
@@ -8,8 +9,15 @@ pub(crate) mod rollups;
 pub(crate) mod series;
 pub(crate) mod system;
 
+use std::str::FromStr;
+use std::time::Duration;
+
+use common::config;
 use common::db::Schema;
+use secrecy::ExposeSecret;
+use sqlx::PgPool;
 use sqlx::migrate::Migrator;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
 static MIGRATOR: Migrator = sqlx::migrate!("../../migrations/analytics");
 
@@ -18,3 +26,26 @@ pub static SCHEMA: Schema = Schema {
     name: "analytics",
     migrator: &MIGRATOR,
 };
+
+/// How long a statement of a panel may take.
+const PATIENCE: &str = "5s";
+
+/// Connections for panels: they cannot write, and what takes too long is cut off. They are opened
+/// when they are needed.
+///
+/// # Errors
+/// When the URL cannot be read.
+pub(crate) fn read_only(config: &config::Database) -> Result<PgPool, sqlx::Error> {
+    let options = PgConnectOptions::from_str(config.url.expose_secret())?
+        .application_name("analytics panels")
+        .options([
+            ("timezone", "UTC"),
+            ("default_transaction_read_only", "on"),
+            ("statement_timeout", PATIENCE),
+        ]);
+    Ok(PgPoolOptions::new()
+        .max_connections(config.max_connections.div_ceil(2))
+        .acquire_timeout(config.acquire_timeout)
+        .idle_timeout(Duration::from_secs(60))
+        .connect_lazy_with(options))
+}
