@@ -35,7 +35,6 @@ create table analytics.dashboard_links (
     -- The dashboard with its figures as the maker saw it, in the maker's language.
     snapshot     jsonb,
     created_at   timestamptz not null,
-    refreshed_at timestamptz not null,
     expires_at   timestamptz not null,
     revoked_at   timestamptz,
     -- What was shared is gone when the link is.

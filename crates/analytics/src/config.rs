@@ -29,6 +29,8 @@ pub struct Config {
     pub report_file_ttl: Duration,
     /// `ROLLUP_EVERY` (10s): how often changed hours are counted again.
     pub rollup_every: Duration,
+    /// `PROMETHEUS_URL` (none): the Prometheus that knows how busy the services are.
+    pub prometheus: Option<Url>,
 }
 
 impl Config {
@@ -49,6 +51,7 @@ impl Config {
         if rollup_every.is_some_and(|every| every.is_zero()) {
             reader.invalid("ROLLUP_EVERY", "is zero");
         }
+        let prometheus = reader.optional::<Url>("PROMETHEUS_URL");
         let onec = onec?;
         Some(Self {
             database: database?,
@@ -66,6 +69,7 @@ impl Config {
             events_retention: events_retention?,
             report_file_ttl: report_file_ttl?,
             rollup_every: rollup_every?,
+            prometheus: prometheus?,
         })
     }
 }

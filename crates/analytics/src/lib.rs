@@ -5,7 +5,7 @@
 //! onec-integration with the caller's own token, and that token is never written down.
 //!
 //! Modules in reading order: `router`, `http`, then the rules `ingest`, `period`, `quantile`,
-//! `reports`, `dashboards`, `charts`, the clients `onec` and `services`, then `store` and `jobs`.
+//! `reports`, `dashboards`, `charts`, the clients `onec`, `services` and `prometheus`, then `store` and `jobs`.
 
 mod charts;
 mod config;
@@ -17,6 +17,7 @@ mod jobs;
 mod metrics;
 mod onec;
 mod period;
+mod prometheus;
 mod quantile;
 mod reports;
 mod router;
@@ -62,6 +63,7 @@ pub async fn start(config: Config, context: Context) -> Result<App, BoxError> {
         clock: context.clock.clone(),
         onec: onec::Onec::new(config.onec_integration.clone())?,
         services: Arc::new(services::Services::new(config.services.clone())?),
+        prometheus: Arc::new(prometheus::Prometheus::new(config.prometheus.clone())?),
         time_zone: config.time_zone,
         work: Arc::new(Notify::new()),
     };

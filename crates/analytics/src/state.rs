@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 
 use crate::dashboards::Cache;
 use crate::onec::Onec;
+use crate::prometheus::Prometheus;
 use crate::services::Services;
 
 /// What handlers share. Cheap to clone.
@@ -22,6 +23,7 @@ pub struct AppState {
     pub(crate) clock: Clock,
     pub(crate) onec: Onec,
     pub(crate) services: Arc<Services>,
+    pub(crate) prometheus: Arc<Prometheus>,
     pub(crate) time_zone: Tz,
     /// Wakes the builder of report files.
     pub(crate) work: Arc<Notify>,

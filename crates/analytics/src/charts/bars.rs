@@ -1,5 +1,6 @@
 //! Bars beside each other: standing, or lying when the names of the categories are long.
 
+use super::Style;
 use super::axis::Axis;
 use super::columns::{self, Mode};
 use super::font::{fit, width};
@@ -7,7 +8,6 @@ use super::layout::{Frame, LABEL, Legend, SMALL, ink};
 use super::number::{compact, exact, float};
 use super::spec::Chart;
 use super::svg::{Anchor, Svg};
-use super::Style;
 
 /// Lying bars are readable up to this many.
 const MOST_LYING: usize = 40;
@@ -35,7 +35,12 @@ fn lying(chart: &Chart, style: Style, longest: f64) -> Svg {
     if chart.is_empty() {
         return frame.no_data(style.locale);
     }
-    let all = || chart.series.iter().flat_map(|series| series.values.iter().flatten());
+    let all = || {
+        chart
+            .series
+            .iter()
+            .flat_map(|series| series.values.iter().flatten())
+    };
     let axis = Axis::new(all().map(|value| float(*value)), 4, true);
     let names = longest.min(frame.width() * 0.42);
     let figures = all()
@@ -52,9 +57,12 @@ fn lying(chart: &Chart, style: Style, longest: f64) -> Svg {
     for (row, name) in chart.categories.iter().enumerate() {
         let middle = top + step * (f64::from(u32::try_from(row).unwrap_or(0)) + 0.5);
         let text = fit(name, LABEL, false, names);
-        frame
-            .svg
-            .text(start, middle + 4.0, &text, ink(LABEL, colours.text, Anchor::Start));
+        frame.svg.text(
+            start,
+            middle + 4.0,
+            &text,
+            ink(LABEL, colours.text, Anchor::Start),
+        );
         for (number, series) in chart.series.iter().enumerate() {
             let Some(value) = series.values[row] else { continue };
             let y = middle + thick * (f64::from(u32::try_from(number).unwrap_or(0)) - bars / 2.0);
@@ -65,7 +73,11 @@ fn lying(chart: &Chart, style: Style, longest: f64) -> Svg {
             } else {
                 colours.series(number)
             };
-            let title = format!("{name}, {}: {}", series.name, exact(value, &chart.unit, style.locale));
+            let title = format!(
+                "{name}, {}: {}",
+                series.name,
+                exact(value, &chart.unit, style.locale)
+            );
             frame.svg.rect(
                 zero.min(end),
                 y,

@@ -2,13 +2,13 @@
 
 use rust_decimal::Decimal;
 
+use super::Style;
 use super::axis::Axis;
 use super::font::width;
 use super::layout::{Frame, Legend, SMALL, ink};
 use super::number::{compact, exact, float};
 use super::spec::Chart;
 use super::svg::{Anchor, Svg};
-use super::Style;
 
 /// How bars of one category stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +30,9 @@ fn stack(chart: &Chart, category: usize, mode: Mode) -> Vec<Bar> {
     let (mut up, mut down) = (Decimal::ZERO, Decimal::ZERO);
     let mut bars = Vec::new();
     for (series, values) in chart.series.iter().enumerate() {
-        let Some(value) = values.values[category] else { continue };
+        let Some(value) = values.values[category] else {
+            continue;
+        };
         let from = match mode {
             Mode::Beside => Decimal::ZERO,
             Mode::Stacked if value.is_sign_negative() => {
@@ -53,7 +55,12 @@ fn stack(chart: &Chart, category: usize, mode: Mode) -> Vec<Bar> {
 }
 
 pub(super) fn draw(chart: &Chart, style: Style, mode: Mode) -> Svg {
-    let mut frame = Frame::new(chart, style, Legend::Series, (style.width * 0.42).clamp(190.0, 340.0));
+    let mut frame = Frame::new(
+        chart,
+        style,
+        Legend::Series,
+        (style.width * 0.42).clamp(190.0, 340.0),
+    );
     if chart.is_empty() {
         return frame.no_data(style.locale);
     }
@@ -103,7 +110,15 @@ pub(super) fn draw(chart: &Chart, style: Style, mode: Mode) -> Svg {
                 Some(&title),
             );
         }
-        label(&mut frame, chart, style, mode, bars, &axis, (centre(category), place));
+        label(
+            &mut frame,
+            chart,
+            style,
+            mode,
+            bars,
+            &axis,
+            (centre(category), place),
+        );
     }
     frame.names(&chart.categories, centre);
     frame.svg

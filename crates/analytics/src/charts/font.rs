@@ -4,10 +4,10 @@ use std::sync::LazyLock;
 
 use ttf_parser::Face;
 
-/// Regular letters. © ParaType, SIL Open Font License 1.1: `fonts/OFL.txt`.
-pub(super) static REGULAR: &[u8] = include_bytes!("../../fonts/PTSans-Regular.ttf");
+/// Regular letters. © ParaType, SIL Open Font License 1.1: `assets/OFL.txt`.
+pub(super) static REGULAR: &[u8] = include_bytes!("../../assets/PTSans-Regular.ttf");
 /// Bold letters.
-pub(super) static BOLD: &[u8] = include_bytes!("../../fonts/PTSans-Bold.ttf");
+pub(super) static BOLD: &[u8] = include_bytes!("../../assets/PTSans-Bold.ttf");
 
 /// The family's name.
 pub(super) const FAMILY: &str = "PT Sans";

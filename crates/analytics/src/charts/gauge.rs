@@ -2,14 +2,19 @@
 
 use std::f64::consts::{FRAC_PI_2, PI};
 
+use super::Style;
 use super::layout::{Frame, LABEL, Legend, SMALL, ink};
 use super::number::{compact, exact, float};
 use super::spec::{Chart, Level};
 use super::svg::{Anchor, Ink, Svg};
-use super::Style;
 
 pub(super) fn draw(chart: &Chart, style: Style) -> Svg {
-    let mut frame = Frame::new(chart, style, Legend::None, (style.width * 0.4).clamp(130.0, 210.0));
+    let mut frame = Frame::new(
+        chart,
+        style,
+        Legend::None,
+        (style.width * 0.4).clamp(130.0, 210.0),
+    );
     let value = chart
         .series
         .first()

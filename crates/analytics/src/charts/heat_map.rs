@@ -1,11 +1,11 @@
 //! Cells whose colour is their value: hours of the week, customers by months.
 
+use super::Style;
 use super::font::{fit, width};
 use super::layout::{Frame, LABEL, Legend, SMALL, ink};
 use super::number::{compact, exact, float};
 use super::spec::Chart;
 use super::svg::{Anchor, Svg};
-use super::Style;
 
 pub(super) fn draw(chart: &Chart, style: Style) -> Svg {
     let rows = f64::from(u32::try_from(chart.series.len()).unwrap_or(1));
@@ -13,7 +13,12 @@ pub(super) fn draw(chart: &Chart, style: Style) -> Svg {
     if chart.is_empty() {
         return frame.no_data(style.locale);
     }
-    let values = || chart.series.iter().flat_map(|series| series.values.iter().flatten());
+    let values = || {
+        chart
+            .series
+            .iter()
+            .flat_map(|series| series.values.iter().flatten())
+    };
     let low = values().min().copied().unwrap_or_default();
     let high = values().max().copied().unwrap_or_default();
     let low = if low.is_sign_positive() {
@@ -22,7 +27,13 @@ pub(super) fn draw(chart: &Chart, style: Style) -> Svg {
         low
     };
     let span = float(high - low);
-    let share = |value| if span > 0.0 { float(value - low) / span } else { 0.5 };
+    let share = |value| {
+        if span > 0.0 {
+            float(value - low) / span
+        } else {
+            0.5
+        }
+    };
     let names = chart
         .series
         .iter()
@@ -99,8 +110,11 @@ pub(super) fn draw(chart: &Chart, style: Style) -> Svg {
         frame.svg.rect(x, y, 9.0, 11.0, &fill, None);
         x += 9.0;
     }
-    frame
-        .svg
-        .text(x + 6.0, y + 10.0, &ends[1], ink(SMALL, colours.muted, Anchor::Start));
+    frame.svg.text(
+        x + 6.0,
+        y + 10.0,
+        &ends[1],
+        ink(SMALL, colours.muted, Anchor::Start),
+    );
     frame.svg
 }

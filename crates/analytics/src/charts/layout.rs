@@ -82,7 +82,12 @@ impl Frame {
         for line in &legend {
             for (x, index, name) in line {
                 svg.rect(MARGIN + x, y - 10.0, 11.0, 11.0, colours.series(*index), None);
-                svg.text(MARGIN + x + 16.0, y, name, ink(LABEL, colours.text, Anchor::Start));
+                svg.text(
+                    MARGIN + x + 16.0,
+                    y,
+                    name,
+                    ink(LABEL, colours.text, Anchor::Start),
+                );
             }
             y += 20.0;
         }
@@ -169,7 +174,9 @@ impl Frame {
             self.width()
         };
         let mut every = 1_usize;
-        while f64::from(u32::try_from(every).unwrap_or(u32::MAX)) * apart < widest + 10.0 && every < names.len() {
+        while f64::from(u32::try_from(every).unwrap_or(u32::MAX)) * apart < widest + 10.0
+            && every < names.len()
+        {
             every += 1;
         }
         let room = (apart * f64::from(u32::try_from(every).unwrap_or(1)) - 4.0).max(24.0);

@@ -11,11 +11,19 @@ use super::svg::Svg;
 const DOTS: usize = 31;
 
 pub(super) fn draw(chart: &Chart, style: Style) -> Svg {
-    let mut frame = Frame::new(chart, style, Legend::Series, (style.width * 0.42).clamp(190.0, 340.0));
+    let mut frame = Frame::new(
+        chart,
+        style,
+        Legend::Series,
+        (style.width * 0.42).clamp(190.0, 340.0),
+    );
     if chart.is_empty() {
         return frame.no_data(style.locale);
     }
-    let values = chart.series.iter().flat_map(|series| series.values.iter().flatten());
+    let values = chart
+        .series
+        .iter()
+        .flat_map(|series| series.values.iter().flatten());
     let axis = Axis::new(values.map(|value| float(*value)), 5, false);
     frame.values(&axis, chart, style.locale);
     let count = chart.categories.len();

@@ -57,10 +57,7 @@ pub(crate) fn exact(value: Decimal, unit: &Unit, locale: Locale) -> String {
 
 /// The number to about three digits, for axes and labels: «1,2 млн ₽».
 pub(crate) fn compact(value: Decimal, unit: &Unit, locale: Locale) -> String {
-    let (ru, en): (&[&str], &[&str]) = (
-        &["", "тыс.", "млн", "млрд", "трлн"],
-        &["", "K", "M", "B", "T"],
-    );
+    let (ru, en): (&[&str], &[&str]) = (&["", "тыс.", "млн", "млрд", "трлн"], &["", "K", "M", "B", "T"]);
     let mut scaled = value;
     let mut power = 0;
     let thousand = Decimal::ONE_THOUSAND;
@@ -148,7 +145,10 @@ mod tests {
         assert_eq!(exactly("100", Locale::Ru), "100,00\u{A0}₽");
         assert_eq!(exactly("-0.00", Locale::Ru), "0,00\u{A0}₽");
         assert_eq!(exact(decimal("1234"), &Unit::default(), Locale::Ru), "1\u{A0}234");
-        assert_eq!(exact(decimal("0.0012"), &Unit::new("USD"), Locale::En), "0.0012\u{A0}$");
+        assert_eq!(
+            exact(decimal("0.0012"), &Unit::new("USD"), Locale::En),
+            "0.0012\u{A0}$"
+        );
     }
 
     #[test]
@@ -166,7 +166,13 @@ mod tests {
             assert_eq!(short(number, Locale::Ru), ru);
             assert_eq!(short(number, Locale::En), en);
         }
-        assert_eq!(compact(decimal("12.5"), &Unit::new("%"), Locale::Ru), "12,5\u{A0}%");
-        assert_eq!(mark(250_000.0, &Unit::new("RUB"), Locale::Ru), "250\u{A0}тыс.\u{A0}₽");
+        assert_eq!(
+            compact(decimal("12.5"), &Unit::new("%"), Locale::Ru),
+            "12,5\u{A0}%"
+        );
+        assert_eq!(
+            mark(250_000.0, &Unit::new("RUB"), Locale::Ru),
+            "250\u{A0}тыс.\u{A0}₽"
+        );
     }
 }

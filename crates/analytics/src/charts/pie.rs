@@ -5,12 +5,12 @@ use std::f64::consts::TAU;
 use common::Text;
 use rust_decimal::Decimal;
 
+use super::Style;
 use super::font::{fit, width};
 use super::layout::{Frame, LABEL, Legend, TITLE, ink};
 use super::number::{Unit, compact, exact, float};
 use super::spec::Chart;
 use super::svg::{Anchor, Ink, Svg};
-use super::Style;
 
 /// Parts that are shown; the smallest ones are one together.
 const MOST: usize = 8;
@@ -27,7 +27,7 @@ fn parts(chart: &Chart, style: Style) -> Vec<(String, Decimal)> {
         .filter_map(|(name, value)| Some((name.clone(), (*value)?)))
         .filter(|(_, value)| !value.is_zero())
         .collect();
-    parts.sort_by(|one, other| other.1.cmp(&one.1));
+    parts.sort_by_key(|(_, value)| std::cmp::Reverse(*value));
     if parts.len() > MOST {
         let rest: Decimal = parts.drain(MOST - 1..).map(|(_, value)| value).sum();
         let name = Text::new("Прочее", "Other");
@@ -41,7 +41,11 @@ pub(super) fn draw(chart: &Chart, style: Style) -> Svg {
     let total: Decimal = parts.iter().map(|(_, value)| *value).sum();
     let lines = f64::from(u32::try_from(parts.len()).unwrap_or(0)) * 22.0;
     let narrow = style.width < 480.0;
-    let body = if narrow { 200.0 + lines + 10.0 } else { lines.max(210.0) };
+    let body = if narrow {
+        200.0 + lines + 10.0
+    } else {
+        lines.max(210.0)
+    };
     let mut frame = Frame::new(chart, style, Legend::None, body);
     if total.is_zero() {
         return frame.no_data(style.locale);
@@ -99,7 +103,11 @@ pub(super) fn draw(chart: &Chart, style: Style) -> Svg {
         y += 22.0;
     }
     let whole = compact(total, &chart.unit, style.locale);
-    let size = if width(&whole, TITLE, true) > outer * 1.1 { LABEL } else { TITLE };
+    let size = if width(&whole, TITLE, true) > outer * 1.1 {
+        LABEL
+    } else {
+        TITLE
+    };
     let ink = Ink {
         size,
         bold: true,

@@ -190,7 +190,12 @@ impl Chart {
             Text::new("Слишком большое значение.", "A value is too large."),
         );
         violations.check(
-            self.kind != ChartKind::Pie || series.values.iter().flatten().all(|value| !value.is_sign_negative()),
+            self.kind != ChartKind::Pie
+                || series
+                    .values
+                    .iter()
+                    .flatten()
+                    .all(|value| !value.is_sign_negative()),
             pointer,
             Text::new(
                 "Части целого не бывают отрицательными.",
@@ -212,19 +217,6 @@ impl Chart {
         self.series
             .iter()
             .all(|series| series.values.iter().all(Option::is_none))
-    }
-
-    /// All texts of the chart in one, to look for characters that cannot be drawn.
-    pub(crate) fn texts(&self) -> String {
-        let mut texts = format!("{}{}{}", self.title, self.unit.0, self.note.as_deref().unwrap_or_default());
-        for text in self
-            .categories
-            .iter()
-            .chain(self.series.iter().map(|series| &series.name))
-        {
-            texts.push_str(text);
-        }
-        texts
     }
 
     /// The values as a table: a row for each category, a column for each series.

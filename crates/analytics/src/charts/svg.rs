@@ -157,7 +157,14 @@ impl Svg {
         if to - from >= std::f64::consts::TAU - 1e-6 {
             let half = from + std::f64::consts::PI;
             self.sector(centre, radii, from, half, fill, title);
-            self.sector(centre, radii, half, from + std::f64::consts::TAU - 1e-4, fill, title);
+            self.sector(
+                centre,
+                radii,
+                half,
+                from + std::f64::consts::TAU - 1e-4,
+                fill,
+                title,
+            );
             return;
         }
         let at = |radius: f64, angle: f64| {

@@ -45,8 +45,8 @@ static LIGHT: Colours = Colours {
     cold: (233, 241, 250),
     hot: (16, 78, 139),
     series: [
-        "#1f63ad", "#e58a1f", "#1f8a5f", "#b3476f", "#7d68c9", "#8c6b1f", "#3ba4cf", "#5f6b7a", "#94b13c", "#d2604a",
-        "#0f3c68", "#b59ad0",
+        "#1f63ad", "#e58a1f", "#1f8a5f", "#b3476f", "#7d68c9", "#8c6b1f", "#3ba4cf", "#5f6b7a", "#94b13c",
+        "#d2604a", "#0f3c68", "#b59ad0",
     ],
 };
 
@@ -63,8 +63,8 @@ static DARK: Colours = Colours {
     cold: (30, 42, 56),
     hot: (120, 186, 248),
     series: [
-        "#6cacf2", "#f2a65a", "#52c597", "#e584a8", "#b09cf0", "#d3b765", "#79d0ee", "#a7b2c0", "#bfd873", "#f09480",
-        "#4a7fb8", "#d6c2ea",
+        "#6cacf2", "#f2a65a", "#52c597", "#e584a8", "#b09cf0", "#d3b765", "#79d0ee", "#a7b2c0", "#bfd873",
+        "#f09480", "#4a7fb8", "#d6c2ea",
     ],
 };
 

@@ -109,9 +109,9 @@ pub(crate) fn figures(title: &str, figures: &[Figure], style: Style) -> Svg {
     let words: Vec<String> = figures
         .iter()
         .map(|figure| {
-            let value = figure
-                .value
-                .map_or("—".to_owned(), |value| compact(value, &figure.unit, style.locale));
+            let value = figure.value.map_or("—".to_owned(), |value| {
+                compact(value, &figure.unit, style.locale)
+            });
             format!("{}: {value}", figure.title)
         })
         .collect();
@@ -126,9 +126,9 @@ pub(crate) fn figures(title: &str, figures: &[Figure], style: Style) -> Svg {
     svg.text(14.0, 27.0, &fit(title, TITLE, true, style.width - 28.0), heading);
     let (mut x, mut y) = (14.0, 40.0);
     for figure in figures {
-        let value = figure
-            .value
-            .map_or("—".to_owned(), |value| compact(value, &figure.unit, style.locale));
+        let value = figure.value.map_or("—".to_owned(), |value| {
+            compact(value, &figure.unit, style.locale)
+        });
         let room = wide - 10.0;
         svg.text(
             x,

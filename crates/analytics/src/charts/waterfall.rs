@@ -2,13 +2,13 @@
 
 use rust_decimal::Decimal;
 
+use super::Style;
 use super::axis::Axis;
 use super::font::width;
 use super::layout::{Frame, Legend, SMALL, ink};
 use super::number::{compact, exact, float};
 use super::spec::Chart;
 use super::svg::{Anchor, Svg};
-use super::Style;
 
 /// A step: from where to where, and whether it is a change or the sum so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +42,12 @@ fn steps(values: &[Option<Decimal>]) -> Vec<Step> {
 }
 
 pub(super) fn draw(chart: &Chart, style: Style) -> Svg {
-    let mut frame = Frame::new(chart, style, Legend::None, (style.width * 0.42).clamp(200.0, 340.0));
+    let mut frame = Frame::new(
+        chart,
+        style,
+        Legend::None,
+        (style.width * 0.42).clamp(200.0, 340.0),
+    );
     let Some(series) = chart.series.first().filter(|_| !chart.is_empty()) else {
         return frame.no_data(style.locale);
     };
@@ -65,10 +70,7 @@ pub(super) fn draw(chart: &Chart, style: Style) -> Svg {
             (false, true) => colours.bad,
             (false, false) => colours.good,
         };
-        let (from, to) = (
-            frame.y(&axis, float(step.from)),
-            frame.y(&axis, float(step.to)),
-        );
+        let (from, to) = (frame.y(&axis, float(step.from)), frame.y(&axis, float(step.to)));
         let x = centre(index) - thick / 2.0;
         let title = format!(
             "{}: {}",
@@ -90,7 +92,11 @@ pub(super) fn draw(chart: &Chart, style: Style) -> Svg {
         let text = compact(change, &chart.unit, style.locale);
         if width(&text, SMALL, false) <= place + 2.0 {
             let down = change.is_sign_negative();
-            let y = if down { from.max(to) + 13.0 } else { from.min(to) - 4.0 };
+            let y = if down {
+                from.max(to) + 13.0
+            } else {
+                from.min(to) - 4.0
+            };
             let y = y.clamp(frame.top + 4.0, frame.bottom - 3.0);
             frame
                 .svg

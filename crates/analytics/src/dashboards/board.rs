@@ -166,6 +166,14 @@ fn time_problem(error: TimeError) -> Problem {
     }])
 }
 
+/// Reads a range.
+///
+/// # Errors
+/// 400 when it cannot be used.
+pub(crate) fn range(from: &str, to: &str, now: DateTime<Utc>, zone: Tz) -> Result<Range, Problem> {
+    Range::parse(from, to, now, zone).map_err(time_problem)
+}
+
 /// Builds a dashboard for a viewer, with the viewer's rights.
 ///
 /// # Errors
@@ -183,7 +191,7 @@ pub(crate) async fn build(
     let zone = request.zone.unwrap_or(state.time_zone);
     let from = request.from.as_deref().unwrap_or(&definition.time.from);
     let to = request.to.as_deref().unwrap_or(&definition.time.to);
-    let range = Range::parse(from, to, now, zone).map_err(time_problem)?;
+    let range = range(from, to, now, zone)?;
     let chosen = definition.chosen(&request.variables)?;
     let mut variables = chosen.clone();
     for (name, value) in [("company", request.company), ("infobase", request.infobase)] {
@@ -277,11 +285,15 @@ async fn show(look: &Look<'_>, definition: &PanelDefinition) -> BoardPanel {
             frame: frame.clone(),
         }
     });
-    let unit = data.as_ref().map_or_else(String::new, |data| match (&data.chart, &data.figures) {
-        (Some(chart), _) => chart.unit.0.clone(),
-        (None, Some(figures)) => figures.first().map_or_else(String::new, |figure| figure.unit.0.clone()),
-        (None, None) => data.frame.currency.clone(),
-    });
+    let unit = data
+        .as_ref()
+        .map_or_else(String::new, |data| match (&data.chart, &data.figures) {
+            (Some(chart), _) => chart.unit.0.clone(),
+            (None, Some(figures)) => figures
+                .first()
+                .map_or_else(String::new, |figure| figure.unit.0.clone()),
+            (None, None) => data.frame.currency.clone(),
+        });
     BoardPanel {
         id: definition.id.clone(),
         kind: definition.kind,

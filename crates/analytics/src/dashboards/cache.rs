@@ -82,10 +82,13 @@ struct Kept {
 /// Held while asking, so that those who want the same wait for one answer.
 type Slot = Arc<tokio::sync::Mutex<Option<Kept>>>;
 
+/// Each with when it was used last and how many rows it has.
+type Slots = HashMap<[u8; 32], (Slot, DateTime<Utc>, usize)>;
+
 /// Answers of this replica.
 #[derive(Debug, Default)]
 pub(crate) struct Cache {
-    slots: Mutex<HashMap<[u8; 32], (Slot, DateTime<Utc>, usize)>>,
+    slots: Mutex<Slots>,
 }
 
 impl Cache {
@@ -147,9 +150,7 @@ impl Cache {
 
     fn slot(&self, key: [u8; 32], now: DateTime<Utc>) -> Slot {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        let (slot, used, _) = slots
-            .entry(key)
-            .or_insert_with(|| (Slot::default(), now, 0));
+        let (slot, used, _) = slots.entry(key).or_insert_with(|| (Slot::default(), now, 0));
         *used = now;
         let slot = slot.clone();
         evict(&mut slots, &key);
@@ -166,7 +167,7 @@ impl Cache {
 }
 
 /// Lets go of what was used longest ago when there is too much.
-fn evict(slots: &mut HashMap<[u8; 32], (Slot, DateTime<Utc>, usize)>, keep: &[u8; 32]) {
+fn evict(slots: &mut Slots, keep: &[u8; 32]) {
     let mut rows: usize = slots.values().map(|(_, _, rows)| rows).sum();
     while slots.len() > MOST_ANSWERS || rows > MOST_ROWS {
         let oldest = slots

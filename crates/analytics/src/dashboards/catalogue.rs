@@ -166,7 +166,11 @@ pub(crate) fn catalogue(caller: &Identity, locale: Locale) -> Vec<QueryInfo> {
                 QueryId::Onec(report) => onec_params(report).to_vec(),
                 QueryId::Own(_) => vec!["step"],
             },
-            permissions: id.permissions().iter().map(|permission| permission.as_str()).collect(),
+            permissions: id
+                .permissions()
+                .iter()
+                .map(|permission| permission.as_str())
+                .collect(),
             allowed: id.lacks(caller).is_none(),
             report: match id {
                 QueryId::Onec(report) => Some(report),
@@ -180,22 +184,63 @@ pub(crate) fn catalogue(caller: &Identity, locale: Locale) -> Vec<QueryInfo> {
 const fn onec_params(report: ReportId) -> &'static [&'static str] {
     match report {
         ReportId::Sales | ReportId::GrossProfit => &[
-            "infobase", "company", "from", "to", "group_by", "then_by", "compare", "counterparty", "item",
-            "warehouse", "manager", "limit",
+            "infobase",
+            "company",
+            "from",
+            "to",
+            "group_by",
+            "then_by",
+            "compare",
+            "counterparty",
+            "item",
+            "warehouse",
+            "manager",
+            "limit",
         ],
-        ReportId::CashFlow => &["infobase", "company", "from", "to", "group_by", "counterparty", "limit"],
+        ReportId::CashFlow => &[
+            "infobase",
+            "company",
+            "from",
+            "to",
+            "group_by",
+            "counterparty",
+            "limit",
+        ],
         ReportId::TrialBalance => &[
-            "infobase", "company", "from", "to", "account", "breakdown", "subaccounts", "limit",
+            "infobase",
+            "company",
+            "from",
+            "to",
+            "account",
+            "breakdown",
+            "subaccounts",
+            "limit",
         ],
         ReportId::AccountAnalysis => &["infobase", "company", "from", "to", "account", "limit"],
         ReportId::AccountCard => &[
-            "infobase", "company", "from", "to", "account", "counterparty", "item", "warehouse", "limit",
+            "infobase",
+            "company",
+            "from",
+            "to",
+            "account",
+            "counterparty",
+            "item",
+            "warehouse",
+            "limit",
         ],
         ReportId::StockTurnover => &["infobase", "company", "from", "to", "item", "warehouse", "limit"],
         ReportId::Statement => &["infobase", "company", "from", "to", "counterparty", "limit"],
         ReportId::Taxes => &["infobase", "company", "from", "to", "limit"],
         ReportId::Documents => &[
-            "infobase", "company", "from", "to", "unposted", "counterparty", "manager", "number", "limit",
+            "infobase",
+            "company",
+            "from",
+            "to",
+            "unposted",
+            "counterparty",
+            "manager",
+            "number",
+            "limit",
         ],
         ReportId::Receivables | ReportId::Payables => {
             &["infobase", "company", "date", "counterparty", "overdue", "limit"]

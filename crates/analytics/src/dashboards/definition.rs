@@ -169,11 +169,11 @@ fn is_name(text: &str) -> bool {
 }
 
 impl Definition {
-    /// Refuses what could not be shown.
+    /// Refuses what could not be shown. Members are named below `at`, a JSON pointer.
     ///
     /// # Errors
     /// 422 with everything that is wrong.
-    pub(crate) fn validate(&self) -> Result<(), Problem> {
+    pub(crate) fn validate(&self, at: &str) -> Result<(), Problem> {
         let mut violations = Violations::new();
         let long = || {
             Text::new(
@@ -182,30 +182,34 @@ impl Definition {
             )
         };
         let fits = |text: &str| (1..=LONGEST).contains(&text.trim().chars().count());
-        violations.check(fits(&self.title), "/title", long());
-        violations.check(self.description.chars().count() <= 2000, "/description", long());
+        violations.check(fits(&self.title), &format!("{at}/title"), long());
+        violations.check(
+            self.description.chars().count() <= 2000,
+            &format!("{at}/description"),
+            long(),
+        );
         violations.check(
             (10..=86_400).contains(&self.refresh_seconds),
-            "/refresh_seconds",
+            &format!("{at}/refresh_seconds"),
             Text::new("От 10 до 86400.", "10 to 86400."),
         );
         let now = chrono::DateTime::UNIX_EPOCH + chrono::Duration::days(20_000);
         let range = super::Range::parse(&self.time.from, &self.time.to, now, chrono_tz::Tz::UTC);
         // A range of fixed days may lie anywhere to now.
         let written = !matches!(range, Err(super::time::TimeError::Syntax));
-        violations.check(written, "/time", super::board::range_forms());
+        violations.check(written, &format!("{at}/time"), super::board::range_forms());
         violations.check(
             (1..=MOST_PANELS).contains(&self.panels.len()),
-            "/panels",
+            &format!("{at}/panels"),
             Text::new(
                 format!("Нужно от 1 до {MOST_PANELS} панелей."),
                 format!("1 to {MOST_PANELS} panels are needed."),
             ),
         );
-        self.validate_variables(&mut violations);
+        self.validate_variables(at, &mut violations);
         let mut ids = BTreeSet::new();
         for (index, panel) in self.panels.iter().enumerate() {
-            let at = format!("/panels/{index}");
+            let at = format!("{at}/panels/{index}");
             violations.check(
                 is_name(&panel.id) && ids.insert(panel.id.as_str()),
                 &format!("{at}/id"),
@@ -249,10 +253,10 @@ impl Definition {
         violations.finish()
     }
 
-    fn validate_variables(&self, violations: &mut Violations) {
+    fn validate_variables(&self, at: &str, violations: &mut Violations) {
         violations.check(
             self.variables.len() <= MOST_VARIABLES,
-            "/variables",
+            &format!("{at}/variables"),
             Text::new(
                 format!("Не больше {MOST_VARIABLES}."),
                 format!("{MOST_VARIABLES} at most."),
@@ -264,7 +268,7 @@ impl Definition {
                 is_name(&variable.name)
                     && !BUILT_IN.contains(&variable.name.as_str())
                     && names.insert(variable.name.as_str()),
-                &format!("/variables/{index}/name"),
+                &format!("{at}/variables/{index}/name"),
                 Text::new(
                     "Латинские строчные буквы, цифры, «_» и «-»; не from, to, step, company, infobase.",
                     "Lower-case letters, digits, `_` and `-`; not from, to, step, company, infobase.",
@@ -276,7 +280,7 @@ impl Definition {
                 .is_none_or(|default| variable.values.is_empty() || variable.values.contains(default));
             violations.check(
                 known && variable.values.len() <= 100,
-                &format!("/variables/{index}/default"),
+                &format!("{at}/variables/{index}/default"),
                 Text::new("Его нет среди values.", "It is not among the values."),
             );
         }
@@ -294,7 +298,10 @@ impl Definition {
     ///
     /// # Errors
     /// 422 when one is chosen that there is not, or a value that is not among those to choose from.
-    pub(super) fn chosen(&self, given: &BTreeMap<String, String>) -> Result<BTreeMap<String, String>, Problem> {
+    pub(super) fn chosen(
+        &self,
+        given: &BTreeMap<String, String>,
+    ) -> Result<BTreeMap<String, String>, Problem> {
         let mut violations = Violations::new();
         let mut chosen = BTreeMap::new();
         for variable in &self.variables {

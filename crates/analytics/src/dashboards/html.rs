@@ -35,7 +35,9 @@ th,td{padding:3px 10px 3px 0;vertical-align:top}.n{text-align:right;white-space:
 
 static POLICY: LazyLock<String> = LazyLock::new(|| {
     let hash = STANDARD.encode(Sha256::digest(STYLE));
-    format!("default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'")
+    format!(
+        "default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+    )
 });
 
 /// The content security policy that the page works under.
@@ -46,7 +48,11 @@ pub(crate) fn policy() -> &'static str {
 /// The page.
 pub(crate) fn html(board: &Board, theme: Theme, locale: Locale) -> String {
     let mut page = String::new();
-    let class = if theme == Theme::Dark { " class=\"dark\"" } else { "" };
+    let class = if theme == Theme::Dark {
+        " class=\"dark\""
+    } else {
+        ""
+    };
     let from = board.time.from.with_timezone(&board.time_zone);
     let to = board.time.to.with_timezone(&board.time_zone);
     let _ = write!(
@@ -107,7 +113,12 @@ fn show(page: &mut String, board: &Board, shown: &BoardPanel, theme: Theme, loca
             (Some(_), _) => page.push_str(Text::new("Нет данных", "No data").get(locale)),
             (None, Some(error)) => {
                 let member = |name: &str| escape(error[name].as_str().unwrap_or_default());
-                let _ = write!(page, "<p class=\"bad\">{}</p><p>{}</p>", member("title"), member("detail"));
+                let _ = write!(
+                    page,
+                    "<p class=\"bad\">{}</p><p>{}</p>",
+                    member("title"),
+                    member("detail")
+                );
             }
             (None, None) => {}
         }

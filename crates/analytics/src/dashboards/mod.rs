@@ -19,7 +19,7 @@ mod ready;
 mod run;
 mod time;
 
-pub(crate) use board::{Board, Request, build, build_panel};
+pub(crate) use board::{Board, Request, build, build_panel, range};
 pub(crate) use cache::Cache;
 pub(crate) use catalogue::{QueryInfo, catalogue};
 pub(crate) use definition::Definition;

@@ -194,19 +194,20 @@ pub(crate) fn chart_of(
     let title = title.unwrap_or_else(|| report.title.clone());
     let frame = frame(report, None, locale);
     let chart = panel::chart(&frame, kind, title, fields, None, names.as_deref(), locale);
-    chart.map(|mut chart| {
-        chart.note = Some(panel::as_of(frame.as_of, zone, locale));
-        chart
-    })
-    .ok_or_else(|| {
-        Problem::validation(vec![FieldError {
-            pointer: "/report/fields".to_owned(),
-            detail: Text::new(
-                "В отчёте нет таких полей или нечего показать на таком графике.",
-                "The report has no such fields, or nothing that such a chart can show.",
-            ),
-        }])
-    })
+    chart
+        .map(|mut chart| {
+            chart.note = Some(panel::as_of(frame.as_of, zone, locale));
+            chart
+        })
+        .ok_or_else(|| {
+            Problem::validation(vec![FieldError {
+                pointer: "/report/fields".to_owned(),
+                detail: Text::new(
+                    "В отчёте нет таких полей или нечего показать на таком графике.",
+                    "The report has no such fields, or nothing that such a chart can show.",
+                ),
+            }])
+        })
 }
 
 /// Where a row of a panel leads: the report behind it, with the parameter that narrows it to what

@@ -39,7 +39,12 @@ use FieldKind::{Integer, Milliseconds, Money, Percent, Quantity, Text as Words, 
 const REQUESTS: Heading = ("requests", Integer, "Запросы", "Requests");
 const ERRORS: Heading = ("errors", Integer, "Ошибки", "Errors");
 const ERROR_RATIO: Heading = ("error_ratio", Percent, "Доля ошибок", "Share of errors");
-const P50: Heading = ("p50_ms", Milliseconds, "Половина быстрее, p50", "Half is faster, p50");
+const P50: Heading = (
+    "p50_ms",
+    Milliseconds,
+    "Половина быстрее, p50",
+    "Half is faster, p50",
+);
 const P95: Heading = ("p95_ms", Milliseconds, "95 % быстрее, p95", "95% is faster, p95");
 const P99: Heading = ("p99_ms", Milliseconds, "99 % быстрее, p99", "99% is faster, p99");
 const CALLS: Heading = ("calls", Integer, "Вопросы", "Questions");
@@ -68,11 +73,13 @@ pub(super) async fn ask(state: &AppState, query: OwnQuery, of: Asked<'_>) -> Res
         OwnQuery::SystemTraffic => traffic(connection, of).await?,
         OwnQuery::SystemServices => services(connection, of, health).await?,
         OwnQuery::SystemLoad => {
-            let counts = series::requests_by_week_hour(connection, of.range.span, of.range.zone.name()).await?;
+            let counts =
+                series::requests_by_week_hour(connection, of.range.span, of.range.zone.name()).await?;
             week(&counts, REQUESTS, of.locale)
         }
         OwnQuery::AiLoad => {
-            let counts = series::questions_by_week_hour(connection, of.range.span, of.range.zone.name()).await?;
+            let counts =
+                series::questions_by_week_hour(connection, of.range.span, of.range.zone.name()).await?;
             week(&counts, CALLS, of.locale)
         }
         OwnQuery::SystemSync => sync(connection, of).await?,
@@ -113,7 +120,10 @@ fn sums(fields: &[Field], rows: &Rows) -> Map<String, Value> {
         if !matches!(field.kind, Integer | Money) {
             continue;
         }
-        let values = || rows.iter().filter_map(|row| crate::charts::decimal(row.get(&field.key)?));
+        let values = || {
+            rows.iter()
+                .filter_map(|row| crate::charts::decimal(row.get(&field.key)?))
+        };
         if values().next().is_some() {
             totals.insert(field.key.clone(), number(values().sum()));
         }
@@ -177,32 +187,42 @@ fn percent(part: i64, whole: i64) -> Value {
 
 async fn requests(connection: &mut PgConnection, of: Asked<'_>) -> Result<(Rows, Vec<Heading>), StoreError> {
     let found = series::traffic(connection, steps(of)).await?;
-    let rows = over_time(of, &found, |one| one.at, |step| {
-        let all: i64 = step.iter().map(|one| one.count).sum();
-        let errors: i64 = step
-            .iter()
-            .filter(|one| one.status_class == 5)
-            .map(|one| one.count)
-            .sum();
-        row([("requests", all.into()), ("errors", errors.into())])
-    });
+    let rows = over_time(
+        of,
+        &found,
+        |one| one.at,
+        |step| {
+            let all: i64 = step.iter().map(|one| one.count).sum();
+            let errors: i64 = step
+                .iter()
+                .filter(|one| one.status_class == 5)
+                .map(|one| one.count)
+                .sum();
+            row([("requests", all.into()), ("errors", errors.into())])
+        },
+    );
     Ok((rows, vec![AT, REQUESTS, ERRORS]))
 }
 
 async fn latency(connection: &mut PgConnection, of: Asked<'_>) -> Result<(Rows, Vec<Heading>), StoreError> {
     let found = series::latency(connection, steps(of)).await?;
-    let rows = over_time(of, &found, |one| one.at, |step| {
-        let mut durations = Histogram::default();
-        for one in step {
-            durations.add(one.bucket, one.count);
-        }
-        let quantile = |q| json!(durations.quantile(q));
-        row([
-            ("p50_ms", quantile(0.5)),
-            ("p95_ms", quantile(0.95)),
-            ("p99_ms", quantile(0.99)),
-        ])
-    });
+    let rows = over_time(
+        of,
+        &found,
+        |one| one.at,
+        |step| {
+            let mut durations = Histogram::default();
+            for one in step {
+                durations.add(one.bucket, one.count);
+            }
+            let quantile = |q| json!(durations.quantile(q));
+            row([
+                ("p50_ms", quantile(0.5)),
+                ("p95_ms", quantile(0.95)),
+                ("p99_ms", quantile(0.99)),
+            ])
+        },
+    );
     Ok((rows, vec![AT, P50, P95, P99]))
 }
 
@@ -242,7 +262,11 @@ async fn services(
     for one in system::requests(connection, of.range.span.cover()).await? {
         let upstream = service_name(&one.upstream);
         // Every request came through the gateway.
-        let names: &[&str] = if upstream == "gateway" { &["gateway"] } else { &["gateway", upstream] };
+        let names: &[&str] = if upstream == "gateway" {
+            &["gateway"]
+        } else {
+            &["gateway", upstream]
+        };
         for name in names {
             let (histogram, errors) = found.entry((*name).to_owned()).or_default();
             histogram.add(one.bucket, one.count);
@@ -257,7 +281,10 @@ async fn services(
             row([
                 ("service", service.name.into()),
                 ("up", service.up.into()),
-                ("replicas", format!("{}/{}", service.replicas_up, service.replicas).into()),
+                (
+                    "replicas",
+                    format!("{}/{}", service.replicas_up, service.replicas).into(),
+                ),
                 ("version", json!(service.version)),
                 ("requests", histogram.count().into()),
                 ("error_ratio", percent(*errors, histogram.count())),
@@ -315,9 +342,9 @@ async fn sync(connection: &mut PgConnection, of: Asked<'_>) -> Result<(Rows, Vec
     let rows = found
         .into_iter()
         .map(|one| {
-            let age = one
-                .last_success_at
-                .map(|at| number((Decimal::from((of.now - at).num_seconds()) / Decimal::from(60)).round_dp(1)));
+            let age = one.last_success_at.map(|at| {
+                number((Decimal::from((of.now - at).num_seconds()) / Decimal::from(60)).round_dp(1))
+            });
             let outcome = match one.last_outcome.as_str() {
                 "succeeded" => Text::new("успешно", "succeeded"),
                 "failed" => Text::new("ошибка", "failed"),
@@ -353,17 +380,22 @@ async fn sync(connection: &mut PgConnection, of: Asked<'_>) -> Result<(Rows, Vec
 
 async fn calls(connection: &mut PgConnection, of: Asked<'_>) -> Result<(Rows, Vec<Heading>), StoreError> {
     let found = series::usage(connection, steps(of)).await?;
-    let rows = over_time(of, &found, |one| one.at, |step| {
-        let with = |outcome: &str| -> Value {
-            let calls = step.iter().filter(|one| one.outcome == outcome);
-            calls.map(|one| one.calls).sum::<i64>().into()
-        };
-        row([
-            ("answered", with("answered")),
-            ("failed", with("failed")),
-            ("cancelled", with("cancelled")),
-        ])
-    });
+    let rows = over_time(
+        of,
+        &found,
+        |one| one.at,
+        |step| {
+            let with = |outcome: &str| -> Value {
+                let calls = step.iter().filter(|one| one.outcome == outcome);
+                calls.map(|one| one.calls).sum::<i64>().into()
+            };
+            row([
+                ("answered", with("answered")),
+                ("failed", with("failed")),
+                ("cancelled", with("cancelled")),
+            ])
+        },
+    );
     let fields = vec![
         AT,
         ("answered", Integer, "Отвечено", "Answered"),
@@ -403,15 +435,20 @@ async fn cost(connection: &mut PgConnection, of: Asked<'_>) -> Result<(Rows, Vec
 
 async fn tokens(connection: &mut PgConnection, of: Asked<'_>) -> Result<(Rows, Vec<Heading>), StoreError> {
     let found = series::usage(connection, steps(of)).await?;
-    let rows = over_time(of, &found, |one| one.at, |step| {
-        let sum = |field: fn(&series::ModelUsage) -> i64| -> Value {
-            step.iter().map(|one| field(one)).sum::<i64>().into()
-        };
-        row([
-            ("input_tokens", sum(|one| one.input_tokens)),
-            ("output_tokens", sum(|one| one.output_tokens)),
-        ])
-    });
+    let rows = over_time(
+        of,
+        &found,
+        |one| one.at,
+        |step| {
+            let sum = |field: fn(&series::ModelUsage) -> i64| -> Value {
+                step.iter().map(|one| field(one)).sum::<i64>().into()
+            };
+            row([
+                ("input_tokens", sum(|one| one.input_tokens)),
+                ("output_tokens", sum(|one| one.output_tokens)),
+            ])
+        },
+    );
     Ok((rows, vec![AT, IN, OUT]))
 }
 
@@ -474,21 +511,32 @@ async fn models(connection: &mut PgConnection, of: Asked<'_>) -> Result<(Rows, V
 
 async fn users(connection: &mut PgConnection, of: Asked<'_>) -> Result<(Rows, Vec<Heading>), StoreError> {
     let found = series::users(connection, steps(of)).await?;
-    let rows = over_time(of, &found, |one| one.at, |step| {
-        row([("users", step.iter().map(|one| one.users).sum::<i64>().into())])
-    });
+    let rows = over_time(
+        of,
+        &found,
+        |one| one.at,
+        |step| row([("users", step.iter().map(|one| one.users).sum::<i64>().into())]),
+    );
     Ok((rows, vec![AT, USERS]))
 }
 
 async fn logins(connection: &mut PgConnection, of: Asked<'_>) -> Result<(Rows, Vec<Heading>), StoreError> {
     let found = series::logins(connection, steps(of)).await?;
-    let rows = over_time(of, &found, |one| one.at, |step| {
-        let with = |kind: &str| -> Value {
-            let counts = step.iter().filter(|one| one.kind == kind);
-            counts.map(|one| one.count).sum::<i64>().into()
-        };
-        row([("succeeded", with(LOGIN_SUCCEEDED)), ("failed", with(LOGIN_FAILED))])
-    });
+    let rows = over_time(
+        of,
+        &found,
+        |one| one.at,
+        |step| {
+            let with = |kind: &str| -> Value {
+                let counts = step.iter().filter(|one| one.kind == kind);
+                counts.map(|one| one.count).sum::<i64>().into()
+            };
+            row([
+                ("succeeded", with(LOGIN_SUCCEEDED)),
+                ("failed", with(LOGIN_FAILED)),
+            ])
+        },
+    );
     let fields = vec![
         AT,
         ("succeeded", Integer, "Успешные входы", "Logins"),
@@ -499,10 +547,15 @@ async fn logins(connection: &mut PgConnection, of: Asked<'_>) -> Result<(Rows, V
 
 async fn refusals(connection: &mut PgConnection, of: Asked<'_>) -> Result<(Rows, Vec<Heading>), StoreError> {
     let found = series::traffic(connection, steps(of)).await?;
-    let rows = over_time(of, &found, |one| one.at, |step| {
-        let refused = step.iter().filter(|one| one.status_class == 4);
-        row([("refused", refused.map(|one| one.count).sum::<i64>().into())])
-    });
+    let rows = over_time(
+        of,
+        &found,
+        |one| one.at,
+        |step| {
+            let refused = step.iter().filter(|one| one.status_class == 4);
+            row([("refused", refused.map(|one| one.count).sum::<i64>().into())])
+        },
+    );
     let fields = vec![AT, ("refused", Integer, "Отклонено", "Refused")];
     Ok((rows, fields))
 }
@@ -625,7 +678,10 @@ async fn sums_of(
         put("p95_ms", json!(durations.quantile(0.95)));
     }
     if has("users") {
-        put("users", series::distinct_users(connection, steps(of)).await?.into());
+        put(
+            "users",
+            series::distinct_users(connection, steps(of)).await?.into(),
+        );
     }
     if has("calls") {
         let found = series::usage(connection, steps(of)).await?;

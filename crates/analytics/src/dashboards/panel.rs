@@ -36,7 +36,13 @@ pub(super) fn figures(frame: &Frame, fields: &Fields) -> Vec<Figure> {
             let value = |totals: &Map<String, Value>| totals.get(key).and_then(decimal);
             let title = frame.field(key).map_or(key, |field| field.title.as_str());
             let previous = frame.previous.as_ref().and_then(value);
-            Figure::new(key, title.to_owned(), frame.unit(key), value(&frame.totals), previous)
+            Figure::new(
+                key,
+                title.to_owned(),
+                frame.unit(key),
+                value(&frame.totals),
+                previous,
+            )
         })
         .collect()
 }
@@ -154,7 +160,11 @@ fn rows(
     if fields.series.is_none() {
         series = y.iter().map(|field| (field.title.clone(), Vec::new())).collect();
     }
-    let most_series = if kind == ChartKind::HeatMap { MOST_ROWS } else { MOST_SERIES };
+    let most_series = if kind == ChartKind::HeatMap {
+        MOST_ROWS
+    } else {
+        MOST_SERIES
+    };
     for row in &frame.rows {
         let category = text(row.get(&x.key));
         let place = match index.get(&category) {
@@ -313,7 +323,9 @@ pub(super) fn table(
         let visible = frame.fields.iter().filter(|field| field.kind != FieldKind::Id);
         visible
             // Sums that are no columns.
-            .filter(|field| frame.rows.iter().any(|row| row.contains_key(&field.key)) || frame.rows.is_empty())
+            .filter(|field| {
+                frame.rows.iter().any(|row| row.contains_key(&field.key)) || frame.rows.is_empty()
+            })
             .collect()
     } else {
         let keys = fields.x.iter().chain(&fields.series).chain(&fields.y);
@@ -352,14 +364,20 @@ fn cell(value: Option<&Value>, field: &Field, frame: &Frame, zone: Tz, locale: L
     if field.is_number() {
         let number = decimal(value);
         return Cell {
-            text: number.map_or("—".to_owned(), |number| exact(number, &frame.unit(&field.key), locale)),
+            text: number.map_or("—".to_owned(), |number| {
+                exact(number, &frame.unit(&field.key), locale)
+            }),
             number: true,
             negative: number.is_some_and(|number| number.is_sign_negative() && !number.is_zero()),
         };
     }
     let words = match (field.kind, value) {
         (FieldKind::Boolean, Value::Bool(yes)) => {
-            let word = if *yes { Text::new("да", "yes") } else { Text::new("нет", "no") };
+            let word = if *yes {
+                Text::new("да", "yes")
+            } else {
+                Text::new("нет", "no")
+            };
             word.get(locale).to_owned()
         }
         (FieldKind::Date, Value::String(day)) => match (day.parse::<NaiveDate>(), locale) {

@@ -111,7 +111,11 @@ pub(crate) fn picture(board: &Board, theme: Theme, locale: Locale, width: f64) -
     }
     let from = board.time.from.with_timezone(&board.time_zone);
     let to = board.time.to.with_timezone(&board.time_zone);
-    let mut subtitle = format!("{} — {}", from.format("%d.%m.%Y %H:%M"), to.format("%d.%m.%Y %H:%M"));
+    let mut subtitle = format!(
+        "{} — {}",
+        from.format("%d.%m.%Y %H:%M"),
+        to.format("%d.%m.%Y %H:%M")
+    );
     if board.stale {
         subtitle.push_str(Text::new(" · данные устарели", " · figures are stale").get(locale));
     }

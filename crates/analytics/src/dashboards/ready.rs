@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::definition::Definition;
 
 /// A dashboard of ours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Ready {
     pub(crate) id: &'static str,
     /// Changes when panels do.
@@ -288,15 +288,17 @@ mod tests {
             for locale in [Locale::Ru, Locale::En] {
                 let value = (ready.definition)(locale);
                 let text = value.to_string();
-                let definition: Definition = serde_json::from_value(value).unwrap_or_else(|error| panic!("{}: {error}", ready.id));
-                if let Err(problem) = definition.validate() {
+                let definition: Definition =
+                    serde_json::from_value(value).unwrap_or_else(|error| panic!("{}: {error}", ready.id));
+                if let Err(problem) = definition.validate("") {
                     panic!("{}: {}", ready.id, problem.to_json(Locale::En, None));
                 }
                 assert_eq!(missing_glyph(&text), None, "{}", ready.id);
                 for (index, one) in definition.panels.iter().enumerate() {
                     for other in &definition.panels[index + 1..] {
                         let (a, b) = (one.grid, other.grid);
-                        let apart = a.x + a.w <= b.x || b.x + b.w <= a.x || a.y + a.h <= b.y || b.y + b.h <= a.y;
+                        let apart =
+                            a.x + a.w <= b.x || b.x + b.w <= a.x || a.y + a.h <= b.y || b.y + b.h <= a.y;
                         assert!(apart, "{}: {} and {}", ready.id, one.id, other.id);
                     }
                 }

@@ -68,10 +68,7 @@ impl Look<'_> {
                     (QueryId::Onec(_), Step::Hour) => "day".into(),
                     (_, step) => step.as_str().into(),
                 }),
-                other => self
-                    .variables
-                    .get(other)
-                    .map(|text| typed(name, text)),
+                other => self.variables.get(other).map(|text| typed(name, text)),
             };
             if let Some(value) = value {
                 params.insert(name.clone(), value);
@@ -109,8 +106,7 @@ impl Look<'_> {
                 let drill_down = onec::drill_down(report, &query);
                 let names = onec::step_names(&query);
                 let ask = async {
-                    let asked =
-                        onec::ask(self.state, self.caller, report, query, before, self.locale).await;
+                    let asked = onec::ask(self.state, self.caller, report, query, before, self.locale).await;
                     asked.map_err(|error| {
                         tracing::debug!(error = %Chain(&error), "a panel of the report `{report}` has no data");
                         error.summary()
@@ -198,10 +194,12 @@ impl Look<'_> {
 /// The value of a variable as the parameter has it.
 fn typed(parameter: &str, text: &str) -> Value {
     match parameter {
-        "limit" => text.parse::<u32>().map_or_else(|_| text.into(), |limit| limit.min(200).into()),
-        "overdue" | "unposted" | "subaccounts" => text
-            .parse::<bool>()
-            .map_or_else(|_| text.into(), Value::from),
+        "limit" => text
+            .parse::<u32>()
+            .map_or_else(|_| text.into(), |limit| limit.min(200).into()),
+        "overdue" | "unposted" | "subaccounts" => {
+            text.parse::<bool>().map_or_else(|_| text.into(), Value::from)
+        }
         _ => text.into(),
     }
 }

@@ -154,7 +154,10 @@ impl Range {
 fn midnight(day: NaiveDate, zone: Tz) -> DateTime<Utc> {
     let start = day.and_time(NaiveTime::MIN);
     (0..=3)
-        .find_map(|hours| zone.from_local_datetime(&(start + Duration::hours(hours))).earliest())
+        .find_map(|hours| {
+            zone.from_local_datetime(&(start + Duration::hours(hours)))
+                .earliest()
+        })
         .map_or_else(|| start.and_utc(), |at| at.with_timezone(&Utc))
 }
 
@@ -278,15 +281,51 @@ mod tests {
             ("now-24h", "now", "2026-11-26 12:30:15", "2026-11-27 12:30:15"),
             ("now/d", "now/d", "2026-11-27 00:00:00", "2026-11-28 00:00:00"),
             ("now-7d/d", "now", "2026-11-20 00:00:00", "2026-11-27 12:30:15"),
-            ("now-1M/M", "now-1M/M", "2026-10-01 00:00:00", "2026-11-01 00:00:00"),
+            (
+                "now-1M/M",
+                "now-1M/M",
+                "2026-10-01 00:00:00",
+                "2026-11-01 00:00:00",
+            ),
             ("now/w", "now/w", "2026-11-23 00:00:00", "2026-11-30 00:00:00"),
-            ("now-1y/y", "now-1y/y", "2025-01-01 00:00:00", "2026-01-01 00:00:00"),
-            ("2026-11-01", "2026-11-10", "2026-11-01 00:00:00", "2026-11-11 00:00:00"),
-            ("2026-11-01T00:00:00Z", "now-1d+2h", "2026-11-01 03:00:00", "2026-11-26 14:30:15"),
+            (
+                "now-1y/y",
+                "now-1y/y",
+                "2025-01-01 00:00:00",
+                "2026-01-01 00:00:00",
+            ),
+            (
+                "2026-11-01",
+                "2026-11-10",
+                "2026-11-01 00:00:00",
+                "2026-11-11 00:00:00",
+            ),
+            (
+                "2026-11-01T00:00:00Z",
+                "now-1d+2h",
+                "2026-11-01 03:00:00",
+                "2026-11-26 14:30:15",
+            ),
         ] {
-            assert_eq!(range(from, to), Ok((first.to_owned(), last.to_owned())), "{from} {to}");
+            assert_eq!(
+                range(from, to),
+                Ok((first.to_owned(), last.to_owned())),
+                "{from} {to}"
+            );
         }
-        for wrong in ["", "today", "now-", "now-7", "now-7x", "now/", "now/dd", "now-1d7", "2026-13-01", "0001-01-01", "now-99999999999d"] {
+        for wrong in [
+            "",
+            "today",
+            "now-",
+            "now-7",
+            "now-7x",
+            "now/",
+            "now/dd",
+            "now-1d7",
+            "2026-13-01",
+            "0001-01-01",
+            "now-99999999999d",
+        ] {
             assert_eq!(range(wrong, "now"), Err(TimeError::Syntax), "{wrong}");
         }
         assert_eq!(range("now", "now-1d"), Err(TimeError::Reversed));
@@ -304,7 +343,11 @@ mod tests {
         ] {
             let before = Range::parse(from, to, now(), MOSCOW).unwrap().previous();
             let (one, other) = before.days();
-            assert_eq!((one.to_string(), other.to_string()), (first.to_owned(), last.to_owned()), "{from} {to}");
+            assert_eq!(
+                (one.to_string(), other.to_string()),
+                (first.to_owned(), last.to_owned()),
+                "{from} {to}"
+            );
         }
     }
 

@@ -111,7 +111,10 @@ fn lacks(caller: &Identity, definition: &Definition) -> Option<Permission> {
 }
 
 /// GET /dashboards
-pub(crate) async fn list(State(state): State<AppState>, identity: Identity) -> Result<Json<DashboardList>, Error> {
+pub(crate) async fn list(
+    State(state): State<AppState>,
+    identity: Identity,
+) -> Result<Json<DashboardList>, Error> {
     let locale = RequestContext::current_locale();
     let shown = |ready: &Ready| {
         let definition = ready.definition(locale)?;
@@ -243,7 +246,7 @@ pub(crate) async fn definition(
 
 impl DashboardInput {
     fn check(&self) -> Result<Value, Error> {
-        self.definition.validate()?;
+        self.definition.validate("/definition")?;
         let mut violations = Violations::new();
         let is_role = |role: &String| {
             (1..=60).contains(&role.len())
@@ -254,10 +257,7 @@ impl DashboardInput {
         violations.check(
             self.shared_with.len() <= 20 && self.shared_with.iter().all(is_role),
             "/shared_with",
-            Text::new(
-                "Не больше 20 названий ролей.",
-                "Names of roles, 20 at most.",
-            ),
+            Text::new("Не больше 20 названий ролей.", "Names of roles, 20 at most."),
         );
         let definition = serde_json::to_value(&self.definition)?;
         violations.check(
@@ -340,7 +340,16 @@ pub(crate) async fn create(
     store::insert(&mut transaction, &row, &input.definition.title).await?;
     let id = row.id.to_string();
     let details = json!({"title": input.definition.title, "shared_with": row.shared_with});
-    audit(&mut transaction, &state, &identity, ip, "dashboards.created", &id, details).await?;
+    audit(
+        &mut transaction,
+        &state,
+        &identity,
+        ip,
+        "dashboards.created",
+        &id,
+        details,
+    )
+    .await?;
     let answer = output(&row, input.definition);
     if let Some(key) = &key {
         idempotency::complete(&mut transaction, &SCHEMA, key, &serde_json::to_value(&answer)?).await?;
@@ -428,9 +437,19 @@ async fn save(
         ..row
     };
     store::update(&mut transaction, &row, &input.definition.title).await?;
-    let details = json!({"title": input.definition.title, "version": row.version, "shared_with": row.shared_with});
+    let details =
+        json!({"title": input.definition.title, "version": row.version, "shared_with": row.shared_with});
     let name = id.to_string();
-    audit(&mut transaction, state, identity, ip, "dashboards.changed", &name, details).await?;
+    audit(
+        &mut transaction,
+        state,
+        identity,
+        ip,
+        "dashboards.changed",
+        &name,
+        details,
+    )
+    .await?;
     transaction.commit().await.store("commit")?;
     let tag = etag(i64::from(row.version));
     Ok((tag, Json(output(&row, input.definition))).into_response())
@@ -450,7 +469,16 @@ pub(crate) async fn delete(
     if_match.check(i64::from(row.version))?;
     store::delete(&mut transaction, id).await?;
     let (name, details) = (id.to_string(), json!({"title": row.definition["title"]}));
-    audit(&mut transaction, &state, &identity, ip, "dashboards.deleted", &name, details).await?;
+    audit(
+        &mut transaction,
+        &state,
+        &identity,
+        ip,
+        "dashboards.deleted",
+        &name,
+        details,
+    )
+    .await?;
     transaction.commit().await.store("commit")?;
     Ok(StatusCode::NO_CONTENT)
 }

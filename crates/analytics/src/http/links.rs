@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Duration, Utc};
 use common::auth::Identity;
 use common::db::StoreResult;
-use common::http::{ClientIp, Json, Path, Query};
+use common::http::{ClientIp, Json, Path, Problem, Query};
 use common::telemetry::RequestContext;
 use common::{Text, ids};
 use serde::{Deserialize, Serialize};
@@ -114,14 +114,14 @@ pub(crate) async fn create(
         // Those who follow the link have no account to follow these with.
         panel.drill_down = serde_json::Value::Null;
     }
-    // Two random ids: 244 bits that nobody guesses.
-    let token = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
+    let mut secret = [0; 32];
+    aws_lc_rs::rand::fill(&mut secret).map_err(|_| Problem::internal("the system gives no randomness"))?;
+    let token = hex::encode(secret);
     let now = state.clock.now();
     let row = LinkRow {
         id: ids::new_id(),
         dashboard: found.id,
         created_at: now,
-        refreshed_at: now,
         expires_at: now + Duration::days(i64::from(request.expires_in_days)),
         revoked_at: None,
     };
@@ -130,7 +130,16 @@ pub(crate) async fn create(
     store::insert_link(&mut transaction, &row, identity.user_id, &hash(&token), &snapshot).await?;
     let details = json!({"link": row.id, "expires_at": row.expires_at});
     let name = row.dashboard.clone();
-    audit(&mut transaction, &state, &identity, ip, "dashboards.link_created", &name, details).await?;
+    audit(
+        &mut transaction,
+        &state,
+        &identity,
+        ip,
+        "dashboards.link_created",
+        &name,
+        details,
+    )
+    .await?;
     transaction.commit().await.store("commit")?;
     let url = format!("{PUBLIC_PREFIX}/shared/dashboards/{token}");
     Ok((StatusCode::CREATED, Json(info(row, Some(url)))).into_response())
@@ -171,7 +180,16 @@ pub(crate) async fn revoke(
         return Err(Error::NotFound);
     }
     let details = json!({"link": link});
-    audit(&mut transaction, &state, &identity, ip, "dashboards.link_revoked", &id, details).await?;
+    audit(
+        &mut transaction,
+        &state,
+        &identity,
+        ip,
+        "dashboards.link_revoked",
+        &id,
+        details,
+    )
+    .await?;
     transaction.commit().await.store("commit")?;
     Ok(StatusCode::NO_CONTENT)
 }

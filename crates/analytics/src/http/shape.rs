@@ -80,13 +80,7 @@ fn in_range(name: &str, text: &str, range: &std::ops::RangeInclusive<u32>) -> Re
     text.parse()
         .ok()
         .filter(|number| range.contains(number))
-        .ok_or_else(|| {
-            wrong(
-                name,
-                format!("От {low} до {high}."),
-                format!("{low} to {high}."),
-            )
-        })
+        .ok_or_else(|| wrong(name, format!("От {low} до {high}."), format!("{low} to {high}.")))
 }
 
 /// Reads the parameters of a dashboard's address.
@@ -178,7 +172,13 @@ fn take(name: &str, text: &str, request: &mut Request, shape: &mut Shape) -> Res
             Some(variable) => {
                 request.variables.insert(variable.to_owned(), text.to_owned());
             }
-            None => return Err(wrong(other, "Такого параметра нет.", "There is no such parameter.")),
+            None => {
+                return Err(wrong(
+                    other,
+                    "Такого параметра нет.",
+                    "There is no such parameter.",
+                ));
+            }
         },
     }
     Ok(())
@@ -262,7 +262,8 @@ fn page(html: String) -> Response {
         (CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
         (
             CONTENT_SECURITY_POLICY,
-            HeaderValue::from_str(dashboards::policy()).unwrap_or(HeaderValue::from_static("default-src 'none'")),
+            HeaderValue::from_str(dashboards::policy())
+                .unwrap_or(HeaderValue::from_static("default-src 'none'")),
         ),
     ];
     (headers, html).into_response()

@@ -152,7 +152,10 @@ pub(crate) async fn recompute_day(
 }
 
 /// Counts one month again; `month` is its first day.
-pub(crate) async fn recompute_month(connection: &mut PgConnection, month: NaiveDate) -> Result<(), StoreError> {
+pub(crate) async fn recompute_month(
+    connection: &mut PgConnection,
+    month: NaiveDate,
+) -> Result<(), StoreError> {
     sqlx::query!("delete from analytics.requests_monthly where day = $1", month)
         .execute(&mut *connection)
         .await

@@ -162,10 +162,13 @@ async fn keep_version(connection: &mut PgConnection, row: &DashboardRow) -> Resu
 
 /// Removes a dashboard, its versions and its links.
 pub(crate) async fn delete(connection: &mut PgConnection, id: Uuid) -> Result<(), StoreError> {
-    sqlx::query!("delete from analytics.dashboard_links where dashboard = $1", id.to_string())
-        .execute(&mut *connection)
-        .await
-        .store("dashboard_links_delete")?;
+    sqlx::query!(
+        "delete from analytics.dashboard_links where dashboard = $1",
+        id.to_string()
+    )
+    .execute(&mut *connection)
+    .await
+    .store("dashboard_links_delete")?;
     sqlx::query!("delete from analytics.dashboards where id = $1", id)
         .execute(connection)
         .await
@@ -202,7 +205,6 @@ pub(crate) struct LinkRow {
     pub(crate) id: Uuid,
     pub(crate) dashboard: String,
     pub(crate) created_at: DateTime<Utc>,
-    pub(crate) refreshed_at: DateTime<Utc>,
     pub(crate) expires_at: DateTime<Utc>,
     pub(crate) revoked_at: Option<DateTime<Utc>>,
 }
@@ -217,8 +219,8 @@ pub(crate) async fn insert_link(
 ) -> Result<(), StoreError> {
     sqlx::query!(
         "insert into analytics.dashboard_links
-             (id, dashboard, owner, token_hash, snapshot, created_at, refreshed_at, expires_at)
-         values ($1, $2, $3, $4, $5, $6, $6, $7)",
+             (id, dashboard, owner, token_hash, snapshot, created_at, expires_at)
+         values ($1, $2, $3, $4, $5, $6, $7)",
         link.id,
         link.dashboard,
         owner,
@@ -241,7 +243,7 @@ pub(crate) async fn links(
 ) -> Result<Vec<LinkRow>, StoreError> {
     sqlx::query_as!(
         LinkRow,
-        "select id, dashboard, created_at, refreshed_at, expires_at, revoked_at
+        "select id, dashboard, created_at, expires_at, revoked_at
          from analytics.dashboard_links where dashboard = $1 and owner = $2 order by id desc limit 200",
         dashboard,
         owner
@@ -309,9 +311,12 @@ pub(crate) async fn expire_links(
     .execute(&mut *connection)
     .await
     .store("dashboard_links_expire")?;
-    sqlx::query!("delete from analytics.dashboard_links where expires_at < $1", forgotten)
-        .execute(connection)
-        .await
-        .store("dashboard_links_forget")?;
+    sqlx::query!(
+        "delete from analytics.dashboard_links where expires_at < $1",
+        forgotten
+    )
+    .execute(connection)
+    .await
+    .store("dashboard_links_forget")?;
     Ok(())
 }

@@ -49,3 +49,28 @@ pub(crate) fn read_only(config: &config::Database) -> Result<PgPool, sqlx::Error
         .idle_timeout(Duration::from_secs(60))
         .connect_lazy_with(options))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use common::config::Reader;
+    use common::testing;
+
+    #[tokio::test]
+    async fn panels_can_neither_write_nor_hold_a_connection() {
+        let url = testing::database_url(&SCHEMA).await;
+        let mut reader = Reader::from_values([("DATABASE_URL", url)]);
+        let config = config::Database::read(&mut reader);
+        let pool = read_only(&reader.finish(config).unwrap()).unwrap();
+        let code = async |statement: &'static str| {
+            let error = sqlx::query(statement).execute(&pool).await.unwrap_err();
+            error.as_database_error().unwrap().code().unwrap().into_owned()
+        };
+        assert_eq!(code("delete from analytics.dashboards").await, "25006");
+        let limit: String = sqlx::query_scalar("show statement_timeout")
+            .fetch_one(&pool)
+            .await
+            .unwrap();
+        assert_eq!(limit, PATIENCE);
+    }
+}

@@ -231,10 +231,7 @@ pub(crate) async fn users(
 }
 
 /// Distinct users of the whole span.
-pub(crate) async fn distinct_users(
-    connection: &mut PgConnection,
-    of: Steps<'_>,
-) -> Result<i64, StoreError> {
+pub(crate) async fn distinct_users(connection: &mut PgConnection, of: Steps<'_>) -> Result<i64, StoreError> {
     sqlx::query_scalar!(
         r#"select count(distinct user_id) as "users!"
            from (

@@ -4,10 +4,13 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends by a panic")]
 
 mod authz;
+mod charts;
 mod dashboards;
 mod ingest;
+mod links;
 mod metrics;
 mod onec;
 mod outage;
 mod reports;
+mod rollups;
 mod support;

@@ -37,6 +37,7 @@ pub(crate) struct Setting {
     /// Port of a proxy in front of the database; the URL is then made with it.
     pub(crate) database: Option<(String, String)>,
     pub(crate) onec_url: Option<String>,
+    pub(crate) prometheus_url: Option<String>,
 }
 
 impl Service {
@@ -68,7 +69,7 @@ impl Service {
             }
         };
         // Nothing listens on port 9: those services are down.
-        let mut reader = Reader::from_values([
+        let mut values = vec![
             ("DATABASE_URL", url),
             ("DATABASE_ACQUIRE_TIMEOUT", "1s".to_owned()),
             (
@@ -85,7 +86,9 @@ impl Service {
             ("USER_MANAGEMENT_URL", "http://127.0.0.1:9".to_owned()),
             ("SECURITY_URL", "http://127.0.0.1:9".to_owned()),
             ("ROLLUP_EVERY", "100ms".to_owned()),
-        ]);
+        ];
+        values.extend(setting.prometheus_url.map(|url| ("PROMETHEUS_URL", url)));
+        let mut reader = Reader::from_values(values);
         let config = Config::read(&mut reader);
         let config = reader.finish(config).unwrap();
         let context = Context::new(DEFINITION.name, "one".to_owned(), Environment::Development);
