@@ -70,3 +70,16 @@ create table analytics.rollup_zone (
     singleton boolean primary key default true check (singleton),
     time_zone text not null
 );
+
+-- Has the rollups of a time counted again from the raw events, as far as they are kept: after events were
+-- mended by hand or brought in from elsewhere. Returns how many hours that are. Hours whose raw events are
+-- gone keep what was counted.
+create function analytics.recount(since timestamptz, until timestamptz) returns bigint language sql as $$
+    with hours as (
+        insert into analytics.dirty_hours (hour)
+        select distinct date_trunc('hour', time, 'UTC') from analytics.events where time >= since and time < until
+        on conflict (hour) do update set marked_at = now()
+        returning 1
+    )
+    select count(*) from hours
+$$;

@@ -13,4 +13,5 @@ mod onec;
 mod outage;
 mod reports;
 mod rollups;
+mod scale;
 mod support;
