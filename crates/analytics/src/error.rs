@@ -7,6 +7,7 @@ use common::db::StoreError;
 use common::http::{FieldError, Problem};
 use common::idempotency::IdempotencyError;
 
+use crate::links::LinkError;
 use crate::onec::OnecError;
 
 /// An error of a request.
@@ -32,6 +33,14 @@ pub(crate) enum Error {
     LinkExpired,
     #[error("the link has been revoked")]
     LinkRevoked,
+    #[error("the figures changed while they were read")]
+    DataChanges,
+    #[error("the caller has too many files in the making")]
+    TooManyJobs,
+    #[error("the job has ended")]
+    JobEnded,
+    #[error("the link is not one of ours")]
+    LinkForged,
     #[error("a value cannot be written as JSON")]
     Json(#[from] serde_json::Error),
 }
@@ -44,6 +53,15 @@ pub(crate) struct ProblemError(pub(crate) Problem);
 impl From<Problem> for Error {
     fn from(problem: Problem) -> Self {
         Self::Refused(ProblemError(problem))
+    }
+}
+
+impl From<LinkError> for Error {
+    fn from(error: LinkError) -> Self {
+        match error {
+            LinkError::Forged => Self::LinkForged,
+            LinkError::Ended => Self::FileExpired,
+        }
     }
 }
 
@@ -111,6 +129,40 @@ impl Error {
                 Text::new("Ссылка отозвана", "The link has been revoked"),
             ),
             Self::KeyReused => IdempotencyError::Reused.into(),
+            Self::DataChanges => Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "analytics.data_changes",
+                Text::new("Данные меняются", "The data is changing"),
+            )
+            .detail(Text::new(
+                "Пока отчёт читался, данные 1С обновлялись. Повторите через минуту.",
+                "The data of 1C was being renewed while the report was read. Try again in a minute.",
+            ))
+            .retry_after(60),
+            Self::TooManyJobs => Problem::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "analytics.too_many_jobs",
+                Text::new("Слишком много отчётов сразу", "Too many reports at once"),
+            )
+            .detail(Text::new(
+                "Дождитесь готовности отчётов, которые уже формируются, или отмените их.",
+                "Wait for the reports in the making, or cancel them.",
+            ))
+            .retry_after(10),
+            Self::JobEnded => Problem::new(
+                StatusCode::CONFLICT,
+                "analytics.job_ended",
+                Text::new("Отчёт уже сформирован", "The report is finished"),
+            ),
+            Self::LinkForged => Problem::new(
+                StatusCode::FORBIDDEN,
+                "analytics.link_invalid",
+                Text::new("Ссылка недействительна", "The link is not valid"),
+            )
+            .detail(Text::new(
+                "Ссылка изменена или выдана не этой системой. Запросите новую.",
+                "The link was changed or is not of this system. Ask for a new one.",
+            )),
             Self::Json(error) => Problem::internal(error),
         })
     }

@@ -4,8 +4,9 @@
 //! files until they expire. Figures of 1C are never stored here as facts: reports and panels ask
 //! onec-integration with the caller's own token, and that token is never written down.
 //!
-//! Modules in reading order: `router`, `http`, then the rules `ingest`, `period`, `quantile`,
-//! `reports`, `dashboards`, `charts`, the clients `onec`, `services` and `prometheus`, then `store` and `jobs`.
+//! Modules in reading order: `router`, `http`, then the rules `ingest`, `pseudonyms`, `period`, `quantile`,
+//! `reports`, `orders`, `links`, `dashboards`, `charts`, the clients `onec`, `services` and `prometheus`, then
+//! `store` and `jobs`.
 
 mod charts;
 mod config;
@@ -14,13 +15,17 @@ mod error;
 mod http;
 mod ingest;
 mod jobs;
+mod links;
 mod metrics;
 mod onec;
+mod orders;
 mod period;
 mod prometheus;
+mod pseudonyms;
 mod quantile;
 mod reports;
 mod router;
+pub mod sample;
 mod services;
 mod state;
 pub mod store;
@@ -66,6 +71,7 @@ pub async fn start(config: Config, context: Context) -> Result<App, BoxError> {
         prometheus: Arc::new(prometheus::Prometheus::new(config.prometheus.clone())?),
         time_zone: config.time_zone,
         work: Arc::new(Notify::new()),
+        links: Arc::new(links::Links::new(&config.reports_key).map_err(|_| "no key can be derived")?),
     };
     jobs::start(&state, &redis, &config, &context).await?;
     Ok(App {

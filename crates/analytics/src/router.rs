@@ -3,7 +3,7 @@
 use common::auth::Permission;
 use common::http::routes::{Access, Routes};
 
-use crate::http::{charts, dashboards, links, metrics, report_files, reports};
+use crate::http::{charts, dashboards, links, metrics, report_catalogue, report_files, reports};
 use crate::state::AppState;
 
 /// The table of routes. Reports and panels with figures of 1C also need `onec:read`, which
@@ -34,4 +34,9 @@ pub fn routes() -> Routes<AppState> {
         .post("/reports/generate", report, reports::generate)
         .get("/reports/jobs/{id}", report, report_files::job)
         .get("/reports/files/{id}", report, report_files::file)
+        .get("/reports", report, report_catalogue::list)
+        .get("/reports/jobs", report, report_files::jobs)
+        .delete("/reports/jobs/{id}", report, report_files::cancel)
+        // The signature is what opens it.
+        .get("/reports/links/{id}", Access::Public, report_files::link)
 }

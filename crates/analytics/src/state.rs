@@ -8,6 +8,7 @@ use sqlx::PgPool;
 use tokio::sync::Notify;
 
 use crate::dashboards::Cache;
+use crate::links::Links;
 use crate::onec::Onec;
 use crate::prometheus::Prometheus;
 use crate::services::Services;
@@ -27,4 +28,5 @@ pub struct AppState {
     pub(crate) time_zone: Tz,
     /// Wakes the builder of report files.
     pub(crate) work: Arc<Notify>,
+    pub(crate) links: Arc<Links>,
 }

@@ -18,9 +18,10 @@ use super::shape::{self, Form};
 use crate::charts::{self, Chart, ChartKind, Style, Theme};
 use crate::dashboards::{Fields, chart_of};
 use crate::error::Error;
-use crate::onec::MAX_ROWS;
 use crate::state::AppState;
 
+/// Rows of a report unless asked otherwise; a chart shows no more.
+const MOST_ROWS: u32 = 200;
 /// How long onec-integration may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -125,7 +126,7 @@ pub(crate) async fn draw(
         (Some(chart), _) => chart,
         (None, Some(wanted)) => {
             let mut query = wanted.parameters;
-            query.limit = query.limit.or(Some(MAX_ROWS.min(200)));
+            query.limit = query.limit.or(Some(MOST_ROWS));
             let report = state.onec.report(&identity, wanted.id, &query, PATIENCE).await?;
             as_of = Some(report.as_of);
             citations.clone_from(&report.citations);

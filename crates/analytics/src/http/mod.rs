@@ -4,6 +4,7 @@ pub(crate) mod charts;
 pub(crate) mod dashboards;
 pub(crate) mod links;
 pub(crate) mod metrics;
+pub(crate) mod report_catalogue;
 pub(crate) mod report_files;
 pub(crate) mod reports;
 mod shape;

@@ -17,6 +17,7 @@ use common::telemetry::Chain;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
+use crate::pseudonyms::Pseudonyms;
 use crate::state::AppState;
 use crate::store::SCHEMA;
 
@@ -37,7 +38,9 @@ pub(crate) async fn start(
     retain::prepare_months(state).await?;
     retain::settle_zone(state).await?;
 
-    let handler = consume::EventHandler::new(state.clone(), retention);
+    let pseudonyms = Pseudonyms::new(&config.reports_key).map_err(|_| "no key can be derived")?;
+    retain::pseudonymise(state, &pseudonyms).await?;
+    let handler = consume::EventHandler::new(state.clone(), retention, pseudonyms);
     let consumer = Consumer::new(
         redis.clone(),
         "analytics",
@@ -49,8 +52,11 @@ pub(crate) async fn start(
     let relay = Relay::new(state.db.clone(), redis.clone(), &SCHEMA);
     context.spawn("relay", relay.run(context.shutdown.clone()));
     let file_ttl = chrono::Duration::from_std(config.report_file_ttl)?;
-    let builder = build::Builder::new(state.clone(), context.instance.clone(), file_ttl);
-    context.spawn("builder", builder.run(context.shutdown.clone()));
+    // Two, so that a small report need not wait for a large one.
+    for name in ["builder", "second builder"] {
+        let builder = build::Builder::new(state.clone(), &context.instance, file_ttl);
+        context.spawn(name, builder.run(context.shutdown.clone()));
+    }
 
     let own = state.clone();
     loop_in(context, "roll_up", config.rollup_every, move || {

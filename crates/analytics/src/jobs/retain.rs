@@ -3,6 +3,7 @@
 use chrono::{Datelike, Duration, Months};
 use common::db::{StoreError, StoreResult};
 
+use crate::pseudonyms::Pseudonyms;
 use crate::state::AppState;
 use crate::store;
 
@@ -33,6 +34,19 @@ pub(super) async fn settle_zone(state: &AppState) -> Result<(), StoreError> {
     if store::calendar::settle_zone(&mut connection, state.time_zone.name()).await? {
         tracing::info!("days are counted in the time zone {}", state.time_zone);
     }
+    Ok(())
+}
+
+/// Gives users pseudonyms whom an earlier release has counted under their ids.
+pub(super) async fn pseudonymise(state: &AppState, pseudonyms: &Pseudonyms) -> Result<(), StoreError> {
+    let mut connection = state.db.acquire().await.store("acquire")?;
+    let users = store::rollups::named_users(&mut connection).await?;
+    if users.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<_> = users.iter().map(|user| pseudonyms.of(*user)).collect();
+    store::rollups::rename_users(&mut connection, &users, &names).await?;
+    tracing::info!("{} users are counted under pseudonyms from now on", users.len());
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::ingest::{EventRow, Rejected};
+use crate::ingest::{self, EventRow, Rejected};
 
 /// Adds events and returns the ids of those that were not there.
 pub(crate) async fn insert(
@@ -58,7 +58,7 @@ pub(crate) async fn reject(
         event.id,
         stream,
         reason.as_str(),
-        sqlx::types::Json(event) as _,
+        ingest::shell(event),
         now
     )
     .execute(connection)

@@ -4,6 +4,7 @@ pub(crate) mod calendar;
 pub(crate) mod dashboards;
 pub(crate) mod events;
 pub(crate) mod overview;
+pub(crate) mod report_figures;
 pub(crate) mod reports;
 pub(crate) mod rollups;
 pub(crate) mod series;
