@@ -1,6 +1,18 @@
 -- Hours added up to days of the service's time zone, and days to months: a year is read from twelve
 -- rows instead of nine thousand. Each is counted again as a whole when what it is made of changes.
 
+-- Requests of an hour without their routes and durations: a month of hours is read at once.
+create table analytics.traffic_hourly (
+    hour         timestamptz not null,
+    upstream     text not null,
+    status_class smallint not null,
+    count        bigint not null,
+    primary key (hour, upstream, status_class)
+);
+
+insert into analytics.traffic_hourly
+select hour, upstream, status_class, sum(count) from analytics.requests_hourly group by 1, 2, 3;
+
 create table analytics.requests_daily (
     day             date not null,
     upstream        text not null,

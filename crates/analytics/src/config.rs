@@ -7,6 +7,8 @@ use common::config::{self, Reader};
 use secrecy::SecretString;
 use url::Url;
 
+use crate::delivery::DeliverySettings;
+
 /// Key of development, so that nothing has to be configured on one's own machine.
 const DEVELOPMENT_KEY: &str = "development-only-reports-encryption-key";
 
@@ -36,6 +38,8 @@ pub struct Config {
     /// are counted under. After a change old links do not
     /// open, and schedules have to be saved again.
     pub reports_key: SecretString,
+    /// Where reports that come by themselves may go.
+    pub(crate) delivery: DeliverySettings,
     /// `ROLLUP_EVERY` (10s): how often changed hours are counted again.
     pub rollup_every: Duration,
     /// `PROMETHEUS_URL` (none): the Prometheus that knows how busy the services are.
@@ -57,6 +61,7 @@ impl Config {
         let events_retention = reader.duration("EVENTS_RETENTION", Duration::from_secs(90 * 86_400));
         let report_file_ttl = reader.duration("REPORT_FILE_TTL", Duration::from_secs(86_400));
         let reports_key = reader.strong_secret("REPORTS_ENCRYPTION_KEY", 32, DEVELOPMENT_KEY);
+        let delivery = DeliverySettings::read(reader);
         let rollup_every = reader.duration("ROLLUP_EVERY", Duration::from_secs(10));
         if rollup_every.is_some_and(|every| every.is_zero()) {
             reader.invalid("ROLLUP_EVERY", "is zero");
@@ -79,6 +84,7 @@ impl Config {
             events_retention: events_retention?,
             report_file_ttl: report_file_ttl?,
             reports_key: reports_key?,
+            delivery: delivery?,
             rollup_every: rollup_every?,
             prometheus: prometheus?,
         })

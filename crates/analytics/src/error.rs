@@ -2,13 +2,15 @@
 
 use ::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use common::Text;
 use common::db::StoreError;
 use common::http::{FieldError, Problem};
 use common::idempotency::IdempotencyError;
+use common::sealing::Unspecified;
+use common::{Locale, Text};
 
 use crate::links::LinkError;
 use crate::onec::OnecError;
+use crate::users::UsersError;
 
 /// An error of a request.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +21,8 @@ pub(crate) enum Error {
     Onec(#[from] OnecError),
     #[error("a report has {actual} rows, more than {limit}")]
     RowLimitExceeded { limit: u32, actual: u64 },
+    #[error("the member {pointer} of the request is wrong")]
+    Wrong { pointer: String, detail: Text },
     #[error("the request is wrong")]
     Refused(#[source] ProblemError),
     #[error("there is no such thing of the caller's")]
@@ -41,6 +45,16 @@ pub(crate) enum Error {
     JobEnded,
     #[error("the link is not one of ours")]
     LinkForged,
+    #[error("the caller has another saved report of this name")]
+    NameTaken,
+    #[error("the caller has saved too many reports")]
+    TooManySaved,
+    #[error("the keys of schedules cannot be had")]
+    Users(#[from] UsersError),
+    #[error("the key of a schedule was sealed under another secret")]
+    KeySealed,
+    #[error("a secret cannot be sealed")]
+    Sealing(#[from] Unspecified),
     #[error("a value cannot be written as JSON")]
     Json(#[from] serde_json::Error),
 }
@@ -68,11 +82,50 @@ impl From<LinkError> for Error {
 impl Error {
     /// One wrong member of the request.
     pub(crate) fn member(pointer: &str, detail: Text) -> Self {
-        Problem::validation(vec![FieldError {
+        Self::Wrong {
             pointer: pointer.to_owned(),
             detail,
-        }])
-        .into()
+        }
+    }
+
+    /// The same mistake, of a part of the request that is within another.
+    pub(crate) fn within(self, outer: &str) -> Self {
+        match self {
+            Self::Wrong { pointer, detail } => Self::Wrong {
+                pointer: format!("{outer}{pointer}"),
+                detail,
+            },
+            other => other,
+        }
+    }
+
+    /// Whether the same may go well later.
+    pub(crate) fn is_temporary(&self) -> bool {
+        match self {
+            Self::Store(_)
+            | Self::Onec(OnecError::Unavailable(_))
+            | Self::DataChanges
+            | Self::TooManyJobs => true,
+            Self::Users(UsersError::Unavailable(_)) => true,
+            Self::Onec(OnecError::Refused { status, .. })
+            | Self::Users(UsersError::Refused(OnecError::Refused { status, .. })) => {
+                status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS
+            }
+            Self::Refused(ProblemError(problem)) => problem.status().is_server_error(),
+            _ => false,
+        }
+    }
+
+    /// The code and the words for people, where there is no response.
+    pub(crate) fn told(self, locale: Locale) -> (String, String) {
+        let told = match self.into_problem() {
+            Ok(problem) => problem.to_json(locale, None),
+            Err(OnecError::Refused { problem, .. }) => problem,
+            Err(error @ OnecError::Unavailable(_)) => error.summary(),
+        };
+        let member = |name: &str| told[name].as_str().unwrap_or_default();
+        let detail = format!("{}. {}", member("title"), member("detail"));
+        (member("code").to_owned(), detail.trim_end().to_owned())
     }
 
     fn into_problem(self) -> Result<Problem, OnecError> {
@@ -94,6 +147,7 @@ impl Error {
             ))
             .extension("limit", limit)
             .extension("actual", actual),
+            Self::Wrong { pointer, detail } => Problem::validation(vec![FieldError { pointer, detail }]),
             Self::Refused(ProblemError(problem)) => problem,
             Self::NotFound => Problem::not_found(),
             Self::FileExpired => Problem::new(
@@ -163,6 +217,35 @@ impl Error {
                 "Ссылка изменена или выдана не этой системой. Запросите новую.",
                 "The link was changed or is not of this system. Ask for a new one.",
             )),
+            Self::NameTaken => Problem::new(
+                StatusCode::CONFLICT,
+                "analytics.name_taken",
+                Text::new("Такое имя уже есть", "The name is taken"),
+            ),
+            Self::TooManySaved => Problem::new(
+                StatusCode::CONFLICT,
+                "analytics.too_many_saved",
+                Text::new("Сохранено слишком много", "Too much is saved"),
+            )
+            .detail(Text::new(
+                "Удалите варианты или расписания, которые больше не нужны.",
+                "Delete variants or schedules that are not needed any more.",
+            )),
+            Self::Users(UsersError::Unavailable(error)) => {
+                Problem::unavailable("user-management").source(error)
+            }
+            // As above; a program cannot have it in other words.
+            Self::Users(UsersError::Refused(error)) => return Err(error),
+            Self::KeySealed => Problem::new(
+                StatusCode::CONFLICT,
+                "analytics.schedule_key_unreadable",
+                Text::new("Расписание нужно сохранить заново", "The schedule has to be saved again"),
+            )
+            .detail(Text::new(
+                "Ключ, под которым хранились расписания, сменился (REPORTS_ENCRYPTION_KEY).",
+                "The key that schedules were kept under has changed (REPORTS_ENCRYPTION_KEY).",
+            )),
+            Self::Sealing(error) => Problem::internal(error),
             Self::Json(error) => Problem::internal(error),
         })
     }

@@ -5,12 +5,14 @@
 //! onec-integration with the caller's own token, and that token is never written down.
 //!
 //! Modules in reading order: `router`, `http`, then the rules `ingest`, `pseudonyms`, `period`, `quantile`,
-//! `reports`, `orders`, `links`, `dashboards`, `charts`, the clients `onec`, `services` and `prometheus`, then
-//! `store` and `jobs`.
+//! `reports`, `orders`, `links`, `cron`, `schedules`, `delivery`, `dashboards`, `charts`, the clients `onec`, `users`,
+//! `services` and `prometheus`, then `store` and `jobs`.
 
 mod charts;
 mod config;
+mod cron;
 mod dashboards;
+mod delivery;
 mod error;
 mod http;
 mod ingest;
@@ -26,9 +28,11 @@ mod quantile;
 mod reports;
 mod router;
 pub mod sample;
+mod schedules;
 mod services;
 mod state;
 pub mod store;
+mod users;
 
 use std::sync::Arc;
 
@@ -71,11 +75,23 @@ pub async fn start(config: Config, context: Context) -> Result<App, BoxError> {
         prometheus: Arc::new(prometheus::Prometheus::new(config.prometheus.clone())?),
         time_zone: config.time_zone,
         work: Arc::new(Notify::new()),
+        ways: Arc::new(delivery::Ways::new(&config.delivery)?),
+        vault: Arc::new(schedules::Vault::new(&config.reports_key).map_err(|_| "no key can be derived")?),
+        users: users::Users::new(user_management(&config)?)?,
+        public_url: config.delivery.public_url.clone(),
         links: Arc::new(links::Links::new(&config.reports_key).map_err(|_| "no key can be derived")?),
     };
-    jobs::start(&state, &redis, &config, &context).await?;
+    jobs::start(&state, &redis, &config, &authenticator, &context).await?;
     Ok(App {
         checks: vec![Check::postgres(&state.db), Check::redis(&redis)],
         router: routes().measured(DEFINITION.name).build(state, authenticator),
     })
+}
+
+/// The first address of user-management.
+fn user_management(config: &Config) -> Result<url::Url, BoxError> {
+    let mut services = config.services.iter();
+    let found = services.find(|(name, _)| *name == "user-management");
+    let address = found.and_then(|(_, addresses)| addresses.first());
+    Ok(address.ok_or("user-management has no address")?.clone())
 }

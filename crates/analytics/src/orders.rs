@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use chrono::NaiveDate;
 use common::auth::{Permission, PermissionSet};
 use common::contract::onec::{Report, ReportId, ReportQuery};
 use common::db::StoreResult;
@@ -14,6 +15,7 @@ use serde_json::{Value, json};
 
 use crate::error::Error;
 use crate::reports::own::{Own, OwnQuery};
+use crate::reports::relative::Relative;
 use crate::reports::{Dialect, Format, Sheet};
 use crate::state::AppState;
 
@@ -34,6 +36,9 @@ pub(crate) struct Order {
     pub(crate) report: String,
     #[serde(default = "no_parameters")]
     pub(crate) parameters: Value,
+    /// Instead of days among the parameters: days that go with the day of the report.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) period: Option<Relative>,
     pub(crate) format: Format,
     #[serde(default)]
     pub(crate) dialect: Dialect,
@@ -71,10 +76,21 @@ impl Wanted {
 }
 
 impl Order {
-    /// Understands the parameters.
-    pub(crate) fn wanted(&self) -> Result<Wanted, Error> {
+    /// Understands the parameters, as seen from a day.
+    pub(crate) fn wanted(&self, today: NaiveDate) -> Result<Wanted, Error> {
+        let days = match self.period {
+            Some(period) => Some(period.days(today).ok_or_else(|| self.wrong_period())?),
+            None => None,
+        };
         if let Some(own) = Own::from_name(&self.report) {
-            return Ok(Wanted::Own(own, self.parsed()?));
+            let mut query: OwnQuery = self.parsed()?;
+            if let Some((from, to)) = days {
+                if query != OwnQuery::default() {
+                    return Err(self.wrong_period());
+                }
+                (query.from, query.to) = (Some(from), Some(to));
+            }
+            return Ok(Wanted::Own(own, query));
         }
         let report = ReportId::from_name(&self.report).ok_or_else(|| {
             Error::member(
@@ -82,7 +98,19 @@ impl Order {
                 Text::new("Такого отчёта нет.", "There is no such report."),
             )
         })?;
-        let query: ReportQuery = self.parsed()?;
+        let mut query: ReportQuery = self.parsed()?;
+        if let Some((from, to)) = days {
+            if query.from.is_some() || query.to.is_some() || query.date.is_some() {
+                return Err(self.wrong_period());
+            }
+            match report {
+                ReportId::Receivables | ReportId::Payables | ReportId::Stock | ReportId::Cash => {
+                    query.date = Some(to);
+                }
+                ReportId::CounterpartyCard | ReportId::Postings => return Err(self.wrong_period()),
+                _ => (query.from, query.to) = (Some(from), Some(to)),
+            }
+        }
         for (name, given) in [
             ("limit", query.limit.is_some()),
             ("cursor", query.cursor.is_some()),
@@ -98,6 +126,16 @@ impl Order {
             }
         }
         Ok(Wanted::Onec(report, Box::new(query)))
+    }
+
+    fn wrong_period(&self) -> Error {
+        Error::member(
+            "/period",
+            Text::new(
+                "Либо period, либо даты в parameters; у отчёта без дат нет ни того, ни другого.",
+                "Either a period, or days among the parameters; a report without days has neither.",
+            ),
+        )
     }
 
     fn parsed<T: for<'de> Deserialize<'de>>(&self) -> Result<T, Error> {

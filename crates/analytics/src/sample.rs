@@ -74,7 +74,7 @@ fn row(number: u64) -> Row {
         "quantity": format!("{}.{}", number % 977, number % 8 * 125),
         "revenue": money(revenue), "cost": money(cost), "profit": money(revenue - cost),
         "margin": if revenue == 0 { Value::Null } else { json!(((revenue - cost) * 100 / revenue).to_string()) },
-        "posted": number % 3 != 0,
+        "posted": !number.is_multiple_of(3),
     });
     row.as_object().cloned().unwrap_or_default()
 }

@@ -5,9 +5,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use common::auth::Identity;
-use common::contract::events::{AUDIT_RECORDED, AuditEvent, Outcome};
 use common::db::StoreResult;
-use common::events::{Event, Stream, outbox};
 use common::http::{ClientIp, Json, Page, PageQuery, Path, Query};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
@@ -15,10 +13,9 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::PUBLIC_PREFIX;
-use crate::DEFINITION;
+use super::report_audit::record;
 use crate::error::Error;
 use crate::state::AppState;
-use crate::store::SCHEMA;
 use crate::store::reports::{self as store, FileRow, JobRow};
 
 /// What stays as it is in a name within a header (RFC 8187, section 3.2.1).
@@ -143,7 +140,7 @@ pub(crate) async fn job(
 pub(crate) async fn cancel(
     State(state): State<AppState>,
     identity: Identity,
-    ClientIp(ip): ClientIp,
+    ip: ClientIp,
     Path(id): Path<Uuid>,
 ) -> Result<Json<JobResponse>, Error> {
     let mut transaction = state.db.begin().await.store("begin")?;
@@ -151,15 +148,17 @@ pub(crate) async fn cancel(
     let job = store::job(&mut transaction, identity.user_id, id).await?;
     let job = job.ok_or(Error::NotFound)?;
     if cancelled {
-        let audit = AuditEvent {
-            action: "reports.cancelled".to_owned(),
-            outcome: Outcome::Success,
-            target: Some(format!("report_job:{id}")),
-            ip: Some(ip.to_string()),
-            details: json!({ "report": job.report }),
-        };
-        let event = Event::new(DEFINITION.name, AUDIT_RECORDED, &state.clock, &audit).actor(&identity);
-        outbox::append(&mut transaction, &SCHEMA, Stream::Audit, &event).await?;
+        let (target, details) = (format!("report_job:{id}"), json!({ "report": job.report }));
+        record(
+            &mut transaction,
+            &state,
+            &identity,
+            ip,
+            "reports.cancelled",
+            target,
+            details,
+        )
+        .await?;
     } else if job.state != "cancelled" {
         return Err(Error::JobEnded);
     }

@@ -8,9 +8,7 @@ use ::http::{HeaderMap, StatusCode};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use common::auth::Identity;
-use common::contract::events::{AUDIT_RECORDED, AuditEvent, Outcome};
 use common::db::StoreResult;
-use common::events::{Event, Stream, outbox};
 use common::http::{ClientIp, Json, Query};
 use common::telemetry::RequestContext;
 use common::{idempotency, ids};
@@ -20,12 +18,11 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::PUBLIC_PREFIX;
+use super::report_audit::record;
 use super::report_files::{load, serve};
-use crate::DEFINITION;
 use crate::error::Error;
 use crate::orders::{self, Fetched, Order};
 use crate::state::AppState;
-use crate::store::SCHEMA;
 use crate::store::reports as store;
 
 /// How long a caller may wait for the file.
@@ -60,7 +57,7 @@ pub(crate) async fn generate(
     Json(order): Json<Order>,
 ) -> Result<Response, Error> {
     let wait = Duration::from_secs(query.wait.unwrap_or(0)).min(MAX_WAIT);
-    let wanted = order.wanted()?;
+    let wanted = order.wanted(state.today())?;
     wanted.require(identity.permissions)?;
     let key = idempotency::text(&headers)?;
     let hash = hash(&order)?;
@@ -101,7 +98,7 @@ async fn existing(
 async fn create(
     state: &AppState,
     identity: &Identity,
-    ClientIp(ip): ClientIp,
+    ip: ClientIp,
     key: Option<&str>,
     hash: &[u8],
     order: &Order,
@@ -135,18 +132,20 @@ async fn create(
     for (number, piece) in (0..).zip(&fetched.pieces) {
         store::insert_piece(&mut transaction, id, number, piece).await?;
     }
-    let audit = AuditEvent {
-        action: "reports.generated".to_owned(),
-        outcome: Outcome::Success,
-        target: Some(format!("report_job:{id}")),
-        ip: Some(ip.to_string()),
-        details: json!({
-            "report": order.report, "format": order.format, "parameters": sheet.parameters,
-            "rows": sheet.row_count,
-        }),
-    };
-    let event = Event::new(DEFINITION.name, AUDIT_RECORDED, &state.clock, &audit).actor(identity);
-    outbox::append(&mut transaction, &SCHEMA, Stream::Audit, &event).await?;
+    let details = json!({
+        "report": order.report, "format": order.format, "parameters": sheet.parameters, "rows": sheet.row_count,
+    });
+    let target = format!("report_job:{id}");
+    record(
+        &mut transaction,
+        state,
+        identity,
+        ip,
+        "reports.generated",
+        target,
+        details,
+    )
+    .await?;
     transaction.commit().await.store("commit")?;
     Ok(id)
 }

@@ -5,11 +5,13 @@ mod consume;
 mod measure;
 mod retain;
 mod roll_up;
+mod schedules;
 
 use std::future::Future;
 use std::time::Duration;
 
 use common::BoxError;
+use common::auth::Authenticator;
 use common::cache::Redis;
 use common::events::{Consumer, Relay, Stream};
 use common::service::Context;
@@ -31,6 +33,7 @@ pub(crate) async fn start(
     state: &AppState,
     redis: &Redis,
     config: &Config,
+    authenticator: &Authenticator,
     context: &Context,
 ) -> Result<(), BoxError> {
     crate::metrics::describe();
@@ -57,6 +60,9 @@ pub(crate) async fn start(
         let builder = build::Builder::new(state.clone(), &context.instance, file_ttl);
         context.spawn(name, builder.run(context.shutdown.clone()));
     }
+
+    let scheduler = schedules::Scheduler::new(state.clone(), authenticator.clone(), &context.instance);
+    context.spawn("scheduler", scheduler.run(context.shutdown.clone()));
 
     let own = state.clone();
     loop_in(context, "roll_up", config.rollup_every, move || {

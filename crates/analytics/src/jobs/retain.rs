@@ -30,8 +30,10 @@ pub(super) async fn prepare_months(state: &AppState) -> Result<(), StoreError> {
 
 /// Has days counted again when the time zone of the service is another than before.
 pub(super) async fn settle_zone(state: &AppState) -> Result<(), StoreError> {
-    let mut connection = state.db.acquire().await.store("acquire")?;
-    if store::calendar::settle_zone(&mut connection, state.time_zone.name()).await? {
+    let mut transaction = state.db.begin().await.store("begin")?;
+    let changed = store::calendar::settle_zone(&mut transaction, state.time_zone.name()).await?;
+    transaction.commit().await.store("commit")?;
+    if changed {
         tracing::info!("days are counted in the time zone {}", state.time_zone);
     }
     Ok(())

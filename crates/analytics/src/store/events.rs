@@ -97,6 +97,7 @@ pub(crate) async fn delete_before(
     sqlx::query!(
         "with rejected as (delete from analytics.events_rejected where received_at < $1),
               requests as (delete from analytics.requests_hourly where hour < $2),
+              traffic as (delete from analytics.traffic_hourly where hour < $2),
               users as (delete from analytics.users_hourly where hour < $2),
               usage as (delete from analytics.usage_hourly where hour < $2),
               sync as (delete from analytics.sync_hourly where hour < $2)

@@ -7,8 +7,10 @@ pub(crate) mod overview;
 pub(crate) mod report_figures;
 pub(crate) mod reports;
 pub(crate) mod rollups;
+pub(crate) mod schedules;
 pub(crate) mod series;
 pub(crate) mod system;
+pub(crate) mod variants;
 
 use std::str::FromStr;
 use std::time::Duration;

@@ -437,7 +437,7 @@ pub(crate) async fn linked_file(
     .store("report_linked_file")
 }
 
-/// Removes the content of expired files, and jobs that ended before `forget`.
+/// Removes the content of expired files, and jobs and runs of schedules that ended before `forget`.
 pub(crate) async fn delete_expired(
     connection: &mut PgConnection,
     now: DateTime<Utc>,
@@ -450,6 +450,10 @@ pub(crate) async fn delete_expired(
     .execute(&mut *connection)
     .await
     .store("report_files_expire")?;
+    sqlx::query!("delete from analytics.report_runs where finished_at < $1", forget)
+        .execute(&mut *connection)
+        .await
+        .store("report_runs_delete")?;
     sqlx::query!("delete from analytics.report_jobs where finished_at < $1", forget)
         .execute(connection)
         .await

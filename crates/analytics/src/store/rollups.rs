@@ -63,9 +63,22 @@ async fn requests(connection: &mut PgConnection, hour: DateTime<Utc>) -> Result<
          group by 2, 3, 4, 5",
         hour
     )
-    .execute(connection)
+    .execute(&mut *connection)
     .await
     .store("requests_hourly_insert")?;
+    sqlx::query!("delete from analytics.traffic_hourly where hour = $1", hour)
+        .execute(&mut *connection)
+        .await
+        .store("traffic_hourly_delete")?;
+    sqlx::query!(
+        "insert into analytics.traffic_hourly (hour, upstream, status_class, count)
+         select hour, upstream, status_class, sum(count) from analytics.requests_hourly
+         where hour = $1 group by 1, 2, 3",
+        hour
+    )
+    .execute(connection)
+    .await
+    .store("traffic_hourly_insert")?;
     Ok(())
 }
 

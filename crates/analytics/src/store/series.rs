@@ -35,7 +35,7 @@ pub(crate) async fn traffic(
         r#"select date_trunc($3, at, $4) as "at!", upstream as "upstream!", status_class as "status_class!",
                   sum(count)::bigint as "count!"
            from (
-               select hour as at, upstream, status_class, count from analytics.requests_hourly
+               select hour as at, upstream, status_class, count from analytics.traffic_hourly
                where $3 = 'hour' and hour >= $1 and hour < $2
                union all
                select day::timestamp at time zone $4, upstream, status_class, count
@@ -265,7 +265,7 @@ pub(crate) struct WeekHour {
     pub(crate) count: i64,
 }
 
-/// Requests by hour of the week; at most 31 days are looked at, which the caller sees to.
+/// Requests by hour of the week.
 pub(crate) async fn requests_by_week_hour(
     connection: &mut PgConnection,
     span: Span,
@@ -275,7 +275,7 @@ pub(crate) async fn requests_by_week_hour(
         WeekHour,
         r#"select extract(isodow from hour at time zone $3)::int as "weekday!",
                   extract(hour from hour at time zone $3)::int as "hour!", sum(count)::bigint as "count!"
-           from analytics.requests_hourly where hour >= $1 and hour < $2
+           from analytics.traffic_hourly where hour >= $1 and hour < $2
            group by 1, 2 order by 1, 2"#,
         span.from,
         span.to,

@@ -191,7 +191,7 @@ async fn saturation_comes_from_prometheus_where_there_is_one() {
     let prometheus = TestServer::serve(axum::Router::new().route("/api/v1/query", answer)).await;
     for (url, up) in [(prometheus.url(), true), ("http://127.0.0.1:9".to_owned(), false)] {
         let setting = Setting {
-            prometheus_url: Some(url),
+            more: vec![("PROMETHEUS_URL", url)],
             ..Setting::default()
         };
         let service = Service::with(setting).await;

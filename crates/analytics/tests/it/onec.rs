@@ -114,7 +114,7 @@ async fn report(
         Mood::Many(rows) => piece(&mut report, &asked, rows),
         Mood::Changing(rows) => {
             piece(&mut report, &asked, rows);
-            report.as_of = Utc::now();
+            report.as_of = common::clock::Clock::system().now();
         }
         Mood::Unprintable => report.rows[0]["counterparty"] = json!("株式会社"),
         Mood::Well | Mood::Garbage | Mood::InfobaseAway => {}

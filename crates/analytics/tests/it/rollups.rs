@@ -53,6 +53,10 @@ async fn days_and_months_equal_the_raw_events_whatever_their_order() {
 
     for statement in [
         "select count(*) from (
+             select date_trunc('hour', time) as hour, status / 100 as class, count(*) as n
+             from analytics.events where stream = 'requests' group by 1, 2
+             except select hour, status_class, sum(count) from analytics.traffic_hourly group by 1, 2) wrong",
+        "select count(*) from (
              select (time at time zone 'Europe/Moscow')::date as day, upstream, status / 100 as class, count(*) as n
              from analytics.events where stream = 'requests' group by 1, 2, 3
              except select day, upstream, status_class, sum(count) from analytics.requests_daily group by 1, 2, 3) wrong",
@@ -92,7 +96,9 @@ async fn days_and_months_equal_the_raw_events_whatever_their_order() {
     assert!(recounted > 100, "{recounted}");
     service.reaches(waiting, 0).await;
     let kept = service
-        .number("select coalesce(sum(count), 0)::bigint from analytics.requests_monthly where status_class <> 5")
+        .number(
+            "select coalesce(sum(count), 0)::bigint from analytics.requests_monthly where status_class <> 5",
+        )
         .await;
     assert_eq!(kept, left);
 }

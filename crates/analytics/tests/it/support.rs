@@ -26,7 +26,7 @@ pub(crate) struct Service {
     pub(crate) onec: StandIn,
     pub(crate) server: TestServer,
     context: Context,
-    _keys: TestServer,
+    pub(crate) keys: TestServer,
 }
 
 /// What is not as usual.
@@ -37,7 +37,8 @@ pub(crate) struct Setting {
     /// Port of a proxy in front of the database; the URL is then made with it.
     pub(crate) database: Option<(String, String)>,
     pub(crate) onec_url: Option<String>,
-    pub(crate) prometheus_url: Option<String>,
+    /// Settings beside the usual ones, or in their place.
+    pub(crate) more: Vec<(&'static str, String)>,
 }
 
 impl Service {
@@ -87,7 +88,8 @@ impl Service {
             ("SECURITY_URL", "http://127.0.0.1:9".to_owned()),
             ("ROLLUP_EVERY", "100ms".to_owned()),
         ];
-        values.extend(setting.prometheus_url.map(|url| ("PROMETHEUS_URL", url)));
+        values.retain(|(name, _)| setting.more.iter().all(|(other, _)| other != name));
+        values.extend(setting.more);
         let mut reader = Reader::from_values(values);
         let config = Config::read(&mut reader);
         let config = reader.finish(config).unwrap();
@@ -100,7 +102,7 @@ impl Service {
             onec,
             server: TestServer::start(DEFINITION, app).await,
             context,
-            _keys: keys,
+            keys,
         }
     }
 
