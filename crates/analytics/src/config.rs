@@ -34,13 +34,16 @@ pub struct Config {
     /// `REPORT_FILE_TTL` (24h): how long a report file can be downloaded.
     pub report_file_ttl: Duration,
     /// `REPORTS_ENCRYPTION_KEY` (at least 32 characters outside of development): signs links to
-    /// report files and encrypts the keys that schedules run with. After a change old links do not
+    /// report files, encrypts the keys that schedules run with, and makes the pseudonyms that users
+    /// are counted under. After a change old links do not
     /// open, and schedules have to be saved again.
     pub reports_key: SecretString,
     /// Where reports that come by themselves may go.
     pub(crate) delivery: DeliverySettings,
     /// `ROLLUP_EVERY` (10s): how often changed hours are counted again.
     pub rollup_every: Duration,
+    /// `PROMETHEUS_URL` (none): the Prometheus that knows how busy the services are.
+    pub prometheus: Option<Url>,
 }
 
 impl Config {
@@ -63,6 +66,7 @@ impl Config {
         if rollup_every.is_some_and(|every| every.is_zero()) {
             reader.invalid("ROLLUP_EVERY", "is zero");
         }
+        let prometheus = reader.optional::<Url>("PROMETHEUS_URL");
         let onec = onec?;
         Some(Self {
             database: database?,
@@ -82,6 +86,7 @@ impl Config {
             reports_key: reports_key?,
             delivery: delivery?,
             rollup_every: rollup_every?,
+            prometheus: prometheus?,
         })
     }
 }

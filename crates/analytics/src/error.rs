@@ -31,6 +31,12 @@ pub(crate) enum Error {
     FileExpired,
     #[error("the idempotency key was used for another request")]
     KeyReused,
+    #[error("the caller has {limit} dashboards already")]
+    TooManyDashboards { limit: i64 },
+    #[error("the link has expired")]
+    LinkExpired,
+    #[error("the link has been revoked")]
+    LinkRevoked,
     #[error("the figures changed while they were read")]
     DataChanges,
     #[error("the caller has too many files in the making")]
@@ -153,6 +159,29 @@ impl Error {
                 "Сформируйте отчёт заново.",
                 "Generate the report again.",
             )),
+            Self::TooManyDashboards { limit } => Problem::new(
+                StatusCode::CONFLICT,
+                "analytics.too_many_dashboards",
+                Text::new("Слишком много панелей показателей", "Too many dashboards"),
+            )
+            .detail(Text::new(
+                format!("Можно не больше {limit}. Удалите ненужные."),
+                format!("{limit} at most. Delete those that are not needed."),
+            )),
+            Self::LinkExpired => Problem::new(
+                StatusCode::GONE,
+                "analytics.link_expired",
+                Text::new("Срок действия ссылки истёк", "The link has expired"),
+            )
+            .detail(Text::new(
+                "Попросите новую ссылку у того, кто её прислал.",
+                "Ask whoever sent it for a new one.",
+            )),
+            Self::LinkRevoked => Problem::new(
+                StatusCode::GONE,
+                "analytics.link_revoked",
+                Text::new("Ссылка отозвана", "The link has been revoked"),
+            ),
             Self::KeyReused => IdempotencyError::Reused.into(),
             Self::DataChanges => Problem::new(
                 StatusCode::SERVICE_UNAVAILABLE,

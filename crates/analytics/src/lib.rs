@@ -4,11 +4,14 @@
 //! files until they expire. Figures of 1C are never stored here as facts: reports and panels ask
 //! onec-integration with the caller's own token, and that token is never written down.
 //!
-//! Modules in reading order: `router`, `http`, then the rules `ingest`, `period`, `quantile`,
-//! `reports`, `orders`, `links`, `overview`, `cron`, `schedules`, `delivery`, the clients `onec`, `users` and `services`, then `store` and `jobs`.
+//! Modules in reading order: `router`, `http`, then the rules `ingest`, `pseudonyms`, `period`, `quantile`,
+//! `reports`, `orders`, `links`, `cron`, `schedules`, `delivery`, `dashboards`, `charts`, the clients `onec`, `users`,
+//! `services` and `prometheus`, then `store` and `jobs`.
 
+mod charts;
 mod config;
 mod cron;
+mod dashboards;
 mod delivery;
 mod error;
 mod http;
@@ -18,8 +21,9 @@ mod links;
 mod metrics;
 mod onec;
 mod orders;
-mod overview;
 mod period;
+mod prometheus;
+mod pseudonyms;
 mod quantile;
 mod reports;
 mod router;
@@ -63,9 +67,12 @@ pub async fn start(config: Config, context: Context) -> Result<App, BoxError> {
     let authenticator = Authenticator::of_service(&config.auth, &redis, &context)?;
     let state = AppState {
         db,
+        reader: store::read_only(&config.database)?,
+        dashboards: Arc::default(),
         clock: context.clock.clone(),
         onec: onec::Onec::new(config.onec_integration.clone())?,
         services: Arc::new(services::Services::new(config.services.clone())?),
+        prometheus: Arc::new(prometheus::Prometheus::new(config.prometheus.clone())?),
         time_zone: config.time_zone,
         work: Arc::new(Notify::new()),
         ways: Arc::new(delivery::Ways::new(&config.delivery)?),

@@ -16,6 +16,8 @@ pub(crate) enum Range {
     Day,
     #[serde(rename = "7d")]
     Week,
+    #[serde(rename = "30d")]
+    Month,
 }
 
 impl Range {
@@ -25,6 +27,7 @@ impl Range {
             Self::Hour => Duration::hours(1),
             Self::Day => Duration::hours(24),
             Self::Week => Duration::days(7),
+            Self::Month => Duration::days(30),
         }
     }
 
@@ -34,11 +37,6 @@ impl Range {
             from: now - self.duration(),
             to: now,
         }
-    }
-
-    /// The span of the same length before it.
-    pub(crate) fn previous(self, now: DateTime<Utc>) -> Span {
-        self.current(now - self.duration())
     }
 }
 
@@ -76,6 +74,14 @@ impl Span {
             head: span(self.from, first),
             hours: span(first, last),
             tail: span(last, self.to),
+        }
+    }
+
+    /// The span of the same length before it.
+    pub(crate) fn before(self) -> Self {
+        Self {
+            from: self.from - (self.to - self.from),
+            to: self.from,
         }
     }
 
@@ -135,7 +141,8 @@ mod tests {
     #[test]
     fn the_previous_span_ends_where_the_current_begins() {
         let now = at("12:34:56");
-        let (current, previous) = (Range::Day.current(now), Range::Day.previous(now));
+        let current = Range::Day.current(now);
+        let previous = current.before();
         assert_eq!(previous.to, current.from);
         assert_eq!(previous.seconds(), current.seconds());
     }

@@ -4,7 +4,8 @@ use common::auth::Permission;
 use common::http::routes::{Access, Routes};
 
 use crate::http::{
-    dashboards, metrics, report_catalogue, report_files, report_schedules, report_variants, reports,
+    charts, dashboards, links, metrics, report_catalogue, report_files, report_schedules, report_variants,
+    reports,
 };
 use crate::state::AppState;
 
@@ -14,11 +15,25 @@ use crate::state::AppState;
 pub fn routes() -> Routes<AppState> {
     let analytics = Access::Permission(Permission::AnalyticsRead);
     let dashboard = Access::Permission(Permission::DashboardsRead);
+    let edit = Access::Permission(Permission::DashboardsEdit);
     let report = Access::Permission(Permission::Reports);
     Routes::new()
         .get("/metrics", analytics, metrics::show)
         .get("/dashboards", dashboard, dashboards::list)
+        .post("/dashboards", edit, dashboards::create)
+        .get("/dashboards/queries", dashboard, dashboards::queries)
         .get("/dashboards/{id}", dashboard, dashboards::show)
+        .put("/dashboards/{id}", edit, dashboards::replace)
+        .delete("/dashboards/{id}", edit, dashboards::delete)
+        .get("/dashboards/{id}/definition", dashboard, dashboards::definition)
+        .get("/dashboards/{id}/panels/{panel}", dashboard, dashboards::panel)
+        .get("/dashboards/{id}/versions", dashboard, dashboards::versions)
+        .post("/dashboards/{id}/restore", edit, dashboards::restore)
+        .get("/dashboards/{id}/links", edit, links::list)
+        .post("/dashboards/{id}/links", edit, links::create)
+        .delete("/dashboards/{id}/links/{link}", edit, links::revoke)
+        .get("/shared/dashboards/{token}", Access::Public, links::shared)
+        .post("/charts", Access::Authenticated, charts::draw)
         .post("/reports/generate", report, reports::generate)
         .get("/reports/jobs/{id}", report, report_files::job)
         .get("/reports/files/{id}", report, report_files::file)

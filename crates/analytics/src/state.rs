@@ -9,9 +9,11 @@ use sqlx::PgPool;
 use tokio::sync::Notify;
 use url::Url;
 
+use crate::dashboards::Cache;
 use crate::delivery::Ways;
 use crate::links::Links;
 use crate::onec::Onec;
+use crate::prometheus::Prometheus;
 use crate::schedules::Vault;
 use crate::services::Services;
 use crate::users::Users;
@@ -20,9 +22,14 @@ use crate::users::Users;
 #[derive(Debug, Clone)]
 pub struct AppState {
     pub(crate) db: PgPool,
+    /// Connections that cannot write and whose statements are cut off, for panels.
+    pub(crate) reader: PgPool,
+    /// Answers that panels show again for a while.
+    pub(crate) dashboards: Arc<Cache>,
     pub(crate) clock: Clock,
     pub(crate) onec: Onec,
     pub(crate) services: Arc<Services>,
+    pub(crate) prometheus: Arc<Prometheus>,
     pub(crate) time_zone: Tz,
     /// Wakes the builder of report files.
     pub(crate) work: Arc<Notify>,

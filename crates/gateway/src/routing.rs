@@ -226,7 +226,7 @@ const fn health(outside: &'static str, service: Service) -> Route {
 }
 
 /// The route table. The longest match counts; a test holds the order.
-pub static TABLE: [Route; 50] = [
+pub static TABLE: [Route; 51] = [
     public(
         "/.well-known/oauth-authorization-server/api/users",
         "/.well-known/oauth-authorization-server",
@@ -327,6 +327,18 @@ pub static TABLE: [Route; 50] = [
     ),
     sign_in("/api/users/auth/login", "/auth/login"),
     sign_in("/api/users/auth/setup", "/auth/setup"),
+    // Whoever has the address of a shared dashboard may look at it.
+    Route {
+        access: Access::Public,
+        rate: Rate::Address,
+        body_limit: 0,
+        ..route(
+            "/api/analytics/shared/*",
+            "/api/analytics/shared",
+            "/shared",
+            Service::Analytics,
+        )
+    },
     health("/api/analytics/health", Service::Analytics),
     // Browsers come here from identity providers, and pages to fetch their tokens.
     Route {
@@ -677,6 +689,7 @@ mod tests {
                 "/api/users/.well-known/*",
                 "/api/users/auth/login",
                 "/api/users/auth/setup",
+                "/api/analytics/shared/*",
                 "/api/analytics/health",
                 "/api/users/auth/oidc/*",
                 "/api/security/health",

@@ -19,6 +19,7 @@ use common::telemetry::Chain;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
+use crate::pseudonyms::Pseudonyms;
 use crate::state::AppState;
 use crate::store::SCHEMA;
 
@@ -38,8 +39,11 @@ pub(crate) async fn start(
     crate::metrics::describe();
     let retention = chrono::Duration::from_std(config.events_retention)?;
     retain::prepare_months(state).await?;
+    retain::settle_zone(state).await?;
 
-    let handler = consume::EventHandler::new(state.clone(), retention);
+    let pseudonyms = Pseudonyms::new(&config.reports_key).map_err(|_| "no key can be derived")?;
+    retain::pseudonymise(state, &pseudonyms).await?;
+    let handler = consume::EventHandler::new(state.clone(), retention, pseudonyms);
     let consumer = Consumer::new(
         redis.clone(),
         "analytics",

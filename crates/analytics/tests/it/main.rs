@@ -4,8 +4,10 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends by a panic")]
 
 mod authz;
+mod charts;
 mod dashboards;
 mod ingest;
+mod links;
 mod metrics;
 mod onec;
 mod outage;
@@ -13,5 +15,7 @@ mod post_office;
 mod report_schedules;
 mod report_variants;
 mod reports;
+mod rollups;
+mod scale;
 mod support;
 mod users;

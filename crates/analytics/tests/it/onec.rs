@@ -6,7 +6,7 @@ use axum::extract::State;
 use chrono::{DateTime, Utc};
 use common::Text;
 use common::auth::Permission;
-use common::contract::onec::{DataSource, Report, ReportId, ReportQuery};
+use common::contract::onec::{DataSource, GroupBy, Report, ReportId, ReportQuery};
 use common::http::routes::{Access, Routes};
 use common::http::{Json, Path, Problem, Query};
 use common::service::{App, Definition};
@@ -189,7 +189,7 @@ fn computed(report: ReportId, parameters: ReportQuery) -> Report {
         ),
         _ => (
             json!([{"key": "key", "title": "Ключ", "kind": "text"}, {"key": "revenue", "title": "Выручка", "kind": "money"}]),
-            json!([{"key": "всё", "revenue": "100.00"}]),
+            json!([{"key": first_key(&parameters), "revenue": "100.00"}]),
             json!({"revenue": "100.00", "gross_profit": "40.00", "cost": "60.00"}),
         ),
     };
@@ -209,5 +209,13 @@ fn computed(report: ReportId, parameters: ReportQuery) -> Report {
         source: DataSource::Mirror,
         onec_reachable: true,
         citations: Vec::new(),
+    }
+}
+
+/// What the only row is of: the first day of the period, or everything.
+fn first_key(parameters: &ReportQuery) -> String {
+    match (parameters.group_by, parameters.from) {
+        (Some(GroupBy::Day), Some(day)) => day.to_string(),
+        _ => "всё".to_owned(),
     }
 }
