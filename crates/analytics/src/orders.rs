@@ -9,8 +9,8 @@ use common::contract::onec::{Report, ReportId, ReportQuery};
 use common::db::StoreResult;
 use common::http::Problem;
 use common::{Locale, Text};
-use secrecy::SecretString;
 use schemars::JsonSchema;
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 

@@ -4,8 +4,8 @@ use common::auth::Permission;
 use common::http::routes::{Access, Routes};
 
 use crate::http::{
-    alerts, audit, audit_erasures, audit_export, audit_integrity, detections, notifications, posture, responses,
-    scan, threats,
+    alerts, audit, audit_erasures, audit_export, audit_integrity, detections, notifications, posture,
+    responses, scan, threats,
 };
 use crate::state::AppState;
 

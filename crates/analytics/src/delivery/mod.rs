@@ -7,8 +7,8 @@ mod webhook;
 use std::fmt;
 
 use common::{BoxError, Text};
-use secrecy::SecretString;
 use schemars::JsonSchema;
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use url::Url;
 

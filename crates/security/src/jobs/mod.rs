@@ -1,12 +1,12 @@
 //! Background loops.
 
-pub(crate) mod checkpoints;
-pub(crate) mod erase;
-pub(crate) mod keep;
 mod alertmanager;
+pub(crate) mod checkpoints;
 pub(crate) mod consume;
 mod deliver;
 mod detect;
+pub(crate) mod erase;
+pub(crate) mod keep;
 mod measure;
 mod observe;
 pub(crate) mod raise;

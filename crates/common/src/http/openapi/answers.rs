@@ -29,6 +29,29 @@ impl Answer for StatusCode {
 }
 
 /// Without a body.
+impl Answer for () {
+    fn describe(operation: &mut Operation<'_>) {
+        operation.answer("200", None);
+    }
+}
+
+fn text(operation: &mut Operation<'_>) {
+    operation.answer("200", Some(("text/plain", &json!({"type": "string"}))));
+}
+
+impl Answer for String {
+    fn describe(operation: &mut Operation<'_>) {
+        text(operation);
+    }
+}
+
+impl Answer for &'static str {
+    fn describe(operation: &mut Operation<'_>) {
+        text(operation);
+    }
+}
+
+/// Without a body.
 impl Answer for HeaderMap {
     fn describe(operation: &mut Operation<'_>) {
         operation.answer("200", None);
