@@ -14,6 +14,8 @@ pub(crate) const BASE64_FROM: usize = 12;
 pub(crate) const BASE64_TRIES: usize = 64;
 /// Longest value that is taken apart as SQL or HTML word by word.
 pub(crate) const TOKENS: usize = 4 * 1024;
+/// Values of one request that are taken apart so.
+pub(crate) const TOKEN_TRIES: usize = 64;
 /// Depth of parentheses in a filter.
 pub(crate) const DEPTH: usize = 64;
 /// Reasons that a verdict names.

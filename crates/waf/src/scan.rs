@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::kind::Kind;
 use crate::leaves::{self, Place};
-use crate::limits::{BASE64_FROM, BASE64_TRIES, BODY, LEAVES, REASONS, TOKENS};
+use crate::limits::{BASE64_FROM, BASE64_TRIES, BODY, LEAVES, REASONS, TOKEN_TRIES, TOKENS};
 use crate::rules::{Candidates, Family, Scope, Table, table};
 use crate::views::{Views, cut};
 use crate::{chat, decode, grammar, identity};
@@ -85,6 +85,7 @@ pub struct Scan {
     score: u32,
     leaves: usize,
     tries: usize,
+    token_tries: usize,
     /// True where somebody tells the address of an infobase, which may well be on this machine.
     connects: bool,
 }
@@ -108,6 +109,7 @@ impl Scan {
             score: 0,
             leaves: LEAVES,
             tries: BASE64_TRIES,
+            token_tries: TOKEN_TRIES,
             connects: false,
         }
     }
@@ -478,10 +480,15 @@ impl Scan {
             return;
         }
         let text: Cow<'_, str> = crate::views::decoded(value);
-        if libinjectionrs::detect_sqli(text.as_bytes()).is_injection() && sql_is_meant(&text) {
+        let (sql, html) = (sql_is_meant(&text), text.contains(['<', '=', ':']));
+        if self.token_tries == 0 || !sql && !html {
+            return;
+        }
+        self.token_tries -= 1;
+        if sql && libinjectionrs::detect_sqli(text.as_bytes()).is_injection() {
             self.give("sqli.fingerprint", Family::Sqli, 5, spot, &text);
         }
-        if text.contains(['<', '=', ':']) && libinjectionrs::detect_xss(text.as_bytes()).is_injection() {
+        if html && libinjectionrs::detect_xss(text.as_bytes()).is_injection() {
             self.give("xss.fingerprint", Family::Xss, 5, spot, &text);
         }
     }

@@ -51,8 +51,8 @@ async fn a_request_has_to_be_one() {
     let bad = client
         .post("/scan", &json!({ "method": "", "uri": "http://x" }))
         .await;
-    bad.assert_problem(422, "request.validation_failed");
-    let pointers: Vec<Value> = bad.json::<Value>()["errors"]
+    let problem = bad.assert_problem(422, "request.validation_failed");
+    let pointers: Vec<Value> = problem["errors"]
         .as_array()
         .unwrap()
         .iter()
