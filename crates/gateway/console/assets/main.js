@@ -29,6 +29,10 @@ let leave = null;
 let main = null;
 let nav = null;
 
+/** Tells screen readers where one is now. */
+const announced = h("div", { class: "unseen", role: "status", "aria-live": "polite" });
+document.body.append(announced);
+
 /** Goes to an address of the console. */
 export function go(address, { replace = false } = {}) {
   if (address !== location.pathname + location.search) history[replace ? "replaceState" : "pushState"]({}, "", address);
@@ -70,6 +74,7 @@ async function show() {
     fill(main, empty(t("Такой страницы нет", "There is no such page"), null, button(t("На главную", "To the start"), () => go("/"))));
     return;
   }
+  announced.textContent = view.name();
   document.title = `${view.name()} · ${t("AI-ассистент для 1С", "AI assistant for 1C")}`;
   if (!allowed(view)) { fill(main, broken({ status: 403 })); return; }
   fill(main, h("div", { class: "page" }, skeleton(6)));
@@ -84,7 +89,7 @@ async function show() {
     if (error.name === "AbortError" || running.signal.aborted) return;
     // A page that was opened before a deployment may ask for a file that is no more.
     const old = error instanceof TypeError && /import/i.test(error.message);
-    if (!old) console.error(error);
+    if (!old && !(error instanceof session.Failure)) console.error(error);
     fill(main, old
       ? empty(t("Вышла новая версия", "There is a new version"), t("Обновите страницу, чтобы продолжить.", "Reload the page to go on."), button(t("Обновить", "Reload"), () => location.reload(), { kind: "primary" }))
       : broken(error, show));
