@@ -196,6 +196,8 @@ async fn every_page_can_be_used_by_everybody() {
         "/reports",
         "/reports/receivables",
         "/reports/trial_balance",
+        "/letters",
+        "/letters/reminder",
         "/bases",
         "/bases/new",
         "/profile/account",

@@ -12,6 +12,7 @@ const VIEWS = [
   { path: "/chat", file: "chat", name: () => t("Ассистент", "Assistant"), icon: "chat", needs: ["chat"] },
   { path: "/overview", file: "overview", name: () => t("Показатели", "Overview"), icon: "overview", needs: ["dashboards:read"] },
   { path: "/reports", file: "reports", name: () => t("Отчёты", "Reports"), icon: "reports", needs: ["onec:read"] },
+  { path: "/letters", file: "letters", name: () => t("Письма", "Letters"), icon: "letters", needs: ["generate"] },
   { path: "/bases", file: "bases", name: () => t("Базы 1С", "1C bases"), icon: "bases", needs: ["onec:read"] },
   { path: "/admin/users", file: "users", name: () => t("Пользователи", "Users"), icon: "users", needs: ["users:read"], group: true },
   { path: "/admin/programs", file: "programs", name: () => t("Программы", "Programs"), icon: "programs", needs: ["users:admin"], group: true },
