@@ -95,7 +95,7 @@ function show(panel, board) {
 }
 
 /** Whether categories are days, months or hours. */
-const isSeries = (categories) => /^(\d{4}-\d{2}|\d{2}\.\d{2}|\d{1,2}:\d{2}|\S+ \d{4}$)/.test(categories[0]);
+const isSeries = (categories) => /^((Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]* \d|\d{4}-\d{2}|\d{2}\.\d{2}|\d{1,2}:\d{2}|\S+ \d{4}$)/.test(categories[0]);
 
 /** Names with a bar each, which have room for their text. */
 function bars(panel, drawn) {
