@@ -22,8 +22,8 @@ include!(concat!(env!("OUT_DIR"), "/console_files.rs"));
 pub(crate) const LABEL: &str = "console";
 
 /// The parts of the console, each an address of the same page.
-const SECTIONS: [&str; 8] = [
-    "", "login", "chat", "overview", "reports", "bases", "profile", "admin",
+const SECTIONS: [&str; 9] = [
+    "", "login", "chat", "overview", "reports", "letters", "bases", "profile", "admin",
 ];
 
 /// What the page may load: its own files. Nothing in it may become markup.

@@ -97,6 +97,38 @@ async fn an_accountant_asks_and_sees_the_figures_of_1c() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs chromium and chromedriver"]
+async fn a_question_asked_without_a_network_is_asked_once_when_it_is_back() {
+    let stack = TestStack::start_seeded().await;
+    let browser = browser(&stack).await;
+    browser.sign_in("accountant@demo.local", DEMO_PASSWORD).await;
+    browser.settled().await;
+    let network = async |offline: bool| {
+        let conditions =
+            json!({"offline": offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1});
+        browser.devtools("Network.enable", json!({})).await;
+        browser
+            .devtools("Network.emulateNetworkConditions", conditions)
+            .await;
+    };
+    network(true).await;
+    browser
+        .write(".composer textarea", "Какие остатки на складе?\u{e007}")
+        .await;
+    browser.see(".answer.growing [role=status]:not([hidden])").await;
+    network(false).await;
+    browser.see(".answer:not(.growing) table").await;
+    let counted =
+        "return [document.querySelectorAll('.question').length, document.querySelectorAll('.answer').length]";
+    assert_eq!(browser.run(counted).await, json!([1, 1]));
+    let user = stack.log_in("accountant").await;
+    let kept = user.get("/api/ai/conversations").await.unwrap();
+    assert_eq!(kept["items"].as_array().map(Vec::len), Some(1), "{kept}");
+    drop(browser);
+    stack.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs chromium and chromedriver"]
 async fn an_administrator_connects_a_base_and_blocks_a_user() {
     let stack = TestStack::start_seeded().await;
     let browser = browser(&stack).await;
@@ -164,6 +196,8 @@ async fn every_page_can_be_used_by_everybody() {
         "/reports",
         "/reports/receivables",
         "/reports/trial_balance",
+        "/letters",
+        "/letters/reminder",
         "/bases",
         "/bases/new",
         "/profile/account",

@@ -2,6 +2,7 @@
 
 import { all, api, call, may, query, save } from "./api.js";
 import { fill, h, icon } from "./dom.js";
+import { roleName } from "./people.js";
 import { count, moment, t } from "./text.js";
 import { badge, busy, button, dialog, empty, field, form, heading, input, load, select } from "./ui.js";
 
@@ -73,7 +74,7 @@ async function verify(place) {
 
 const entry = (one, names) => dialog(t(`Запись № ${one.sequence}`, `Entry no. ${one.sequence}`), () => [
   h("dl", { class: "facts" },
-    h("dt", {}, t("Когда", "When")), h("dd", {}, moment(one.occurred_at)), h("dt", {}, t("Кто", "Who")), h("dd", {}, who(one, names), one.actor?.role && ` (${one.actor.role})`),
+    h("dt", {}, t("Когда", "When")), h("dd", {}, moment(one.occurred_at)), h("dt", {}, t("Кто", "Who")), h("dd", {}, who(one, names), one.actor?.role && ` (${roleName(one.actor.role)})`),
     h("dt", {}, t("Действие", "Action")), h("dd", {}, h("code", {}, one.action)), h("dt", {}, t("Над чем", "Target")), h("dd", {}, one.target ?? "—"), h("dt", {}, t("Итог", "Outcome")), h("dd", {}, one.outcome),
     h("dt", {}, t("Сервис", "Service")), h("dd", {}, one.source), h("dt", {}, "IP"), h("dd", {}, one.ip ?? "—"), h("dt", {}, t("Запрос", "Request")), h("dd", {}, h("code", {}, one.request_id ?? "—")),
     h("dt", {}, t("Хеш", "Hash")), h("dd", {}, h("code", {}, one.hash))),

@@ -594,6 +594,7 @@ class Live {
   fail(error) {
     this.element.classList.remove("growing");
     this.element.removeAttribute("aria-busy");
+    if (this.steps.size === 0) fill(this.stepList);
     this.connection(true);
     this.element.append(h("div", { class: "note bad", role: "alert" }, words(error),
       h("div", { class: "actions", style: { "margin-top": "8px" } }, this.messageId && button(t("Спросить ещё раз", "Ask again"), () => {

@@ -51,5 +51,5 @@ export function chooser(kind, value, infobase = () => undefined) {
   // A label names the field, not the box around it.
   Object.defineProperty(element, "id", { get: () => text.id, set: (name) => { text.id = name; } });
   if (value) text.placeholder = t("Выбрано по ссылке", "Chosen by the link");
-  return { element, get value() { return id; } };
+  return { element, get value() { return id; }, get text() { return text.value.trim(); } };
 }

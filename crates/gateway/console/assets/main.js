@@ -12,6 +12,7 @@ const VIEWS = [
   { path: "/chat", file: "chat", name: () => t("Ассистент", "Assistant"), icon: "chat", needs: ["chat"] },
   { path: "/overview", file: "overview", name: () => t("Показатели", "Overview"), icon: "overview", needs: ["dashboards:read"] },
   { path: "/reports", file: "reports", name: () => t("Отчёты", "Reports"), icon: "reports", needs: ["onec:read"] },
+  { path: "/letters", file: "letters", name: () => t("Письма", "Letters"), icon: "letters", needs: ["generate"] },
   { path: "/bases", file: "bases", name: () => t("Базы 1С", "1C bases"), icon: "bases", needs: ["onec:read"] },
   { path: "/admin/users", file: "users", name: () => t("Пользователи", "Users"), icon: "users", needs: ["users:read"], group: true },
   { path: "/admin/programs", file: "programs", name: () => t("Программы", "Programs"), icon: "programs", needs: ["users:admin"], group: true },
@@ -28,6 +29,10 @@ let stop = null;
 let leave = null;
 let main = null;
 let nav = null;
+
+/** Tells screen readers where one is now. */
+const announced = h("div", { class: "unseen", role: "status", "aria-live": "polite" });
+document.body.append(announced);
 
 /** Goes to an address of the console. */
 export function go(address, { replace = false } = {}) {
@@ -70,6 +75,7 @@ async function show() {
     fill(main, empty(t("Такой страницы нет", "There is no such page"), null, button(t("На главную", "To the start"), () => go("/"))));
     return;
   }
+  announced.textContent = view.name();
   document.title = `${view.name()} · ${t("AI-ассистент для 1С", "AI assistant for 1C")}`;
   if (!allowed(view)) { fill(main, broken({ status: 403 })); return; }
   fill(main, h("div", { class: "page" }, skeleton(6)));
@@ -84,7 +90,7 @@ async function show() {
     if (error.name === "AbortError" || running.signal.aborted) return;
     // A page that was opened before a deployment may ask for a file that is no more.
     const old = error instanceof TypeError && /import/i.test(error.message);
-    if (!old) console.error(error);
+    if (!old && !(error instanceof session.Failure)) console.error(error);
     fill(main, old
       ? empty(t("Вышла новая версия", "There is a new version"), t("Обновите страницу, чтобы продолжить.", "Reload the page to go on."), button(t("Обновить", "Reload"), () => location.reload(), { kind: "primary" }))
       : broken(error, show));

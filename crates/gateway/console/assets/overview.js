@@ -1,12 +1,12 @@
 // Dashboards: figures, charts and tables over a range, each leading to its report.
 
-import { all, api, call, may, query } from "./api.js";
+import { all, api, call, may, query, save } from "./api.js";
 import { chart, shares, short } from "./chart.js";
 import { fill, h } from "./dom.js";
 import { address, go } from "./main.js";
 import { dataTable } from "./table.js";
 import { count, decimal, language, moment, money, roundMoney, t } from "./text.js";
-import { badge, empty, heading, load, linkButton, select, words } from "./ui.js";
+import { badge, busy, button, dialog, empty, field, form, heading, input, linkButton, load, secret, select, words } from "./ui.js";
 
 const RANGES = () => [
   [t("Сегодня", "Today"), "now/d", "now/d"], [t("Неделя", "7 days"), "now-6d/d", "now/d"], [t("Месяц", "Month"), "now/M", "now"],
@@ -40,7 +40,9 @@ export default async function view({ root, rest, query: asked, signal }) {
     show();
   } }, label)));
   const company = companies.length > 1 && select([["", t("Все организации", "All companies")], ...companies.map((item) => [item.id, item.name])], { "aria-label": t("Организация", "Company"), value: chosen.company ?? "", onchange: () => { chosen.company = company.value || null; show(); }, style: { width: "auto", "max-width": "260px" } });
-  fill(root, h("div", { class: "page" }, heading(t("Показатели", "Overview"), company, choose),
+  fill(root, h("div", { class: "page" }, heading(t("Показатели", "Overview"), company, choose,
+    button(t("Скачать страницей", "Download as a page"), busy(async () => save(await call("GET", `/api/analytics/dashboards/${one.id}${query({ ...chosen, format: "html" })}`, { headers: { accept: "text/html" } }), `${one.id}.html`)), { kind: "icon", name: "download" }),
+    may("dashboards:edit") && button(t("Ссылка для тех, у кого нет учётной записи", "A link for people without an account"), () => share(one, chosen), { kind: "icon", name: "link" })),
     boards.length > 1 && h("nav", { class: "tabs", "aria-label": t("Панели", "Dashboards") }, boards.map((board) => h("a", { class: "tab", href: `/overview/${board.id}${query(chosen)}`, "aria-current": board.id === one.id ? "page" : null, title: board.description ?? null }, board.title))),
     at, body));
   await show();
@@ -49,6 +51,17 @@ export default async function view({ root, rest, query: asked, signal }) {
 
 /** A moment as a day of the dashboard's time zone; the end of a range belongs to the day before it. */
 const dayIn = (time, board) => new Date(new Date(time).getTime() - (time === board.time.to ? 1 : 0)).toLocaleDateString(language() === "ru" ? "ru-RU" : "en-GB", { timeZone: board.time_zone });
+
+/** Makes a link that shows these figures to whoever has it. */
+const share = (one, chosen) => dialog(t("Ссылка на панель", "A link to the dashboard"), (close) => form([
+  h("p", {}, t("По ссылке видны цифры такими, какие они сейчас, без входа. Её можно отозвать раньше срока.", "The link shows the figures as they are now, without signing in. It can be revoked before its time.")),
+  field(t("Сколько дней действует", "Days that it is good for"), input({ name: "days", type: "number", min: "1", max: "90", value: "7" })),
+], t("Создать ссылку", "Make the link"), async ({ days }) => {
+  const body = { expires_in_days: Number(days), ...Object.fromEntries(Object.entries(chosen).filter(([, value]) => value)) };
+  const made = await api("POST", `/api/analytics/dashboards/${one.id}/links`, { body });
+  close(true);
+  await dialog(t("Ссылка готова", "The link is ready"), (done) => [h("p", {}, t("Она показывается один раз.", "It is shown this once.")), secret(t("Ссылка", "Link"), new URL(made.url, location.origin).href), h("div", { class: "actions" }, button(t("Готово", "Done"), () => done(true), { kind: "primary" }))]);
+}, { cancel: () => close() }));
 
 const place = (order, id) => (order.includes(id) ? order.indexOf(id) : order.length);
 
@@ -82,7 +95,7 @@ function show(panel, board) {
 }
 
 /** Whether categories are days, months or hours. */
-const isSeries = (categories) => /^(\d{4}-\d{2}|\d{2}\.\d{2}|\d{1,2}:\d{2}|\S+ \d{4}$)/.test(categories[0]);
+const isSeries = (categories) => /^((Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]* \d|\d{4}-\d{2}|\d{2}\.\d{2}|\d{1,2}:\d{2}|\S+ \d{4}$)/.test(categories[0]);
 
 /** Names with a bar each, which have room for their text. */
 function bars(panel, drawn) {

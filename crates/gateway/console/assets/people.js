@@ -13,6 +13,11 @@ const PERMISSIONS = () => ({
   "audit:read": t("читать журнал", "read the audit log"), "audit:write": t("дополнять журнал", "append to the audit log"),
 });
 
+const ROLES = () => ({ admin: t("Администратор", "Administrator"), director: t("Директор", "Director"), accountant: t("Бухгалтер", "Accountant"), manager: t("Менеджер", "Manager"), security: t("Служба безопасности", "Security officer"), user: t("Пользователь", "User") });
+
+/** A role in words; one's own roles have their name. */
+export const roleName = (name) => ROLES()[name] ?? name;
+
 /** All permissions. */
 export const permissions = () => Object.keys(PERMISSIONS());
 

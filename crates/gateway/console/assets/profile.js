@@ -2,7 +2,7 @@
 
 import { api, setToken, setUser, signOut, user } from "./api.js";
 import { fill, h } from "./dom.js";
-import { permissionNames } from "./people.js";
+import { permissionNames, roleName } from "./people.js";
 import { qr } from "./qr.js";
 import { ago, day, language, moment, setLanguage, t } from "./text.js";
 import { badge, busy, button, card, confirm, dialog, field, form, heading, input, load, secret, select, tabs, tell, tick, toast } from "./ui.js";
@@ -45,7 +45,7 @@ function account(place) {
     })),
     card(t("Права", "Rights"), h("dl", { class: "facts" },
       h("dt", {}, t("Почта", "E-mail")), h("dd", {}, me.email, " ", me.email_verified ? badge(t("подтверждена", "verified"), "good") : badge(t("не подтверждена", "not verified"))),
-      h("dt", {}, t("Роль", "Role")), h("dd", {}, me.role),
+      h("dt", {}, t("Роль", "Role")), h("dd", {}, roleName(me.role)),
       h("dt", {}, t("Организации", "Companies")), h("dd", {}, me.companies.includes("*") ? t("все", "all") : String(me.companies.length)),
       h("dt", {}, t("Можно", "You may")), h("dd", {}, h("ul", { style: { "padding-left": "1.1em" } }, permissionNames(me.permissions).map((one) => h("li", {}, one)))))),
     card(t("Сменить пароль", "Change the password"), form([

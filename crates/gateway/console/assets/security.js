@@ -117,10 +117,22 @@ const exception = (one, done) => dialog(t("Это не угроза", "This is n
 const ACTIONS = () => ({ ban: t("блокировка", "ban"), revoke_sessions: t("завершение сеансов", "sessions ended"), force_password_reset: t("требование сменить пароль", "password reset forced") });
 const DONE = () => ({ pending: [t("выполняется", "pending"), "warn"], done: [t("выполнено", "done"), "good"], failed: [t("не вышло", "failed"), "bad"], undone: [t("отменено", "undone"), ""], suggested: [t("предложено", "suggested"), ""] });
 
+const WORDS = () => ({ account_count: t("учётных записей", "accounts"), address_count: t("адресов", "addresses"), addresses: t("адреса", "addresses"), agent_count: t("программ", "programs"), network_count: t("сетей", "networks"), failures: t("неудач", "failures"), successes: t("успехов", "successes"), count: t("событий", "events"), rows: t("строк", "rows"), threshold: t("порог", "threshold"), baseline: t("обычно", "usual"), window_seconds: t("окно, с", "window, s"),
+  at: t("когда", "when"), signal: t("событие", "event"), ip: t("адрес", "address"), who: t("кто", "who"), target: t("над чем", "target") });
+
+/** What a threat rests on: figures in words, samples as a table; hashes of accounts tell a person nothing. */
 function evidence(one, names) {
-  const plain = Object.entries(one.evidence ?? {});
+  const known = Object.entries(one.evidence ?? {}).filter(([name, value]) => !name.endsWith("_hashes") && value !== null && !(Array.isArray(value) && value.length === 0));
+  const isTable = (value) => Array.isArray(value) && typeof value[0] === "object";
+  const facts = known.filter(([, value]) => !isTable(value));
+  const cell = (name, value) => (value === null || value === undefined ? "" : name === "at" ? moment(value) : name === "who" || name === "target" ? about(value, names) : typeof value === "object" ? JSON.stringify(value) : String(value));
   return [
-    plain.length > 0 && h("section", {}, h("h3", {}, t("На чём основано", "Evidence")), h("dl", { class: "facts" }, plain.map(([name, value]) => [h("dt", {}, name), h("dd", {}, typeof value === "object" ? h("code", {}, JSON.stringify(value)) : String(value))]))),
+    known.length > 0 && h("section", { class: "answer-text" }, h("h3", {}, t("На чём основано", "Evidence")),
+      h("dl", { class: "facts" }, facts.map(([name, value]) => [h("dt", {}, WORDS()[name] ?? name), h("dd", {}, Array.isArray(value) ? value.join(", ") : cell(name, value))])),
+      known.filter(([, value]) => isTable(value)).map(([, rows]) => {
+        const columns = [...new Set(rows.flatMap(Object.keys))].filter((name) => !/(^|_)id$/.test(name) && rows.some((row) => row[name] !== null && row[name] !== undefined));
+        return h("div", { class: "table-scroll" }, h("table", { class: "data" }, h("thead", {}, h("tr", {}, columns.map((name) => h("th", { scope: "col" }, WORDS()[name] ?? name)))), h("tbody", {}, rows.map((row) => h("tr", {}, columns.map((name) => h("td", {}, cell(name, row[name]))))))));
+      })),
     one.responses?.length > 0 && h("section", {}, h("h3", {}, t("Что сделано", "Responses")), h("ul", { class: "list" }, one.responses.map((response) => h("li", {}, h("div", { class: "grow" }, h("b", {}, ACTIONS()[response.action] ?? response.action), h("span", { class: "small faint" }, [about(response.subject, names), moment(response.created_at), response.expires_at && t(`до ${moment(response.expires_at)}`, `until ${moment(response.expires_at)}`), response.error].filter(Boolean).join(" · "))), mark(DONE, response.state))))),
   ];
 }
