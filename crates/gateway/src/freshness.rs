@@ -8,7 +8,7 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
-use crate::routing::{Caching, Scope};
+use crate::cache_rule::{Caching, Scope};
 
 /// Headers of a request that an answer may depend on: each set of values has an answer of its own. Host and
 /// scheme are what the gateway says they are; a service that writes addresses writes them by these.

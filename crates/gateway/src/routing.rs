@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use http::Method;
 
+use crate::cache_rule::Caching;
+
 /// The services behind the gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Service {
@@ -92,31 +94,6 @@ pub enum Origins {
     Listed,
     /// The service too: it knows the pages of registered programs.
     OfService,
-}
-
-/// Whose copy of an answer may be shown to whom.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scope {
-    /// A session sees its own copies only.
-    Session,
-    /// All see the same.
-    Public,
-}
-
-/// Which answers to `GET` are kept for the next who asks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Caching {
-    /// None.
-    Never,
-    /// Those whose `Cache-Control` says so.
-    AsTold,
-    /// Every 200, for so long, unless its `Cache-Control` says otherwise.
-    For {
-        /// How long.
-        time: Duration,
-        /// For whom.
-        scope: Scope,
-    },
 }
 
 /// One line of the route table.
