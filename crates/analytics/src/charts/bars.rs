@@ -42,7 +42,8 @@ fn lying(chart: &Chart, style: Style, longest: f64) -> Svg {
             .flat_map(|series| series.values.iter().flatten())
     };
     let axis = Axis::new(all().map(|value| float(*value)), 4, true);
-    let names = longest.min(frame.width() * 0.42);
+    // Where PT Sans is not installed, letters are somewhat wider.
+    let names = (longest * 1.08).min(frame.width() * 0.42);
     let figures = all()
         .map(|value| width(&compact(*value, &chart.unit, style.locale), SMALL, false))
         .fold(0.0, f64::max);
@@ -56,7 +57,7 @@ fn lying(chart: &Chart, style: Style, longest: f64) -> Svg {
     let (top, start) = (frame.top, frame.left);
     for (row, name) in chart.categories.iter().enumerate() {
         let middle = top + step * (f64::from(u32::try_from(row).unwrap_or(0)) + 0.5);
-        let text = fit(name, LABEL, false, names);
+        let text = fit(name, LABEL, false, names / 1.08);
         frame.svg.text(
             start,
             middle + 4.0,

@@ -80,6 +80,11 @@ pub(super) fn draw(chart: &Chart, style: Style, mode: Mode) -> Svg {
     let group = (place * 0.78).min(90.0 * beside);
     let thick = group / beside;
     let colours = frame.colours;
+    // All have a label or none: single ones would look like something special.
+    let labelled = stacks.iter().all(|bars| {
+        let sum: Decimal = bars.iter().map(|bar| bar.value).sum();
+        width(&compact(sum, &chart.unit, style.locale), SMALL, false) <= place - 4.0
+    });
     for (category, bars) in stacks.iter().enumerate() {
         for bar in bars {
             let number = match mode {
@@ -110,30 +115,16 @@ pub(super) fn draw(chart: &Chart, style: Style, mode: Mode) -> Svg {
                 Some(&title),
             );
         }
-        label(
-            &mut frame,
-            chart,
-            style,
-            mode,
-            bars,
-            &axis,
-            (centre(category), place),
-        );
+        if labelled {
+            label(&mut frame, chart, style, mode, bars, &axis, centre(category));
+        }
     }
     frame.names(&chart.categories, centre);
     frame.svg
 }
 
-/// The value, or the sum of a stack, above its bar where there is room.
-fn label(
-    frame: &mut Frame,
-    chart: &Chart,
-    style: Style,
-    mode: Mode,
-    bars: &[Bar],
-    axis: &Axis,
-    (centre, place): (f64, f64),
-) {
+/// The value, or the sum of a stack, above its bar.
+fn label(frame: &mut Frame, chart: &Chart, style: Style, mode: Mode, bars: &[Bar], axis: &Axis, centre: f64) {
     let single = chart.series.len() == 1;
     if !(single || mode == Mode::Stacked) || bars.is_empty() {
         return;
@@ -147,9 +138,6 @@ fn label(
     }
     let sum: Decimal = bars.iter().map(|bar| bar.value).sum();
     let text = compact(sum, &chart.unit, style.locale);
-    if width(&text, SMALL, false) > place - 4.0 {
-        return;
-    }
     let end = frame.y(axis, float(sum));
     let y = if negative { end + 13.0 } else { end - 4.0 };
     let ink = ink(SMALL, frame.colours.text, Anchor::Middle);

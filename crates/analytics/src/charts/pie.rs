@@ -91,7 +91,8 @@ pub(super) fn draw(chart: &Chart, style: Style) -> Svg {
         }
         angle = end;
         let figure = format!("{} · {percent}", compact(*value, &chart.unit, style.locale));
-        let room = frame.right - x - 22.0 - width(&figure, LABEL, false) - 10.0;
+        // Where PT Sans is not installed, letters are somewhat wider.
+        let room = (frame.right - x - 22.0 - width(&figure, LABEL, false) * 1.08 - 10.0) / 1.08;
         frame.svg.rect(x, y - 10.0, 11.0, 11.0, colour, None);
         let name = fit(name, LABEL, false, room);
         frame

@@ -19,7 +19,11 @@ const ROWS: usize = 100;
 const STYLE: &str = "\
 body{margin:0;padding:16px;font:14px/1.45 'PT Sans','Segoe UI',Arial,sans-serif;background:#f3f5f8;color:#1c2330}\
 h1{font-size:22px;margin:0 0 2px}h2{font-size:16px;margin:0 0 8px}.sub{color:#566171;margin:0 0 14px}\
-.grid{display:grid;grid-template-columns:repeat(12,1fr);gap:12px}\
+.grid{display:grid;grid-template-columns:repeat(12,1fr);grid-auto-rows:minmax(30px,auto);grid-auto-flow:row dense;gap:12px}\
+.h2{grid-row:span 2}.h3{grid-row:span 3}.h4{grid-row:span 4}.h5{grid-row:span 5}.h6{grid-row:span 6}.h7{grid-row:span 7}\
+.h8{grid-row:span 8}.h9{grid-row:span 9}.h10{grid-row:span 10}.h11{grid-row:span 11}.h12{grid-row:span 12}\
+.h13{grid-row:span 13}.h14{grid-row:span 14}.h15{grid-row:span 15}.h16{grid-row:span 16}.h17{grid-row:span 17}\
+.h18{grid-row:span 18}.h19{grid-row:span 19}.h20{grid-row:span 20}\
 .panel{background:#fff;border:1px solid #e2e7ee;border-radius:8px;padding:0;overflow:hidden;min-width:0}\
 .panel>svg{display:block;width:100%;height:auto}.pad{padding:14px;overflow-x:auto}\
 .w1{grid-column:span 1}.w2{grid-column:span 2}.w3{grid-column:span 3}.w4{grid-column:span 4}.w5{grid-column:span 5}\
@@ -30,7 +34,7 @@ th,td{padding:3px 10px 3px 0;vertical-align:top}.n{text-align:right;white-space:
 .bad{color:#c2373f}.note{color:#566171;font-size:12px;margin:8px 14px}\
 .dark{background:#0c1015;color:#e9edf3}.dark .panel{background:#141920;border-color:#2b3440}\
 .dark .sub,.dark th,.dark .note{color:#9ba8b8}.dark th{border-color:#2b3440}.dark .bad{color:#f0777c}\
-@media(max-width:700px){.panel{grid-column:1/-1!important}body{padding:8px}}\
+@media(max-width:700px){.panel{grid-column:1/-1!important;grid-row:auto!important}body{padding:8px}}\
 @media print{body{background:#fff;padding:0}.panel{break-inside:avoid}}";
 
 static POLICY: LazyLock<String> = LazyLock::new(|| {
@@ -75,7 +79,8 @@ pub(crate) fn html(board: &Board, theme: Theme, locale: Locale) -> String {
         }
     );
     for shown in &board.panels {
-        let _ = writeln!(page, "<section class=\"panel w{}\">", shown.grid.w.clamp(1, 12));
+        let (wide, high) = (shown.grid.w.clamp(1, 12), shown.grid.h.clamp(2, 20));
+        let _ = writeln!(page, "<section class=\"panel w{wide} h{high}\">");
         show(&mut page, board, shown, theme, locale);
         page.push_str("</section>\n");
     }
@@ -93,7 +98,8 @@ fn show(page: &mut String, board: &Board, shown: &BoardPanel, theme: Theme, loca
             theme,
             locale,
             width: (f64::from(shown.grid.w) * 100.0).clamp(320.0, 1200.0),
-            height: None,
+            // What is left of its place below the moment that it is of.
+            height: Some((f64::from(shown.grid.h) * 42.0 - 12.0 - 36.0).max(100.0)),
         };
         page.push_str(&panel_picture(board, shown, style).finish());
     } else {

@@ -259,7 +259,7 @@ async fn services(
     health: Vec<Health>,
 ) -> Result<(Rows, Vec<Heading>), StoreError> {
     let mut found: BTreeMap<String, (Histogram, i64)> = BTreeMap::new();
-    for one in system::requests(connection, of.range.span.cover()).await? {
+    for one in series::requests(connection, steps(of)).await? {
         let upstream = service_name(&one.upstream);
         // Every request came through the gateway.
         let names: &[&str] = if upstream == "gateway" {
@@ -270,7 +270,7 @@ async fn services(
         for name in names {
             let (histogram, errors) = found.entry((*name).to_owned()).or_default();
             histogram.add(one.bucket, one.count);
-            *errors += one.errors;
+            *errors += if one.status_class == 5 { one.count } else { 0 };
         }
     }
     let rows = health
@@ -658,24 +658,23 @@ async fn sums_of(
             sums.insert(key.to_owned(), value);
         }
     };
-    if has("requests") || has("refused") {
-        let found = series::traffic(connection, steps(of)).await?;
-        let class = |class| -> i64 {
-            let of_class = found.iter().filter(|one| one.status_class == class);
-            of_class.map(|one| one.count).sum()
-        };
-        let all: i64 = found.iter().map(|one| one.count).sum();
-        put("requests", all.into());
-        put("errors", class(5).into());
-        put("error_ratio", percent(class(5), all));
-        put("refused", class(4).into());
-    }
     if has("p95_ms") {
+        let found = series::requests(connection, steps(of)).await?;
         let mut durations = Histogram::default();
-        for one in series::latency(connection, steps(of)).await? {
+        for one in &found {
             durations.add(one.bucket, one.count);
         }
+        let errors = found.iter().filter(|one| one.status_class == 5);
+        let errors: i64 = errors.map(|one| one.count).sum();
+        put("requests", durations.count().into());
+        put("errors", errors.into());
+        put("error_ratio", percent(errors, durations.count()));
         put("p95_ms", json!(durations.quantile(0.95)));
+    }
+    if has("refused") {
+        let found = series::traffic(connection, steps(of)).await?;
+        let refused = found.iter().filter(|one| one.status_class == 4);
+        put("refused", refused.map(|one| one.count).sum::<i64>().into());
     }
     if has("users") {
         put(

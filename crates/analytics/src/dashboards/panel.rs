@@ -127,10 +127,11 @@ fn totals(frame: &Frame, fields: &Fields, kind: ChartKind, locale: Locale) -> Op
 fn choose<'a>(frame: &'a Frame, fields: &Fields) -> Option<(&'a Field, Vec<&'a Field>)> {
     let x = match &fields.x {
         Some(key) => frame.field(key)?,
-        None => frame
-            .fields
-            .iter()
-            .find(|field| matches!(field.kind, FieldKind::Time | FieldKind::Date | FieldKind::Text))?,
+        None => frame.fields.iter().find(|field| {
+            let named = matches!(field.kind, FieldKind::Time | FieldKind::Date | FieldKind::Text);
+            // What names the series does not name the categories as well.
+            named && fields.series.as_deref() != Some(field.key.as_str())
+        })?,
     };
     let y = if fields.y.is_empty() {
         let money = frame.fields.iter().find(|field| field.kind == FieldKind::Money);
@@ -394,5 +395,58 @@ fn cell(value: Option<&Value>, field: &Field, frame: &Frame, zone: Tz, locale: L
         text: words,
         number: false,
         negative: false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_names_the_series_does_not_name_the_categories() {
+        let field = |key: &str, kind| Field::new(key, key, kind);
+        let rows = json!([
+            {"direction": "Поступления", "day": "2026-11-02", "amount": "100.00"},
+            {"direction": "Платежи", "day": "2026-11-02", "amount": "30.00"},
+            {"direction": "Поступления", "day": "2026-11-03", "amount": "5.00"},
+        ]);
+        let frame = Frame {
+            fields: vec![
+                field("direction", FieldKind::Text),
+                field("day", FieldKind::Text),
+                field("amount", FieldKind::Money),
+            ],
+            rows: serde_json::from_value(rows).unwrap(),
+            totals: Map::new(),
+            previous: None,
+            row_count: 3,
+            currency: "RUB".to_owned(),
+            as_of: DateTime::UNIX_EPOCH,
+        };
+        let fields = Fields {
+            series: Some("direction".to_owned()),
+            y: vec!["amount".to_owned()],
+            ..Fields::default()
+        };
+        let names = ["2026-11-01", "2026-11-02", "2026-11-03"].map(str::to_owned);
+        let chart = chart(
+            &frame,
+            ChartKind::Bar,
+            String::new(),
+            &fields,
+            None,
+            Some(&names),
+            Locale::Ru,
+        )
+        .unwrap();
+        assert_eq!(chart.categories, ["01.11", "02.11", "03.11"]);
+        let values = |index: usize| -> Vec<String> {
+            let values = chart.series[index].values.iter();
+            values.map(|value| value.unwrap().to_string()).collect()
+        };
+        // A day without payments is one of nothing.
+        assert_eq!(values(0), ["0", "100.00", "5.00"]);
+        assert_eq!(values(1), ["0", "30.00", "0"]);
     }
 }

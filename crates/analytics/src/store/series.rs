@@ -98,6 +98,47 @@ pub(crate) async fn latency(
     .store("series_latency")
 }
 
+/// Requests of the whole span to a service with a class of statuses and durations in one interval.
+#[derive(Debug)]
+pub(crate) struct RequestGroup {
+    pub(crate) upstream: String,
+    pub(crate) status_class: i16,
+    pub(crate) bucket: i16,
+    pub(crate) count: i64,
+}
+
+/// Requests of the span, whatever their step.
+pub(crate) async fn requests(
+    connection: &mut PgConnection,
+    of: Steps<'_>,
+) -> Result<Vec<RequestGroup>, StoreError> {
+    sqlx::query_as!(
+        RequestGroup,
+        r#"select upstream as "upstream!", status_class as "status_class!", bucket as "bucket!",
+                  sum(count)::bigint as "count!"
+           from (
+               select upstream, status_class, duration_bucket as bucket, count from analytics.requests_hourly
+               where $3 = 'hour' and hour >= $1 and hour < $2
+               union all
+               select upstream, status_class, duration_bucket, count from analytics.requests_daily
+               where $3 in ('day', 'week') and day >= ($1::timestamptz at time zone $4)::date
+                 and day < $2::timestamptz at time zone $4
+               union all
+               select upstream, status_class, duration_bucket, count from analytics.requests_monthly
+               where $3 = 'month' and day >= ($1::timestamptz at time zone $4)::date
+                 and day < $2::timestamptz at time zone $4
+           ) counted
+           group by 1, 2, 3"#,
+        of.span.from,
+        of.span.to,
+        of.step,
+        of.zone
+    )
+    .fetch_all(connection)
+    .await
+    .store("series_requests")
+}
+
 /// Calls of one model in a step.
 #[derive(Debug)]
 pub(crate) struct ModelUsage {
