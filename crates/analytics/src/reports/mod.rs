@@ -9,6 +9,7 @@ mod json;
 mod logins;
 pub(crate) mod own;
 pub(crate) mod pdf;
+mod picture;
 pub(crate) mod relative;
 mod rows;
 mod sheet;
