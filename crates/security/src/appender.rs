@@ -22,10 +22,13 @@ const MOST: usize = 500;
 /// database did not take what was taken along.
 type Appended = Result<Option<Entry>, ()>;
 
+/// An entry, and who waits for it.
+type Waiting = (NewEntry, oneshot::Sender<Appended>);
+
 /// Appends single entries. Cheap to clone; clones share the turn.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Appender {
-    waiting: Arc<Mutex<Vec<(NewEntry, oneshot::Sender<Appended>)>>>,
+    waiting: Arc<Mutex<Vec<Waiting>>>,
     turn: Arc<Turn<()>>,
 }
 
@@ -61,7 +64,7 @@ impl Appender {
         }
     }
 
-    fn waiting(&self) -> std::sync::MutexGuard<'_, Vec<(NewEntry, oneshot::Sender<Appended>)>> {
+    fn waiting(&self) -> std::sync::MutexGuard<'_, Vec<Waiting>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -9,7 +9,7 @@ use crate::audit::merkle::Hash;
 use crate::chain::{FirstBroken, Stop, Verifier};
 
 /// Rows of one statement: none is long enough to be reported as slow.
-const PAGE: i64 = 5000;
+const PAGE: i64 = 2000;
 
 /// The end of the chain as it was recorded; `None` when that row itself is gone.
 pub(crate) async fn tip(connection: &mut PgConnection) -> Result<Option<(i64, Vec<u8>)>, StoreError> {
