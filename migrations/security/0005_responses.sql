@@ -5,7 +5,7 @@ create table security.responses (
     id              uuid primary key,
     threat_id       uuid references security.threats (id),
     action          text not null check (action in ('ban', 'revoke_sessions', 'force_password_reset')),
-    -- `ip:<address or network>`, `user:<id>`, `session:<id>` or `key:<id>`.
+    -- `ip:<address or network>`, `stranger:<address or network>`, `user:<id>` or `session:<id>`.
     subject         text not null,
     state           text not null default 'pending' check (state in ('pending', 'done', 'skipped', 'failed', 'undone')),
     reason          text not null,

@@ -23,7 +23,7 @@ pub struct DefenceSettings {
     /// `RESPONSES` (enforce): `enforce` or `off`; whether rules ban addresses and end sessions by themselves.
     pub(crate) enforce: bool,
     /// `BAN_SHARED_USERS` (5): an address from which so many different users have logged in within a day is
-    /// shared (an office, a mobile provider) and never banned by itself.
+    /// shared (an office, a mobile provider): a ban shuts out only those who show no token there.
     pub(crate) shared_users: i64,
     pub(crate) identity: Option<IdentitySettings>,
     pub(crate) channels: ChannelSettings,

@@ -27,20 +27,23 @@ pub(crate) fn ban_length(before: i64) -> Duration {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Subject {
     Network(Network),
+    /// Those who show no token from there: where many good users share an address.
+    Strangers(Network),
     User(Uuid),
+    /// A session, or the session of an API key.
     Session(Uuid),
-    Key(Uuid),
 }
 
 impl Subject {
-    /// The subject of that name: `ip:<address or network>`, `user:<id>`, `session:<id>` or `key:<id>`.
+    /// The subject of that name: `ip:<address or network>`, `stranger:<address or network>`, `user:<id>` or
+    /// `session:<id>`.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (prefix, name) = text.split_once(':')?;
         match prefix {
             "ip" => name.parse().ok().map(Self::Network),
             "user" => name.parse().ok().map(Self::User),
             "session" => name.parse().ok().map(Self::Session),
-            "key" => name.parse().ok().map(Self::Key),
+            "stranger" => name.parse().ok().map(Self::Strangers),
             _ => None,
         }
     }
@@ -48,21 +51,25 @@ impl Subject {
     /// Whether a ban of the subject would shut out more than anybody means.
     pub(crate) fn is_too_wide(self) -> bool {
         match self {
-            Self::Network(network) if network.is_ipv4() => network.prefix() < WIDEST_V4,
-            Self::Network(network) => network.prefix() < WIDEST_V6,
-            _ => false,
+            Self::Network(network) | Self::Strangers(network) if network.is_ipv4() => {
+                network.prefix() < WIDEST_V4
+            }
+            Self::Network(network) | Self::Strangers(network) => network.prefix() < WIDEST_V6,
+            Self::User(_) | Self::Session(_) => false,
         }
     }
 
     /// Whether a ban would shut out the machine itself.
     pub(crate) fn is_own(self) -> bool {
-        matches!(self, Self::Network(network) if network.is_loopback())
+        matches!(self, Self::Network(network) | Self::Strangers(network) if network.is_loopback())
     }
 
     /// Whether a ban of the subject would touch somebody.
     pub(crate) fn touches(self, other: Self) -> bool {
         match (self, other) {
-            (Self::Network(one), Self::Network(other)) => one.overlaps(other),
+            (Self::Network(one) | Self::Strangers(one), Self::Network(other) | Self::Strangers(other)) => {
+                one.overlaps(other)
+            }
             (one, other) => one == other,
         }
     }
@@ -111,7 +118,7 @@ mod tests {
         let parse = |text| Subject::parse(text).unwrap();
         assert!(parse("ip:0.0.0.0/0").is_too_wide() && !parse("ip:10.0.0.0/8").is_too_wide());
         assert!(parse("ip:127.0.0.1").is_own() && parse("ip:::1").is_own());
-        assert!(parse("ip:192.0.2.0/24").touches(parse("ip:192.0.2.9")));
+        assert!(parse("ip:192.0.2.0/24").touches(parse("stranger:192.0.2.9")));
         assert_eq!(member("ip:192.0.2.1"), "192.0.2.1");
         assert_eq!(user_of(&format!("account:user:{user}")), Some(user));
         assert_eq!(user_of("ip:192.0.2.1"), None);

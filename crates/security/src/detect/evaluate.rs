@@ -257,4 +257,6 @@ impl<'a, I: Iterator<Item = &'a Observation>> Samples for I {
 }
 
 #[cfg(test)]
+mod sequences;
+#[cfg(test)]
 mod tests;

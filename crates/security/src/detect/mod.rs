@@ -12,6 +12,8 @@ mod rule;
 mod ruleset;
 
 pub(crate) use evaluate::evaluate;
+#[cfg(test)]
+pub(crate) use known::Probe;
 pub(crate) use known::{is_scanner, probe};
 pub(crate) use observation::{Observation, address_key, fingerprint, network_key, subject_of};
 pub(crate) use rates::anomaly;

@@ -126,7 +126,7 @@ async fn page(
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct BanRequest {
-    /// `ip:<address or network>`, `user:<id>`, `session:<id>` or `key:<id>`.
+    /// `ip:<address or network>`, `stranger:<address or network>`, `user:<id>` or `session:<id>`.
     subject: String,
     reason: String,
     /// Seconds, up to a year.
@@ -362,8 +362,8 @@ fn checked(subject: Option<Subject>, reason: &str) -> Violations {
         subject.is_some(),
         "/subject",
         Text::new(
-            "Ожидается ip:<адрес или сеть>, user:<id>, session:<id> или key:<id>.",
-            "Expected ip:<address or network>, user:<id>, session:<id> or key:<id>.",
+            "Ожидается ip:<адрес или сеть>, stranger:<адрес или сеть>, user:<id> или session:<id>.",
+            "Expected ip:<address or network>, stranger:<address or network>, user:<id> or session:<id>.",
         ),
     );
     violations.check(

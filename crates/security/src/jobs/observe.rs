@@ -8,6 +8,7 @@ use common::contract::events::{
     UsageEvent,
 };
 use common::events::{Event, HandleError, Stream};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -23,6 +24,27 @@ const LARGE_PROMPT: u64 = 5000;
 const WORKING_HOURS: std::ops::Range<u32> = 7..22;
 /// Moscow is ahead of UTC by so much, without summer time.
 const MOSCOW: TimeDelta = TimeDelta::hours(3);
+
+/// Type of the events about requests that carry what looks like an attack.
+const ATTACK_SUSPECTED: &str = "gateway.attack_suspected";
+
+/// What is needed of such an event.
+#[derive(Debug, Deserialize)]
+struct Suspected {
+    route: String,
+    ip: String,
+    user_id: Option<Uuid>,
+    user_agent: Option<String>,
+    score: u32,
+    blocked: bool,
+    findings: Vec<SuspectedFinding>,
+}
+
+#[derive(Debug, Deserialize)]
+struct SuspectedFinding {
+    rule: String,
+    family: String,
+}
 
 /// What a batch of events tells the detectors.
 #[derive(Debug, Default)]
@@ -68,6 +90,9 @@ impl Observed {
                 }
                 (Stream::Requests, REQUEST_HANDLED) => {
                     observed.request(event, &event.data().map_err(poison)?, now);
+                }
+                (Stream::Requests, ATTACK_SUSPECTED) => {
+                    observed.attack(event, &event.data().map_err(poison)?, now);
                 }
                 // Other events are not for us; those of a later release must not stop us.
                 _ => {}
@@ -151,6 +176,34 @@ impl Observed {
         }
     }
 
+    fn attack(&mut self, event: &Event, data: &Suspected, now: DateTime<Utc>) {
+        let refused = self.refused.entry(data.ip.clone()).or_default();
+        if *refused >= MAX_REFUSED {
+            return;
+        }
+        *refused += 1;
+        // Words for the assistant are no attack on the system: whoever wrote them is looked at, not the address.
+        let words = data.findings.iter().all(|finding| finding.family == "prompt");
+        let signal = if words {
+            "injection_suspected"
+        } else {
+            "attack_request"
+        };
+        let mut one = observation(event, signal, Some(&data.ip), data.user_id, None, now);
+        one.agent = data.user_agent.as_deref().map(fingerprint);
+        one.value = i64::from(data.score);
+        let rules: Vec<&str> = data
+            .findings
+            .iter()
+            .map(|finding| finding.rule.as_str())
+            .collect();
+        one.details = Some(json!({
+            "request_id": event.request_id, "route": data.route, "score": data.score, "blocked": data.blocked,
+            "rules": rules,
+        }));
+        self.observations.push(one);
+    }
+
     fn request(&mut self, event: &Event, data: &RequestEvent, now: DateTime<Utc>) {
         // What a ban refuses must not lead to the next one.
         if data.code.as_deref() == Some("gateway.banned") {
@@ -195,8 +248,9 @@ impl Observed {
 fn refusal(data: &RequestEvent) -> Vec<&'static str> {
     let known = data.user_id.is_some();
     let code = data.code.as_deref().unwrap_or_default();
-    if code == "gateway.request_blocked" || code.starts_with("waf.") {
-        return vec!["attack_request"];
+    if code == "gateway.request_blocked" {
+        // Told by an event of its own.
+        return Vec::new();
     }
     match data.status {
         401 if code == "auth.token_invalid" => vec!["token_invalid"],
@@ -317,8 +371,26 @@ mod tests {
         );
         assert_eq!(
             request(403, None, Some("gateway.request_blocked"), None, "curl"),
-            ["attack_request"]
+            [""; 0]
         );
+    }
+
+    #[test]
+    fn attacks_are_of_addresses_and_words_of_who_wrote_them() {
+        let told = |family: &str| {
+            let data = json!({
+                "method": "GET", "route": "/api/1c/*", "ip": "192.0.2.1", "user_id": null, "session_id": null,
+                "user_agent": "curl", "score": 5, "blocked": true,
+                "findings": [{"rule": "a.b", "family": family, "points": 5, "place": "query", "name": "q"}],
+            });
+            let clock = Clock::system();
+            let event = Event::new("gateway", ATTACK_SUSPECTED, &clock, &data);
+            let rules = Ruleset::new(None).unwrap();
+            let observed = Observed::read(&rules, &[(Stream::Requests, event)], clock.now()).unwrap();
+            observed.observations[0].signal.clone()
+        };
+        assert_eq!(told("sqli"), "attack_request");
+        assert_eq!(told("prompt"), "injection_suspected");
     }
 
     #[test]

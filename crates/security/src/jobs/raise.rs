@@ -217,7 +217,7 @@ async fn respond(
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     let subject = match response {
-        Response::Ban => finding.subject.clone(),
+        Response::Ban => banned_subject(connection, defence, &finding.subject, now).await?,
         Response::RevokeSessions | Response::ForcePasswordReset => match user_of(&finding.subject) {
             Some(user) => format!("user:{user}"),
             // Nobody is known by that address.
@@ -240,7 +240,7 @@ async fn respond(
             if finding.last_seen + ban_length(before) <= now {
                 return Ok(());
             }
-            no_ban(connection, defence, &subject, now).await?
+            no_ban(connection, &subject).await?
         }
         Response::RevokeSessions | Response::ForcePasswordReset => {
             if store::responses::answered(connection, recorded.id, response.as_str()).await? {
@@ -282,13 +282,24 @@ async fn respond(
     Ok(())
 }
 
-/// Why a subject is not banned by itself, if there is a reason.
-async fn no_ban(
+/// Whom a ban shuts out: of an address that many good users share, only those who show no token.
+async fn banned_subject(
     connection: &mut PgConnection,
     defence: &Defence,
     subject: &str,
     now: DateTime<Utc>,
-) -> Result<Option<String>, StoreError> {
+) -> Result<String, StoreError> {
+    if let Some(ip) = subject.strip_prefix("ip:") {
+        let users = store::observations::good_users(connection, ip, now - A_DAY).await?;
+        if users >= defence.settings().shared_users {
+            return Ok(format!("stranger:{ip}"));
+        }
+    }
+    Ok(subject.to_owned())
+}
+
+/// Why a subject is not banned by itself, if there is a reason.
+async fn no_ban(connection: &mut PgConnection, subject: &str) -> Result<Option<String>, StoreError> {
     let Some(parsed) = Subject::parse(subject) else {
         return Ok(Some("nobody can be banned by this name".to_owned()));
     };
@@ -299,14 +310,6 @@ async fn no_ban(
     let is_allowed = |other: &str| Subject::parse(other).is_some_and(|other| parsed.touches(other));
     if allowed.iter().any(|allowed| is_allowed(&allowed.subject)) {
         return Ok(Some("it is on the allow list".to_owned()));
-    }
-    if let Some(ip) = subject.strip_prefix("ip:") {
-        let users = store::observations::good_users(connection, ip, now - A_DAY).await?;
-        if users >= defence.settings().shared_users {
-            return Ok(Some(format!(
-                "{users} users have logged in from it within a day: it is shared"
-            )));
-        }
     }
     Ok(None)
 }
