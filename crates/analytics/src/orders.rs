@@ -9,6 +9,7 @@ use common::contract::onec::{Report, ReportId, ReportQuery};
 use common::db::StoreResult;
 use common::http::Problem;
 use common::{Locale, Text};
+use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -29,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const TRIES: usize = 3;
 
 /// A report with what its file is to be.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Order {
     /// A report of onec-integration or an own one.

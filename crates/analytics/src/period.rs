@@ -1,10 +1,11 @@
 //! Spans of time and how they are covered by rollups and raw events.
 
 use chrono::{DateTime, Datelike, Days, Duration, DurationRound, Months, NaiveDate, Utc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How far back system metrics look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub(crate) enum Range {
     #[serde(rename = "5m")]
     FiveMinutes,
@@ -40,7 +41,7 @@ impl Range {
 }
 
 /// From a moment to before another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub(crate) struct Span {
     pub(crate) from: DateTime<Utc>,
     pub(crate) to: DateTime<Utc>,

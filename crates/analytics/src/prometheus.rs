@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use common::http::client;
 use common::telemetry::Chain;
 use futures_util::future::join_all;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 use url::Url;
@@ -25,7 +26,7 @@ const QUERIES: [&str; 4] = [
 ];
 
 /// How busy a service is. What Prometheus does not know is null.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
 pub(crate) struct Saturation {
     /// Requests in flight of those that it takes at once, 0 to 1, of its busiest replica.
     pub(crate) requests: Option<f64>,

@@ -3,6 +3,7 @@
 use common::Locale;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Between groups of digits and before units: it does not break a line.
@@ -12,7 +13,7 @@ const MINUS: char = '\u{2212}';
 
 /// What values are measured in: an ISO 4217 code of a currency, `%`, `ms`, `s`, or any short word,
 /// which is shown as it is; empty for plain numbers.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Unit(pub(crate) String);
 
 impl Unit {

@@ -3,13 +3,14 @@
 use common::Text;
 use common::http::Violations;
 use rust_decimal::Decimal;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::number::Unit;
 
 /// Kinds of charts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum ChartKind {
     /// Values over the categories, as lines.
@@ -29,7 +30,7 @@ pub(crate) enum ChartKind {
 }
 
 /// A row of values, one for each category.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Series {
     pub(crate) name: String,
@@ -38,7 +39,7 @@ pub(crate) struct Series {
 }
 
 /// How good values from a threshold on are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Level {
     Good,
@@ -47,7 +48,7 @@ pub(crate) enum Level {
 }
 
 /// From which value on a gauge is of a level.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Threshold {
     pub(crate) from: Decimal,
@@ -55,7 +56,7 @@ pub(crate) struct Threshold {
 }
 
 /// A chart with its values.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Chart {
     pub(crate) kind: ChartKind,

@@ -1,10 +1,11 @@
 //! Colours. Neighbouring series differ in lightness as well as in hue, so that they can be told
 //! apart without colour vision and on paper.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Light or dark.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Theme {
     #[default]

@@ -8,13 +8,14 @@ use common::auth::{Identity, Permission};
 use common::contract::onec::{ReportId, ReportQuery};
 use common::http::Violations;
 use common::{Locale, Text};
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use super::definition::QueryCall;
 
 /// A query of the catalogue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, JsonSchema)]
 pub(crate) enum QueryId {
     /// A report of 1C, with the rights of the caller.
     Onec(ReportId),
@@ -25,7 +26,7 @@ pub(crate) enum QueryId {
 macro_rules! own_queries {
     ($($variant:ident = $name:literal, $permissions:expr, $ru:literal, $en:literal;)*) => {
         /// Queries over our own tables.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, JsonSchema)]
         pub(crate) enum OwnQuery { $($variant,)* }
 
         impl OwnQuery {
@@ -133,7 +134,7 @@ impl<'de> Deserialize<'de> for QueryId {
 }
 
 /// A query in the catalogue.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct QueryInfo {
     id: QueryId,
     title: String,

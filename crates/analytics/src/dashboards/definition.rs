@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use common::Text;
 use common::http::{Problem, Violations};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -23,7 +24,7 @@ pub(super) const COLUMNS: u32 = 12;
 pub(super) const BUILT_IN: [&str; 5] = ["from", "to", "step", "company", "infobase"];
 
 /// A dashboard.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Definition {
     pub(crate) title: String,
@@ -45,7 +46,7 @@ const fn minute() -> u32 {
 }
 
 /// The range that is shown unless the viewer asks for another.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TimeDefinition {
     pub(crate) from: String,
@@ -62,7 +63,7 @@ impl Default for TimeDefinition {
 }
 
 /// Something that the viewer chooses; `$name` in the parameters of a query stands for it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Variable {
     pub(crate) name: String,
@@ -76,7 +77,7 @@ pub(crate) struct Variable {
 }
 
 /// How a panel is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum PanelKind {
     /// Figures in large letters, with how they have changed.
@@ -108,7 +109,7 @@ impl PanelKind {
 }
 
 /// A query of the catalogue with its parameters.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct QueryCall {
     pub(crate) id: QueryId,
@@ -117,7 +118,7 @@ pub(crate) struct QueryCall {
 }
 
 /// The scale of a gauge.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct GaugeDefinition {
     pub(crate) min: Option<rust_decimal::Decimal>,
@@ -126,7 +127,7 @@ pub(crate) struct GaugeDefinition {
 }
 
 /// Where a panel is, in a grid of twelve columns; a row is about 40 pixels high.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Grid {
     pub(crate) x: u32,
@@ -136,7 +137,7 @@ pub(crate) struct Grid {
 }
 
 /// A panel.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PanelDefinition {
     /// Unique within the dashboard: `a-z`, digits, `_`, `-`.

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use common::contract::onec::{Column, ColumnKind};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -53,7 +54,7 @@ pub(crate) struct Frame {
 }
 
 /// Which fields a panel shows. What is left out is chosen by the kinds of the fields.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Fields {
     /// The field of the categories.
@@ -74,7 +75,7 @@ pub(crate) struct Fields {
 }
 
 /// A step of a waterfall.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct WaterfallStep {
     /// The sum that is added; absent for the sum so far.

@@ -7,6 +7,7 @@ mod webhook;
 use std::fmt;
 
 use common::{BoxError, Text};
+use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -19,7 +20,7 @@ pub(crate) use webhook::{Hooks, new_secret};
 const MOST_RECIPIENTS: usize = 50;
 
 /// Where a report goes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum Delivery {
     /// A letter with the file.

@@ -11,6 +11,7 @@ use common::auth::Identity;
 use common::contract::onec::{Citation, ReportId, ReportQuery};
 use common::http::{Json, Violations};
 use common::telemetry::RequestContext;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -25,7 +26,7 @@ const MOST_ROWS: u32 = 200;
 /// How long onec-integration may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ChartRequest {
     /// The chart with its values.
@@ -52,7 +53,7 @@ const fn twice() -> u8 {
     2
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ReportChart {
     id: ReportId,
@@ -65,7 +66,7 @@ pub(crate) struct ReportChart {
 }
 
 /// The picture with what it shows, and where the figures come from.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct ChartResponse {
     svg: String,
     chart: Chart,

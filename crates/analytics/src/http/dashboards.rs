@@ -15,6 +15,7 @@ use common::http::{ClientIp, IfMatch, Json, Path, Problem, Query, Violations, et
 use common::idempotency::{self, Claim, Key};
 use common::ids;
 use common::telemetry::RequestContext;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sqlx::PgConnection;
@@ -38,7 +39,7 @@ const WIDE: u32 = 1200;
 const PANEL: u32 = 720;
 
 /// A dashboard in the list.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct DashboardInfo {
     id: String,
     title: String,
@@ -52,7 +53,7 @@ pub(crate) struct DashboardInfo {
     updated_at: Option<DateTime<Utc>>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct DashboardList {
     items: Vec<DashboardInfo>,
 }
@@ -146,7 +147,7 @@ pub(crate) async fn list(
     Ok(Json(DashboardList { items }))
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Catalogue {
     items: Vec<QueryInfo>,
 }
@@ -207,7 +208,7 @@ pub(crate) async fn panel(
 }
 
 /// What a user saves.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct DashboardInput {
     definition: Definition,
@@ -217,7 +218,7 @@ pub(crate) struct DashboardInput {
 }
 
 /// A saved dashboard, without figures.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct DashboardOutput {
     id: String,
     version: i32,
@@ -378,7 +379,7 @@ pub(crate) async fn replace(
     save(&state, &identity, ip, id, Some(&if_match), |_| Ok(input)).await
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RestoreRequest {
     version: i32,
@@ -484,7 +485,7 @@ pub(crate) async fn delete(
 }
 
 /// A version that a dashboard had.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct VersionInfo {
     version: i32,
     author: Uuid,
@@ -493,7 +494,7 @@ pub(crate) struct VersionInfo {
     definition: Value,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct VersionList {
     items: Vec<VersionInfo>,
 }

@@ -15,6 +15,7 @@ use common::db::StoreResult;
 use common::http::{ClientIp, Json, Path, Problem, Query};
 use common::telemetry::RequestContext;
 use common::{Text, ids};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -32,7 +33,7 @@ const MOST_DAYS: u32 = 90;
 /// Width of a picture unless asked otherwise, in pixels.
 const WIDE: u32 = 1200;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct LinkRequest {
     /// The range instead of that of the dashboard.
@@ -51,7 +52,7 @@ const fn week() -> u32 {
 }
 
 /// A link as its maker sees it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct LinkInfo {
     id: Uuid,
     /// Told once, when the link is made.
@@ -149,7 +150,7 @@ fn hash(token: &str) -> [u8; 32] {
     Sha256::digest(token.as_bytes()).into()
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct LinkList {
     items: Vec<LinkInfo>,
 }

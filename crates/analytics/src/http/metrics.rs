@@ -13,6 +13,7 @@ use common::db::{StoreError, StoreResult};
 use common::http::{Json, Problem, Query};
 use common::{Text, telemetry};
 use rust_decimal::Decimal;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -26,7 +27,7 @@ use crate::services::Health;
 use crate::state::AppState;
 use crate::store::system::{self, InfobaseState, ModelCount};
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct MetricsQuery {
     range: Option<Range>,
     /// Instead of `range`, as dashboards have them: `now-7d/d`, `2026-11-01`.
@@ -34,7 +35,7 @@ pub(crate) struct MetricsQuery {
     to: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct MetricsResponse {
     /// Absent when `from` and `to` were given.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -51,13 +52,13 @@ pub(crate) struct MetricsResponse {
 }
 
 /// Whether saturation can be told.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct PrometheusState {
     configured: bool,
     up: bool,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct ServiceMetrics {
     name: &'static str,
     up: bool,
@@ -73,7 +74,7 @@ struct ServiceMetrics {
 }
 
 /// Absent figures are null: without requests there is no share of errors and no percentile.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Traffic {
     requests: i64,
     requests_per_second: f64,
@@ -83,7 +84,7 @@ struct Traffic {
     p99_ms: Option<u64>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct ModelMetrics {
     provider: String,
     model: String,
@@ -92,7 +93,7 @@ struct ModelMetrics {
     previous: Option<Usage>,
 }
 
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, JsonSchema)]
 struct Usage {
     calls: i64,
     failures: i64,
@@ -109,7 +110,7 @@ struct Usage {
     average_ms: Option<i64>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct InfobaseMetrics {
     infobase_id: Uuid,
     infobase: String,
@@ -126,7 +127,7 @@ struct InfobaseMetrics {
     rows_per_second: Option<f64>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct UserMetrics {
     active: i64,
     previous_active: i64,

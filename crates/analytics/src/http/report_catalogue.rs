@@ -8,6 +8,7 @@ use common::contract::onec::{ParameterInfo, ParameterKind, ReportInfo};
 use common::http::Json;
 use common::telemetry::RequestContext;
 use common::{Locale, Text};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -20,7 +21,7 @@ use crate::state::AppState;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A report that the caller may have as a file.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct ReportResponse {
     id: String,
     title: String,
@@ -31,7 +32,7 @@ pub(crate) struct ReportResponse {
 }
 
 /// The catalogue.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Catalogue {
     items: Vec<ReportResponse>,
     formats: Vec<&'static str>,

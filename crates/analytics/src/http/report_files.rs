@@ -8,6 +8,7 @@ use common::auth::Identity;
 use common::db::StoreResult;
 use common::http::{ClientIp, Json, Page, PageQuery, Path, Query};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -29,7 +30,7 @@ pub(super) async fn load(state: &AppState, identity: &Identity, id: Uuid) -> Res
 }
 
 /// A job as its owner sees it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct JobResponse {
     pub(crate) job_id: Uuid,
     report: String,
@@ -50,13 +51,13 @@ pub(crate) struct JobResponse {
     file: Option<FileResponse>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct ProgressResponse {
     rows_done: i64,
     rows_total: i64,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct FileResponse {
     id: Uuid,
     /// For its owner, with a token.
@@ -183,7 +184,7 @@ pub(super) async fn serve(state: &AppState, identity: &Identity, id: Uuid) -> Re
 }
 
 /// What makes a link.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct LinkQuery {
     /// Seconds since 1970.
     expires: i64,

@@ -3,14 +3,15 @@
 use ::http::header::CACHE_CONTROL;
 use ::http::{HeaderName, HeaderValue, StatusCode};
 use axum::extract::State;
-use axum::response::IntoResponse;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use common::auth::{Identity, Permission};
 use common::db::StoreResult;
+use common::http::openapi::Answer;
 use common::http::{ClientIp, IfMatch, Json, Page, PageQuery, Path, Query, etag};
 use common::telemetry::{Chain, RequestContext};
 use common::{Text, ids};
+use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -32,7 +33,7 @@ const MOST: i64 = 50;
 const KEY_NAME: usize = 60;
 
 /// A schedule to be saved.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ScheduleRequest {
     name: String,
@@ -54,7 +55,7 @@ fn yes() -> bool {
 }
 
 /// A schedule.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct ScheduleResponse {
     id: Uuid,
     name: String,
@@ -204,7 +205,7 @@ pub(crate) async fn create(
     identity: Identity,
     ip: ClientIp,
     Json(request): Json<ScheduleRequest>,
-) -> Result<impl IntoResponse, Error> {
+) -> Result<impl Answer, Error> {
     let checked = request.checked(&state, &identity)?;
     let mut connection = state.db.acquire().await.store("acquire")?;
     if store::count(&mut connection, identity.user_id).await? >= MOST {
@@ -224,7 +225,7 @@ pub(crate) async fn replace(
     Path(id): Path<Uuid>,
     if_match: IfMatch,
     Json(request): Json<ScheduleRequest>,
-) -> Result<impl IntoResponse, Error> {
+) -> Result<impl Answer, Error> {
     let checked = request.checked(&state, &identity)?;
     let mut connection = state.db.acquire().await.store("acquire")?;
     let former = store::find(&mut connection, identity.user_id, id).await?;
@@ -354,7 +355,7 @@ pub(crate) async fn delete(
 }
 
 /// One time of a schedule.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct RunResponse {
     id: Uuid,
     due_at: DateTime<Utc>,
@@ -408,7 +409,7 @@ pub(crate) async fn run(
     identity: Identity,
     ip: ClientIp,
     Path(id): Path<Uuid>,
-) -> Result<impl IntoResponse, Error> {
+) -> Result<impl Answer, Error> {
     let mut transaction = state.db.begin().await.store("begin")?;
     let schedule = store::find(&mut transaction, identity.user_id, id).await?;
     schedule.ok_or(Error::NotFound)?;

@@ -2,12 +2,13 @@
 
 use ::http::{HeaderName, HeaderValue, StatusCode};
 use axum::extract::State;
-use axum::response::IntoResponse;
 use chrono::{DateTime, Utc};
 use common::auth::Identity;
 use common::db::StoreResult;
+use common::http::openapi::Answer;
 use common::http::{ClientIp, IfMatch, Json, Page, PageQuery, Path, Query, Violations, etag};
 use common::{Text, ids};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -24,7 +25,7 @@ const MOST: i64 = 200;
 const LONGEST_NAME: usize = 100;
 
 /// A variant to be saved.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct VariantRequest {
     name: String,
@@ -34,7 +35,7 @@ pub(crate) struct VariantRequest {
 }
 
 /// A variant.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct VariantResponse {
     id: Uuid,
     name: String,
@@ -127,7 +128,7 @@ pub(crate) async fn create(
     identity: Identity,
     ip: ClientIp,
     Json(request): Json<VariantRequest>,
-) -> Result<impl IntoResponse, Error> {
+) -> Result<impl Answer, Error> {
     let (name, definition) = request.checked(&state)?;
     let values = VariantValues {
         name: &name,

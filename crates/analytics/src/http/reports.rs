@@ -12,6 +12,7 @@ use common::db::StoreResult;
 use common::http::{ClientIp, Json, Query};
 use common::telemetry::RequestContext;
 use common::{idempotency, ids};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -30,7 +31,7 @@ const MAX_WAIT: Duration = Duration::from_secs(30);
 /// Files that one user may have in the making.
 const MOST_UNFINISHED: i64 = 20;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct GenerateQuery {
     /// Seconds to wait for the file.
     wait: Option<u64>,
@@ -41,7 +42,7 @@ fn hash(order: &Order) -> Result<[u8; 32], Error> {
     Ok(Sha256::digest(serde_json::to_vec(order)?).into())
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Accepted {
     job_id: Uuid,
     status_url: String,

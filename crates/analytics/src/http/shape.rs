@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use common::http::{FieldError, Json, Problem};
 use common::telemetry::RequestContext;
 use common::{Locale, Text};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
@@ -18,7 +19,7 @@ use crate::dashboards::{self, Board, Request};
 static DRAWING: Semaphore = Semaphore::const_new(2);
 
 /// Forms of an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Form {
     Json,

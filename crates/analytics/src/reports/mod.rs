@@ -9,6 +9,7 @@ mod json;
 mod logins;
 pub(crate) mod own;
 pub(crate) mod pdf;
+mod picture;
 pub(crate) mod relative;
 mod rows;
 mod sheet;
@@ -17,13 +18,14 @@ mod xlsx;
 
 use chrono_tz::Tz;
 use common::{BoxError, Locale};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use rows::{Control, Progress, Rows};
 pub(crate) use sheet::{Row, Sheet};
 
 /// What a file is written as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Format {
     /// For Excel and LibreOffice.
@@ -39,7 +41,7 @@ pub(crate) enum Format {
 }
 
 /// How CSV is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Dialect {
     /// As a Russian Excel opens it: UTF-8 with a byte order mark, semicolons, decimal commas.

@@ -162,6 +162,8 @@ pub(crate) fn request(
         user_id: user,
         user_agent: Some("curl".to_owned()),
         code: None,
+        target: None,
+        path: None,
     };
     at(time, REQUEST_HANDLED, &data)
 }

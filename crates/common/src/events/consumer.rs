@@ -280,10 +280,11 @@ impl<H: Handler> Consumer<H> {
             #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
             metrics::gauge!("events_stream_lag", "group" => self.group, "stream" => stream.key())
                 .set(waiting as f64);
-            let age = self.oldest(connection, stream, &group.last_delivered_id, group.pending).await?;
+            let age = self
+                .oldest(connection, stream, &group.last_delivered_id, group.pending)
+                .await?;
             #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
-            metrics::gauge!(OLDEST, "group" => self.group, "stream" => stream.key())
-                .set(age as f64 / 1000.0);
+            metrics::gauge!(OLDEST, "group" => self.group, "stream" => stream.key()).set(age as f64 / 1000.0);
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ use common::db::StoreResult;
 use common::http::{ClientIp, Json, Path, Problem, Violations};
 use common::{Text, ids};
 use http::StatusCode;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use sqlx::PgConnection;
@@ -22,7 +23,7 @@ use crate::state::AppState;
 use crate::store::infobases::{self, Infobase, Kind};
 
 /// How an infobase is doing.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Condition {
     id: Uuid,
     /// The configuration's profile, once it is known.
@@ -42,7 +43,7 @@ pub(crate) struct Condition {
 }
 
 /// An infobase as clients see it: never its password, nor its proxy, which may hold one.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub(crate) enum InfobaseView {
     /// For those who may change it.
@@ -59,7 +60,7 @@ pub(crate) enum InfobaseView {
 }
 
 /// An infobase with all its settings.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct WholeView {
     #[serde(flatten)]
     settings: InfobaseSettings,
@@ -112,7 +113,7 @@ impl InfobaseView {
 }
 
 /// `{items: […]}`: there are few, so they come at once.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct InfobaseList {
     items: Vec<InfobaseView>,
 }

@@ -4,6 +4,7 @@
 //! The rows are gone through three times: to measure them, to count the pages, to draw. So no more
 //! than a piece of them is in memory, beside the pages that are finished.
 
+mod bars;
 mod face;
 mod layout;
 mod paper;
@@ -15,6 +16,7 @@ use krilla::metadata::{DateTime, Metadata};
 use krilla::{Document, SerializeSettings};
 use unicode_normalization::UnicodeNormalization;
 
+use self::bars::Bars;
 use self::face::Face;
 pub(crate) use self::face::MissingGlyph;
 use self::layout::{BOTTOM, LEFT, Layout, Needs, PADDING, RIGHT, TOP};
@@ -124,6 +126,7 @@ struct Printer<'a> {
     /// Where the table begins on the page at hand; nowhere once it has ended.
     table_top: Option<f32>,
     odd: bool,
+    bars: Option<Bars>,
 }
 
 impl<'a> Printer<'a> {
@@ -160,6 +163,7 @@ impl<'a> Printer<'a> {
             y: TOP,
             table_top: None,
             odd: false,
+            bars: Bars::of(sheet, columns, style),
         })
     }
 
@@ -197,6 +201,9 @@ impl<'a> Printer<'a> {
     }
 
     fn row(&mut self, row: &Row) -> Result<(), BoxError> {
+        if let Some(bars) = &mut self.bars {
+            bars.take(row, self.columns, self.style);
+        }
         let lines = self.cut(row, self.regular)?;
         self.odd = !self.odd;
         let shade = if self.odd { None } else { Some(STRIPE) };
@@ -329,6 +336,7 @@ impl<'a> Printer<'a> {
             self.y += CAPTION_SIZE * 1.4;
             self.write(LEFT, self.y, CAPTION_SIZE, false, GREY, nothing);
         }
+        self.draw_bars()?;
         if signed {
             for who in [
                 self.text("От нашей организации", "For our company"),
@@ -341,6 +349,23 @@ impl<'a> Printer<'a> {
         }
         self.finish_page()?;
         Ok((self.document, self.page - 1))
+    }
+
+    /// Where there is something to compare.
+    fn draw_bars(&mut self) -> Result<(), BoxError> {
+        let Some(bars) = self.bars.take() else {
+            return Ok(());
+        };
+        self.y += CAPTION_SIZE * 2.0;
+        if self.y + bars.height() > self.layout.floor() {
+            self.finish_page()?;
+        }
+        if self.pages.is_some() {
+            let how = (self.regular, self.style);
+            bars.draw(&mut self.paper, self.y, self.layout, self.columns, how)?;
+        }
+        self.y += bars.height();
+        Ok(())
     }
 
     fn right_edge(&self) -> f32 {
