@@ -9,6 +9,7 @@ use common::{Text, ids};
 use http::StatusCode;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::checks::ReportView;
@@ -72,7 +73,7 @@ pub(crate) struct WholeView {
 }
 
 impl InfobaseView {
-    fn new(profiles: Profiles, stored: Infobase, viewer: &Identity) -> Self {
+    fn new(profiles: Profiles, stored: Infobase, data_version: Option<String>, viewer: &Identity) -> Self {
         let settings = InfobaseSettings::of(&stored);
         let condition = Condition {
             id: stored.id,
@@ -86,7 +87,7 @@ impl InfobaseView {
             last_attempt_at: stored.attempted_at,
             error: stored.error_code,
             as_of: stored.as_of,
-            data_version: stored.data_version,
+            data_version,
             created_at: stored.created_at,
         };
         if !viewer.may(Permission::OnecAdmin) {
@@ -121,18 +122,41 @@ pub(crate) async fn list(
     State(state): State<AppState>,
     identity: Identity,
 ) -> Result<Json<InfobaseList>, Problem> {
-    let items = visible(&state, &identity).await?;
-    Ok(Json(InfobaseList {
-        items: items
-            .into_iter()
-            .map(|stored| InfobaseView::new(state.profiles, stored, &identity))
-            .collect(),
-    }))
+    let mut connection = state.pool.acquire().await.store("acquire")?;
+    let stored = infobases::list(&mut connection, &Sight::of(&identity)).await?;
+    let items = views(&state, &mut connection, stored, &identity).await?;
+    Ok(Json(InfobaseList { items }))
 }
 
-async fn visible(state: &AppState, identity: &Identity) -> Result<Vec<Infobase>, Problem> {
-    let mut connection = state.pool.acquire().await.store("acquire")?;
-    Ok(infobases::list(&mut connection, &Sight::of(identity)).await?)
+/// Infobases with the versions of their mirrors, which only these answers tell.
+async fn views(
+    state: &AppState,
+    connection: &mut PgConnection,
+    stored: Vec<Infobase>,
+    viewer: &Identity,
+) -> Result<Vec<InfobaseView>, Problem> {
+    let ids: Vec<Uuid> = stored.iter().map(|stored| stored.id).collect();
+    let mut versions = infobases::mirror_versions(connection, &ids).await?;
+    Ok(stored
+        .into_iter()
+        .map(|stored| {
+            let version = versions.remove(&stored.id);
+            InfobaseView::new(state.profiles, stored, version, viewer)
+        })
+        .collect())
+}
+
+async fn view(
+    state: &AppState,
+    connection: &mut PgConnection,
+    stored: Option<Infobase>,
+    viewer: &Identity,
+) -> Result<InfobaseView, Problem> {
+    let views = views(state, connection, stored.into_iter().collect(), viewer).await?;
+    views
+        .into_iter()
+        .next()
+        .ok_or_else(|| Error::InfobaseNotFound.into())
 }
 
 /// That an infobase is among the caller's; others do not exist.
@@ -159,10 +183,10 @@ pub(crate) async fn get(
     identity: Identity,
     Path(id): Path<Uuid>,
 ) -> Result<Json<InfobaseView>, Problem> {
-    let items = visible(&state, &identity).await?;
-    let stored = items.into_iter().find(|stored| stored.id == id);
-    let stored = stored.ok_or(Error::InfobaseNotFound)?;
-    Ok(Json(InfobaseView::new(state.profiles, stored, &identity)))
+    let mut connection = state.pool.acquire().await.store("acquire")?;
+    let seen = infobases::list(&mut connection, &Sight::of(&identity)).await?;
+    let stored = seen.into_iter().find(|stored| stored.id == id);
+    Ok(Json(view(&state, &mut connection, stored, &identity).await?))
 }
 
 /// Connects an infobase; its first synchronisation begins by itself.
@@ -204,11 +228,9 @@ pub(crate) async fn add(
         json!({"name": infobase.name}),
     )
     .await?;
-    let stored = infobases::get(&mut transaction, id)
-        .await?
-        .ok_or(Error::InfobaseNotFound)?;
+    let stored = infobases::get(&mut transaction, id).await?;
+    let view = view(&state, &mut transaction, stored, &identity).await?;
     transaction.commit().await.store("commit")?;
-    let view = InfobaseView::new(state.profiles, stored, &identity);
     Ok((StatusCode::CREATED, Json(view)))
 }
 
@@ -253,14 +275,13 @@ pub(crate) async fn change(
         json!({"name": after.name, "changed": changed}),
     )
     .await?;
-    let stored = infobases::get(&mut transaction, id)
-        .await?
-        .ok_or(Error::InfobaseNotFound)?;
+    let stored = infobases::get(&mut transaction, id).await?;
+    let view = view(&state, &mut transaction, stored, &identity).await?;
     transaction.commit().await.store("commit")?;
     if anew {
         state.connections.forget(id).await;
     }
-    Ok(Json(InfobaseView::new(state.profiles, stored, &identity)))
+    Ok(Json(view))
 }
 
 /// The settings after a patch, when they are right.
