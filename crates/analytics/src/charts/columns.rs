@@ -141,5 +141,5 @@ fn label(frame: &mut Frame, chart: &Chart, style: Style, mode: Mode, bars: &[Bar
     let end = frame.y(axis, float(sum));
     let y = if negative { end + 13.0 } else { end - 4.0 };
     let ink = ink(SMALL, frame.colours.text, Anchor::Middle);
-    frame.svg.text(centre, y.max(frame.top + 4.0), &text, ink);
+    frame.svg.text(centre, y.max(frame.top - 4.0), &text, ink);
 }

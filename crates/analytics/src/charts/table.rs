@@ -26,6 +26,17 @@ pub(crate) struct Table {
 }
 
 impl Table {
+    /// How many rows a picture of this height has room for, with a note.
+    pub(crate) fn rows_in(height: f64) -> usize {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "heights are bounded; `as` saturates"
+        )]
+        let rows = ((height - 28.0 - 76.0) / 22.0).floor().max(0.0) as usize;
+        rows + 1
+    }
+
     /// Draws the table, with as many rows as the height has room for.
     pub(crate) fn draw(&self, style: Style) -> Svg {
         let colours = style.theme.colours();
@@ -56,9 +67,9 @@ impl Table {
         let put = |svg: &mut Svg, y: f64, column: usize, text: &str, size: f64, colour| {
             let before: f64 = widths[..column].iter().sum();
             let (wide, number) = (widths[column], numbers[column]);
-            let text = fit(text, size, false, wide - 10.0);
+            let text = fit(text, size, false, wide - 12.0);
             let (x, anchor) = if number {
-                (14.0 + before + wide - 4.0, Anchor::End)
+                (14.0 + before + wide - 12.0, Anchor::End)
             } else {
                 (14.0 + before, Anchor::Start)
             };

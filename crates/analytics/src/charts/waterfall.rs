@@ -97,7 +97,7 @@ pub(super) fn draw(chart: &Chart, style: Style) -> Svg {
             } else {
                 from.min(to) - 4.0
             };
-            let y = y.clamp(frame.top + 4.0, frame.bottom - 3.0);
+            let y = y.clamp(frame.top - 4.0, frame.bottom - 3.0);
             frame
                 .svg
                 .text(centre(index), y, &text, ink(SMALL, colours.text, Anchor::Middle));

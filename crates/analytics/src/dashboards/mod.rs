@@ -3,7 +3,7 @@
 //! the caller's rights.
 //!
 //! Reading order: `definition`, `time`, `catalogue`, then what gets the figures (`onec`, `own`,
-//! `run`, `cache`), then what shows them (`panel`, `board`, `html`, `picture`), then `ready`.
+//! `totals`, `run`, `cache`), then what shows them (`panel`, `board`, `html`, `picture`), then `ready`.
 
 mod board;
 mod cache;
@@ -18,6 +18,7 @@ mod picture;
 mod ready;
 mod run;
 mod time;
+mod totals;
 
 pub(crate) use board::{Board, Request, build, build_panel, range};
 pub(crate) use cache::Cache;

@@ -14,6 +14,7 @@ use sqlx::PgConnection;
 use super::catalogue::OwnQuery;
 use super::frame::{Field, FieldKind, Frame};
 use super::time::{Range, Step};
+use super::totals;
 use crate::quantile::Histogram;
 use crate::services::Health;
 use crate::state::AppState;
@@ -32,27 +33,27 @@ pub(super) struct Asked<'a> {
 }
 
 /// A field: key, kind, Russian and English title.
-type Heading = (&'static str, FieldKind, &'static str, &'static str);
+pub(super) type Heading = (&'static str, FieldKind, &'static str, &'static str);
 
 use FieldKind::{Integer, Milliseconds, Money, Percent, Quantity, Text as Words, Time};
 
-const REQUESTS: Heading = ("requests", Integer, "Запросы", "Requests");
-const ERRORS: Heading = ("errors", Integer, "Ошибки", "Errors");
-const ERROR_RATIO: Heading = ("error_ratio", Percent, "Доля ошибок", "Share of errors");
+pub(super) const REQUESTS: Heading = ("requests", Integer, "Запросы", "Requests");
+pub(super) const ERRORS: Heading = ("errors", Integer, "Ошибки", "Errors");
+pub(super) const ERROR_RATIO: Heading = ("error_ratio", Percent, "Доля ошибок", "Share of errors");
 const P50: Heading = (
     "p50_ms",
     Milliseconds,
     "Половина быстрее, p50",
     "Half is faster, p50",
 );
-const P95: Heading = ("p95_ms", Milliseconds, "95 % быстрее, p95", "95% is faster, p95");
+pub(super) const P95: Heading = ("p95_ms", Milliseconds, "95 % быстрее, p95", "95% is faster, p95");
 const P99: Heading = ("p99_ms", Milliseconds, "99 % быстрее, p99", "99% is faster, p99");
-const CALLS: Heading = ("calls", Integer, "Вопросы", "Questions");
-const FAILURES: Heading = ("failures", Integer, "Ошибки", "Failures");
-const COST: Heading = ("cost", Money, "Стоимость", "Cost");
-const USERS: Heading = ("users", Integer, "Активные пользователи", "Active users");
-const IN: Heading = ("input_tokens", Integer, "Токены вопросов", "Input tokens");
-const OUT: Heading = ("output_tokens", Integer, "Токены ответов", "Output tokens");
+pub(super) const CALLS: Heading = ("calls", Integer, "Вопросы", "Questions");
+pub(super) const FAILURES: Heading = ("failures", Integer, "Ошибки", "Failures");
+pub(super) const COST: Heading = ("cost", Money, "Стоимость", "Cost");
+pub(super) const USERS: Heading = ("users", Integer, "Активные пользователи", "Active users");
+pub(super) const IN: Heading = ("input_tokens", Integer, "Токены вопросов", "Input tokens");
+pub(super) const OUT: Heading = ("output_tokens", Integer, "Токены ответов", "Output tokens");
 const AT: Heading = ("at", Time, "Время", "Time");
 
 /// The answer of a query of ours.
@@ -65,9 +66,9 @@ pub(super) async fn ask(state: &AppState, query: OwnQuery, of: Asked<'_>) -> Res
     let mut connection = state.reader.acquire().await.store("acquire")?;
     let connection: &mut PgConnection = &mut connection;
     let (rows, fields) = match query {
-        OwnQuery::SystemTotals => return totals(connection, of, system_totals_fields()).await,
-        OwnQuery::AiTotals => return totals(connection, of, ai_totals_fields()).await,
-        OwnQuery::SecurityTotals => return totals(connection, of, security_totals_fields()).await,
+        OwnQuery::SystemTotals => return totals::ask(connection, of, totals::system()).await,
+        OwnQuery::AiTotals => return totals::ask(connection, of, totals::ai()).await,
+        OwnQuery::SecurityTotals => return totals::ask(connection, of, totals::security()).await,
         OwnQuery::SystemRequests => requests(connection, of).await?,
         OwnQuery::SystemLatency => latency(connection, of).await?,
         OwnQuery::SystemTraffic => traffic(connection, of).await?,
@@ -104,7 +105,7 @@ pub(super) async fn ask(state: &AppState, query: OwnQuery, of: Asked<'_>) -> Res
     })
 }
 
-fn headings(headings: &[Heading], locale: Locale) -> Vec<Field> {
+pub(super) fn headings(headings: &[Heading], locale: Locale) -> Vec<Field> {
     headings
         .iter()
         .map(|(key, kind, ru, en)| Field::new(key, Text::new(*ru, *en).get(locale), *kind))
@@ -147,7 +148,7 @@ fn row<const N: usize>(cells: [(&str, Value); N]) -> Map<String, Value> {
         .collect()
 }
 
-fn steps<'a>(of: Asked<'a>) -> Steps<'a> {
+pub(super) fn steps<'a>(of: Asked<'a>) -> Steps<'a> {
     Steps {
         span: of.range.aligned(of.step),
         step: of.step.as_str(),
@@ -178,7 +179,7 @@ fn over_time<T>(
 }
 
 /// Percent with one decimal.
-fn percent(part: i64, whole: i64) -> Value {
+pub(super) fn percent(part: i64, whole: i64) -> Value {
     if whole == 0 {
         return Value::Null;
     }
@@ -590,128 +591,4 @@ async fn events(connection: &mut PgConnection, of: Asked<'_>) -> Result<(Rows, V
         ("count", Integer, "Сколько", "Count"),
     ];
     Ok((rows, fields))
-}
-
-fn system_totals_fields() -> Vec<Heading> {
-    vec![REQUESTS, ERRORS, ERROR_RATIO, P95, USERS]
-}
-
-fn ai_totals_fields() -> Vec<Heading> {
-    vec![
-        CALLS,
-        FAILURES,
-        COST,
-        ("cost_per_call", Money, "Стоимость вопроса", "Cost of a question"),
-        IN,
-        OUT,
-        USERS,
-    ]
-}
-
-fn security_totals_fields() -> Vec<Heading> {
-    vec![
-        ("succeeded", Integer, "Успешные входы", "Logins"),
-        ("failed", Integer, "Неудачные входы", "Failed logins"),
-        ("failed_ratio", Percent, "Доля неудачных", "Share of failed ones"),
-        ("refused", Integer, "Отклонённые запросы", "Refused requests"),
-    ]
-}
-
-/// A frame without rows: sums, and those of the period before.
-async fn totals(
-    connection: &mut PgConnection,
-    of: Asked<'_>,
-    fields: Vec<Heading>,
-) -> Result<Frame, StoreError> {
-    let current = sums_of(connection, of, &fields).await?;
-    let previous = if of.compare {
-        let range = of.range.previous();
-        let before = Asked {
-            range,
-            step: range.step(),
-            ..of
-        };
-        Some(sums_of(connection, before, &fields).await?)
-    } else {
-        None
-    };
-    Ok(Frame {
-        fields: headings(&fields, of.locale),
-        rows: Vec::new(),
-        totals: current,
-        previous,
-        row_count: 0,
-        currency: "USD".to_owned(),
-        as_of: of.now,
-    })
-}
-
-async fn sums_of(
-    connection: &mut PgConnection,
-    of: Asked<'_>,
-    fields: &[Heading],
-) -> Result<Map<String, Value>, StoreError> {
-    let has = |key: &str| fields.iter().any(|field| field.0 == key);
-    let mut sums = Map::new();
-    let mut put = |key: &str, value: Value| {
-        if has(key) && !value.is_null() {
-            sums.insert(key.to_owned(), value);
-        }
-    };
-    if has("p95_ms") {
-        let found = series::requests(connection, steps(of)).await?;
-        let mut durations = Histogram::default();
-        for one in &found {
-            durations.add(one.bucket, one.count);
-        }
-        let errors = found.iter().filter(|one| one.status_class == 5);
-        let errors: i64 = errors.map(|one| one.count).sum();
-        put("requests", durations.count().into());
-        put("errors", errors.into());
-        put("error_ratio", percent(errors, durations.count()));
-        put("p95_ms", json!(durations.quantile(0.95)));
-    }
-    if has("refused") {
-        let found = series::traffic(connection, steps(of)).await?;
-        let refused = found.iter().filter(|one| one.status_class == 4);
-        put("refused", refused.map(|one| one.count).sum::<i64>().into());
-    }
-    if has("users") {
-        put(
-            "users",
-            series::distinct_users(connection, steps(of)).await?.into(),
-        );
-    }
-    if has("calls") {
-        let found = series::usage(connection, steps(of)).await?;
-        let sum = |field: fn(&series::ModelUsage) -> i64| -> i64 { found.iter().map(field).sum() };
-        let calls = sum(|one| one.calls);
-        put("calls", calls.into());
-        put(
-            "failures",
-            sum(|one| if one.outcome == "failed" { one.calls } else { 0 }).into(),
-        );
-        put("input_tokens", sum(|one| one.input_tokens).into());
-        put("output_tokens", sum(|one| one.output_tokens).into());
-        let cost: Decimal = found.iter().filter_map(|one| one.cost_usd).sum();
-        // Nothing is known of the cost when no price is.
-        let priced = calls - sum(|one| one.unpriced);
-        if priced > 0 {
-            put("cost", cost.normalize().to_string().into());
-            let each = cost / Decimal::from(priced);
-            put("cost_per_call", each.round_dp(6).normalize().to_string().into());
-        }
-    }
-    if has("succeeded") {
-        let found = series::logins(connection, steps(of)).await?;
-        let kind = |kind: &str| -> i64 {
-            let of_kind = found.iter().filter(|one| one.kind == kind);
-            of_kind.map(|one| one.count).sum()
-        };
-        let (succeeded, failed) = (kind(LOGIN_SUCCEEDED), kind(LOGIN_FAILED));
-        put("succeeded", succeeded.into());
-        put("failed", failed.into());
-        put("failed_ratio", percent(failed, succeeded + failed));
-    }
-    Ok(sums)
 }

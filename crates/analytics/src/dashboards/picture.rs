@@ -7,7 +7,7 @@ use super::definition::COLUMNS;
 use super::panel;
 use crate::charts::{Cell, Style, Svg, Table, Theme, collage, draw, figures};
 
-/// Rows of a table in a panel.
+/// Rows of a table in a panel whose height is not given.
 const ROWS: usize = 12;
 /// Height of a row of the grid, in pixels.
 const ROW: f64 = 42.0;
@@ -40,7 +40,7 @@ pub(crate) fn panel_picture(board: &Board, shown: &BoardPanel, style: Style) -> 
         &shown.title,
         board.time_zone,
         style.locale,
-        ROWS,
+        style.height.map_or(ROWS, Table::rows_in),
     )
     .draw(style)
 }
