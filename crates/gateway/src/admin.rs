@@ -30,6 +30,8 @@ struct ReplicaState {
     breaker: &'static str,
     /// What its `/ready` said: `ready`, `not_ready`, or `unknown` when it has never said anything.
     readiness: &'static str,
+    /// Left out for a while, because it failed far more requests than its peers.
+    ejected: bool,
     in_flight: u32,
     /// The moving average of the time to the head of an answer; `null` before the first.
     latency_ms: Option<f64>,
@@ -60,6 +62,7 @@ fn replica_state(replica: &Replica) -> ReplicaState {
             Readiness::Ready => "ready",
             Readiness::NotReady => "not_ready",
         },
+        ejected: replica.record.is_ejected(std::time::Instant::now()),
         in_flight: replica.in_flight(),
         latency_ms: replica
             .latency(std::time::Instant::now())

@@ -12,7 +12,7 @@ use common::clock::Clock;
 use common::http::Problem;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 use http_body_util::{BodyExt, Limited};
 use secrecy::ExposeSecret;
 use serde_json::Value;
@@ -129,6 +129,7 @@ async fn exchange(
         client: visit.client,
         secure: false,
         host: None,
+        version: Version::HTTP_11,
     };
     headers::prepare_request(&mut headers, origin, &visit.context);
     let body = serde_json::json!({ "api_key": key }).to_string();

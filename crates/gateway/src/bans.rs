@@ -21,8 +21,9 @@ use uuid::Uuid;
 
 use crate::client_address::Network;
 
-/// Sorted set: member = an address, a network such as `192.0.2.0/24`, or `user:<id>`; score = the end of
-/// the ban in seconds since 1970.
+/// Sorted set: member = an address, a network such as `192.0.2.0/24`, `user:<id>`, `session:<id>` (also of an
+/// API key), or `stranger:` before an address or network: those who show no token there, for addresses that
+/// many good users share; score = the end of the ban in seconds since 1970.
 pub const BANS_KEY: &str = "security:bans";
 /// Channel on which a change of the set is made known; the message does not matter.
 pub const BANS_CHANNEL: &str = "security:bans:changed";
@@ -41,6 +42,8 @@ struct Known {
     addresses: HashMap<IpAddr, i64>,
     networks: Vec<(Network, i64)>,
     users: HashMap<Uuid, i64>,
+    sessions: HashMap<Uuid, i64>,
+    strangers: Vec<(Network, i64)>,
 }
 
 impl Known {
@@ -49,12 +52,19 @@ impl Known {
         for (member, until) in members {
             if let Some(user) = member.strip_prefix("user:").and_then(|user| user.parse().ok()) {
                 known.users.insert(user, *until);
+            } else if let Some(session) = member.strip_prefix("session:").and_then(|id| id.parse().ok()) {
+                known.sessions.insert(session, *until);
+            } else if let Some(network) = member
+                .strip_prefix("stranger:")
+                .and_then(|from| from.parse().ok())
+            {
+                known.strangers.push((network, *until));
             } else if let Ok(address) = member.parse::<IpAddr>() {
                 known.addresses.insert(address.to_canonical(), *until);
             } else if let Ok(network) = member.parse() {
                 known.networks.push((network, *until));
             } else {
-                tracing::warn!("a ban is neither of an address nor of a user and has no effect");
+                tracing::warn!("a ban is of nothing that is known here and has no effect");
             }
         }
         known
@@ -66,17 +76,19 @@ impl Bans {
     pub(crate) fn of_address(&self, address: IpAddr, now: DateTime<Utc>) -> Option<Duration> {
         let known = self.0.load();
         let until = known.addresses.get(&address).copied();
-        let networks = known.networks.iter();
-        let of_networks = networks
-            .filter(|(network, _)| network.contains(address))
-            .map(|(_, until)| *until)
-            .max();
-        rest(until.max(of_networks)?, now)
+        rest(until.max(latest(&known.networks, address))?, now)
     }
 
-    /// When the ban of a user ends, if there is one.
-    pub(crate) fn of_user(&self, user: Uuid, now: DateTime<Utc>) -> Option<Duration> {
-        rest(*self.0.load().users.get(&user)?, now)
+    /// When the ban of a user or of a session ends, if there is one.
+    pub(crate) fn of_caller(&self, user: Uuid, session: Uuid, now: DateTime<Utc>) -> Option<Duration> {
+        let known = self.0.load();
+        let (user, session) = (known.users.get(&user), known.sessions.get(&session));
+        rest(*user.max(session)?, now)
+    }
+
+    /// When those at an address who show no token are let in again, if they are shut out.
+    pub(crate) fn of_stranger(&self, address: IpAddr, now: DateTime<Utc>) -> Option<Duration> {
+        rest(latest(&self.0.load().strangers, address)?, now)
     }
 
     /// Keeps the bans up to date until `shutdown`. Run it as a background task.
@@ -113,6 +125,12 @@ impl Bans {
     }
 }
 
+/// The latest end among the networks that have the address.
+fn latest(networks: &[(Network, i64)], address: IpAddr) -> Option<i64> {
+    let having = networks.iter().filter(|(network, _)| network.contains(address));
+    having.map(|(_, until)| *until).max()
+}
+
 fn rest(until: i64, now: DateTime<Utc>) -> Option<Duration> {
     let seconds = u64::try_from(until - now.timestamp()).ok()?;
     (seconds > 0).then(|| Duration::from_secs(seconds))
@@ -123,13 +141,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_ban_is_of_an_address_a_network_or_a_user_and_ends() {
-        let user = common::ids::new_id();
+    fn a_ban_is_of_an_address_a_network_a_user_or_a_session_and_ends() {
+        let (user, session, other) = (
+            common::ids::new_id(),
+            common::ids::new_id(),
+            common::ids::new_id(),
+        );
         let members = [
             ("192.0.2.1".to_owned(), 100),
             ("198.51.100.0/24".to_owned(), 200),
             ("2001:db8::/32".to_owned(), 200),
             (format!("user:{user}"), 100),
+            (format!("session:{session}"), 200),
+            ("stranger:203.0.113.0/24".to_owned(), 100),
             ("nonsense".to_owned(), 100),
         ];
         let bans = Bans(Arc::new(ArcSwap::from_pointee(Known::of(&members))));
@@ -140,8 +164,16 @@ mod tests {
         assert_eq!(address("192.0.2.2", 90), None);
         assert_eq!(address("198.51.100.7", 190), Some(Duration::from_secs(10)));
         assert_eq!(address("2001:db8:1::1", 190), Some(Duration::from_secs(10)));
-        assert_eq!(bans.of_user(user, at(90)), Some(Duration::from_secs(10)));
-        assert_eq!(bans.of_user(user, at(101)), None);
-        assert_eq!(bans.of_user(common::ids::new_id(), at(90)), None);
+        assert_eq!(bans.of_caller(user, other, at(90)), Some(Duration::from_secs(10)));
+        assert_eq!(bans.of_caller(user, other, at(101)), None);
+        assert_eq!(
+            bans.of_caller(user, session, at(101)),
+            Some(Duration::from_secs(99))
+        );
+        assert_eq!(bans.of_caller(other, other, at(90)), None);
+        let stranger = |text: &str| bans.of_stranger(text.parse().unwrap(), at(90));
+        assert_eq!(stranger("203.0.113.7"), Some(Duration::from_secs(10)));
+        assert_eq!(stranger("192.0.2.1"), None);
+        assert_eq!(address("203.0.113.7", 90), None);
     }
 }

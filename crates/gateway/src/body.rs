@@ -1,6 +1,7 @@
 //! Bodies on their way through: passed on frame by frame, never gathered.
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -12,6 +13,7 @@ use common::BoxError;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 
+use crate::compression::Gzip;
 use crate::connections::{Line, poll_driven};
 use crate::metrics::{self, Failure};
 use crate::routing::Service;
@@ -45,6 +47,13 @@ struct Shared {
 pub(crate) enum Source {
     /// From a client.
     Client(Incoming),
+    /// From a client, with its beginning already here.
+    Begun {
+        /// The beginning.
+        frames: VecDeque<Frame<Bytes>>,
+        /// What has not come yet.
+        rest: Incoming,
+    },
     /// From the gateway itself.
     Own(Option<Bytes>),
 }
@@ -53,6 +62,7 @@ impl Upload {
     pub(crate) fn new(source: Source, limit: u64) -> Self {
         let empty = match &source {
             Source::Client(body) => body.is_end_stream(),
+            Source::Begun { frames, rest } => frames.is_empty() && rest.is_end_stream(),
             Source::Own(bytes) => bytes.is_none(),
         };
         // Most requests have no body, and pay nothing for one.
@@ -67,6 +77,11 @@ impl Upload {
                 broken: Cell::new(false),
             })
         }))
+    }
+
+    /// True when there is no body.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_none()
     }
 
     /// True when the body is still whole and can be sent again.
@@ -113,6 +128,10 @@ impl HttpBody for Upload {
         shared.polled.set(true);
         let polled = match &mut *shared.source.borrow_mut() {
             Source::Client(body) => Pin::new(body).poll_frame(cx),
+            Source::Begun { frames, rest } => match frames.pop_front() {
+                Some(frame) => Poll::Ready(Some(Ok(frame))),
+                None => Pin::new(rest).poll_frame(cx),
+            },
             Source::Own(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
         };
         shared.waiting.set(polled.is_pending());
@@ -140,6 +159,7 @@ impl HttpBody for Upload {
         };
         match &*shared.source.borrow() {
             Source::Client(body) => body.is_end_stream(),
+            Source::Begun { frames, rest } => frames.is_empty() && rest.is_end_stream(),
             Source::Own(bytes) => bytes.is_none(),
         }
     }
@@ -150,6 +170,17 @@ impl HttpBody for Upload {
         };
         match &*shared.source.borrow() {
             Source::Client(body) => body.size_hint(),
+            Source::Begun { frames, rest } => {
+                let here = frames.iter().filter_map(Frame::data_ref);
+                let here: u64 = here.map(|data| data.len() as u64).sum();
+                let rest = rest.size_hint();
+                let mut whole = SizeHint::new();
+                whole.set_lower(here + rest.lower());
+                if let Some(most) = rest.upper() {
+                    whole.set_upper(here + most);
+                }
+                whole
+            }
             Source::Own(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
         }
     }
@@ -162,6 +193,8 @@ pub(crate) enum Answer {
     Own(Body),
     /// Passed on.
     Service(Download),
+    /// Either of them, compressed.
+    Packed(Box<Gzip>),
 }
 
 impl HttpBody for Answer {
@@ -175,6 +208,7 @@ impl HttpBody for Answer {
         match self.get_mut() {
             Self::Own(body) => Pin::new(body).poll_frame(cx).map_err(Into::into),
             Self::Service(body) => Pin::new(body).poll_frame(cx),
+            Self::Packed(body) => Pin::new(body).poll_frame(cx),
         }
     }
 
@@ -182,6 +216,7 @@ impl HttpBody for Answer {
         match self {
             Self::Own(body) => body.is_end_stream(),
             Self::Service(body) => body.is_end_stream(),
+            Self::Packed(body) => body.is_end_stream(),
         }
     }
 
@@ -189,6 +224,7 @@ impl HttpBody for Answer {
         match self {
             Self::Own(body) => body.size_hint(),
             Self::Service(body) => body.size_hint(),
+            Self::Packed(body) => body.size_hint(),
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Settings of the gateway.
 
 use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use common::config::{self, Reader};
@@ -8,8 +10,10 @@ use common::config::{self, Reader};
 use crate::breaker;
 use crate::client_address::{Network, NotANetwork, TrustedProxies};
 use crate::cors::AllowedOrigins;
+use crate::inspection;
 use crate::limit::Quotas;
-use crate::routing::{Patience, Service};
+use crate::route_settings;
+use crate::routing::{Patience, Route, Service, TABLE};
 use crate::upstream::Addresses;
 
 /// All settings. The doc comment of a field names its variable.
@@ -38,6 +42,8 @@ pub struct Reloadable {
     /// loopback by default. All addresses of a host name are replicas. In the order of
     /// [`Service::ALL`].
     pub upstreams: [Addresses; 5],
+    /// `ROUTES_FILE` (none): a file that changes lines of the route table and adds others.
+    pub routes: Arc<[Route]>,
     /// `UPSTREAM_DNS_REFRESH` (10s): how often host names are looked up again.
     pub dns_refresh: Duration,
     /// `UPSTREAM_CHECK_INTERVAL` (2s) and `UPSTREAM_CHECK_PORT_OFFSET` (1000).
@@ -53,6 +59,15 @@ pub struct Reloadable {
     /// `TRUSTED_PROXIES` (none): addresses or networks of the proxies in front, whose
     /// `X-Forwarded-For` and `X-Forwarded-Proto` are believed, separated by commas.
     pub trusted_proxies: TrustedProxies,
+    /// `COMPRESSION` (true): texts are compressed for clients that read gzip. Off where a proxy in front
+    /// does it.
+    pub compression: bool,
+    /// `INSPECTION_MODE` (block), `INSPECTION_ROUTES` (`/api/ai/*`, `/v1/*`, `/mcp` and `/api/1c/commerceml/*` are
+    /// monitored) and `INSPECTION_THRESHOLD` (5): what is done with requests that look like attacks.
+    pub inspection: inspection::Settings,
+    /// `NEVER_BANNED` (none): addresses or networks that no ban shuts out, separated by commas. Nor is
+    /// loopback ever shut out.
+    pub never_banned: TrustedProxies,
     /// `TLS_TERMINATED` (false): clients reach the gateway only by HTTPS, which ends in front of
     /// it, at one of the trusted proxies; browsers are then told to stay with HTTPS.
     pub tls_terminated: bool,
@@ -113,6 +128,7 @@ impl Config {
 impl Reloadable {
     fn read(reader: &mut Reader) -> Option<Self> {
         let upstreams = Service::ALL.map(|service| addresses(reader, service));
+        let routes = routes(reader);
         let dns_refresh = reader.duration("UPSTREAM_DNS_REFRESH", Duration::from_secs(10));
         let check_every = reader.duration("UPSTREAM_CHECK_INTERVAL", Duration::from_secs(2));
         let check_port_offset = reader.parse("UPSTREAM_CHECK_PORT_OFFSET", 1000);
@@ -124,6 +140,9 @@ impl Reloadable {
         let chat = at_least_one(reader, "RATE_LIMIT_CHAT", 60);
         let allowed_origins = reader.parse("CORS_ALLOWED_ORIGINS", AllowedOrigins::default());
         let trusted_proxies = trusted_proxies(reader);
+        let compression = reader.parse("COMPRESSION", true);
+        let inspection = inspection(reader, routes.as_deref().unwrap_or(&TABLE));
+        let never_banned = networks(reader, "NEVER_BANNED");
         let tls_terminated = reader.parse("TLS_TERMINATED", false);
         if let (Some(proxies), Some(true)) = (&trusted_proxies, tls_terminated)
             && proxies.0.is_empty()
@@ -136,6 +155,7 @@ impl Reloadable {
         let [assistant, onec, users, analytics, security] = upstreams;
         Some(Self {
             upstreams: [assistant?, onec?, users?, analytics?, security?],
+            routes: routes?,
             dns_refresh: dns_refresh?.max(Duration::from_secs(1)),
             checks: Checks {
                 every: check_every?,
@@ -153,8 +173,25 @@ impl Reloadable {
             },
             allowed_origins: allowed_origins?,
             trusted_proxies: trusted_proxies?,
+            compression: compression?,
+            inspection: inspection?,
+            never_banned: never_banned?,
             tls_terminated: tls_terminated?,
         })
+    }
+}
+
+fn routes(reader: &mut Reader) -> Option<Arc<[Route]>> {
+    let Some(file) = reader.optional::<PathBuf>("ROUTES_FILE")? else {
+        return Some(TABLE.into());
+    };
+    let read = std::fs::read_to_string(&file).map_err(|error| error.to_string());
+    match read.and_then(|text| route_settings::apply(&TABLE, &text).map_err(|error| error.to_string())) {
+        Ok(routes) => Some(routes.into()),
+        Err(error) => {
+            reader.invalid("ROUTES_FILE", format!("({}): {error}", file.display()));
+            None
+        }
     }
 }
 
@@ -178,14 +215,39 @@ fn at_least_one(reader: &mut Reader, name: &str, default: u32) -> Option<NonZero
     number
 }
 
+fn inspection(reader: &mut Reader, routes: &[Route]) -> Option<inspection::Settings> {
+    let default = inspection::Settings::default();
+    let mode = reader.parse("INSPECTION_MODE", default.mode);
+    let modes = reader.parse("INSPECTION_ROUTES", default.routes);
+    let threshold = at_least_one(reader, "INSPECTION_THRESHOLD", default.threshold);
+    let unknown = modes.as_ref().and_then(|modes| {
+        let mut labels = modes.0.iter().map(|(label, _)| label);
+        labels
+            .find(|label| !routes.iter().any(|route| route.label == **label))
+            .cloned()
+    });
+    if let Some(label) = unknown {
+        reader.invalid("INSPECTION_ROUTES", format!("names {label}, which is no route"));
+    }
+    Some(inspection::Settings {
+        mode: mode?,
+        routes: modes?,
+        threshold: threshold?.get(),
+    })
+}
+
 fn trusted_proxies(reader: &mut Reader) -> Option<TrustedProxies> {
-    let text = reader.parse("TRUSTED_PROXIES", String::new())?;
+    networks(reader, "TRUSTED_PROXIES")
+}
+
+fn networks(reader: &mut Reader, name: &str) -> Option<TrustedProxies> {
+    let text = reader.parse(name, String::new())?;
     let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
     let networks: Result<Vec<Network>, NotANetwork> = parts.map(str::parse).collect();
     match networks {
         Ok(networks) => Some(TrustedProxies(networks)),
         Err(error) => {
-            reader.invalid("TRUSTED_PROXIES", error.to_string());
+            reader.invalid(name, error.to_string());
             None
         }
     }

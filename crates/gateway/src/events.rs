@@ -2,6 +2,7 @@
 //!
 //! While Redis is away the buffer fills and is published later; what does not fit is counted.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,14 +10,18 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use common::auth::Identity;
 use common::cache::Redis;
-use common::contract::events::{REQUEST_HANDLED, RequestEvent};
-use common::events::{Actor, Event, Stream, publish_texts};
+use common::contract::events::{ATTACK_SUSPECTED, AttackEvent, REQUEST_HANDLED};
+use common::events::{Actor, Event, Stream};
 use common::ids;
 use http::{HeaderValue, Method, Uri};
+use redis::{RedisResult, Script};
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
+use crate::inspection::Suspicion;
 use crate::metrics;
 
 /// Events that wait while Redis is away; at about half a kilobyte each.
@@ -29,6 +34,10 @@ const LINGER: Duration = Duration::from_millis(100);
 const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 /// How long the end of the service waits for Redis to take the rest.
 const FLUSH_WITHIN: Duration = Duration::from_secs(5);
+
+/// Appends a batch in one command: all of it or nothing, and nobody has to take five hundred commands
+/// apart.
+const APPEND: &str = "for i = 1, #ARGV do redis.call('XADD', KEYS[1], '*', 'event', ARGV[i]) end";
 
 /// One handled request, not yet an event: nothing is copied or put into words on the request's time.
 #[derive(Debug)]
@@ -46,6 +55,8 @@ pub(crate) struct Handled {
     pub(crate) code: Option<&'static str>,
     /// What was asked for, when it was refused (status 400 to 499).
     pub(crate) refused: Option<Uri>,
+    /// Set in the event that tells of an attack, which is one of its own.
+    pub(crate) suspicion: Option<Box<Suspicion>>,
 }
 
 /// The label of requests that no route was found for.
@@ -100,12 +111,13 @@ impl Publisher {
         self.receiver.close();
         let flush = async {
             let patient = CancellationToken::new();
+            let mut ids = Ids::new();
             loop {
                 publish_surely(&self.redis, &mut batch, &patient).await;
                 while batch.len() < BATCH
                     && let Ok(handled) = self.receiver.try_recv()
                 {
-                    batch.push(event(handled));
+                    batch.push(event(&mut ids, &handled));
                 }
                 if batch.is_empty() {
                     break;
@@ -126,7 +138,8 @@ async fn gather(receiver: &mut mpsc::Receiver<Handled>, batch: &mut Vec<String>)
     let Some(first) = receiver.recv().await else {
         return;
     };
-    batch.push(event(first));
+    let mut ids = Ids::new();
+    batch.push(event(&mut ids, &first));
     if receiver.len() < BATCH {
         // Not by waiting for each of them: every request would have to wake this task.
         tokio::time::sleep(LINGER).await;
@@ -134,7 +147,7 @@ async fn gather(receiver: &mut mpsc::Receiver<Handled>, batch: &mut Vec<String>)
     while batch.len() < BATCH
         && let Ok(handled) = receiver.try_recv()
     {
-        batch.push(event(handled));
+        batch.push(event(&mut ids, &handled));
     }
 }
 
@@ -144,7 +157,7 @@ async fn gather(receiver: &mut mpsc::Receiver<Handled>, batch: &mut Vec<String>)
 async fn publish_surely(redis: &Redis, batch: &mut Vec<String>, stop: &CancellationToken) {
     let mut pause = PAUSE.0;
     let mut failed = false;
-    while let Err(error) = publish_texts(redis, batch.iter().map(|text| (Stream::Requests, text))).await {
+    while let Err(error) = append(redis, batch).await {
         if !failed {
             tracing::warn!(error = %common::telemetry::Chain(&error), "request events wait for Redis");
             failed = true;
@@ -159,37 +172,142 @@ async fn publish_surely(redis: &Redis, batch: &mut Vec<String>, stop: &Cancellat
     batch.clear();
 }
 
+async fn append(redis: &Redis, batch: &[String]) -> RedisResult<()> {
+    if batch.is_empty() {
+        return Ok(());
+    }
+    let script = Script::new(APPEND);
+    let mut call = script.key(Stream::Requests.key());
+    for text in batch {
+        call.arg(text);
+    }
+    call.invoke_async(&mut redis.connection()).await
+}
+
+/// An [`Event`] of a [`RequestEvent`] that owns nothing: there is one for each request.
+///
+/// [`Event`]: common::events::Event
+/// [`RequestEvent`]: common::contract::events::RequestEvent
+#[derive(Debug, Serialize)]
+struct Told<'a> {
+    id: Uuid,
+    r#type: &'static str,
+    source: &'static str,
+    time: DateTime<Utc>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    actor: Option<ToldActor<'a>>,
+    request_id: &'a str,
+    data: ToldData<'a>,
+}
+
+#[derive(Debug, Serialize)]
+struct ToldActor<'a> {
+    user_id: Uuid,
+    role: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+struct ToldData<'a> {
+    method: &'a str,
+    route: &'static str,
+    upstream: Option<&'static str>,
+    status: u16,
+    duration_ms: u64,
+    ip: IpAddr,
+    user_id: Option<Uuid>,
+    user_agent: Option<Cow<'a, str>>,
+    code: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<&'a str>,
+}
+
 /// The event as JSON.
-fn event(handled: Handled) -> String {
+fn event(ids: &mut Ids, handled: &Handled) -> String {
+    if let Some(suspicion) = &handled.suspicion {
+        return attack(ids, handled, suspicion);
+    }
     let identity = handled.identity.as_deref();
     let user_agent = handled.user_agent.as_ref();
     let refused = handled.refused.as_ref().map(Uri::path);
-    let data = RequestEvent {
-        method: start(handled.method.as_str(), MAX_METHOD),
-        route: handled.route.to_owned(),
-        upstream: handled.upstream.map(str::to_owned),
-        status: handled.status,
-        duration_ms: u64::try_from(handled.duration.as_millis()).unwrap_or(u64::MAX),
-        ip: handled.client.to_string(),
-        user_id: identity.map(|identity| identity.user_id),
-        user_agent: user_agent.map(|value| start(&String::from_utf8_lossy(value.as_bytes()), MAX_TEXT)),
-        code: handled.code.map(str::to_owned),
-        target: refused.map(fingerprint),
-        path: refused
-            .filter(|_| handled.route == UNMATCHED)
-            .map(|path| start(path, MAX_TEXT)),
+    let told = Told {
+        id: ids.next(),
+        r#type: REQUEST_HANDLED,
+        source: crate::DEFINITION.name,
+        time: handled.time,
+        actor: identity.map(|identity| ToldActor {
+            user_id: identity.user_id,
+            role: &identity.role,
+        }),
+        request_id: &handled.request_id,
+        data: ToldData {
+            method: start(handled.method.as_str(), MAX_METHOD),
+            route: handled.route,
+            upstream: handled.upstream,
+            status: handled.status,
+            duration_ms: u64::try_from(handled.duration.as_millis()).unwrap_or(u64::MAX),
+            ip: handled.client,
+            user_id: identity.map(|identity| identity.user_id),
+            user_agent: user_agent.map(|value| match String::from_utf8_lossy(value.as_bytes()) {
+                Cow::Borrowed(text) => Cow::Borrowed(start(text, MAX_TEXT)),
+                Cow::Owned(text) => Cow::Owned(start(&text, MAX_TEXT).to_owned()),
+            }),
+            code: handled.code,
+            target: refused.map(fingerprint),
+            path: refused
+                .filter(|_| handled.route == UNMATCHED)
+                .map(|path| start(path, MAX_TEXT)),
+        },
     };
+    serde_json::to_string(&told).unwrap_or_default()
+}
+
+/// The event that tells of an attack. There are few of them.
+fn attack(ids: &mut Ids, handled: &Handled, suspicion: &Suspicion) -> String {
+    let identity = handled.identity.as_deref();
+    let user_agent = handled.user_agent.as_ref();
     let event = Event {
-        id: ids::new_id(),
-        kind: REQUEST_HANDLED.to_owned(),
+        id: ids.next(),
+        kind: ATTACK_SUSPECTED.to_owned(),
         source: crate::DEFINITION.name.to_owned(),
         time: handled.time,
         subject: None,
         actor: identity.map(Actor::from),
-        request_id: Some(handled.request_id),
-        data,
+        request_id: Some(handled.request_id.clone()),
+        data: AttackEvent {
+            method: start(handled.method.as_str(), MAX_METHOD).to_owned(),
+            route: handled.route.to_owned(),
+            ip: handled.client.to_string(),
+            user_id: identity.map(|identity| identity.user_id),
+            session_id: identity.map(|identity| identity.session_id),
+            user_agent: user_agent
+                .map(|value| start(&String::from_utf8_lossy(value.as_bytes()), MAX_TEXT).to_owned()),
+            score: suspicion.score(),
+            blocked: suspicion.blocked,
+            findings: suspicion.findings(),
+        },
     };
     serde_json::to_string(&event).unwrap_or_default()
+}
+
+/// Ids of one batch: a new one, and those that follow it. Random bits are asked for once, and ids still
+/// differ from all others as that one does.
+#[derive(Debug)]
+struct Ids(u128);
+
+impl Ids {
+    fn new() -> Self {
+        Self(ids::new_id().as_u128())
+    }
+
+    fn next(&mut self) -> Uuid {
+        let id = Uuid::from_u128(self.0);
+        // The lowest 62 bits are random (RFC 9562, section 5.7); the others stay.
+        let random = (1_u128 << 62) - 1;
+        self.0 = (self.0 & !random) | (self.0.wrapping_add(1) & random);
+        id
+    }
 }
 
 /// Enough of a hash to tell paths apart without keeping them.
@@ -205,13 +323,15 @@ fn fingerprint(path: &str) -> String {
         })
 }
 
-fn start(text: &str, length: usize) -> String {
-    text.chars().take(length).collect()
+fn start(text: &str, length: usize) -> &str {
+    let end = text.char_indices().nth(length).map(|(at, _)| at);
+    &text[..end.unwrap_or(text.len())]
 }
 
 #[cfg(test)]
 mod tests {
     use common::clock::Clock;
+    use common::contract::events::RequestEvent;
     use redis::AsyncCommands;
     use redis::streams::StreamRangeReply;
 
@@ -231,7 +351,50 @@ mod tests {
             user_agent: None,
             code: None,
             refused: None,
+            suspicion: None,
         }
+    }
+
+    #[test]
+    fn an_event_is_what_the_contract_says() {
+        let mut handled = handled(7);
+        handled.user_agent = Some(HeaderValue::from_bytes(&[b'\xd0'; 300]).unwrap());
+        handled.upstream = Some("analytics");
+        let mut ids = Ids::new();
+        let texts = [event(&mut ids, &handled), event(&mut ids, &handled)];
+        let events = texts.map(|text| serde_json::from_str::<Event>(&text).unwrap());
+        assert_ne!(events[0].id, events[1].id);
+        assert_eq!(events[1].id.get_version_num(), 7);
+        let again: Event<RequestEvent> =
+            serde_json::from_value(serde_json::to_value(&events[0]).unwrap()).unwrap();
+        assert_eq!(
+            (again.kind.as_str(), again.source.as_str()),
+            (REQUEST_HANDLED, "gateway")
+        );
+        assert_eq!(again.time, handled.time);
+        assert_eq!(
+            (again.request_id.as_deref(), again.subject, again.actor),
+            (Some("7"), None, None)
+        );
+        let data = again.data;
+        assert_eq!(
+            (data.method.as_str(), data.route.as_str(), data.status),
+            ("GET", "/mcp", 200)
+        );
+        assert_eq!(
+            (data.upstream.as_deref(), data.ip.as_str()),
+            (Some("analytics"), "192.0.2.1")
+        );
+        assert_eq!(data.user_agent.unwrap().chars().count(), MAX_TEXT);
+        assert_eq!((data.user_id, data.code, data.duration_ms), (None, None, 1));
+    }
+
+    #[test]
+    fn ids_of_a_batch_keep_their_form_past_the_end_of_their_random_bits() {
+        let last = Uuid::from_u128(u128::from(u64::MAX >> 2) | 0x7000 << 64 | 2 << 62);
+        let mut ids = Ids(last.as_u128());
+        assert_eq!(ids.next(), last);
+        assert_eq!(ids.next().as_u128(), 0x7000 << 64 | 2 << 62);
     }
 
     /// The request ids in the stream.

@@ -209,7 +209,7 @@ async fn attempt(
     let error = match answered {
         Ok(response) => {
             let outcome = if is_answer_of_the_service(&response) {
-                lease.succeeded();
+                lease.succeeded(response.status().is_server_error());
                 Outcome::Success
             } else {
                 lease.failed();
@@ -305,6 +305,7 @@ fn is_answer_of_the_service(response: &Response<Incoming>) -> bool {
 fn returned(response: Response<Incoming>, line: Line, service: Service) -> Response<Answer> {
     let (mut parts, body) = response.into_parts();
     headers::remove_hop_by_hop(&mut parts.headers);
+    headers::add_via(&mut parts.headers, parts.version);
     // What the service's own HTTP version was is no business of the client's connection.
     parts.version = Version::default();
     parts.extensions.clear();

@@ -7,9 +7,9 @@ use common::telemetry::RequestContext;
 use http::header::{
     CONNECTION, CONTENT_SECURITY_POLICY, COOKIE, EXPECT, FORWARDED, HOST, PROXY_AUTHENTICATE,
     PROXY_AUTHORIZATION, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
-    X_CONTENT_TYPE_OPTIONS,
+    VIA, X_CONTENT_TYPE_OPTIONS,
 };
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, Version};
 
 use crate::limit::{Verdict, WINDOW};
 
@@ -46,6 +46,44 @@ pub(crate) struct Origin {
     pub(crate) secure: bool,
     /// The host that the client asked for.
     pub(crate) host: Option<HeaderValue>,
+    /// The version in which the client asked.
+    pub(crate) version: Version,
+}
+
+impl Origin {
+    /// `Forwarded` (RFC 7239): the only proxy that services are told of is this one, since it knows
+    /// whom to believe among those before it.
+    fn forwarded(&self) -> Option<HeaderValue> {
+        let mut text = match self.client {
+            IpAddr::V4(address) => format!("for={address}"),
+            IpAddr::V6(address) => format!("for=\"[{address}]\""),
+        };
+        let plain = |host: &&str| !host.contains(['"', '\\']);
+        let host = self.host.as_ref().and_then(|host| host.to_str().ok());
+        if let Some(host) = host.filter(plain) {
+            text.push_str(";host=\"");
+            text.push_str(host);
+            text.push('"');
+        }
+        text.push_str(if self.secure {
+            ";proto=https"
+        } else {
+            ";proto=http"
+        });
+        HeaderValue::from_maybe_shared(Bytes::from(text)).ok()
+    }
+}
+
+/// Says that the message came through here (RFC 9110, section 7.6.3).
+pub(crate) fn add_via(headers: &mut HeaderMap, received: Version) {
+    headers.append(
+        VIA,
+        HeaderValue::from_static(match received {
+            Version::HTTP_2 => "2.0 gateway",
+            Version::HTTP_10 => "1.0 gateway",
+            _ => "1.1 gateway",
+        }),
+    );
 }
 
 /// True for a request to leave HTTP on this connection. An offer of HTTP/2 is not meant: it may
@@ -87,19 +125,23 @@ pub(crate) fn prepare_request(headers: &mut HeaderMap, origin: Origin, context: 
         headers.remove(name);
     }
     join_cookies(headers);
-    headers.reserve(8);
-    if let Ok(address) = HeaderValue::from_str(&origin.client.to_string()) {
+    headers.reserve(10);
+    if let Ok(address) = HeaderValue::from_maybe_shared(Bytes::from(origin.client.to_string())) {
         headers.insert(X_FORWARDED_FOR, address);
     }
     let scheme = if origin.secure { "https" } else { "http" };
     headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(scheme));
+    if let Some(forwarded) = origin.forwarded() {
+        headers.insert(FORWARDED, forwarded);
+    }
+    add_via(headers, origin.version);
     if let Some(host) = origin.host {
         headers.insert(X_FORWARDED_HOST, host);
     }
     if let Ok(id) = HeaderValue::from_str(&context.request_id) {
         headers.insert(common::http::layers::X_REQUEST_ID, id);
     }
-    if let Ok(trace) = HeaderValue::from_str(&context.trace.child().to_string()) {
+    if let Ok(trace) = HeaderValue::from_maybe_shared(Bytes::from(context.trace.child().to_string())) {
         headers.insert(common::http::layers::TRACEPARENT, trace);
     }
 }
@@ -230,6 +272,7 @@ mod tests {
             client: "192.0.2.1".parse().unwrap(),
             secure: true,
             host: Some(HeaderValue::from_static("example.org")),
+            version: Version::HTTP_11,
         };
         let context = RequestContext::background();
         prepare_request(&mut headers, origin, &context);
@@ -238,17 +281,37 @@ mod tests {
             [
                 "authorization",
                 "cookie",
+                "forwarded",
                 "traceparent",
+                "via",
                 "x-forwarded-for",
                 "x-forwarded-host",
                 "x-forwarded-proto",
                 "x-request-id"
             ]
         );
+        assert_eq!(
+            headers["forwarded"],
+            "for=192.0.2.1;host=\"example.org\";proto=https"
+        );
+        assert_eq!(headers["via"], "1.1 gateway");
         assert_eq!(headers["x-forwarded-for"], "192.0.2.1");
         assert_eq!(headers["x-forwarded-proto"], "https");
         assert_eq!(headers["x-forwarded-host"], "example.org");
         assert_eq!(headers["cookie"], "a=1; b=2");
+    }
+
+    #[test]
+    fn an_address_with_colons_and_a_host_with_quotes_are_written_as_they_must() {
+        let mut origin = Origin {
+            client: "2001:db8::1".parse().unwrap(),
+            secure: false,
+            host: Some(HeaderValue::from_static("a\";for=1.1.1.1")),
+            version: Version::HTTP_2,
+        };
+        assert_eq!(origin.forwarded().unwrap(), "for=\"[2001:db8::1]\";proto=http");
+        origin.host = None;
+        assert_eq!(origin.forwarded().unwrap(), "for=\"[2001:db8::1]\";proto=http");
     }
 
     #[test]

@@ -1,14 +1,16 @@
 //! The only door: routes, authenticates, limits and forwards requests.
 //!
 //! It owns no data and decides on no permission: it makes sure who calls, and the services decide
-//! what that caller may do. It never reads a body.
+//! what that caller may do. It keeps no body: it looks at the beginning of texts.
 //!
-//! Modules in reading order: [`config`]; `server`, which takes connections, and `worker`, one thread that
-//! serves some of them; `pipeline`, the way of a request; `path`, `routing`, `client_address`, `bans`,
-//! `inspection`, `limit` with `lease`, `tokens`, `api_keys`; `forward` with `upstream`, `replica`, `breaker`, `retry_budget`,
-//! `connections`, `body` and `tunnel`; `resolve` and `health_checks`, which keep the replicas up to date; `visit`
+//! Modules in reading order: [`config`]; `server`, which takes connections, `worker`, one thread that
+//! serves some of them, and `client_stream`; `pipeline`, the way of a request; `framing`, `path`, `routing` with `route_settings`, `client_address`, `bans`,
+//! `inspection`, `limit` with `lease`, `tokens`, `api_keys`; `console`; `caching` with `cache_rule`, `freshness` and `response_cache`;
+//! `forward` with `upstream`, `replica`, `breaker`, `retry_budget`,
+//! `connections`, `body`, `compression` and `tunnel`; `resolve`, `health_checks` and `outliers`, which keep the replicas up to date; `visit`
 //! with `events`, `access_log` and `meters`; `headers`, `cors`, `problems`, `protocols`, `ticks` and
-//! `metrics`; `reload`, and `admin`, what the admin port tells.
+//! `metrics`; `reload`, `admin`, what the admin port tells, and
+//! [`fuzzing`].
 
 mod access_log;
 mod admin;
@@ -16,19 +18,28 @@ mod api_keys;
 pub mod bans;
 mod body;
 pub mod breaker;
+pub mod cache_rule;
+mod caching;
 pub mod client_address;
+mod client_stream;
+mod compression;
 pub mod config;
 mod connections;
+mod console;
 pub mod cors;
 mod events;
 mod forward;
+mod framing;
+mod freshness;
+pub mod fuzzing;
 mod headers;
 mod health_checks;
-mod inspection;
+pub mod inspection;
 mod lease;
 pub mod limit;
 mod meters;
 mod metrics;
+mod outliers;
 pub mod path;
 mod pipeline;
 mod problems;
@@ -37,7 +48,9 @@ mod recent;
 mod reload;
 mod replica;
 mod resolve;
+mod response_cache;
 mod retry_budget;
+pub mod route_settings;
 pub mod routing;
 mod server;
 mod state;

@@ -240,10 +240,13 @@ impl Limiter {
     fn check_local(&self, class: Class, subject: Subject, limit: u32) -> Verdict {
         let now = self.now();
         let mut local = self.local.lock().unwrap_or_else(PoisonError::into_inner);
-        let tat = local.get(&(class, subject)).map_or(now, |tat| *tat);
+        let known = local.get(&(class, subject));
+        let tat = known.as_ref().map_or(now, |tat| **tat);
         let (next, cell) = gcra(tat, now, interval(limit), u64::from(limit));
-        if let Some(next) = next {
-            local.insert((class, subject), next);
+        match (next, known) {
+            (Some(next), Some(tat)) => *tat = next,
+            (Some(next), None) => local.insert((class, subject), next),
+            (None, _) => {}
         }
         verdict(class, limit, next.is_some(), &cell)
     }

@@ -1,9 +1,14 @@
 //! The gateway's metrics, those among them that other services have from the base layers.
 
-use ::metrics::{Counter, Histogram, Unit, counter, describe_counter, describe_gauge, gauge, histogram};
+use ::metrics::{
+    Counter, Histogram, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
+};
 use common::http::layers;
+use common::telemetry;
+use http::StatusCode;
 
 use crate::breaker::State;
+use crate::inspection::Suspicion;
 use crate::limit::Class;
 use crate::routing::{Service, TABLE};
 
@@ -19,7 +24,14 @@ const LOG_LINES_DROPPED: &str = "gateway_access_log_dropped_total";
 const RELOADS: &str = "gateway_config_reloads_total";
 const EVENTS_PUBLISHED: &str = "gateway_request_events_published_total";
 const EVENTS_DROPPED: &str = "gateway_request_events_dropped_total";
+const EJECTIONS: &str = "gateway_replica_ejections_total";
+const UNREADABLE: &str = "gateway_unreadable_requests_total";
+const KEPT: &str = "gateway_response_cache_total";
+const CONNECTIONS: &str = "gateway_connections";
 const TOKENS: &str = "gateway_token_cache_total";
+const INSPECTION_DURATION: &str = "gateway_inspection_duration_seconds";
+const ATTACKS: &str = "gateway_attacks_suspected_total";
+const ATTACK_FAMILIES: &str = "gateway_attack_families_total";
 
 /// Why a request to a service failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +68,36 @@ impl Failure {
     }
 }
 
+/// What a kept answer was good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kept {
+    /// It was shown.
+    Hit,
+    /// It was shown while another was fetched.
+    Stale,
+    /// There was none, though there could have been.
+    Miss,
+}
+
+impl Kept {
+    /// As `X-Cache` tells it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Hit => "HIT",
+            Self::Stale => "STALE",
+            Self::Miss => "MISS",
+        }
+    }
+
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Hit => "hit",
+            Self::Stale => "stale",
+            Self::Miss => "miss",
+        }
+    }
+}
+
 /// Describes the metrics, and makes the series that alerts look at exist from the start.
 pub(crate) fn describe() {
     describe_gauge!(
@@ -85,6 +127,11 @@ pub(crate) fn describe() {
         Unit::Count,
         "Requests that a service did not answer, by kind of failure"
     );
+    describe_counter!(
+        EJECTIONS,
+        Unit::Count,
+        "Times that a replica was left out because it failed far more requests than its peers"
+    );
     describe_counter!(RETRIES, Unit::Count, "Requests sent again to another replica");
     describe_counter!(
         RATE_LIMITED,
@@ -107,12 +154,49 @@ pub(crate) fn describe() {
         Unit::Count,
         "Tokens looked up among the verified ones, by result"
     );
+    describe_counter!(
+        UNREADABLE,
+        Unit::Count,
+        "Requests whose head could not be read or did not come in time, by status"
+    );
+    for status in ["400", "408", "414", "431"] {
+        counter!(UNREADABLE, "status" => status).absolute(0);
+    }
+    describe_counter!(
+        KEPT,
+        Unit::Count,
+        "Requests whose answer could have been kept from an earlier one, by what was found"
+    );
+    for kept in [Kept::Hit, Kept::Stale, Kept::Miss] {
+        counter!(KEPT, "result" => kept.label()).absolute(0);
+    }
+    describe_gauge!(CONNECTIONS, "Connections of clients that are open");
+    connections(0);
+    describe_histogram!(
+        INSPECTION_DURATION,
+        Unit::Seconds,
+        "Time that a look at what a request carries took, by part: head, body"
+    );
+    describe_counter!(
+        ATTACKS,
+        Unit::Count,
+        "Requests that looked like an attack, by route and by what was done: blocked, passed"
+    );
+    describe_counter!(
+        ATTACK_FAMILIES,
+        Unit::Count,
+        "Kinds of attacks in such requests; one may have several"
+    );
+    for family in waf::Family::ALL {
+        counter!(ATTACK_FAMILIES, "family" => family.as_str()).absolute(0);
+    }
     describe_counter!(RELOADS, Unit::Count, "Settings read again at SIGHUP, by result");
     for result in ["applied", "refused"] {
         counter!(RELOADS, "result" => result).absolute(0);
     }
     for service in Service::ALL {
         counter!(RETRIES, "upstream" => service.name()).absolute(0);
+        counter!(EJECTIONS, "upstream" => service.name()).absolute(0);
         for kind in Failure::ALL {
             counter!(UPSTREAM_FAILURES, "upstream" => service.name(), "kind" => kind.name()).absolute(0);
         }
@@ -158,6 +242,29 @@ pub(crate) fn replica_ready(service: Service, replica: &str, ready: bool) {
     gauge!(REPLICA_READY, "upstream" => service.name(), "replica" => replica.to_owned()).set(value);
 }
 
+/// A replica is new or back; what is known of it is shown.
+pub(crate) fn replica_came(service: Service, replica: &str) {
+    telemetry::show_series(&[("upstream", service.name()), ("replica", replica)]);
+}
+
+/// A replica has left; gauges of it would say for ever how it was.
+pub(crate) fn replica_left(service: Service, replica: &str) {
+    telemetry::hide_series(&[("upstream", service.name()), ("replica", replica)]);
+}
+
+pub(crate) fn kept(kept: Kept) {
+    counter!(KEPT, "result" => kept.label()).increment(1);
+}
+
+/// A head that there is no request for.
+pub(crate) fn unreadable(status: StatusCode) {
+    counter!(UNREADABLE, "status" => status.as_str().to_owned()).increment(1);
+}
+
+pub(crate) fn ejected(service: Service) {
+    counter!(EJECTIONS, "upstream" => service.name()).increment(1);
+}
+
 /// `http_requests_total`, as the base layers of other services have it.
 pub(crate) fn requests(method: &'static str, route: &'static str, status: u16) -> Counter {
     let service = crate::DEFINITION.name;
@@ -176,6 +283,11 @@ pub(crate) fn in_flight(count: usize, limit: usize) {
     let (count, limit) = (count as f64, limit as f64);
     gauge!("http_requests_in_flight", "service" => service).set(count);
     gauge!("http_requests_in_flight_limit", "service" => service).set(limit);
+}
+
+pub(crate) fn connections(count: usize) {
+    #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
+    gauge!(CONNECTIONS).set(count as f64);
 }
 
 pub(crate) fn shed() {
@@ -217,6 +329,19 @@ pub(crate) fn events_published(count: usize) {
 
 pub(crate) fn events_dropped(count: usize) {
     counter!(EVENTS_DROPPED).increment(count as u64);
+}
+
+/// `gateway_inspection_duration_seconds` of one part of requests.
+pub(crate) fn inspection_duration(part: &'static str) -> Histogram {
+    histogram!(INSPECTION_DURATION, "part" => part)
+}
+
+pub(crate) fn attack_suspected(route: &'static str, suspicion: &Suspicion) {
+    let action = if suspicion.blocked { "blocked" } else { "passed" };
+    counter!(ATTACKS, "route" => route, "action" => action).increment(1);
+    for family in suspicion.families() {
+        counter!(ATTACK_FAMILIES, "family" => family).increment(1);
+    }
 }
 
 pub(crate) fn token_cache(result: &'static str) -> Counter {

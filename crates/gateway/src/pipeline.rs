@@ -3,17 +3,21 @@
 //! 1. a place among the requests in flight, before any work is done: what is too much costs nothing;
 //! 2. questions of browsers and `/health`, which are nobody's requests;
 //! 3. bans and rate limit by address, which protect all that follows and ask nobody else;
-//! 4. route, by the one spelling of the path, since all that follows depends on it;
+//! 4. where the request ends and whom it is for, which must have one reading; the web console, whose files
+//!    are the gateway's own, or the route, by the one spelling of the path, since all that follows depends on it;
+//!    then a look at the head: what needs no caller to be an attack;
 //! 5. rate limit of logins by address, before a password or a signature is looked at;
 //! 6. token or key: from then on it is known who asks;
 //! 7. rate limit of the user, so that one user's address does not count for another's;
-//! 8. inspection, now that route and caller are known;
-//! 9. size of the body, before a service is troubled;
-//! 10. circuit breaker, choice of a replica, forwarding;
-//! 11. report of the request (see [`Visit`], which sees every outcome).
+//! 8. bans of users and sessions, now that the caller is known;
+//! 9. size of the body, and a look at its beginning, before a service is troubled;
+//! 10. what has been answered before and may be shown again: after everything that could refuse it;
+//! 11. circuit breaker, choice of a replica, forwarding;
+//! 12. report of the request (see [`Visit`], which sees every outcome).
 
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,7 +27,7 @@ use common::http::Problem;
 use common::http::layers::{self, X_REQUEST_ID};
 use common::telemetry::RequestContext;
 use futures_util::FutureExt;
-use http::header::{CONTENT_LENGTH, HOST};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST};
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
@@ -32,23 +36,26 @@ use hyper::upgrade::OnUpgrade;
 
 use crate::body::{Answer, Source, Upload};
 use crate::config::Reloadable;
-use crate::forward::{self, Outgoing};
+use crate::forward::Outgoing;
 use crate::headers::{self, Origin};
 use crate::limit::{Class, Subject};
 use crate::protocols::{self, Expected};
 use crate::routing::{self, Access, Origins, Patience, Rate, Route};
 use crate::visit::Visit;
 use crate::worker::Worker;
-use crate::{api_keys, cors, inspection, metrics, path, problems, tunnel};
+use crate::{
+    api_keys, caching, compression, console, cors, framing, inspection, metrics, path, problems, tunnel,
+};
 
 /// Bytes of path and query.
 const MAX_URI_BYTES: usize = 8 * 1024;
 
-/// Answers any request.
+/// Answers any request; `conflict` when its head states in two ways where it ends.
 pub(crate) async fn handle(
-    worker: &Worker,
+    worker: &Rc<Worker>,
     peer: SocketAddr,
     request: Request<Incoming>,
+    conflict: bool,
 ) -> Response<Answer> {
     let (parts, body) = request.into_parts();
     let settings = worker.gateway.settings.load_full();
@@ -57,6 +64,7 @@ pub(crate) async fn handle(
         || (settings.trusted_proxies.contains(peer.ip().to_canonical()) && says_https(&parts.headers));
     let origin = settings.allowed_origins.of(&parts.headers);
     let expected = Expected::of(&parts, secure);
+    let packs = settings.compression && parts.method != Method::HEAD && compression::accepted(&parts.headers);
     let context = layers::context_of(&parts.headers);
     let request_id = HeaderValue::from_str(&context.request_id).ok();
 
@@ -74,7 +82,13 @@ pub(crate) async fn handle(
             (visit.is_event, visit.label) = (false, "/health");
             health(worker, &parts.method, &visit.context).await
         } else {
-            let passing = pass(worker, &settings, &mut visit, parts, body, secure);
+            let passing = async {
+                inspection::of_origin(worker, &visit)?;
+                let address = Subject::address(visit.client);
+                limit(worker, &mut visit, Class::Address, address).await?;
+                framing::check(&parts, conflict)?;
+                pass(worker, &settings, &mut visit, parts, body, secure).await
+            };
             let passed = AssertUnwindSafe(passing).catch_unwind().await;
             drop(place);
             let mut response = match passed {
@@ -87,7 +101,8 @@ pub(crate) async fn handle(
             }
             // A refusal of our own has none of the service's headers.
             decided = visit.route.map_or(decided, |route| route.origins);
-            expected.finish(response).await
+            let response = expected.finish(response).await;
+            compression::finish(response, visit.route.filter(|_| settings.compression), packs)
         }
     } else {
         metrics::shed();
@@ -120,22 +135,32 @@ async fn health(worker: &Worker, method: &Method, context: &RequestContext) -> R
 }
 
 async fn pass(
-    worker: &Worker,
+    worker: &Rc<Worker>,
     settings: &Reloadable,
     visit: &mut Visit<'_>,
     mut parts: Parts,
     body: Incoming,
     secure: bool,
 ) -> Result<Response<Answer>, Problem> {
-    inspection::of_origin(worker, visit)?;
     let address = Subject::address(visit.client);
-    limit(worker, visit, Class::Address, address).await?;
-
     if matches!(parts.method, Method::CONNECT | Method::TRACE) {
         return Err(problems::method_not_allowed());
     }
-    let (route, path) = find_route(&parts.uri)?;
-    visit.route = Some(route);
+    if let Some(answer) = console::answer(&parts) {
+        (visit.is_event, visit.label) = (false, console::LABEL);
+        return answer;
+    }
+    let found = find_route(&settings.routes, &parts.uri);
+    visit.route = found.as_ref().ok().map(|(route, _)| *route);
+    // A path that could be read in two ways is refused for that.
+    if found
+        .as_ref()
+        .err()
+        .is_none_or(|problem| problem.code() == "request.not_found")
+    {
+        inspection::of_head(&settings.inspection, visit, &parts)?;
+    }
+    let (route, path) = found?;
     let upgrade = headers::asks_for_upgrade(&parts.headers);
     let client = parts.extensions.remove::<OnUpgrade>().filter(|_| upgrade);
     // HTTP/2 opens WebSockets in another way (RFC 8441), which nobody has asked for yet.
@@ -146,7 +171,8 @@ async fn pass(
         limit(worker, visit, Class::Anonymous, address).await?;
     }
 
-    if route.access == Access::Token {
+    let anonymous = route.access == Access::Optional && !shows_credentials(&parts.headers);
+    if route.access != Access::Public && !anonymous {
         if route.outside == "/v1" {
             protocols::move_token(&mut parts.headers);
         }
@@ -162,9 +188,10 @@ async fn pass(
         };
         let user = Subject::User(identity.user_id);
         visit.identity = Some(identity);
-        let class = match route.rate {
-            Rate::Chat if parts.method == Method::POST => Class::Chat,
-            Rate::Chat | Rate::User | Rate::Anonymous | Rate::Address => Class::User,
+        let class = if route.asks_model(&parts.method, path.path()) {
+            Class::Chat
+        } else {
+            Class::User
         };
         limit(worker, visit, class, user).await?;
     }
@@ -176,17 +203,15 @@ async fn pass(
     if too_large {
         return Err(problems::body_too_large(body_limit));
     }
-    let patience = patience(worker, settings, route.patience, &parts.headers);
+    let patience = patience(worker, settings, &route, &parts.headers);
+    let body = inspection::of_body(visit, &parts.headers, body, patience).await?;
     let outgoing = outgoing(visit, path, parts, body, secure, body_limit, patience);
+    let Some(client) = client else {
+        return caching::answer(worker, route, visit, outgoing).await;
+    };
     visit.forwarded = true;
     let upstream = worker.gateway.upstream(route.service);
-    match client {
-        None => forward::forward(worker, upstream, outgoing).await,
-        Some(client) => {
-            let request = outgoing.into_request();
-            tunnel::open(worker, upstream, request, client, patience).await
-        }
-    }
+    tunnel::open(worker, upstream, outgoing.into_request(), client, patience).await
 }
 
 /// Who calls, by a token or by a key. A key is left behind here: services see its token.
@@ -232,7 +257,7 @@ async fn limit(
 }
 
 /// The route, and what the service will see as path and query.
-fn find_route(uri: &Uri) -> Result<(&'static Route, PathAndQuery), Problem> {
+fn find_route(table: &[Route], uri: &Uri) -> Result<(Route, PathAndQuery), Problem> {
     if uri
         .path_and_query()
         .is_some_and(|both| both.as_str().len() > MAX_URI_BYTES)
@@ -240,20 +265,20 @@ fn find_route(uri: &Uri) -> Result<(&'static Route, PathAndQuery), Problem> {
         return Err(problems::uri_too_long());
     }
     let path = path::normalise(uri.path()).map_err(problems::bad_path)?;
-    let (route, mut inside) = routing::find(&path).ok_or_else(Problem::not_found)?;
+    let (route, mut inside) = routing::find_in(table, &path).ok_or_else(Problem::not_found)?;
     if let Some(query) = uri.query() {
         inside.push('?');
         inside.push_str(query);
     }
     let inside = PathAndQuery::try_from(inside).map_err(Problem::internal)?;
-    Ok((route, inside))
+    Ok((*route, inside))
 }
 
 /// How long the head of the answer may take: as long as the route says, or the client waits.
-fn patience(worker: &Worker, settings: &Reloadable, patience: Patience, headers: &HeaderMap) -> Duration {
-    let most = settings
-        .timeouts
-        .of(patience)
+fn patience(worker: &Worker, settings: &Reloadable, route: &Route, headers: &HeaderMap) -> Duration {
+    let most = route
+        .timeout
+        .unwrap_or_else(|| settings.timeouts.of(route.patience))
         .min(worker.gateway.limits.longest());
     layers::patience_of(headers).map_or(most, |asked| asked.min(most))
 }
@@ -262,7 +287,7 @@ fn outgoing(
     visit: &Visit<'_>,
     path: PathAndQuery,
     parts: Parts,
-    body: Incoming,
+    body: Source,
     secure: bool,
     body_limit: u64,
     patience: Duration,
@@ -278,16 +303,23 @@ fn outgoing(
         client: visit.client,
         secure,
         host,
+        version: parts.version,
     };
     headers::prepare_request(&mut headers, origin, &visit.context);
+    compression::restore_tags(&mut headers);
     Outgoing {
         method: parts.method,
         path,
         headers,
-        upload: Upload::new(Source::Client(body), body_limit),
+        upload: Upload::new(body, body_limit),
         body_limit,
         patience,
     }
+}
+
+/// True when there is something that says who calls.
+fn shows_credentials(headers: &HeaderMap) -> bool {
+    headers.contains_key(AUTHORIZATION) || api_keys::key_of(headers).is_some()
 }
 
 fn declared_length(headers: &HeaderMap) -> Option<u64> {

@@ -41,6 +41,65 @@ pub(crate) fn uri_too_long() -> Problem {
     )
 }
 
+/// 400: not a head of HTTP.
+pub(crate) fn head_broken() -> Problem {
+    Problem::new(
+        StatusCode::BAD_REQUEST,
+        "request.head_invalid",
+        Text::new("Это не запрос HTTP", "This is not a request of HTTP"),
+    )
+}
+
+/// 431: too many headers, or too long ones.
+pub(crate) fn head_too_large() -> Problem {
+    Problem::new(
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+        "request.head_too_large",
+        Text::new("Слишком большие заголовки", "Headers too large"),
+    )
+    .detail(Text::new(
+        "Заголовков может быть не больше 100, и вместе не больше 64 КиБ.",
+        "There may be 100 headers at most, and 64 KiB of them.",
+    ))
+}
+
+/// 408: the head began to come and did not end.
+pub(crate) fn head_too_slow() -> Problem {
+    Problem::new(
+        StatusCode::REQUEST_TIMEOUT,
+        "request.head_timeout",
+        Text::new(
+            "Заголовки запроса не пришли вовремя",
+            "The headers did not come in time",
+        ),
+    )
+}
+
+/// 400: where the body ends can be read in two ways.
+pub(crate) fn framing_invalid() -> Problem {
+    Problem::new(
+        StatusCode::BAD_REQUEST,
+        "request.framing_invalid",
+        Text::new(
+            "Неясно, где кончается запрос",
+            "It is not clear where the request ends",
+        ),
+    )
+    .detail(Text::new(
+        "Длина тела указывается один раз: Content-Length или Transfer-Encoding: chunked.",
+        "The length of the body is stated once: by Content-Length or by Transfer-Encoding: chunked.",
+    ))
+}
+
+/// 400: no host, several, or none that could be one.
+pub(crate) fn host_invalid() -> Problem {
+    Problem::new(
+        StatusCode::BAD_REQUEST,
+        "request.host_invalid",
+        Text::new("Недопустимый заголовок Host", "Invalid Host header"),
+    )
+}
+
 pub(crate) fn method_not_allowed() -> Problem {
     Problem::new(
         StatusCode::METHOD_NOT_ALLOWED,
@@ -91,6 +150,19 @@ pub(crate) fn banned(rest: Duration) -> Problem {
         "Requests from here looked like an attack. Ask the administrator.",
     ))
     .retry_after(whole_seconds(rest).max(1))
+}
+
+/// 403: what the request carries looks like an attack. Its id leads to what was found, at security.
+pub(crate) fn request_blocked() -> Problem {
+    Problem::new(
+        StatusCode::FORBIDDEN,
+        "gateway.request_blocked",
+        Text::new("Запрос похож на атаку", "The request looks like an attack"),
+    )
+    .detail(Text::new(
+        "Если это ошибка, сообщите администратору номер запроса (request_id).",
+        "If that is a mistake, give the administrator the number of the request (request_id).",
+    ))
 }
 
 pub(crate) fn body_too_large(limit: u64) -> Problem {

@@ -9,6 +9,7 @@ use http::HeaderValue;
 
 use crate::breaker::{self, Breaker};
 use crate::metrics;
+use crate::outliers::Record;
 use crate::routing::Service;
 
 /// The latency of a replica that has not answered yet, while it has a request.
@@ -47,6 +48,8 @@ pub(crate) struct Replica {
     in_flight: AtomicU32,
     latency: Mutex<Latency>,
     readiness: AtomicU32,
+    /// How it does beside its peers.
+    pub(crate) record: Record,
     /// Microseconds from the start of the process to the beginning of the slow start.
     slow_from: AtomicU64,
     epoch: Instant,
@@ -101,6 +104,7 @@ impl Replica {
             now.checked_sub(SLOW_START).unwrap_or(now)
         };
         let name = address.to_string();
+        metrics::replica_came(service, &name);
         metrics::breaker_state(service, &name, breaker::State::Closed);
         Self {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
@@ -115,6 +119,7 @@ impl Replica {
                 at: now,
             }),
             readiness: AtomicU32::new(0),
+            record: Record::new(now),
             slow_from: AtomicU64::new(0),
             epoch,
         }
@@ -200,6 +205,7 @@ impl Replica {
     fn share(&self, now: Instant) -> f64 {
         let began = Duration::from_micros(self.slow_from.load(Ordering::Relaxed));
         let age = now.saturating_duration_since(self.epoch).saturating_sub(began);
+        let age = self.record.back_for(now).map_or(age, |back| back.min(age));
         (age.as_secs_f64() / SLOW_START.as_secs_f64()).clamp(LEAST_SHARE, 1.0)
     }
 
@@ -230,8 +236,7 @@ impl Replica {
 
     /// It has left the list; its last requests go on.
     pub(crate) fn leave(&self) {
-        metrics::breaker_state(self.service, &self.name, breaker::State::Closed);
-        metrics::replica_ready(self.service, &self.name, true);
+        metrics::replica_left(self.service, &self.name);
     }
 }
 

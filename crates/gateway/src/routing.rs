@@ -3,6 +3,14 @@
 //! A path is brought into one spelling first ([`crate::path`]), and the route, the need for a token
 //! and the path that the service sees all come from that spelling: there is no second reading of
 //! the path that could disagree with the first.
+//!
+//! The table is the default; `route_settings` lets a file change its lines and add others.
+
+use std::time::Duration;
+
+use http::Method;
+
+use crate::cache_rule::Caching;
 
 /// The services behind the gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -51,6 +59,8 @@ impl Service {
 pub enum Access {
     /// Anybody; a token is not looked at.
     Public,
+    /// Anybody; but a token that is shown has to be valid.
+    Optional,
     /// Whoever has a valid token; the service decides on the permission.
     Token,
 }
@@ -87,7 +97,7 @@ pub enum Origins {
 }
 
 /// One line of the route table.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Route {
     /// The name in logs, metrics and events.
     pub label: &'static str,
@@ -107,8 +117,26 @@ pub struct Route {
     pub body_limit: u64,
     /// How long the head of the answer may take.
     pub patience: Patience,
+    /// The same in figures, where the file of routes gives one.
+    pub timeout: Option<Duration>,
     /// Who decides on pages of other origins.
     pub origins: Origins,
+    /// Which answers are kept.
+    pub caching: Caching,
+}
+
+impl Route {
+    /// True when a request asks a model. Stopping an answer does not, and must be possible for whoever
+    /// has used up the quota of questions; nor do counting tokens and handing in a file.
+    #[must_use]
+    pub fn asks_model(&self, method: &Method, inside: &str) -> bool {
+        let asks_nothing = inside.ends_with("/cancel")
+            || inside.ends_with("/count_tokens")
+            || inside == "/attachments"
+            || inside == "/templates"
+            || inside == "/privacy/preview";
+        self.rate == Rate::Chat && method == Method::POST && !asks_nothing
+    }
 }
 
 const KIB: u64 = 1024;
@@ -125,7 +153,9 @@ const fn route(label: &'static str, outside: &'static str, inside: &'static str,
         rate: Rate::User,
         body_limit: 10 * MIB,
         patience: Patience::Ordinary,
+        timeout: None,
         origins: Origins::Listed,
+        caching: Caching::AsTold,
     }
 }
 
@@ -173,7 +203,7 @@ const fn health(outside: &'static str, service: Service) -> Route {
 }
 
 /// The route table. The longest match counts; a test holds the order.
-pub static TABLE: [Route; 48] = [
+pub static TABLE: [Route; 51] = [
     public(
         "/.well-known/oauth-authorization-server/api/users",
         "/.well-known/oauth-authorization-server",
@@ -195,6 +225,17 @@ pub static TABLE: [Route; 48] = [
     sign_in("/api/users/auth/passkeys/options", "/auth/passkeys/options"),
     sign_in("/api/users/oauth2/second-factor", "/oauth2/second-factor"),
     sign_in("/api/users/auth/password/forgot", "/auth/password/forgot"),
+    // All rows of a report are read before it answers.
+    Route {
+        exact: true,
+        patience: Patience::Model,
+        ..route(
+            "/api/analytics/reports/generate",
+            "/api/analytics/reports/generate",
+            "/reports/generate",
+            Service::Analytics,
+        )
+    },
     sign_in("/api/users/auth/passkeys/login", "/auth/passkeys/login"),
     sign_in("/api/users/auth/password/reset", "/auth/password/reset"),
     sign_in("/api/users/auth/invites/accept", "/auth/invites/accept"),
@@ -204,6 +245,18 @@ pub static TABLE: [Route; 48] = [
         "/commerceml/exchanges",
         Service::OnecIntegration,
     ),
+    // The signature in a link to a report file is what opens it.
+    Route {
+        access: Access::Public,
+        rate: Rate::Address,
+        body_limit: 0,
+        ..route(
+            "/api/analytics/reports/links/*",
+            "/api/analytics/reports/links",
+            "/reports/links",
+            Service::Analytics,
+        )
+    },
     sign_in("/api/users/auth/verify-email", "/auth/verify-email"),
     route(
         "/api/users/service-accounts/*",
@@ -251,6 +304,18 @@ pub static TABLE: [Route; 48] = [
     ),
     sign_in("/api/users/auth/login", "/auth/login"),
     sign_in("/api/users/auth/setup", "/auth/setup"),
+    // Whoever has the address of a shared dashboard may look at it.
+    Route {
+        access: Access::Public,
+        rate: Rate::Address,
+        body_limit: 0,
+        ..route(
+            "/api/analytics/shared/*",
+            "/api/analytics/shared",
+            "/shared",
+            Service::Analytics,
+        )
+    },
     health("/api/analytics/health", Service::Analytics),
     // Browsers come here from identity providers, and pages to fetch their tokens.
     Route {
@@ -338,13 +403,19 @@ pub static TABLE: [Route; 48] = [
     model("/v1/*", "/v1", "/v1"),
 ];
 
-/// The route of a normalised path and the path that its service sees.
+/// The route of a normalised path in [`TABLE`], and the path that its service sees.
+#[must_use]
+pub fn find(path: &str) -> Option<(&'static Route, String)> {
+    find_in(&TABLE, path)
+}
+
+/// The route of a normalised path in a table, and the path that its service sees.
 ///
 /// The table's part of the path is compared without regard to case and replaced by its own
 /// spelling; what follows is passed on as it is.
 #[must_use]
-pub fn find(path: &str) -> Option<(&'static Route, String)> {
-    TABLE.iter().find_map(|route| {
+pub fn find_in<'a>(table: &'a [Route], path: &str) -> Option<(&'a Route, String)> {
+    table.iter().find_map(|route| {
         let (head, rest) = path.split_at_checked(route.outside.len())?;
         let fits = head.eq_ignore_ascii_case(route.outside)
             && (rest.is_empty() || (!route.exact && rest.starts_with('/')));
@@ -522,6 +593,25 @@ mod tests {
     }
 
     #[test]
+    fn only_questions_count_as_questions() {
+        for (path, asks) in [
+            ("/api/ai/chat", true),
+            ("/api/ai/generate", true),
+            ("/v1/chat/completions", true),
+            ("/v1/messages", true),
+            ("/v1/messages/count_tokens", false),
+            ("/api/ai/chat/01a21af6-fce0-70e1-a405-cef110c9bb23/cancel", false),
+            ("/api/ai/attachments", false),
+            ("/api/1c/sync/cancel", false),
+            ("/mcp", false),
+        ] {
+            let (route, inside) = find(path).unwrap();
+            assert_eq!(route.asks_model(&Method::POST, &inside), asks, "{path}");
+            assert!(!route.asks_model(&Method::GET, &inside), "{path}");
+        }
+    }
+
+    #[test]
     fn a_service_decides_on_origins_where_no_cookie_counts_only() {
         let of_service: Vec<&str> = TABLE
             .iter()
@@ -565,6 +655,7 @@ mod tests {
                 "/api/users/auth/passkeys/login",
                 "/api/users/auth/password/reset",
                 "/api/users/auth/invites/accept",
+                "/api/analytics/reports/links/*",
                 "/api/users/auth/verify-email",
                 "/api/users/oauth2/register",
                 "/api/users/auth/providers",
@@ -575,6 +666,7 @@ mod tests {
                 "/api/users/.well-known/*",
                 "/api/users/auth/login",
                 "/api/users/auth/setup",
+                "/api/analytics/shared/*",
                 "/api/analytics/health",
                 "/api/users/auth/oidc/*",
                 "/api/security/health",

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use common::BoxError;
@@ -20,10 +20,11 @@ use crate::bans::Bans;
 use crate::config::{Config, Reloadable};
 use crate::events::{BUFFER, EventBuffer};
 use crate::limit::Limiter;
+use crate::response_cache::ResponseCache;
 use crate::routing::Service;
 use crate::tokens::Tokens;
 use crate::upstream::Upstream;
-use crate::{health_checks, resolve};
+use crate::{health_checks, outliers, resolve};
 
 /// Cheap to clone.
 #[derive(Debug, Clone)]
@@ -50,6 +51,7 @@ pub(crate) struct Gateway {
     pub(crate) api_keys: ApiKeys,
     pub(crate) events: EventBuffer,
     pub(crate) log: Writer,
+    pub(crate) cache: Arc<ResponseCache>,
     pub(crate) clock: Clock,
     /// What `GET /health` looks at.
     pub(crate) checks: Vec<Check>,
@@ -149,6 +151,7 @@ impl AppState {
             tokens: Tokens::new(authenticator, revocations, clock.clone()),
             events,
             log: Writer::start(),
+            cache: Arc::new(ResponseCache::new(redis.clone(), config.rate_limit_patience)),
             clock,
             checks: vec![Check::redis(&redis)],
             resolved: CancellationToken::new(),
@@ -157,9 +160,23 @@ impl AppState {
             "addresses of services",
             resolve::keep(state.clone(), shutdown.clone()),
         );
+        context.spawn("outliers", eject_outliers(state.clone(), shutdown.clone()));
         let checks = health_checks::checks(state.clone(), shutdown)?;
         context.spawn("checks of replicas", checks);
         Ok(state)
+    }
+}
+
+/// Leaves out replicas that do worse than their peers, until `shutdown`.
+async fn eject_outliers(gateway: AppState, shutdown: CancellationToken) {
+    while shutdown
+        .run_until_cancelled(tokio::time::sleep(outliers::EVERY))
+        .await
+        .is_some()
+    {
+        for upstream in &gateway.upstreams {
+            upstream.eject_outliers(Instant::now());
+        }
     }
 }
 

@@ -64,7 +64,7 @@ pub(crate) async fn open(
             return Err(problems::upstream_broken(service).source(error));
         }
     };
-    lease.succeeded();
+    lease.succeeded(response.status().is_server_error());
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
         return Ok(declined(response, service, worker));
     }

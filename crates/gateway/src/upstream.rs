@@ -17,6 +17,7 @@ use url::{Position, Url};
 
 use crate::breaker::{self, Breaker, Outcome, Permit};
 use crate::metrics;
+use crate::outliers::{self, Counts};
 use crate::replica::{Readiness, Replica};
 use crate::retry_budget::RetryBudget;
 use crate::routing::Service;
@@ -187,11 +188,15 @@ impl Upstream {
                 Some(_) => Err(Duration::from_secs(1)),
             };
         }
-        let usable = |replica: &&Arc<Replica>| replica.readiness() != Readiness::NotReady;
+        let usable = |replica: &&Arc<Replica>| {
+            replica.readiness() != Readiness::NotReady && !replica.record.is_ejected(now)
+        };
         // When most are gone, it is rather the checks that are wrong, and few cannot bear the load of all.
         let panic = replicas.iter().filter(usable).count() * 2 < replicas.len();
         let is_checked = replicas.iter().any(|one| one.readiness() == Readiness::Ready);
         let rank = |replica: &Arc<Replica>| match replica.readiness() {
+            // Worse than its peers: only when the others refuse.
+            Readiness::Ready | Readiness::Unknown if replica.record.is_ejected(now) => Some(1),
             Readiness::Ready => Some(0),
             // Where others answer the checks, one that never has is on its way up, or never will be.
             Readiness::Unknown => Some(u8::from(is_checked)),
@@ -220,6 +225,39 @@ impl Upstream {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .state()
+    }
+
+    /// Looks at what the replicas have answered since the last look, and leaves out those that did worse
+    /// than their peers.
+    pub(crate) fn eject_outliers(&self, now: Instant) {
+        let replicas = self.replicas.load_full();
+        let counts: Vec<Counts> = replicas.iter().map(|replica| replica.record.take()).collect();
+        let worse = outliers::find(&counts);
+        let out = replicas
+            .iter()
+            .filter(|replica| replica.record.is_ejected(now))
+            .count();
+        let mut room = (replicas.len() / 2).saturating_sub(out);
+        for replica in replicas.iter() {
+            replica.record.calm_down(now);
+        }
+        for index in worse {
+            let (replica, counts) = (&replicas[index], &counts[index]);
+            if room == 0 || replica.record.is_ejected(now) {
+                continue;
+            }
+            room -= 1;
+            let time = replica.record.eject(now);
+            metrics::ejected(self.service);
+            tracing::warn!(
+                labels.upstream = self.service.name(),
+                labels.replica = replica.name,
+                "the replica failed {} of {} requests, far more than its peers, and is left out for {} s",
+                counts.failed,
+                counts.total,
+                time.as_secs()
+            );
+        }
     }
 
     fn change<T>(&self, change: impl FnOnce(&mut Breaker) -> T) -> T {
@@ -316,9 +354,10 @@ pub(crate) struct Lease {
 }
 
 impl Lease {
-    /// The head of an answer is here.
-    pub(crate) fn succeeded(&mut self) {
+    /// The head of an answer is here; with `error`, the service says that it went wrong (5xx).
+    pub(crate) fn succeeded(&mut self, error: bool) {
         let now = Instant::now();
+        self.replica.record.add(error);
         self.replica
             .observe(now, now.saturating_duration_since(self.began));
         self.record(now, Outcome::Success);
@@ -327,6 +366,7 @@ impl Lease {
     /// There was no answer. That counts as a slow one too, so that others are asked rather.
     pub(crate) fn failed(&mut self) {
         let now = Instant::now();
+        self.replica.record.add(true);
         let latency = now.saturating_duration_since(self.began).max(FAILURE);
         self.replica.observe(now, latency);
         self.record(now, Outcome::Failure);
@@ -411,6 +451,46 @@ mod tests {
                 .wrapping_add(1_442_695_040_888_963_407);
             state.rotate_left(17)
         }
+    }
+
+    #[test]
+    fn who_fails_beside_others_that_work_is_left_out_and_shown_no_more_when_it_leaves() {
+        common::telemetry::install_recorder();
+        let upstream = upstream("http://127.0.0.1:21,http://127.0.0.1:22");
+        let replicas = upstream.replicas();
+        for _ in 0..50 {
+            replicas[0].record.add(true);
+            replicas[1].record.add(false);
+        }
+        let now = Instant::now();
+        upstream.eject_outliers(now);
+        assert!(replicas[0].record.is_ejected(now) && !replicas[1].record.is_ejected(now));
+        let mut random = random();
+        for _ in 0..50 {
+            let lease = upstream.pick(None, random()).unwrap();
+            assert_eq!(lease.replica.address, replicas[1].address);
+        }
+        // The next look finds nothing, and half of them stay in any case.
+        upstream.eject_outliers(now);
+        for _ in 0..50 {
+            replicas[1].record.add(true);
+            replicas[0].record.add(false);
+        }
+        upstream.eject_outliers(now);
+        assert!(!replicas[1].record.is_ejected(now));
+        // It is still there for whoever has nobody else.
+        let first = upstream.pick(None, 0).unwrap();
+        let second = upstream.pick(Some(&first), 0).unwrap();
+        assert_eq!(second.replica.address, replicas[0].address);
+
+        let shown = || common::telemetry::render_metrics().contains("replica=\"127.0.0.1:21\"");
+        assert!(shown());
+        let authority = Authority::from_static("127.0.0.1:22");
+        upstream.replace(&[(replicas[1].address, authority.clone())]);
+        assert!(!shown());
+        let back = Authority::from_static("127.0.0.1:21");
+        upstream.replace(&[(replicas[1].address, authority), (replicas[0].address, back)]);
+        assert!(shown());
     }
 
     #[test]

@@ -16,7 +16,9 @@ use http::{HeaderValue, Method, Response, Uri};
 use crate::access_log::Line;
 use crate::body::Answer;
 use crate::events::{Handled, UNMATCHED};
+use crate::inspection::Inspection;
 use crate::limit::Verdict;
+use crate::metrics;
 use crate::routing::Route;
 use crate::worker::Worker;
 
@@ -35,7 +37,7 @@ pub(crate) struct Visit<'a> {
     uri: Uri,
     user_agent: Option<HeaderValue>,
     pub(crate) client: IpAddr,
-    pub(crate) route: Option<&'static Route>,
+    pub(crate) route: Option<Route>,
     /// What metrics and logs name while there is no route.
     pub(crate) label: &'static str,
     /// False for what is no request of anybody: a question of a browser, a look at the health.
@@ -45,6 +47,8 @@ pub(crate) struct Visit<'a> {
     pub(crate) identity: Option<Arc<Identity>>,
     /// The quota that the client is told of.
     pub(crate) verdict: Option<Verdict>,
+    /// What was thought of what it carries.
+    pub(crate) inspection: Option<Inspection>,
     reported: bool,
 }
 
@@ -65,6 +69,7 @@ impl<'a> Visit<'a> {
             forwarded: false,
             identity: None,
             verdict: None,
+            inspection: None,
             reported: false,
         }
     }
@@ -105,7 +110,26 @@ impl<'a> Visit<'a> {
         if !self.is_event {
             return;
         }
+        if let Some(suspicion) = self.inspection.take().and_then(Inspection::suspicion) {
+            metrics::attack_suspected(route, &suspicion);
+            self.worker.gateway.events.report(Handled {
+                time: self.time,
+                request_id: self.context.request_id.clone(),
+                identity: self.identity.clone(),
+                method: self.method.clone(),
+                route,
+                upstream: None,
+                status,
+                duration: elapsed,
+                client: self.client,
+                user_agent: self.user_agent.clone(),
+                code,
+                refused: None,
+                suspicion: Some(Box::new(suspicion)),
+            });
+        }
         self.worker.gateway.events.report(Handled {
+            suspicion: None,
             time: self.time,
             request_id: std::mem::take(&mut self.context.request_id),
             identity: self.identity.take(),

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use http::header::{CONNECTION, HeaderValue};
+use http::header::{CONNECTION, HeaderValue, TRANSFER_ENCODING};
 use http::{Request, Response, Version};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
@@ -23,7 +23,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 
 use crate::access_log::AccessLog;
-use crate::body::Answer;
+use crate::client_stream::{Answering, ClientStream, MAX_HEAD_BYTES, Watch};
 use crate::connections::Pool;
 use crate::meters::Meters;
 use crate::pipeline;
@@ -33,8 +33,6 @@ use crate::ticks::{self, CoarseTimer, TICK};
 /// How long a client may take to send the head of a request, counted from the end of the previous
 /// one: slow clients hold a connection, not a thread, but not for ever, and idle connections end.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
-/// Bytes of a request's head.
-const MAX_HEAD_BYTES: usize = 64 * 1024;
 /// Number of headers of a request.
 const MAX_HEADERS: usize = 100;
 
@@ -115,7 +113,11 @@ async fn serve(mut orders: Orders) {
         // Without this, small responses wait for acknowledgements of earlier ones.
         let _ = stream.set_nodelay(true);
         let worker = worker.clone();
-        let service = hyper::service::service_fn(move |request| answer(worker.clone(), peer, request));
+        let (stream, watch) = ClientStream::new(stream);
+        // In a box, so that connections without a request do not keep its space.
+        let service = hyper::service::service_fn(move |request| {
+            Box::pin(answer(worker.clone(), watch.clone(), peer, request))
+        });
         let connection = builder
             .serve_connection_with_upgrades(TokioIo::new(stream), service)
             .into_owned();
@@ -170,18 +172,20 @@ fn protocols() -> auto::Builder<LocalExecutor> {
 
 async fn answer(
     worker: Rc<Worker>,
+    watch: Arc<Watch>,
     peer: SocketAddr,
     request: Request<Incoming>,
-) -> Result<Response<Answer>, Infallible> {
+) -> Result<Response<Answering>, Infallible> {
+    let conflict = watch.begin(request.headers().contains_key(TRANSFER_ENCODING));
     // HTTP/2 has its own way to say so, which the end of the delay brings; the header is forbidden there.
     let keeps = request.version() > Version::HTTP_11;
-    let mut response = pipeline::handle(&worker, peer, request).await;
+    let mut response = pipeline::handle(&worker, peer, request, conflict).await;
     if worker.draining.is_cancelled() && !keeps {
         response
             .headers_mut()
             .insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    Ok(response)
+    Ok(response.map(|body| Answering::new(body, watch)))
 }
 
 /// Counts a connection for as long as it lasts.

@@ -90,6 +90,21 @@ pub(crate) fn processor_time(process: u32) -> Result<Duration> {
     Ok(Duration::from_millis(ticks * 1000 / TICKS))
 }
 
+/// True when there is such a program, by its path or on `PATH`.
+pub(crate) fn exists(program: &Path) -> bool {
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&folders).any(|folder| folder.join(program).is_file());
+    found || program.is_file()
+}
+
+/// Memory of a process that is in use, in bytes.
+pub(crate) fn memory(process: u32) -> Result<u64> {
+    let text = std::fs::read_to_string(format!("/proc/{process}/status"))?;
+    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+    Ok(kib.context("the process tells no memory")? * 1024)
+}
+
 struct Stat {
     parent: u32,
     ticks: u64,
@@ -109,7 +124,7 @@ fn parse(text: &str) -> Option<Stat> {
     })
 }
 
-/// Commands that clients have sent to Redis so far, without those of scripts.
+/// Scripts that clients have sent to Redis so far: limits and events are all scripts.
 pub(crate) fn redis_commands(url: &str) -> Result<u64> {
     let mut connection = connect(url)?;
     let info: String = redis::cmd("INFO").arg("commandstats").query(&mut connection)?;
@@ -119,7 +134,7 @@ pub(crate) fn redis_commands(url: &str) -> Result<u64> {
         line.and_then(|line| line.split(',').next()?.parse::<u64>().ok())
             .unwrap_or(0)
     };
-    Ok(calls("evalsha") + calls("eval") + calls("xadd"))
+    Ok(calls("evalsha") + calls("eval"))
 }
 
 /// Empties Redis.

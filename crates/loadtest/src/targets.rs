@@ -39,15 +39,24 @@ pub(crate) struct Target {
 impl Target {
     /// Calls of Redis for rate limits so far.
     pub(crate) fn limit_calls(&self) -> Result<u64> {
+        self.counter("gateway_rate_limit_redis_calls_total")
+    }
+
+    /// Requests whose limit was counted by this gateway alone so far.
+    pub(crate) fn counted_alone(&self) -> Result<u64> {
+        self.counter("gateway_rate_limit_fallback_total")
+    }
+
+    fn counter(&self, name: &str) -> Result<u64> {
         let Some(admin) = self.admin else { return Ok(0) };
         let mut stream = TcpStream::connect(admin)?;
         stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: admin\r\nConnection: close\r\n\r\n")?;
         let mut text = String::new();
         stream.read_to_string(&mut text)?;
-        let calls = text
+        let value = text
             .lines()
-            .find_map(|line| line.strip_prefix("gateway_rate_limit_redis_calls_total "));
-        Ok(calls.and_then(|calls| calls.parse().ok()).unwrap_or(0))
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        Ok(value.and_then(|value| value.parse().ok()).unwrap_or(0))
     }
 }
 
@@ -78,7 +87,7 @@ impl Targets {
         }
         let (address, admin) = (free_address()?, free_address()?);
         let log = std::fs::File::create(folder.path().join("gateway.log"))?;
-        let program = gateway(programs, address, admin, log.into())?;
+        let program = gateway(programs, address, admin, log.into(), &[])?;
         all.push(Target {
             name: "gateway",
             address,
@@ -101,6 +110,122 @@ impl Targets {
     }
 }
 
+/// A gateway alone.
+#[derive(Debug)]
+pub(crate) struct Alone {
+    pub(crate) target: Target,
+    _program: Program,
+    _folder: TempDir,
+}
+
+impl Alone {
+    /// Starts it and waits until it takes connections.
+    pub(crate) fn start(programs: &Programs<'_>) -> Result<Self> {
+        Self::start_with(programs, &[])
+    }
+
+    /// The same with further settings.
+    pub(crate) fn start_with(programs: &Programs<'_>, settings: &[(&'static str, String)]) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let (address, admin) = (free_address()?, free_address()?);
+        let log = std::fs::File::create(folder.path().join("gateway.log"))?;
+        let program = gateway(programs, address, admin, log.into(), settings)?;
+        wait_for(address).context("the gateway does not listen")?;
+        let target = Target {
+            name: "gateway",
+            address,
+            process: program.id(),
+            admin: Some(admin),
+        };
+        Ok(Self {
+            target,
+            _program: program,
+            _folder: folder,
+        })
+    }
+}
+
+/// nginx, HAProxy and the gateway in front of one service, for requests of which only the answers count.
+#[derive(Debug)]
+pub(crate) struct Doors {
+    all: Vec<(&'static str, SocketAddr)>,
+    _programs: Vec<Program>,
+    _folder: TempDir,
+}
+
+impl Doors {
+    /// Starts them and waits until they take connections. `haproxy` may be missing.
+    pub(crate) fn start(programs: &Programs<'_>, haproxy: Option<&Path>) -> Result<Self> {
+        let [service, ..] = programs.replicas else {
+            bail!("there is no service");
+        };
+        let folder = tempfile::tempdir()?;
+        let mut all = Vec::new();
+        let mut running = Vec::new();
+
+        let address = free_address()?;
+        let configuration = format!(
+            "daemon off;\nworker_processes 1;\npid nginx.pid;\nerror_log error.log crit;\n\
+             events {{ worker_connections 256; }}\n\
+             http {{\nclient_body_temp_path body;\nproxy_temp_path proxy;\nfastcgi_temp_path fastcgi;\n\
+             uwsgi_temp_path uwsgi;\nscgi_temp_path scgi;\naccess_log off;\nserver_tokens off;\n\
+             server {{ listen {address};\nlocation / {{ return 404; }}\n\
+             location /api/users/oauth2/ {{\nproxy_pass http://{service}/oauth2/;\nproxy_http_version 1.1;\n\
+             proxy_set_header Connection \"\";\nproxy_request_buffering off;\n}} }} }}\n"
+        );
+        running.push(nginx_with(programs, folder.path(), "nginx", &configuration)?);
+        all.push(("nginx", address));
+
+        if let Some(haproxy) = haproxy {
+            let address = free_address()?;
+            let configuration = format!(
+                "defaults\n  mode http\n  timeout connect 1s\n  timeout client 10s\n  timeout server 10s\n\
+                 frontend odd\n  bind {address}\n  default_backend service\n\
+                 backend service\n  http-request return status 404 unless {{ path_beg /api/users/oauth2/ }}\n  \
+                 http-request replace-path ^/api/users/oauth2(.*) /oauth2\\1\n  server one {service}\n"
+            );
+            let file = folder.path().join("haproxy.cfg");
+            std::fs::write(&file, configuration)?;
+            let arguments = [OsStr::new("-db"), OsStr::new("-f"), file.as_os_str()];
+            running.push(Program::start(haproxy, &arguments, &[], Stdio::null(), false)?);
+            all.push(("HAProxy", address));
+        }
+
+        let (address, admin) = (free_address()?, free_address()?);
+        let variables = [
+            ("USER_MANAGEMENT_URL", format!("http://{service}")),
+            ("JWKS_URL", format!("http://{service}{KEYS_PATH}")),
+            ("REDIS_URL", programs.redis.to_owned()),
+            ("PORT", address.port().to_string()),
+            ("ADMIN_PORT", admin.port().to_string()),
+            ("GATEWAY_THREADS", "1".to_owned()),
+            ("UPSTREAM_CHECK_INTERVAL", "0s".to_owned()),
+            ("LOG_LEVEL", "error".to_owned()),
+            ("SHUTDOWN_GRACE", "1s".to_owned()),
+        ];
+        running.push(Program::start(
+            programs.gateway,
+            &[],
+            &variables,
+            Stdio::null(),
+            false,
+        )?);
+        all.push(("gateway", address));
+        for (name, address) in &all {
+            wait_for(*address).with_context(|| format!("{name} does not listen"))?;
+        }
+        Ok(Self {
+            all,
+            _programs: running,
+            _folder: folder,
+        })
+    }
+
+    pub(crate) fn all(&self) -> &[(&'static str, SocketAddr)] {
+        &self.all
+    }
+}
+
 fn nginx(
     programs: &Programs<'_>,
     folder: &Path,
@@ -108,8 +233,6 @@ fn nginx(
     address: SocketAddr,
     full: bool,
 ) -> Result<Program> {
-    let prefix = folder.join(name);
-    std::fs::create_dir_all(&prefix)?;
     let servers: String = programs
         .replicas
         .iter()
@@ -126,6 +249,12 @@ fn nginx(
          server {{ listen {address};\nlocation /api/analytics/ {{\nproxy_pass http://service/;\n\
          proxy_http_version 1.1;\nproxy_set_header Connection \"\";\n{location}\n}} }} }}\n"
     );
+    nginx_with(programs, folder, name, &configuration)
+}
+
+fn nginx_with(programs: &Programs<'_>, folder: &Path, name: &str, configuration: &str) -> Result<Program> {
+    let prefix = folder.join(name);
+    std::fs::create_dir_all(&prefix)?;
     let file = prefix.join("nginx.conf");
     std::fs::write(&file, configuration)?;
     let mut folder_argument = prefix.into_os_string();
@@ -155,7 +284,13 @@ const FULL: (&str, &str) = (
      add_header Content-Security-Policy \"frame-ancestors 'none'\" always;",
 );
 
-fn gateway(programs: &Programs<'_>, address: SocketAddr, admin: SocketAddr, log: Stdio) -> Result<Program> {
+fn gateway(
+    programs: &Programs<'_>,
+    address: SocketAddr,
+    admin: SocketAddr,
+    log: Stdio,
+    settings: &[(&'static str, String)],
+) -> Result<Program> {
     let list = |addresses: &[SocketAddr]| {
         let urls: Vec<String> = addresses
             .iter()
@@ -180,6 +315,7 @@ fn gateway(programs: &Programs<'_>, address: SocketAddr, admin: SocketAddr, log:
         ("LOG_FORMAT", "json".to_owned()),
         ("SHUTDOWN_GRACE", "1s".to_owned()),
     ];
+    let variables: Vec<(&str, String)> = variables.into_iter().chain(settings.iter().cloned()).collect();
     Program::start(programs.gateway, &[], &variables, log, programs.pin)
 }
 

@@ -8,7 +8,9 @@
 //! `alerts` and `responses`, the ways out `channels` and `identity`, then `store` and `jobs`.
 
 mod alerts;
+mod appender;
 mod audit;
+mod audit_config;
 mod chain;
 mod channels;
 mod config;
@@ -32,6 +34,7 @@ use common::cache::Redis;
 use common::db;
 use common::service::{App, Check, Context, Definition};
 
+pub use audit_config::{AuditConfig, AuditKeeping};
 pub use config::Config;
 pub use defence::{Defence, DefenceSettings};
 pub use router::routes;
@@ -57,10 +60,12 @@ pub async fn start(config: Config, context: Context) -> Result<App, BoxError> {
     let authenticator = Authenticator::of_service(&config.auth, &redis, &context)?;
     let state = AppState {
         db,
+        audit: config.audit.keeping()?,
         clock: context.clock.clone(),
         defence: Defence::new(config.defence, Some(redis.clone()))?,
     };
     jobs::start(&state, &redis, config.verify_every, &context);
+    jobs::keep::start(&state, &config.audit, &context)?;
     Ok(App {
         checks: vec![Check::postgres(&state.db), Check::redis(&redis)],
         router: routes().measured(DEFINITION.name).build(state, authenticator),

@@ -11,6 +11,14 @@ pub(crate) const AUDIT_VERIFICATIONS: &str = "audit_verifications_total";
 pub(crate) const AUDIT_VALID: &str = "audit_verification_valid";
 /// Seconds that the last recomputation took.
 pub(crate) const AUDIT_VERIFICATION_SECONDS: &str = "audit_verification_duration_seconds";
+/// Checkpoints of the audit log that were signed, ever.
+pub(crate) const AUDIT_CHECKPOINTS: &str = "audit_checkpoints_total";
+/// Checkpoints that the outside has not got.
+pub(crate) const AUDIT_CHECKPOINTS_UNDELIVERED: &str = "audit_checkpoints_undelivered";
+/// Entries that no checkpoint has signed.
+pub(crate) const AUDIT_UNSIGNED_ENTRIES: &str = "audit_unsigned_entries";
+/// Age of the first of them.
+pub(crate) const AUDIT_UNSIGNED_SECONDS: &str = "audit_unsigned_age_seconds";
 /// Alerts that are not resolved, by `severity`.
 pub(crate) const ALERTS_OPEN: &str = "alerts_open";
 /// Threats found, by `kind`; those that add to an open one are not counted again.
@@ -30,6 +38,17 @@ pub(crate) fn describe() {
         AUDIT_VERIFICATION_SECONDS,
         metrics::Unit::Seconds,
         "Time to recompute the audit chain"
+    );
+    metrics::describe_counter!(AUDIT_CHECKPOINTS, "Checkpoints of the audit log");
+    metrics::describe_gauge!(
+        AUDIT_CHECKPOINTS_UNDELIVERED,
+        "Checkpoints that have not left for the outside"
+    );
+    metrics::describe_gauge!(AUDIT_UNSIGNED_ENTRIES, "Entries that no checkpoint has signed");
+    metrics::describe_gauge!(
+        AUDIT_UNSIGNED_SECONDS,
+        metrics::Unit::Seconds,
+        "Age of the first entry that no checkpoint has signed"
     );
     metrics::describe_gauge!(ALERTS_OPEN, "Alerts that are not resolved");
     metrics::describe_counter!(THREATS_DETECTED, "Threats found");

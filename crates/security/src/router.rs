@@ -3,7 +3,10 @@
 use common::auth::Permission;
 use common::http::routes::{Access, Routes};
 
-use crate::http::{alerts, audit, detections, notifications, posture, responses, threats};
+use crate::http::{
+    alerts, audit, audit_erasures, audit_export, audit_integrity, detections, notifications, posture,
+    responses, scan, threats,
+};
 use crate::state::AppState;
 
 /// The table of routes.
@@ -16,7 +19,18 @@ pub fn routes() -> Routes<AppState> {
     Routes::new()
         .post("/audit/log", audit_write, audit::append)
         .get("/audit/log", audit_read, audit::list)
-        .get("/audit/verify", audit_read, audit::verify)
+        .post("/audit/log/batch", audit_write, audit::append_batch)
+        .get("/audit/log/{id}", audit_read, audit::get)
+        .get("/audit/log/{id}/proof", audit_read, audit_integrity::proof)
+        .get("/audit/export", audit_read, audit_export::export)
+        .get("/audit/verify", audit_read, audit_integrity::verify)
+        .post("/audit/verify", audit_read, audit_integrity::compare)
+        .get("/audit/checkpoints", audit_read, audit_integrity::checkpoints)
+        .post("/audit/checkpoints", admin, audit_integrity::make_checkpoint)
+        .get("/audit/keys", audit_read, audit_integrity::keys)
+        .get("/audit/segments", audit_read, audit_integrity::segments)
+        .post("/audit/erasures", admin, audit_erasures::erase)
+        .post("/scan", read, scan::scan)
         .get("/threats", read, threats::list)
         .get("/alerts", read, alerts::list)
         .post("/alerts/{id}/acknowledge", admin, alerts::acknowledge)

@@ -1,6 +1,7 @@
 //! Types of events and their data.
 
 use rust_decimal::Decimal;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -23,11 +24,13 @@ pub const INJECTION_SUSPECTED: &str = "assistant.injection_suspected";
 pub const ASSISTANT_ANSWERED: &str = "assistant.answered";
 /// The gateway handled a request; data: [`RequestEvent`].
 pub const REQUEST_HANDLED: &str = "gateway.request";
+/// What a request carries looks like an attack; data: [`AttackEvent`].
+pub const ATTACK_SUSPECTED: &str = "gateway.attack_suspected";
 /// A synchronisation ended; data: [`SyncEvent`].
 pub const SYNC_ENDED: &str = "onec.sync_ended";
 
 /// Data of the `auth.*` events on [`Stream::Auth`](crate::events::Stream::Auth).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AuthEvent {
     /// The account, when it is known.
     pub user_id: Option<Uuid>,
@@ -43,7 +46,7 @@ pub struct AuthEvent {
 }
 
 /// How an audited action ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// Done.
@@ -68,7 +71,7 @@ impl Outcome {
 
 /// Data of [`AUDIT_RECORDED`] on [`Stream::Audit`](crate::events::Stream::Audit). Who and when are
 /// in the envelope.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AuditEvent {
     /// What was done, `<area>.<verb>`, such as `users.role_changed` or `chat.asked`.
     pub action: String,
@@ -84,7 +87,7 @@ pub struct AuditEvent {
 
 /// Data of [`ASSISTANT_ANSWERED`] on [`Stream::Usage`](crate::events::Stream::Usage). One event per
 /// attempt, failed and cancelled ones too. No texts.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct UsageEvent {
     /// The conversation, absent for `/generate`.
     pub conversation_id: Option<Uuid>,
@@ -122,7 +125,7 @@ pub struct UsageEvent {
 }
 
 /// Data of [`REQUEST_HANDLED`] on [`Stream::Requests`](crate::events::Stream::Requests).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RequestEvent {
     /// The method.
     pub method: String,
@@ -152,8 +155,47 @@ pub struct RequestEvent {
     pub path: Option<String>,
 }
 
-/// Data of [`SYNC_ENDED`] on [`Stream::Sync`](crate::events::Stream::Sync).
+/// Data of [`ATTACK_SUSPECTED`] on [`Stream::Requests`](crate::events::Stream::Requests), beside the
+/// [`RequestEvent`] with the same `request_id`. Nothing of what the request carries.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttackEvent {
+    /// The method.
+    pub method: String,
+    /// The route of the gateway; `unmatched` when there is none.
+    pub route: String,
+    /// The client's address.
+    pub ip: String,
+    /// The user, when the token was valid and the request got so far.
+    pub user_id: Option<Uuid>,
+    /// The session, likewise.
+    pub session_id: Option<Uuid>,
+    /// The client's program.
+    pub user_agent: Option<String>,
+    /// Points of all findings.
+    pub score: u32,
+    /// True when the request was refused, false when it passed and is only told of.
+    pub blocked: bool,
+    /// What was found, the gravest first.
+    pub findings: Vec<AttackFinding>,
+}
+
+/// One reason of an [`AttackEvent`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttackFinding {
+    /// The rule, such as `sqli.union_select`.
+    pub rule: String,
+    /// What the attack is after, such as `sqli`, `xss`, `rce`, `prompt` or `scanner`.
+    pub family: String,
+    /// What it counts; 5 is enough by itself.
+    pub points: u32,
+    /// Where it was: `path`, `query`, `body`, `name`, `cookie`, `header`, `agent`, `content-type`, `file`.
+    pub place: String,
+    /// The parameter, member or header.
+    pub name: String,
+}
+
+/// Data of [`SYNC_ENDED`] on [`Stream::Sync`](crate::events::Stream::Sync).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SyncEvent {
     /// The infobase.
     pub infobase_id: Uuid,

@@ -21,7 +21,7 @@ pub use chain::Chain;
 pub(crate) use context::request_id;
 pub use context::{RequestContext, TraceParent};
 pub(crate) use recorder::keep_metrics_small;
-pub use recorder::{install_recorder, render_metrics};
+pub use recorder::{hide_series, install_recorder, render_metrics, show_series};
 
 use crate::config;
 

@@ -1,6 +1,7 @@
 //! The process's metrics registry.
 
-use std::sync::OnceLock;
+use std::collections::HashSet;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
@@ -51,8 +52,69 @@ pub fn render_metrics() -> String {
         Some(Some(handle)) => {
             Collector::default().collect();
             handle.run_upkeep();
-            handle.render()
+            without_hidden(handle.render())
         }
         _ => String::new(),
+    }
+}
+
+/// Labels as they stand in a line, of series that are not shown.
+static HIDDEN: Mutex<Option<HashSet<Vec<String>>>> = Mutex::new(None);
+
+/// Leaves out of [`render_metrics`] all series with these labels: the registry forgets nothing, and a
+/// gauge of something that has gone would say for ever how it was.
+pub fn hide_series(labels: &[(&str, &str)]) {
+    let mut hidden = HIDDEN.lock().unwrap_or_else(PoisonError::into_inner);
+    hidden.get_or_insert_default().insert(written(labels));
+}
+
+/// Shows them again.
+pub fn show_series(labels: &[(&str, &str)]) {
+    let mut hidden = HIDDEN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(hidden) = hidden.as_mut() {
+        hidden.remove(&written(labels));
+    }
+}
+
+fn written(labels: &[(&str, &str)]) -> Vec<String> {
+    let text = |(name, value): &(&str, &str)| format!("{name}=\"{value}\"");
+    labels.iter().map(text).collect()
+}
+
+fn without_hidden(text: String) -> String {
+    let hidden = HIDDEN.lock().unwrap_or_else(PoisonError::into_inner);
+    let Some(hidden) = hidden.as_ref().filter(|hidden| !hidden.is_empty()) else {
+        return text;
+    };
+    let is_hidden = |line: &str| {
+        hidden
+            .iter()
+            .any(|labels| labels.iter().all(|label| line.contains(label.as_str())))
+    };
+    text.split_inclusive('\n')
+        .filter(|line| !is_hidden(line))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn series_of_what_has_gone_are_not_shown_until_it_is_back() {
+        install_recorder();
+        let gauge = |replica: &'static str| {
+            metrics::gauge!("test_hidden", "upstream" => "a", "replica" => replica).set(1.0);
+        };
+        gauge("1");
+        gauge("2");
+        let shown = |replica: &str| render_metrics().contains(&format!("replica=\"{replica}\"}} 1"));
+        assert!(shown("1") && shown("2"));
+        let labels = [("upstream", "a"), ("replica", "1")];
+        hide_series(&labels);
+        hide_series(&[("upstream", "b"), ("replica", "2")]);
+        assert!(!shown("1") && shown("2"));
+        show_series(&labels);
+        assert!(shown("1") && shown("2"));
     }
 }

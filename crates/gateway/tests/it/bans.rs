@@ -63,3 +63,55 @@ async fn a_ban_is_heard_of_at_once_and_can_be_lifted() {
     .await;
     assert_eq!(from("192.0.2.1", "/api/users/me").await.status, 200);
 }
+
+#[tokio::test]
+async fn a_session_is_shut_out_alone_and_strangers_where_many_users_are() {
+    let world = World::builder()
+        .set("TRUSTED_PROXIES", "127.0.0.1/32")
+        .start()
+        .await;
+    let redis = world.redis.connect();
+    let grant = Grant::new(&[]);
+    let session = world.anonymous().with_token(world.issuer.sign(&grant));
+    let other = Grant {
+        session_id: common::ids::new_id(),
+        ..grant.clone()
+    };
+    let other = world.anonymous().with_token(world.issuer.sign(&other));
+    ban(&redis, &format!("session:{}", grant.session_id), 600).await;
+    ban(&redis, "stranger:192.0.2.0/24", 600).await;
+    eventually("the session is shut out", async || {
+        session.get("/api/users/me").await.status == 403
+    })
+    .await;
+    assert_eq!(other.get("/api/users/me").await.status, 200);
+    let from = async |client: &common::testing::Client, path: &str| {
+        let request = client.request(Method::GET, path);
+        client.send(request.header("x-forwarded-for", "192.0.2.9")).await
+    };
+    from(&world.anonymous(), "/api/users/auth/login")
+        .await
+        .assert_problem(403, "gateway.banned");
+    assert_eq!(from(&other, "/api/users/me").await.status, 200);
+}
+
+#[tokio::test]
+async fn no_ban_shuts_out_who_is_never_banned() {
+    let world = World::builder()
+        .set("TRUSTED_PROXIES", "127.0.0.1/32")
+        .set("NEVER_BANNED", "192.0.2.7, 2001:db8::/32")
+        .start()
+        .await;
+    let redis = world.redis.connect();
+    for member in ["192.0.2.0/24", "192.0.2.7", "127.0.0.1"] {
+        ban(&redis, member, 600).await;
+    }
+    let user = world.user();
+    let from = async |address: &str| {
+        let request = user.request(Method::GET, "/api/users/me");
+        user.send(request.header("x-forwarded-for", address)).await.status
+    };
+    eventually("the network is shut out", async || from("192.0.2.8").await == 403).await;
+    assert_eq!(from("192.0.2.7").await, 200);
+    assert_eq!(user.get("/api/users/me").await.status, 200, "nor is this machine");
+}

@@ -49,13 +49,12 @@ async fn services_see_who_asked_and_nothing_that_pretends() {
     );
     let trace = headers["traceparent"].as_str().unwrap();
     assert!(trace.starts_with("00-4bf92f3577b34da6a3ce929d0e0e4736-") && !trace.contains("00f067aa0ba902b7"));
-    for name in [
-        "forwarded",
-        "x-real-ip",
-        "x-user-id",
-        "x-internal-role",
-        "x_user_id",
-    ] {
+    assert_eq!(
+        headers["forwarded"],
+        format!("for=127.0.0.1;host=\"{gateway}\";proto=http")
+    );
+    assert_eq!(headers["via"], "1.1 gateway");
+    for name in ["x-real-ip", "x-user-id", "x-internal-role", "x_user_id"] {
         assert!(!headers.contains_key(name), "{name}");
     }
 }
@@ -123,6 +122,7 @@ async fn headers_of_one_connection_do_not_reach_the_other() {
         assert!(!answer.headers.contains_key(name), "{name}");
     }
     assert_eq!(answer.headers["x-kept"], "1");
+    assert_eq!(answer.headers["via"], "1.1 gateway");
     assert_eq!(answer.headers["content-length"], "4");
     assert_eq!(answer.headers["content-security-policy"], "default-src 'self'");
 }
@@ -178,6 +178,7 @@ async fn http_2_comes_in_and_http_1_goes_on() {
     let headers = &seen["headers"];
     assert_eq!(headers["x-forwarded-host"], world.server.address().to_string());
     assert_eq!(headers["cookie"], "a=1; b=2");
+    assert_eq!(headers["via"], "2.0 gateway");
 }
 
 /// 1C logs in to the service with Basic authentication, then with a cookie, and sends parts of files.

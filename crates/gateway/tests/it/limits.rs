@@ -44,6 +44,9 @@ async fn questions_to_a_model_have_a_quota_of_their_own() {
     user.post("/api/ai/chat", &question)
         .await
         .assert_problem(429, "gateway.rate_limited");
+    // Whoever has used up the quota can still stop an answer.
+    let stop = "/api/ai/chat/01a21af6-fce0-70e1-a405-cef110c9bb23/cancel";
+    assert_eq!(user.post(stop, &question).await.status, 200);
     // The same questions by another door, which has words of its own.
     assert_eq!(user.post("/v1/chat/completions", &question).await.status, 429);
     assert_eq!(user.get("/api/ai/conversations").await.status, 200);

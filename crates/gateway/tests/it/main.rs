@@ -5,9 +5,13 @@
 mod api_keys;
 mod bans;
 mod browsers;
+mod caching;
+mod compression;
 mod drain;
 mod events;
+mod framing;
 mod headers;
+mod inspection;
 mod limits;
 mod operation;
 mod paths;

@@ -37,6 +37,45 @@ fn paths() -> impl Strategy<Value = String> {
     proptest::collection::vec(part, 0..12).prop_map(|parts| format!("/{}", parts.concat()))
 }
 
+/// Headers that the gateway reads, with parts of what stands in them.
+fn fields() -> impl Strategy<Value = Vec<(&'static str, String)>> {
+    let name = prop_oneof![
+        Just("connection"),
+        Just("host"),
+        Just("x-forwarded-for"),
+        Just("forwarded"),
+        Just("x-user-id"),
+        Just("x_user_id"),
+        Just("transfer-encoding"),
+        Just("te"),
+        Just("cookie"),
+        Just("cache-control"),
+        Just("accept-encoding"),
+        Just("if-none-match"),
+        Just("via"),
+    ];
+    let part = prop_oneof![
+        Just(","),
+        Just(" "),
+        Just("\""),
+        Just(";q=0"),
+        Just("="),
+        Just("gzip"),
+        Just("no-cache"),
+        Just("max-age"),
+        Just("x-user-id"),
+        Just("cookie"),
+        Just("192.0.2.1"),
+        Just("::1"),
+        Just("W/"),
+        Just("-gzip\""),
+        Just("close"),
+        Just("x-forwarded-for"),
+    ];
+    let value = proptest::collection::vec(part, 0..6).prop_map(|parts| parts.concat());
+    proptest::collection::vec((name, value), 0..8)
+}
+
 proptest! {
     #[test]
     fn the_normal_spelling_is_normal(path in paths()) {
@@ -47,6 +86,12 @@ proptest! {
         prop_assert!(normal.split('/').all(|segment| segment != "." && segment != ".."));
         let lower = normal.to_ascii_lowercase();
         prop_assert!(!lower.contains("%2f") && !lower.contains("%5c") && !lower.contains("%2e"));
+    }
+
+    #[test]
+    fn a_request_has_one_meaning(path in paths(), fields in fields()) {
+        let fields: Vec<(&str, &[u8])> = fields.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
+        prop_assert_eq!(gateway::fuzzing::request(&path, &fields), Ok(()));
     }
 
     #[test]

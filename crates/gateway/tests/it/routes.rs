@@ -72,7 +72,7 @@ async fn every_route_reaches_the_path_of_its_service() {
 async fn what_is_not_in_the_table_is_not_found() {
     let world = World::new().await;
     for path in [
-        "/",
+        "/nowhere",
         "/api",
         "/api/",
         "/api/other",
@@ -90,6 +90,48 @@ async fn what_is_not_in_the_table_is_not_found() {
     }
     let health: Value = world.anonymous().get("/health").await.json();
     assert_eq!(health["checks"]["redis"], "up");
+}
+
+#[tokio::test]
+async fn the_console_needs_no_token_and_loads_nothing_from_elsewhere() {
+    let world = World::new().await;
+    let page = world.anonymous().get("/").await;
+    assert_eq!(page.status, 200);
+    let policy = page.headers["content-security-policy"].to_str().unwrap();
+    for part in [
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "frame-ancestors 'none'",
+    ] {
+        assert!(policy.contains(part), "{policy}");
+    }
+    assert!(!policy.contains("unsafe"), "{policy}");
+    let page = page.text();
+    assert!(!page.contains("<style") && !page.contains("http"), "{page}");
+    let script = page.split('"').find(|part| part.ends_with("/main.js")).unwrap();
+    let script = world.anonymous().get(script).await;
+    assert_eq!(script.headers["content-type"], "text/javascript; charset=utf-8");
+    assert_eq!(script.headers["x-content-type-options"], "nosniff");
+    assert!(
+        script.headers["cache-control"]
+            .to_str()
+            .unwrap()
+            .contains("immutable")
+    );
+    // Another address of the same page, and what is none.
+    let report = world.anonymous().get("/reports/sales?from=2026-01-01").await;
+    assert_eq!(report.status, 200);
+    world
+        .anonymous()
+        .get("/assets/nothing.js")
+        .await
+        .assert_problem(404, "request.not_found");
+    world
+        .anonymous()
+        .post("/chat", &serde_json::json!({}))
+        .await
+        .assert_problem(405, "request.method_not_allowed");
 }
 
 #[tokio::test]
@@ -183,4 +225,45 @@ async fn requests_that_cannot_be_forwarded_are_refused() {
         let only_chunks = status == 200 && !text.to_lowercase().contains("\"content-length\"");
         assert!(status == 400 || only_chunks, "{fields}: {text}");
     }
+}
+
+#[tokio::test]
+async fn a_file_changes_routes_and_adds_others() {
+    let file = std::env::temp_dir().join(format!("routes-{}.toml", common::ids::new_id()));
+    std::fs::write(
+        &file,
+        "[[route]]\npath = \"/api/1c/*\"\nmax_body_bytes = 10\n\
+         [[route]]\npath = \"/api/news/*\"\nservice = \"analytics\"\ninside = \"/shared\"\naccess = \"optional\"\n",
+    )
+    .unwrap();
+    let world = World::builder()
+        .set("ROUTES_FILE", file.display().to_string())
+        .start()
+        .await;
+    let user = world.user();
+    assert_eq!(user.post("/api/1c/sync", &"short").await.status, 200);
+    user.post("/api/1c/sync", &"much longer than that")
+        .await
+        .assert_problem(413, "request.too_large");
+    // Whoever shows nothing passes, and whoever shows something must be who it says.
+    let seen: Value = world.anonymous().get("/api/news/today").await.json();
+    assert_eq!(
+        (&seen["service"], &seen["path"]),
+        (&"analytics".into(), &"/shared/today".into())
+    );
+    let answer = user.get("/api/news/today").await;
+    assert_eq!(answer.status, 200);
+    assert!(
+        answer.headers["ratelimit-policy"]
+            .to_str()
+            .unwrap()
+            .contains("user")
+    );
+    world
+        .anonymous()
+        .with_token("nonsense")
+        .get("/api/news/today")
+        .await
+        .assert_problem(401, "auth.token_invalid");
+    std::fs::remove_file(&file).unwrap();
 }

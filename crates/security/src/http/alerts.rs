@@ -8,6 +8,7 @@ use common::auth::Identity;
 use common::db::StoreResult;
 use common::http::{ClientIp, Json, Page, PageQuery, Path, Problem, Query, Violations};
 use common::telemetry::RequestContext;
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 use sqlx::{Postgres, Transaction};
@@ -29,7 +30,7 @@ const MAX_COMMENT: usize = 4000;
 /// The longest time in which nobody is reminded of an alert.
 const LONGEST_SNOOZE: Duration = Duration::days(30);
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct ListQuery {
     limit: Option<u32>,
     cursor: Option<String>,
@@ -43,7 +44,7 @@ pub(crate) struct ListQuery {
     to: Option<DateTime<Utc>>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct AlertResponse {
     id: Uuid,
     threat_id: Uuid,
@@ -96,7 +97,7 @@ impl AlertResponse {
 }
 
 /// One line of an alert's history.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct EventResponse {
     id: Uuid,
     at: DateTime<Utc>,
@@ -118,7 +119,7 @@ impl From<EventRow> for EventResponse {
 }
 
 /// An alert with its history.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct WholeAlert {
     #[serde(flatten)]
     alert: AlertResponse,
@@ -171,7 +172,7 @@ pub(crate) async fn get(
 }
 
 /// What somebody says when an alert changes its state.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 pub(crate) struct Decision {
     comment: Option<String>,
     /// With `resolve` only.
@@ -340,7 +341,7 @@ fn resolved(state: &AppState, alert: &AlertRow, now: DateTime<Utc>) -> Message {
 }
 
 /// What an administrator of security changes of an alert. A member that is absent stays, `null` empties it.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Handling {
     #[serde(default, deserialize_with = "present")]
@@ -409,7 +410,7 @@ pub(crate) async fn update(
 }
 
 /// A remark.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Comment {
     text: String,
@@ -469,19 +470,19 @@ fn checked(text: &str, pointer: &str) -> Result<String, Problem> {
     Ok(text.to_owned())
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct StatisticsQuery {
     since: Option<DateTime<Utc>>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Statistics {
     since: DateTime<Utc>,
     total: i64,
     groups: Vec<StatisticsGroup>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct StatisticsGroup {
     kind: String,
     severity: String,

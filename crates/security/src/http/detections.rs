@@ -12,6 +12,7 @@ use common::db::StoreResult;
 use common::http::{ClientIp, Json, Page, Path, Problem, Violations};
 use common::ids;
 use common::telemetry::RequestContext;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -33,7 +34,7 @@ const MOST_FINDINGS: usize = 100;
 const LONGEST_PAST: Duration = Duration::days(92);
 
 /// A rule as it is shown.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct RuleResponse {
     name: String,
     advice: String,
@@ -59,7 +60,7 @@ pub(crate) async fn list(State(state): State<AppState>) -> Json<Page<RuleRespons
 }
 
 /// What to try out: a rule in force by its `id`, with the fields that differ; or a rule of one's own.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct DryRun {
     rule: Value,
@@ -68,7 +69,7 @@ pub(crate) struct DryRun {
 }
 
 /// What the rule would have found.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct DryRunResponse {
     from: DateTime<Utc>,
     to: DateTime<Utc>,
@@ -81,7 +82,7 @@ pub(crate) struct DryRunResponse {
     findings: Vec<DryFinding>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct DryFinding {
     subject: String,
     title: String,
@@ -205,7 +206,7 @@ fn tried(state: &AppState, wanted: Value) -> Result<Rule, Problem> {
     })
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct ExceptionResponse {
     id: Uuid,
     rule: Option<String>,
@@ -245,7 +246,7 @@ pub(crate) async fn exceptions(
 }
 
 /// What is no threat. A rule alone is snoozed: until a time only.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ExceptionRequest {
     rule: Option<String>,

@@ -8,6 +8,7 @@ use common::auth::Identity;
 use common::db::StoreResult;
 use common::http::{ClientIp, Json, Page, PageQuery, Path, Problem, Query, Violations};
 use common::ids;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -26,7 +27,7 @@ use crate::threats::Severity;
 const LONGEST_SILENCE: Duration = Duration::days(30);
 
 /// Who is told.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct ChannelsResponse {
     channels: Vec<&'static str>,
     alertmanager: bool,
@@ -50,7 +51,7 @@ pub(crate) async fn channels(State(state): State<AppState>) -> Result<Json<Chann
 }
 
 /// Which channel to try.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TestRequest {
     channel: String,
@@ -99,7 +100,7 @@ pub(crate) async fn test(
     Ok((StatusCode::ACCEPTED, Json(json!({ "delivery_id": id }))))
 }
 
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum DeliveryState {
     Pending,
@@ -107,7 +108,7 @@ enum DeliveryState {
     Dead,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct DeliveriesQuery {
     limit: Option<u32>,
     cursor: Option<String>,
@@ -115,7 +116,7 @@ pub(crate) struct DeliveriesQuery {
     alert_id: Option<Uuid>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct DeliveryResponse {
     id: Uuid,
     channel: String,
@@ -187,7 +188,7 @@ pub(crate) async fn retry(
     Ok(StatusCode::ACCEPTED)
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct SilenceResponse {
     id: Uuid,
     rule: Option<String>,
@@ -225,7 +226,7 @@ pub(crate) async fn silences(State(state): State<AppState>) -> Result<Json<Page<
 }
 
 /// When nobody is to be told. Threats are recorded and answered all the same.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SilenceRequest {
     rule: Option<String>,

@@ -6,6 +6,7 @@ use common::db::StoreResult;
 use common::http::{Json, Problem};
 use common::telemetry::RequestContext;
 use common::{Locale, Text};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -22,7 +23,7 @@ const OLDEST_POSTGRES: i32 = 140_000;
 const OLDEST_REDIS: (u32, u32) = (7, 2);
 
 /// How a check ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Status {
     Ok,
@@ -32,7 +33,7 @@ enum Status {
     Critical,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Posture {
     /// The worst of all checks.
     status: Status,
@@ -40,7 +41,7 @@ pub(crate) struct Posture {
     checks: Vec<Check>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Check {
     id: &'static str,
     status: Status,

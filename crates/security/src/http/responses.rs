@@ -8,6 +8,7 @@ use common::auth::Identity;
 use common::db::StoreResult;
 use common::http::{ClientIp, Json, Page, PageQuery, Path, Problem, Query, Violations};
 use common::ids;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
@@ -23,7 +24,7 @@ use crate::store::responses::{self as store, Allowed, Filter, NewResponse, Respo
 /// The longest ban that somebody may ask for.
 const LONGEST: i64 = 365 * 86_400;
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct ResponseResponse {
     id: Uuid,
     threat_id: Option<Uuid>,
@@ -64,7 +65,7 @@ impl From<ResponseRow> for ResponseResponse {
     }
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct ListQuery {
     limit: Option<u32>,
     cursor: Option<String>,
@@ -87,7 +88,7 @@ pub(crate) async fn list(
     page(&state, query.limit, query.cursor, &filter).await
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct BansQuery {
     limit: Option<u32>,
     cursor: Option<String>,
@@ -122,7 +123,7 @@ async fn page(
 }
 
 /// Whom to ban.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct BanRequest {
     /// `ip:<address or network>`, `stranger:<address or network>`, `user:<id>` or `session:<id>`.
@@ -254,7 +255,7 @@ pub(crate) async fn undo(
     Ok(Json(row.into()))
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct AllowedResponse {
     id: Uuid,
     subject: String,
@@ -286,7 +287,7 @@ pub(crate) async fn allowed(State(state): State<AppState>) -> Result<Json<Page<A
 }
 
 /// Who is never to be banned.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AllowRequest {
     subject: String,

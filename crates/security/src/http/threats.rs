@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use common::db::StoreResult;
 use common::http::{Json, Page, PageQuery, Path, Problem, Query};
 use common::telemetry::RequestContext;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
@@ -16,14 +17,14 @@ use crate::state::AppState;
 use crate::store::{alerts, responses, threats as store};
 use crate::threats::{Severity, advice, title};
 
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Status {
     Open,
     Closed,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct ListQuery {
     limit: Option<u32>,
     cursor: Option<String>,
@@ -38,7 +39,7 @@ pub(crate) struct ListQuery {
     q: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct ThreatResponse {
     id: Uuid,
     alert_id: Option<Uuid>,
@@ -120,7 +121,7 @@ pub(crate) async fn list(
 }
 
 /// A threat with what happened to its alert and what was done against it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct WholeThreat {
     #[serde(flatten)]
     threat: ThreatResponse,

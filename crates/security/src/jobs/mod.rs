@@ -1,9 +1,12 @@
 //! Background loops.
 
 mod alertmanager;
+pub(crate) mod checkpoints;
 pub(crate) mod consume;
 mod deliver;
 mod detect;
+pub(crate) mod erase;
+pub(crate) mod keep;
 mod measure;
 mod observe;
 pub(crate) mod raise;
@@ -11,6 +14,8 @@ mod rates;
 mod record;
 mod respond;
 mod retain;
+pub(crate) mod seal;
+mod take_over;
 pub(crate) mod verify;
 
 use std::future::Future;

@@ -2,6 +2,11 @@
 
 pub(crate) mod alerts;
 pub(crate) mod audit;
+pub(crate) mod audit_checkpoints;
+pub(crate) mod audit_erasures;
+pub(crate) mod audit_legacy;
+pub(crate) mod audit_segments;
+pub(crate) mod audit_walk;
 pub(crate) mod deliveries;
 pub(crate) mod exceptions;
 pub(crate) mod observations;

@@ -4,7 +4,13 @@
 
 mod alerts;
 mod audit;
+mod audit_archive;
+mod audit_checkpoints;
+mod audit_export;
+mod audit_rights;
+mod audit_tampering;
 mod authz;
+mod crash;
 mod detection;
 mod detections;
 mod lifecycle;
@@ -13,4 +19,5 @@ mod notifications;
 mod outage;
 mod posture;
 mod responses;
+mod scan;
 mod support;

@@ -9,7 +9,7 @@ use common::events::{self, Event, Stream};
 use common::service::{App, Context};
 pub(crate) use common::testing::eventually_within as eventually;
 use common::testing::{self, Client, Grant, Issuer, TestRedis, TestServer};
-use security::{AppState, Config, DEFINITION, Defence, DefenceSettings, SCHEMA};
+use security::{AppState, AuditConfig, Config, DEFINITION, Defence, DefenceSettings, SCHEMA};
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
@@ -26,10 +26,18 @@ impl Service {
     }
 
     pub(crate) async fn on(db: PgPool) -> Self {
+        Self::on_at(db, Clock::system(), &[]).await
+    }
+
+    /// On that database, at that time, with those settings of the audit log.
+    pub(crate) async fn on_at(db: PgPool, clock: Clock, audit: &[(&str, &str)]) -> Self {
         let issuer = Issuer::new();
+        let mut reader = common::config::Reader::from_values(audit.iter().copied());
+        let audit = AuditConfig::read(&mut reader).unwrap().keeping().unwrap();
         let state = AppState {
             db: db.clone(),
-            clock: Clock::system(),
+            audit,
+            clock,
             defence: Defence::new(DefenceSettings::default(), None).unwrap(),
         };
         let router = security::routes().build(state, issuer.authenticator());
