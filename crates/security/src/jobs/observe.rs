@@ -120,6 +120,11 @@ impl Observed {
         let account = account.or_else(|| data.user_id.map(|id| format!("user:{id}")));
         let mut one = observation(event, signal, data.ip.as_deref(), data.user_id, account, now);
         one.agent = data.user_agent.as_deref().map(fingerprint);
+        if data.reason.as_deref() == Some("unknown_account") {
+            let mut unknown = one.clone();
+            "account_unknown".clone_into(&mut unknown.signal);
+            self.observations.push(unknown);
+        }
         if signal == "refresh_reused" {
             one.details = Some(json!({ "address": data.ip, "user_agent": data.user_agent }));
         }

@@ -104,6 +104,9 @@ impl Reader {
             signals.push("scanner_agent");
         } else if self.failure.is_match(line) {
             signals.push("login_failed");
+            if line.contains("Invalid user") || line.contains("does not exist") {
+                signals.push("account_unknown");
+            }
         }
         signals
             .into_iter()

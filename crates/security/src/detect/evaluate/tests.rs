@@ -102,6 +102,16 @@ fn rules_fire_on_their_stories_and_not_on_the_benign_twins() {
             &["account_enumeration"],
         ),
         (
+            "four names that do not exist, slowly",
+            many("account_unknown", 4, 1200, 1, 4, 1),
+            &["unknown_accounts"],
+        ),
+        (
+            "somebody who confuses two addresses",
+            many("account_unknown", 8, 600, 1, 2, 1),
+            &[],
+        ),
+        (
             "three colleagues of one office mistype",
             many(login, 6, 60, 1, 3, 1),
             &[],
