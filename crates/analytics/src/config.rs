@@ -4,7 +4,13 @@ use std::time::Duration;
 
 use chrono_tz::Tz;
 use common::config::{self, Reader};
+use secrecy::SecretString;
 use url::Url;
+
+use crate::delivery::DeliverySettings;
+
+/// Key of development, so that nothing has to be configured on one's own machine.
+const DEVELOPMENT_KEY: &str = "development-only-reports-encryption-key";
 
 /// Settings of the service, beside those of every service.
 #[derive(Debug, Clone)]
@@ -27,8 +33,17 @@ pub struct Config {
     pub events_retention: Duration,
     /// `REPORT_FILE_TTL` (24h): how long a report file can be downloaded.
     pub report_file_ttl: Duration,
+    /// `REPORTS_ENCRYPTION_KEY` (at least 32 characters outside of development): signs links to
+    /// report files, encrypts the keys that schedules run with, and makes the pseudonyms that users
+    /// are counted under. After a change old links do not
+    /// open, and schedules have to be saved again.
+    pub reports_key: SecretString,
+    /// Where reports that come by themselves may go.
+    pub(crate) delivery: DeliverySettings,
     /// `ROLLUP_EVERY` (10s): how often changed hours are counted again.
     pub rollup_every: Duration,
+    /// `PROMETHEUS_URL` (none): the Prometheus that knows how busy the services are.
+    pub prometheus: Option<Url>,
 }
 
 impl Config {
@@ -45,10 +60,13 @@ impl Config {
         let time_zone = reader.parse("TIME_ZONE", Tz::Europe__Moscow);
         let events_retention = reader.duration("EVENTS_RETENTION", Duration::from_secs(90 * 86_400));
         let report_file_ttl = reader.duration("REPORT_FILE_TTL", Duration::from_secs(86_400));
+        let reports_key = reader.strong_secret("REPORTS_ENCRYPTION_KEY", 32, DEVELOPMENT_KEY);
+        let delivery = DeliverySettings::read(reader);
         let rollup_every = reader.duration("ROLLUP_EVERY", Duration::from_secs(10));
         if rollup_every.is_some_and(|every| every.is_zero()) {
             reader.invalid("ROLLUP_EVERY", "is zero");
         }
+        let prometheus = reader.optional::<Url>("PROMETHEUS_URL");
         let onec = onec?;
         Some(Self {
             database: database?,
@@ -65,7 +83,10 @@ impl Config {
             time_zone: time_zone?,
             events_retention: events_retention?,
             report_file_ttl: report_file_ttl?,
+            reports_key: reports_key?,
+            delivery: delivery?,
             rollup_every: rollup_every?,
+            prometheus: prometheus?,
         })
     }
 }

@@ -1,11 +1,13 @@
 //! From an event of a stream to a row, keeping only what is counted: no addresses, no programs of
-//! clients, no hashes of e-mail addresses.
+//! clients, no hashes of e-mail addresses, no conversations, and users under pseudonyms.
 
 use chrono::{DateTime, Duration, Utc};
 use common::contract::events::{self, AuthEvent, RequestEvent, SyncEvent, UsageEvent};
 use common::events::{Event, Stream};
 use serde_json::{Value, json};
 use uuid::Uuid;
+
+use crate::pseudonyms::Pseudonyms;
 
 /// The clock of a sender may be ahead by this much.
 const MAX_AHEAD: Duration = Duration::minutes(5);
@@ -74,7 +76,11 @@ pub(crate) fn check_time(
 ///
 /// # Errors
 /// When the data of a known type has another shape.
-pub(crate) fn row(stream: Stream, event: &Event) -> Result<EventRow, serde_json::Error> {
+pub(crate) fn row(
+    stream: Stream,
+    event: &Event,
+    pseudonyms: &Pseudonyms,
+) -> Result<EventRow, serde_json::Error> {
     let mut row = EventRow {
         id: event.id,
         time: event.time,
@@ -99,7 +105,8 @@ pub(crate) fn row(stream: Stream, event: &Event) -> Result<EventRow, serde_json:
             row.data = json!({ "method": data.method, "code": data.code });
         }
         events::ASSISTANT_ANSWERED => {
-            let data: UsageEvent = event.data()?;
+            let mut data: UsageEvent = event.data()?;
+            data.conversation_id = None;
             row.duration_ms = Some(saturating(data.duration_ms));
             row.data = serde_json::to_value(data)?;
         }
@@ -120,7 +127,13 @@ pub(crate) fn row(stream: Stream, event: &Event) -> Result<EventRow, serde_json:
         // Of a later release: that it happened is counted, nothing else is known.
         _ => {}
     }
+    row.user_id = row.user_id.map(|user| pseudonyms.of(user));
     Ok(row)
+}
+
+/// What is kept of an event that is not counted: enough to find its sender.
+pub(crate) fn shell(event: &Event) -> Value {
+    json!({ "id": event.id, "type": event.kind, "source": event.source, "time": event.time })
 }
 
 fn saturating(value: u64) -> i64 {
@@ -131,6 +144,10 @@ fn saturating(value: u64) -> i64 {
 mod tests {
     use super::*;
     use common::clock::Clock;
+
+    fn pseudonyms() -> Pseudonyms {
+        Pseudonyms::new(&"secret".into()).unwrap()
+    }
 
     #[test]
     fn times_that_cannot_be_right_are_refused() {
@@ -152,7 +169,7 @@ mod tests {
         let data = json!({"method": "GET", "route": "/api/ai/*", "upstream": "ai-assistant", "status": 200,
             "duration_ms": 12, "ip": "192.0.2.1", "user_id": null, "user_agent": "curl", "code": null});
         let event = Event::new("gateway", events::REQUEST_HANDLED, &Clock::system(), &data);
-        let row = row(Stream::Requests, &event).unwrap();
+        let row = row(Stream::Requests, &event, &pseudonyms()).unwrap();
         assert_eq!((row.status, row.duration_ms), (Some(200), Some(12)));
         assert!(!format!("{row:?}").contains("192.0.2.1"));
         assert!(!format!("{row:?}").contains("curl"));
@@ -166,8 +183,9 @@ mod tests {
             &Clock::system(),
             &json!({"rows": "many"}),
         );
-        assert!(row(Stream::Sync, &known).is_err());
+        assert!(row(Stream::Sync, &known, &pseudonyms()).is_err());
         let unknown = Event::new("x", "onec.later", &Clock::system(), &json!({"rows": "many"}));
-        assert_eq!(row(Stream::Sync, &unknown).unwrap().data, json!({}));
+        let row = row(Stream::Sync, &unknown, &pseudonyms()).unwrap();
+        assert_eq!(row.data, json!({}));
     }
 }

@@ -16,6 +16,9 @@ pub(crate) const REPORT_SECONDS: &str = "report_generation_seconds";
 /// Files that were built or given up, by `outcome`: `built`, `failed` or `abandoned`.
 pub(crate) const REPORT_BUILDS: &str = "report_builds_total";
 
+/// Times of report schedules that have ended, by `outcome`: `delivered`, `failed` or `skipped`.
+pub(crate) const REPORT_RUNS: &str = "report_runs_total";
+
 /// Describes the metrics, and makes the series that alerts look at exist from the start.
 pub(crate) fn describe() {
     metrics::describe_counter!(EVENTS_INGESTED, "Events taken from the streams");
@@ -28,6 +31,10 @@ pub(crate) fn describe() {
         metrics::Unit::Seconds,
         "Time to build a report file"
     );
+    metrics::describe_counter!(REPORT_RUNS, "Times of report schedules that have ended");
+    for outcome in ["delivered", "failed", "skipped"] {
+        metrics::counter!(REPORT_RUNS, "outcome" => outcome).absolute(0);
+    }
     for outcome in ["built", "failed", "abandoned"] {
         metrics::counter!(REPORT_BUILDS, "outcome" => outcome).absolute(0);
     }

@@ -7,14 +7,13 @@ use ::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use common::BoxError;
 use common::auth::Identity;
-use common::contract::onec::{Report, ReportId, ReportQuery};
-use common::http::client;
-use secrecy::ExposeSecret;
+use common::contract::onec::{Report, ReportId, ReportInfo, ReportQuery};
+use common::http::{Page, client};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use url::Url;
-
-/// Rows that onec-integration gives at most.
-pub(crate) const MAX_ROWS: u32 = 1000;
 
 /// Why there is no report.
 #[derive(Debug, thiserror::Error)]
@@ -101,14 +100,52 @@ impl Onec {
         query: &ReportQuery,
         patience: Duration,
     ) -> Result<Report, OnecError> {
+        self.report_by(&caller.token, report, query, patience).await
+    }
+
+    /// Computes a report with the rights that a token has.
+    ///
+    /// # Errors
+    /// As [`Self::report`].
+    pub(crate) async fn report_by(
+        &self,
+        token: &SecretString,
+        report: ReportId,
+        query: &ReportQuery,
+        patience: Duration,
+    ) -> Result<Report, OnecError> {
+        let path = format!("reports/{report}");
+        self.get(token, &path, query, patience).await
+    }
+
+    /// The catalogue of reports, in the language of the request.
+    ///
+    /// # Errors
+    /// As [`Self::report`].
+    pub(crate) async fn catalogue(
+        &self,
+        caller: &Identity,
+        patience: Duration,
+    ) -> Result<Vec<ReportInfo>, OnecError> {
+        let page: Page<ReportInfo> = self.get(&caller.token, "reports", &(), patience).await?;
+        Ok(page.items)
+    }
+
+    async fn get<T: DeserializeOwned>(
+        &self,
+        token: &SecretString,
+        path: &str,
+        query: &impl Serialize,
+        patience: Duration,
+    ) -> Result<T, OnecError> {
         let unavailable = |error: reqwest::Error| OnecError::Unavailable(error.without_url().into());
         let base = self.base.as_str().trim_end_matches('/');
         let request = self
             .client
-            .get(format!("{base}/reports/{report}"))
+            .get(format!("{base}/{path}"))
             .query(query)
             .timeout(patience)
-            .bearer_auth(caller.token.expose_secret());
+            .bearer_auth(token.expose_secret());
         let response = client::send(request).await.map_err(unavailable)?;
         let status = response.status();
         if status.is_success() {

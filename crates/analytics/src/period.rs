@@ -1,10 +1,11 @@
 //! Spans of time and how they are covered by rollups and raw events.
 
 use chrono::{DateTime, Datelike, Days, Duration, DurationRound, Months, NaiveDate, Utc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How far back system metrics look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub(crate) enum Range {
     #[serde(rename = "5m")]
     FiveMinutes,
@@ -15,6 +16,8 @@ pub(crate) enum Range {
     Day,
     #[serde(rename = "7d")]
     Week,
+    #[serde(rename = "30d")]
+    Month,
 }
 
 impl Range {
@@ -24,6 +27,7 @@ impl Range {
             Self::Hour => Duration::hours(1),
             Self::Day => Duration::hours(24),
             Self::Week => Duration::days(7),
+            Self::Month => Duration::days(30),
         }
     }
 
@@ -34,15 +38,10 @@ impl Range {
             to: now,
         }
     }
-
-    /// The span of the same length before it.
-    pub(crate) fn previous(self, now: DateTime<Utc>) -> Span {
-        self.current(now - self.duration())
-    }
 }
 
 /// From a moment to before another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub(crate) struct Span {
     pub(crate) from: DateTime<Utc>,
     pub(crate) to: DateTime<Utc>,
@@ -75,6 +74,14 @@ impl Span {
             head: span(self.from, first),
             hours: span(first, last),
             tail: span(last, self.to),
+        }
+    }
+
+    /// The span of the same length before it.
+    pub(crate) fn before(self) -> Self {
+        Self {
+            from: self.from - (self.to - self.from),
+            to: self.from,
         }
     }
 
@@ -134,7 +141,8 @@ mod tests {
     #[test]
     fn the_previous_span_ends_where_the_current_begins() {
         let now = at("12:34:56");
-        let (current, previous) = (Range::Day.current(now), Range::Day.previous(now));
+        let current = Range::Day.current(now);
+        let previous = current.before();
         assert_eq!(previous.to, current.from);
         assert_eq!(previous.seconds(), current.seconds());
     }

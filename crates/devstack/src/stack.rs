@@ -345,6 +345,10 @@ impl Stack {
                 ("MAIL_DIR", "target/mail".to_owned()),
                 ("PUBLIC_URL", ports.public_url()),
             ]),
+            Program::Analytics => variables.extend([
+                ("MAIL_DIR", "target/mail".to_owned()),
+                ("PUBLIC_URL", ports.public_url()),
+            ]),
             Program::OnecIntegration => variables.extend([
                 ("ONEC_NAME", "Демо-база".to_owned()),
                 (

@@ -21,12 +21,13 @@ use http_body_util::{BodyExt, Limited};
 use sha2::{Digest, Sha256};
 
 use crate::body::Answer;
+use crate::cache_rule::{Caching, Scope};
 use crate::forward::{self, Outgoing};
 use crate::freshness::{self, VARIES, Wanted};
 use crate::metrics::{self, Kept};
 use crate::problems;
 use crate::response_cache::{Entry, Flight, MOST_BYTES, Name, State};
-use crate::routing::{Caching, Route, Scope};
+use crate::routing::Route;
 use crate::upstream::Upstream;
 use crate::visit::Visit;
 use crate::worker::Worker;
@@ -53,7 +54,7 @@ struct Asked {
     identity: Option<Arc<Identity>>,
     path: PathAndQuery,
     /// Values of [`VARIES`].
-    varies: [Option<HeaderValue>; 4],
+    varies: [Option<HeaderValue>; 6],
     secrets: bool,
     head: bool,
     /// `If-None-Match`.

@@ -8,13 +8,13 @@
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use common::BoxError;
 use common::http::Problem;
-use common::telemetry::RequestContext;
+use http::StatusCode;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -97,39 +97,56 @@ impl Watch {
             _ => return None,
         };
         self.ended.store(true, Relaxed);
-        Some(self.written(problem))
+        metrics::unreadable(problem.status());
+        Some(written(problem, !self.is_head()))
     }
 
-    /// A problem as the last answer of a connection.
-    fn written(&self, problem: Problem) -> Vec<u8> {
-        metrics::unreadable(problem.status());
-        let answer =
-            RequestContext::background().enter(|| axum::response::IntoResponse::into_response(problem));
-        let status = answer.status();
-        let (parts, body) = answer.into_parts();
-        // It is in memory, so nothing has to be waited for.
-        let collected = futures_util::FutureExt::now_or_never(http_body_util::BodyExt::collect(body));
-        let body = collected
-            .and_then(Result::ok)
-            .map(http_body_util::Collected::to_bytes);
-        let body = body.unwrap_or_default();
-        let reason = status.canonical_reason().unwrap_or_default();
-        let mut out = format!("HTTP/1.1 {} {reason}\r\n", status.as_u16()).into_bytes();
-        for (name, value) in &parts.headers {
-            if *name != http::header::CONTENT_LENGTH && *name != http::header::CONNECTION {
-                out.extend_from_slice(name.as_str().as_bytes());
-                out.extend_from_slice(b": ");
-                out.extend_from_slice(value.as_bytes());
-                out.extend_from_slice(b"\r\n");
-            }
+    /// The answer to a head that has not come to its end.
+    fn too_slow(&self) -> Vec<u8> {
+        /// Slow clients come by the thousand and are let go together.
+        static ANSWER: OnceLock<Vec<u8>> = OnceLock::new();
+        metrics::unreadable(StatusCode::REQUEST_TIMEOUT);
+        if self.is_head() {
+            return written(problems::head_too_slow(), false);
         }
-        let rest = format!("content-length: {}\r\nconnection: close\r\n\r\n", body.len());
-        out.extend_from_slice(rest.as_bytes());
-        if !self.head().starts_with(b"HEAD ") {
-            out.extend_from_slice(&body);
-        }
-        out
+        ANSWER
+            .get_or_init(|| written(problems::head_too_slow(), true))
+            .clone()
     }
+
+    /// True for a request whose answer has no body.
+    fn is_head(&self) -> bool {
+        self.head().starts_with(b"HEAD ")
+    }
+}
+
+/// A problem as the last answer of a connection. It has no id: nothing that is logged has one either.
+fn written(problem: Problem, with_body: bool) -> Vec<u8> {
+    let answer = axum::response::IntoResponse::into_response(problem);
+    let status = answer.status();
+    let (parts, body) = answer.into_parts();
+    // It is in memory, so nothing has to be waited for.
+    let collected = futures_util::FutureExt::now_or_never(http_body_util::BodyExt::collect(body));
+    let body = collected
+        .and_then(Result::ok)
+        .map(http_body_util::Collected::to_bytes)
+        .unwrap_or_default();
+    let reason = status.canonical_reason().unwrap_or_default();
+    let mut out = format!("HTTP/1.1 {} {reason}\r\n", status.as_u16()).into_bytes();
+    for (name, value) in &parts.headers {
+        if *name != http::header::CONTENT_LENGTH && *name != http::header::CONNECTION {
+            out.extend_from_slice(name.as_str().as_bytes());
+            out.extend_from_slice(b": ");
+            out.extend_from_slice(value.as_bytes());
+            out.extend_from_slice(b"\r\n");
+        }
+    }
+    let rest = format!("content-length: {}\r\nconnection: close\r\n\r\n", body.len());
+    out.extend_from_slice(rest.as_bytes());
+    if with_body {
+        out.extend_from_slice(&body);
+    }
+    out
 }
 
 /// True for a head with a `Content-Length`. Heads that came together with the end of an earlier request
@@ -241,7 +258,7 @@ impl Drop for ClientStream {
     fn drop(&mut self) {
         // hyper lets go of a head that does not come to its end in time.
         if self.watch.is_reading() {
-            let answer = self.watch.written(problems::head_too_slow());
+            let answer = self.watch.too_slow();
             // Nobody waits here: a client that takes no bytes gets none.
             let _ = self.socket.try_write(&answer);
         }

@@ -13,9 +13,10 @@ use common::cache::Redis;
 use common::contract::events::{ATTACK_SUSPECTED, AttackEvent, REQUEST_HANDLED};
 use common::events::{Actor, Event, Stream};
 use common::ids;
-use http::{HeaderValue, Method};
+use http::{HeaderValue, Method, Uri};
 use redis::{RedisResult, Script};
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -52,10 +53,14 @@ pub(crate) struct Handled {
     pub(crate) client: IpAddr,
     pub(crate) user_agent: Option<HeaderValue>,
     pub(crate) code: Option<&'static str>,
+    /// What was asked for, when it was refused (status 400 to 499).
+    pub(crate) refused: Option<Uri>,
     /// Set in the event that tells of an attack, which is one of its own.
     pub(crate) suspicion: Option<Box<Suspicion>>,
 }
 
+/// The label of requests that no route was found for.
+pub(crate) const UNMATCHED: &str = "unmatched";
 /// Clients choose these texts; an event keeps so many characters of them.
 const MAX_TEXT: usize = 256;
 const MAX_METHOD: usize = 16;
@@ -212,6 +217,10 @@ struct ToldData<'a> {
     user_id: Option<Uuid>,
     user_agent: Option<Cow<'a, str>>,
     code: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<&'a str>,
 }
 
 /// The event as JSON.
@@ -221,6 +230,7 @@ fn event(ids: &mut Ids, handled: &Handled) -> String {
     }
     let identity = handled.identity.as_deref();
     let user_agent = handled.user_agent.as_ref();
+    let refused = handled.refused.as_ref().map(Uri::path);
     let told = Told {
         id: ids.next(),
         r#type: REQUEST_HANDLED,
@@ -244,6 +254,10 @@ fn event(ids: &mut Ids, handled: &Handled) -> String {
                 Cow::Owned(text) => Cow::Owned(start(&text, MAX_TEXT).to_owned()),
             }),
             code: handled.code,
+            target: refused.map(fingerprint),
+            path: refused
+                .filter(|_| handled.route == UNMATCHED)
+                .map(|path| start(path, MAX_TEXT)),
         },
     };
     serde_json::to_string(&told).unwrap_or_default()
@@ -296,6 +310,19 @@ impl Ids {
     }
 }
 
+/// Enough of a hash to tell paths apart without keeping them.
+fn fingerprint(path: &str) -> String {
+    use std::fmt::Write;
+    let digest = Sha256::digest(path.as_bytes());
+    digest
+        .iter()
+        .take(8)
+        .fold(String::with_capacity(16), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+}
+
 fn start(text: &str, length: usize) -> &str {
     let end = text.char_indices().nth(length).map(|(at, _)| at);
     &text[..end.unwrap_or(text.len())]
@@ -323,6 +350,7 @@ mod tests {
             client: IpAddr::from([192, 0, 2, 1]),
             user_agent: None,
             code: None,
+            refused: None,
             suspicion: None,
         }
     }

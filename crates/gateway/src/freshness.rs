@@ -8,10 +8,13 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
-use crate::routing::{Caching, Scope};
+use crate::cache_rule::{Caching, Scope};
 
-/// Headers of a request that an answer may depend on: each set of values has an answer of its own.
-pub(crate) static VARIES: [HeaderName; 4] = [
+/// Headers of a request that an answer may depend on: each set of values has an answer of its own. Host and
+/// scheme are what the gateway says they are; a service that writes addresses writes them by these.
+pub(crate) static VARIES: [HeaderName; 6] = [
+    HeaderName::from_static("x-forwarded-host"),
+    HeaderName::from_static("x-forwarded-proto"),
     http::header::ACCEPT,
     http::header::ACCEPT_LANGUAGE,
     HeaderName::from_static("x-company-id"),

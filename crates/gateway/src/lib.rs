@@ -5,7 +5,7 @@
 //!
 //! Modules in reading order: [`config`]; `server`, which takes connections, `worker`, one thread that
 //! serves some of them, and `client_stream`; `pipeline`, the way of a request; `framing`, `path`, `routing` with `route_settings`, `client_address`, `bans`,
-//! `inspection`, `limit` with `lease`, `tokens`, `api_keys`; `caching` with `freshness` and `response_cache`;
+//! `inspection`, `limit` with `lease`, `tokens`, `api_keys`; `console`; `caching` with `cache_rule`, `freshness` and `response_cache`;
 //! `forward` with `upstream`, `replica`, `breaker`, `retry_budget`,
 //! `connections`, `body`, `compression` and `tunnel`; `resolve`, `health_checks` and `outliers`, which keep the replicas up to date; `visit`
 //! with `events`, `access_log` and `meters`; `headers`, `cors`, `problems`, `protocols`, `ticks` and
@@ -18,12 +18,14 @@ mod api_keys;
 pub mod bans;
 mod body;
 pub mod breaker;
+pub mod cache_rule;
 mod caching;
 pub mod client_address;
 mod client_stream;
 mod compression;
 pub mod config;
 mod connections;
+mod console;
 pub mod cors;
 mod events;
 mod forward;

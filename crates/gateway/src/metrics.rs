@@ -27,6 +27,7 @@ const EVENTS_DROPPED: &str = "gateway_request_events_dropped_total";
 const EJECTIONS: &str = "gateway_replica_ejections_total";
 const UNREADABLE: &str = "gateway_unreadable_requests_total";
 const KEPT: &str = "gateway_response_cache_total";
+const CONNECTIONS: &str = "gateway_connections";
 const TOKENS: &str = "gateway_token_cache_total";
 const INSPECTION_DURATION: &str = "gateway_inspection_duration_seconds";
 const ATTACKS: &str = "gateway_attacks_suspected_total";
@@ -169,6 +170,8 @@ pub(crate) fn describe() {
     for kept in [Kept::Hit, Kept::Stale, Kept::Miss] {
         counter!(KEPT, "result" => kept.label()).absolute(0);
     }
+    describe_gauge!(CONNECTIONS, "Connections of clients that are open");
+    connections(0);
     describe_histogram!(
         INSPECTION_DURATION,
         Unit::Seconds,
@@ -280,6 +283,11 @@ pub(crate) fn in_flight(count: usize, limit: usize) {
     let (count, limit) = (count as f64, limit as f64);
     gauge!("http_requests_in_flight", "service" => service).set(count);
     gauge!("http_requests_in_flight_limit", "service" => service).set(limit);
+}
+
+pub(crate) fn connections(count: usize) {
+    #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
+    gauge!(CONNECTIONS).set(count as f64);
 }
 
 pub(crate) fn shed() {

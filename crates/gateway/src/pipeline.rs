@@ -3,8 +3,8 @@
 //! 1. a place among the requests in flight, before any work is done: what is too much costs nothing;
 //! 2. questions of browsers and `/health`, which are nobody's requests;
 //! 3. bans and rate limit by address, which protect all that follows and ask nobody else;
-//! 4. where the request ends and whom it is for, which must have one reading;
-//!    route, by the one spelling of the path, since all that follows depends on it;
+//! 4. where the request ends and whom it is for, which must have one reading; the web console, whose files
+//!    are the gateway's own, or the route, by the one spelling of the path, since all that follows depends on it;
 //!    then a look at the head: what needs no caller to be an attack;
 //! 5. rate limit of logins by address, before a password or a signature is looked at;
 //! 6. token or key: from then on it is known who asks;
@@ -43,7 +43,9 @@ use crate::protocols::{self, Expected};
 use crate::routing::{self, Access, Origins, Patience, Rate, Route};
 use crate::visit::Visit;
 use crate::worker::Worker;
-use crate::{api_keys, caching, compression, cors, framing, inspection, metrics, path, problems, tunnel};
+use crate::{
+    api_keys, caching, compression, console, cors, framing, inspection, metrics, path, problems, tunnel,
+};
 
 /// Bytes of path and query.
 const MAX_URI_BYTES: usize = 8 * 1024;
@@ -143,6 +145,10 @@ async fn pass(
     let address = Subject::address(visit.client);
     if matches!(parts.method, Method::CONNECT | Method::TRACE) {
         return Err(problems::method_not_allowed());
+    }
+    if let Some(answer) = console::answer(&parts) {
+        (visit.is_event, visit.label) = (false, console::LABEL);
+        return answer;
     }
     let found = find_route(&settings.routes, &parts.uri);
     visit.route = found.as_ref().ok().map(|(route, _)| *route);

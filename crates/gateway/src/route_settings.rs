@@ -22,8 +22,9 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::cache_rule::{Caching, Scope};
 use crate::path;
-use crate::routing::{Access, Caching, Origins, Patience, Rate, Route, Scope, Service};
+use crate::routing::{Access, Origins, Patience, Rate, Route, Service};
 
 /// Bytes of a body where neither the table nor the file says.
 const BODY_LIMIT: u64 = 10 * 1024 * 1024;

@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use http::Method;
 
+use crate::cache_rule::Caching;
+
 /// The services behind the gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Service {
@@ -92,31 +94,6 @@ pub enum Origins {
     Listed,
     /// The service too: it knows the pages of registered programs.
     OfService,
-}
-
-/// Whose copy of an answer may be shown to whom.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scope {
-    /// A session sees its own copies only.
-    Session,
-    /// All see the same.
-    Public,
-}
-
-/// Which answers to `GET` are kept for the next who asks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Caching {
-    /// None.
-    Never,
-    /// Those whose `Cache-Control` says so.
-    AsTold,
-    /// Every 200, for so long, unless its `Cache-Control` says otherwise.
-    For {
-        /// How long.
-        time: Duration,
-        /// For whom.
-        scope: Scope,
-    },
 }
 
 /// One line of the route table.
@@ -226,7 +203,7 @@ const fn health(outside: &'static str, service: Service) -> Route {
 }
 
 /// The route table. The longest match counts; a test holds the order.
-pub static TABLE: [Route; 48] = [
+pub static TABLE: [Route; 51] = [
     public(
         "/.well-known/oauth-authorization-server/api/users",
         "/.well-known/oauth-authorization-server",
@@ -248,6 +225,17 @@ pub static TABLE: [Route; 48] = [
     sign_in("/api/users/auth/passkeys/options", "/auth/passkeys/options"),
     sign_in("/api/users/oauth2/second-factor", "/oauth2/second-factor"),
     sign_in("/api/users/auth/password/forgot", "/auth/password/forgot"),
+    // All rows of a report are read before it answers.
+    Route {
+        exact: true,
+        patience: Patience::Model,
+        ..route(
+            "/api/analytics/reports/generate",
+            "/api/analytics/reports/generate",
+            "/reports/generate",
+            Service::Analytics,
+        )
+    },
     sign_in("/api/users/auth/passkeys/login", "/auth/passkeys/login"),
     sign_in("/api/users/auth/password/reset", "/auth/password/reset"),
     sign_in("/api/users/auth/invites/accept", "/auth/invites/accept"),
@@ -257,6 +245,18 @@ pub static TABLE: [Route; 48] = [
         "/commerceml/exchanges",
         Service::OnecIntegration,
     ),
+    // The signature in a link to a report file is what opens it.
+    Route {
+        access: Access::Public,
+        rate: Rate::Address,
+        body_limit: 0,
+        ..route(
+            "/api/analytics/reports/links/*",
+            "/api/analytics/reports/links",
+            "/reports/links",
+            Service::Analytics,
+        )
+    },
     sign_in("/api/users/auth/verify-email", "/auth/verify-email"),
     route(
         "/api/users/service-accounts/*",
@@ -304,6 +304,18 @@ pub static TABLE: [Route; 48] = [
     ),
     sign_in("/api/users/auth/login", "/auth/login"),
     sign_in("/api/users/auth/setup", "/auth/setup"),
+    // Whoever has the address of a shared dashboard may look at it.
+    Route {
+        access: Access::Public,
+        rate: Rate::Address,
+        body_limit: 0,
+        ..route(
+            "/api/analytics/shared/*",
+            "/api/analytics/shared",
+            "/shared",
+            Service::Analytics,
+        )
+    },
     health("/api/analytics/health", Service::Analytics),
     // Browsers come here from identity providers, and pages to fetch their tokens.
     Route {
@@ -643,6 +655,7 @@ mod tests {
                 "/api/users/auth/passkeys/login",
                 "/api/users/auth/password/reset",
                 "/api/users/auth/invites/accept",
+                "/api/analytics/reports/links/*",
                 "/api/users/auth/verify-email",
                 "/api/users/oauth2/register",
                 "/api/users/auth/providers",
@@ -653,6 +666,7 @@ mod tests {
                 "/api/users/.well-known/*",
                 "/api/users/auth/login",
                 "/api/users/auth/setup",
+                "/api/analytics/shared/*",
                 "/api/analytics/health",
                 "/api/users/auth/oidc/*",
                 "/api/security/health",

@@ -66,6 +66,8 @@ pub(crate) async fn serve(listener: TcpListener, serving: Serving, gateway: AppS
             () = &mut closed => break,
             _ = gauge.tick() => {
                 metrics::in_flight(gateway.limits.in_flight(), gateway.limits.most());
+                let loads = threads.iter().map(|thread| thread.load.load(Ordering::Relaxed));
+                metrics::connections(loads.sum());
                 continue;
             }
             accepted = listener.accept() => accepted,

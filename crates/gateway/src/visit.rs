@@ -15,7 +15,7 @@ use http::{HeaderValue, Method, Response, Uri};
 
 use crate::access_log::Line;
 use crate::body::Answer;
-use crate::events::Handled;
+use crate::events::{Handled, UNMATCHED};
 use crate::inspection::Inspection;
 use crate::limit::Verdict;
 use crate::metrics;
@@ -64,7 +64,7 @@ impl<'a> Visit<'a> {
             user_agent: parts.headers.get(USER_AGENT).cloned(),
             client,
             route: None,
-            label: "unmatched",
+            label: UNMATCHED,
             is_event: true,
             forwarded: false,
             identity: None,
@@ -124,6 +124,7 @@ impl<'a> Visit<'a> {
                 client: self.client,
                 user_agent: self.user_agent.clone(),
                 code,
+                refused: None,
                 suspicion: Some(Box::new(suspicion)),
             });
         }
@@ -143,6 +144,9 @@ impl<'a> Visit<'a> {
             client: self.client,
             user_agent: self.user_agent.take(),
             code,
+            refused: (400..CLIENT_CLOSED)
+                .contains(&status)
+                .then(|| std::mem::take(&mut self.uri)),
         });
     }
 

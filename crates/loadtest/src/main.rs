@@ -9,6 +9,8 @@
 //! target/release/loadtest conformance    # odd requests for nginx, HAProxy and the gateway
 //! target/release/loadtest idle           # memory of idle connections
 //! target/release/loadtest slow           # whether slow clients delay the others
+//! target/release/loadtest streams        # how long an event is under way
+//! target/release/loadtest quota          # whether three gateways let more through than the quota
 //! ```
 
 #![expect(clippy::print_stderr, reason = "a command-line tool talks to its user")]
@@ -18,14 +20,16 @@ mod crowd;
 mod load;
 mod odd_requests;
 mod process;
+mod quota;
 mod replica;
 mod report;
+mod streams;
 mod targets;
 
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
@@ -94,6 +98,18 @@ enum Task {
         /// Rounds, each without and with them.
         #[arg(long, default_value_t = 5)]
         rounds: usize,
+    },
+    /// Measures how long events of streams are under way, without and with the gateway.
+    Streams {
+        /// Rounds, each with a stream of 50 events from both.
+        #[arg(long, default_value_t = 10)]
+        rounds: usize,
+    },
+    /// Lets one user ask several gateways at once.
+    Quota {
+        /// How many.
+        #[arg(long, default_value_t = 3)]
+        gateways: usize,
     },
 }
 
@@ -165,6 +181,34 @@ fn perform(options: &Options, task: &Task) -> Result<String> {
                 rate: Some(*rate),
             };
             crowd::slow(&plan, &tokens, *clients, *rounds)
+        }
+        Task::Streams { rounds } => {
+            let epoch = Instant::now();
+            let service = [streams::service(epoch, keys)?];
+            let alone = targets::Alone::start(&start(&service))?;
+            let both = [
+                ("from the service", service[0]),
+                ("by way of the gateway", alone.target.address),
+            ];
+            streams::measure(&both, &issuer.token(&[]), epoch, *rounds)
+        }
+        Task::Quota { gateways } => {
+            let replicas = replica::start(1, keys)?;
+            // A machine that is busy with this must not be taken for a Redis that is away.
+            let quota = [
+                ("RATE_LIMIT_USER", quota::QUOTA.to_string()),
+                ("RATE_LIMIT_PATIENCE", "5s".to_owned()),
+            ];
+            let all = (0..*gateways)
+                .map(|_| targets::Alone::start_with(&start(&replicas), &quota))
+                .collect::<Result<Vec<_>>>()?;
+            let addresses: Vec<_> = all.iter().map(|alone| alone.target.address).collect();
+            let text = quota::measure(&addresses, &issuer.token(&[]), options.seconds)?;
+            let alone = all
+                .iter()
+                .map(|alone| alone.target.counted_alone())
+                .sum::<Result<u64>>()?;
+            Ok(format!("{text}; {alone} were counted by one gateway alone"))
         }
     }
 }

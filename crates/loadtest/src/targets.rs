@@ -39,15 +39,24 @@ pub(crate) struct Target {
 impl Target {
     /// Calls of Redis for rate limits so far.
     pub(crate) fn limit_calls(&self) -> Result<u64> {
+        self.counter("gateway_rate_limit_redis_calls_total")
+    }
+
+    /// Requests whose limit was counted by this gateway alone so far.
+    pub(crate) fn counted_alone(&self) -> Result<u64> {
+        self.counter("gateway_rate_limit_fallback_total")
+    }
+
+    fn counter(&self, name: &str) -> Result<u64> {
         let Some(admin) = self.admin else { return Ok(0) };
         let mut stream = TcpStream::connect(admin)?;
         stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: admin\r\nConnection: close\r\n\r\n")?;
         let mut text = String::new();
         stream.read_to_string(&mut text)?;
-        let calls = text
+        let value = text
             .lines()
-            .find_map(|line| line.strip_prefix("gateway_rate_limit_redis_calls_total "));
-        Ok(calls.and_then(|calls| calls.parse().ok()).unwrap_or(0))
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        Ok(value.and_then(|value| value.parse().ok()).unwrap_or(0))
     }
 }
 
@@ -78,7 +87,7 @@ impl Targets {
         }
         let (address, admin) = (free_address()?, free_address()?);
         let log = std::fs::File::create(folder.path().join("gateway.log"))?;
-        let program = gateway(programs, address, admin, log.into())?;
+        let program = gateway(programs, address, admin, log.into(), &[])?;
         all.push(Target {
             name: "gateway",
             address,
@@ -112,10 +121,15 @@ pub(crate) struct Alone {
 impl Alone {
     /// Starts it and waits until it takes connections.
     pub(crate) fn start(programs: &Programs<'_>) -> Result<Self> {
+        Self::start_with(programs, &[])
+    }
+
+    /// The same with further settings.
+    pub(crate) fn start_with(programs: &Programs<'_>, settings: &[(&'static str, String)]) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let (address, admin) = (free_address()?, free_address()?);
         let log = std::fs::File::create(folder.path().join("gateway.log"))?;
-        let program = gateway(programs, address, admin, log.into())?;
+        let program = gateway(programs, address, admin, log.into(), settings)?;
         wait_for(address).context("the gateway does not listen")?;
         let target = Target {
             name: "gateway",
@@ -270,7 +284,13 @@ const FULL: (&str, &str) = (
      add_header Content-Security-Policy \"frame-ancestors 'none'\" always;",
 );
 
-fn gateway(programs: &Programs<'_>, address: SocketAddr, admin: SocketAddr, log: Stdio) -> Result<Program> {
+fn gateway(
+    programs: &Programs<'_>,
+    address: SocketAddr,
+    admin: SocketAddr,
+    log: Stdio,
+    settings: &[(&'static str, String)],
+) -> Result<Program> {
     let list = |addresses: &[SocketAddr]| {
         let urls: Vec<String> = addresses
             .iter()
@@ -295,6 +315,7 @@ fn gateway(programs: &Programs<'_>, address: SocketAddr, admin: SocketAddr, log:
         ("LOG_FORMAT", "json".to_owned()),
         ("SHUTDOWN_GRACE", "1s".to_owned()),
     ];
+    let variables: Vec<(&str, String)> = variables.into_iter().chain(settings.iter().cloned()).collect();
     Program::start(programs.gateway, &[], &variables, log, programs.pin)
 }
 

@@ -2,6 +2,7 @@
 
 use rust_decimal::Decimal;
 use rust_decimal::prelude::{FromPrimitive, ToPrimitive};
+use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -18,7 +19,7 @@ use crate::transport::{SessionMode, certificates};
 use crate::vault::Vault;
 
 /// All settings. Secrets are taken and never given.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct InfobaseSettings {
     /// What people call it.
@@ -36,6 +37,7 @@ pub(crate) struct InfobaseSettings {
     #[serde(default)]
     username: String,
     #[serde(default, skip_serializing)]
+    #[schemars(with = "Option<String>")]
     password: Option<SecretString>,
     #[serde(default = "moscow")]
     time_zone: String,
@@ -46,6 +48,7 @@ pub(crate) struct InfobaseSettings {
     #[serde(default = "auto")]
     session_mode: SessionMode,
     #[serde(default, skip_serializing)]
+    #[schemars(with = "Option<String>")]
     proxy_url: Option<SecretString>,
     #[serde(default)]
     ca_certificate: Option<String>,

@@ -2,10 +2,11 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Where an alert is in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum State {
     /// Nobody has looked yet.
@@ -47,11 +48,37 @@ impl State {
     /// Whether an alert in this state may get into `to`.
     pub(crate) fn transition(self, to: Self) -> Transition {
         match (self, to) {
-            (Self::Open, Self::Acknowledged) | (Self::Open | Self::Acknowledged, Self::Resolved) => {
-                Transition::Change
-            }
+            (Self::Open, Self::Acknowledged)
+            | (Self::Open | Self::Acknowledged, Self::Resolved)
+            | (Self::Resolved, Self::Open) => Transition::Change,
             (from, to) if from == to => Transition::Keep,
             _ => Transition::Refuse,
+        }
+    }
+}
+
+/// What an alert turned out to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Resolution {
+    /// An attack.
+    TruePositive,
+    /// Nothing: the rule was wrong.
+    FalsePositive,
+    /// Told of already.
+    Duplicate,
+    /// What the rule says, but with good reason.
+    Benign,
+}
+
+impl Resolution {
+    /// The name in JSON and in the database.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::TruePositive => "true_positive",
+            Self::FalsePositive => "false_positive",
+            Self::Duplicate => "duplicate",
+            Self::Benign => "benign",
         }
     }
 }
@@ -68,7 +95,7 @@ mod tests {
     use super::Transition::{Change, Keep, Refuse};
 
     #[test]
-    fn alerts_only_go_forward() {
+    fn alerts_go_forward_or_are_opened_again() {
         for (from, to, expected) in [
             (Open, Open, Keep),
             (Open, Acknowledged, Change),
@@ -76,7 +103,7 @@ mod tests {
             (Acknowledged, Open, Refuse),
             (Acknowledged, Acknowledged, Keep),
             (Acknowledged, Resolved, Change),
-            (Resolved, Open, Refuse),
+            (Resolved, Open, Change),
             (Resolved, Acknowledged, Refuse),
             (Resolved, Resolved, Keep),
         ] {

@@ -1,21 +1,28 @@
 //! Audit log, threats and alerts.
 //!
-//! Owns the schema `security`: the hash chain of the audit log, the login attempts of the last
-//! day, the threats found in them and the alerts that people handle. It never blocks anybody by
-//! itself, never changes an audit entry, and keeps no e-mail addresses and no texts.
+//! Owns the schema `security`: the hash chain of the audit log, observations of the last month, the
+//! threats found in them, the alerts that people handle, and what was done against them. It never
+//! changes an audit entry, and keeps no e-mail addresses and no texts.
 //!
-//! Modules in reading order: `router`, `http`, then the rules `audit`, `chain`, `detect`, `threats` and
-//! `alerts`, then `store` and `jobs`.
+//! Modules in reading order: `router`, `http`, then the rules `audit`, `chain`, `detect`, `threats`,
+//! `alerts` and `responses`, the ways out `channels` and `identity`, then `store` and `jobs`.
 
 mod alerts;
+mod appender;
 mod audit;
+mod audit_config;
 mod chain;
+mod channels;
 mod config;
+mod defence;
 mod detect;
 mod error;
 mod http;
+mod identity;
 mod jobs;
 mod metrics;
+mod network;
+mod responses;
 mod router;
 mod state;
 pub mod store;
@@ -27,7 +34,9 @@ use common::cache::Redis;
 use common::db;
 use common::service::{App, Check, Context, Definition};
 
+pub use audit_config::{AuditConfig, AuditKeeping};
 pub use config::Config;
+pub use defence::{Defence, DefenceSettings};
 pub use router::routes;
 pub use state::AppState;
 pub use store::SCHEMA;
@@ -51,9 +60,12 @@ pub async fn start(config: Config, context: Context) -> Result<App, BoxError> {
     let authenticator = Authenticator::of_service(&config.auth, &redis, &context)?;
     let state = AppState {
         db,
+        audit: config.audit.keeping()?,
         clock: context.clock.clone(),
+        defence: Defence::new(config.defence, Some(redis.clone()))?,
     };
     jobs::start(&state, &redis, config.verify_every, &context);
+    jobs::keep::start(&state, &config.audit, &context)?;
     Ok(App {
         checks: vec![Check::postgres(&state.db), Check::redis(&redis)],
         router: routes().measured(DEFINITION.name).build(state, authenticator),

@@ -1,11 +1,16 @@
 //! What a threat is.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use common::{Locale, Text};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::detect::{Rule, Ruleset};
+
 /// How bad it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Severity {
     Low,
@@ -26,93 +31,87 @@ impl Severity {
             Self::Critical => "critical",
         }
     }
+
+    /// The severity of that name.
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|severity| severity.as_str() == name)
+    }
+
+    /// The next worse one.
+    pub(crate) const fn raised(self) -> Self {
+        match self {
+            Self::Low => Self::Medium,
+            Self::Medium => Self::High,
+            Self::High | Self::Critical => Self::Critical,
+        }
+    }
+
+    /// A number for programs that sort by risk, 0 to 99.
+    pub(crate) const fn risk(self) -> u8 {
+        match self {
+            Self::Low => 21,
+            Self::Medium => 47,
+            Self::High => 73,
+            Self::Critical => 99,
+        }
+    }
 }
 
 /// What was found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Kind {
-    /// Many failed logins from one address in a minute.
-    LoginBurst,
-    /// Failed logins from one address, slowly enough not to be a burst.
-    LoginSlowBurst,
-    /// One account is tried from many addresses.
-    AccountManyAddresses,
-    /// An account was entered after many failures.
-    LoginAfterFailures,
-    /// A refresh token came twice: one of the two had stolen it.
-    RefreshTokenReused,
-    /// A text in the data of 1C, in a file or in a question tried to command the assistant.
-    PromptInjection,
+    /// What a rule of the detectors looks for.
+    Rule(Arc<Rule>),
     /// The audit log is not what was written.
     AuditChainBroken,
 }
 
-impl Kind {
-    pub(crate) const ALL: [Self; 7] = [
-        Self::LoginBurst,
-        Self::LoginSlowBurst,
-        Self::AccountManyAddresses,
-        Self::LoginAfterFailures,
-        Self::RefreshTokenReused,
-        Self::PromptInjection,
-        Self::AuditChainBroken,
-    ];
+/// The name of [`Kind::AuditChainBroken`].
+pub(crate) const AUDIT_CHAIN_BROKEN: &str = "audit_chain_broken";
 
+impl Kind {
     /// The name in JSON and in the database.
-    pub(crate) const fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(&self) -> &str {
         match self {
-            Self::LoginBurst => "login_burst",
-            Self::LoginSlowBurst => "login_slow_burst",
-            Self::AccountManyAddresses => "account_many_addresses",
-            Self::LoginAfterFailures => "login_after_failures",
-            Self::RefreshTokenReused => "refresh_token_reused",
-            Self::PromptInjection => "prompt_injection",
-            Self::AuditChainBroken => "audit_chain_broken",
+            Self::Rule(rule) => &rule.id,
+            Self::AuditChainBroken => AUDIT_CHAIN_BROKEN,
         }
     }
 
-    pub(crate) const fn severity(self) -> Severity {
+    pub(crate) fn severity(&self) -> Severity {
         match self {
-            Self::LoginBurst | Self::LoginSlowBurst | Self::PromptInjection => Severity::Medium,
-            Self::AccountManyAddresses | Self::LoginAfterFailures | Self::RefreshTokenReused => {
-                Severity::High
-            }
+            Self::Rule(rule) => rule.severity,
             Self::AuditChainBroken => Severity::Critical,
+        }
+    }
+
+    /// How surely it is an attack, 0 to 3.
+    pub(crate) fn confidence(&self) -> u8 {
+        match self {
+            Self::Rule(rule) => rule.confidence,
+            Self::AuditChainBroken => 3,
+        }
+    }
+
+    /// Technique of MITRE ATT&CK or ATLAS.
+    pub(crate) fn technique(&self) -> Option<&str> {
+        match self {
+            Self::Rule(rule) => rule.technique.as_deref(),
+            // Indicator removal.
+            Self::AuditChainBroken => Some("T1070"),
         }
     }
 }
 
-/// One line for people. `kind` is as the database has it: one of a later release gets a general
-/// title instead of an error.
-pub(crate) fn title(kind: &str, subject: &str, locale: Locale) -> String {
+/// One line for people. `kind` is as the database has it: one of a later release, or of a rule that
+/// an operator has removed, gets a general title instead of an error.
+pub(crate) fn title(rules: &Ruleset, kind: &str, subject: &str, locale: Locale) -> String {
     let subject = short(subject);
+    if let Some(rule) = rules.get(kind) {
+        return rule.title(subject, locale);
+    }
     let text = match kind {
-        "login_burst" => Text::new(
-            format!("Подбор пароля с адреса {subject}"),
-            format!("Password guessing from {subject}"),
-        ),
-        "login_slow_burst" => Text::new(
-            format!("Медленный подбор пароля с адреса {subject}"),
-            format!("Slow password guessing from {subject}"),
-        ),
-        "account_many_addresses" => Text::new(
-            format!("Подбор пароля к учётной записи {subject} с многих адресов"),
-            format!("Password guessing on account {subject} from many addresses"),
-        ),
-        "login_after_failures" => Text::new(
-            format!("Вход в учётную запись {subject} после серии неудачных попыток"),
-            format!("Login to account {subject} after a series of failures"),
-        ),
-        "refresh_token_reused" => Text::new(
-            format!("Повторное использование токена обновления: учётная запись {subject}"),
-            format!("A refresh token was used twice: account {subject}"),
-        ),
-        "prompt_injection" => Text::new(
-            format!("Текст, похожий на указание помощнику, в вопросе или данных пользователя {subject}"),
-            format!("A text like a command to the assistant in a question or the data of {subject}"),
-        ),
-        "audit_chain_broken" => Text::new(
+        AUDIT_CHAIN_BROKEN => Text::new(
             "Журнал аудита изменён в обход системы",
             "The audit log was changed behind the system's back",
         ),
@@ -121,12 +120,24 @@ pub(crate) fn title(kind: &str, subject: &str, locale: Locale) -> String {
     text.get(locale).to_owned()
 }
 
+/// What to do about it.
+pub(crate) fn advice(rules: &Ruleset, kind: &str, locale: Locale) -> Option<String> {
+    if kind == AUDIT_CHAIN_BROKEN {
+        let text = Text::new(
+            "Ничего не исправляйте: сохраните копию базы и сравните её с последней резервной копией.",
+            "Repair nothing: save a copy of the database and compare it with the last backup.",
+        );
+        return Some(text.get(locale).to_owned());
+    }
+    rules.get(kind).map(|rule| rule.advice.get(locale).to_owned())
+}
+
 /// The subject without its prefix; a hash by its first digits, which is enough to compare by eye.
-fn short(subject: &str) -> &str {
+pub(crate) fn short(subject: &str) -> &str {
     let name = subject
         .split_once(':')
         .map_or(subject, |(prefix, name)| match prefix {
-            "ip" | "account" => name,
+            "ip" | "account" | "network" => name,
             _ => subject,
         });
     let is_hash = name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -154,28 +165,26 @@ mod tests {
 
     #[test]
     fn titles_are_in_both_languages_and_short() {
+        let rules = Ruleset::new(None).unwrap();
         let account = format!("account:{}", "ab".repeat(32));
-        let kinds = [
-            Kind::LoginBurst,
-            Kind::LoginSlowBurst,
-            Kind::AccountManyAddresses,
-            Kind::LoginAfterFailures,
-            Kind::RefreshTokenReused,
-            Kind::PromptInjection,
-            Kind::AuditChainBroken,
-        ];
-        for kind in kinds {
+        let kinds = rules.all().iter().map(|rule| rule.id.as_str());
+        for kind in kinds.chain([AUDIT_CHAIN_BROKEN]) {
             let (ru, en) = (
-                title(kind.as_str(), &account, Locale::Ru),
-                title(kind.as_str(), &account, Locale::En),
+                title(&rules, kind, &account, Locale::Ru),
+                title(&rules, kind, &account, Locale::En),
             );
             assert_ne!(ru, en);
             assert!(!ru.starts_with("Угроза"), "{ru}");
             assert!(!ru.contains(&account[8..]), "{ru}");
+            assert!(advice(&rules, kind, Locale::Ru).is_some());
         }
         assert_eq!(
-            title("login_burst", "ip:2001:db8::/64", Locale::En),
+            title(&rules, "login_burst", "ip:2001:db8::/64", Locale::En),
             "Password guessing from 2001:db8::/64"
+        );
+        assert_eq!(
+            title(&rules, "of_later", "ip:192.0.2.1", Locale::En),
+            "Threat: 192.0.2.1"
         );
     }
 }

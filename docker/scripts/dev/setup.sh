@@ -101,8 +101,8 @@ run_setup() {
     fi
     if ((apply)); then apply_all_passwords; fi
     finish_setup
-    say "Ключ резервных копий — $(backup_key_file): сохраните его и jwt_secret_key, onec_encryption_key вне этой машины." \
-        "The key of backups is $(backup_key_file): keep it, jwt_secret_key and onec_encryption_key away from this machine, too."
+    say "Ключ резервных копий — $(backup_key_file): сохраните его и jwt_secret_key, onec_encryption_key, audit_signing_key вне этой машины." \
+        "The key of backups is $(backup_key_file): keep it, jwt_secret_key, onec_encryption_key and audit_signing_key away from this machine, too."
 }
 
 finish_setup() {

@@ -15,7 +15,7 @@ readonly ARCHIVE_FORMAT=1
 
 # Secrets that data depend on; a new machine needs the old ones.
 # shellcheck disable=SC2034
-KEYS_OF_DATA=(jwt_secret_key onec_encryption_key admin_password)
+KEYS_OF_DATA=(jwt_secret_key onec_encryption_key audit_signing_key admin_password)
 
 # backup_key_file: the passphrase for encrypted backups.
 backup_key_file() {

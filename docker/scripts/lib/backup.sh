@@ -136,6 +136,7 @@ write_manifest() {
         fi
         echo "fingerprint_jwt_secret_key $(fingerprint jwt_secret_key)"
         echo "fingerprint_onec_encryption_key $(fingerprint onec_encryption_key)"
+        echo "fingerprint_audit_signing_key $(fingerprint audit_signing_key)"
     } >"$folder/manifest"
     rm -f "$folder/redis.keys"
 }

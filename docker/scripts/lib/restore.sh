@@ -36,11 +36,11 @@ check_restorable() {
     fi
 }
 
-# check_keys FOLDER: user-management does not start over signing keys that it cannot open, and stored
-# passwords of infobases are lost with their key.
+# check_keys FOLDER: user-management does not start over signing keys that it cannot open, stored
+# passwords of infobases are lost with their key, and the audit log does not verify under another.
 check_keys() {
     local folder=$1 want key
-    for key in jwt_secret_key onec_encryption_key; do
+    for key in jwt_secret_key onec_encryption_key audit_signing_key; do
         want=$(manifest_value "$folder" "fingerprint_$key")
         if [[ -n $want && $want != "$(fingerprint "$key")" ]]; then
             if [[ -s $folder/keys/$key && ${RESTORE_KEYS:-0} == 1 ]]; then continue; fi

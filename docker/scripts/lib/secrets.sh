@@ -53,6 +53,8 @@ make_secrets() {
     secret[redis_password]=$(given REDIS_PASSWORD)
     secret[jwt_secret_key]=$(given JWT_SECRET_KEY)
     secret[onec_encryption_key]=$(given ONEC_ENCRYPTION_KEY)
+    secret[audit_signing_key]=$(given AUDIT_SIGNING_KEY)
+    secret[reports_encryption_key]=$(given REPORTS_ENCRYPTION_KEY)
     secret[grafana_password]=$(given GRAFANA_PASSWORD)
     secret[elastic_password]=$(given ELASTIC_PASSWORD)
     secret[kibana_password]=
@@ -61,7 +63,7 @@ make_secrets() {
     for name in "${!secret[@]}"; do
         value=${secret[$name]:-$(random_secret)}
         case $name in
-            jwt_secret_key | onec_encryption_key)
+            jwt_secret_key | onec_encryption_key | audit_signing_key | reports_encryption_key)
                 if [[ -n $from && -s $from/$name ]]; then value=$(cat "$from/$name"); fi
                 ;;
         esac

@@ -14,11 +14,11 @@ is "$(secret openai_api_key)" sk-test OPENAI_API_KEY
 is "$(secret anthropic_api_key)" '' "absent is empty"
 is "$(secret smtp_password)" of-our-mail-server SMTP_PASSWORD
 for name in setup_token oidc_provider_client_secret supabase_key; do is "$(secret $name)" '' "$name is absent"; done
-for name in redis_password jwt_secret_key onec_encryption_key grafana_password backup_key postgres_monitoring_password; do
+for name in redis_password jwt_secret_key onec_encryption_key audit_signing_key grafana_password backup_key postgres_monitoring_password; do
     [[ $(secret $name) =~ ^[0-9a-f]{48}$ ]] || fail "$name is not strong"
 done
 ((${#local_secrets} && $(secret admin_password | wc -c) > 24)) || fail "admin_password is short"
-is "$(cat "$local_secrets"/{redis_password,jwt_secret_key,onec_encryption_key,grafana_password,backup_key} | sort | uniq -d)" '' "no two are the same"
+is "$(cat "$local_secrets"/{redis_password,jwt_secret_key,onec_encryption_key,audit_signing_key,grafana_password,backup_key} | sort | uniq -d)" '' "no two are the same"
 has "$(secret postgres_exporter)" "$(secret postgres_monitoring_password)" "the exporter's file"
 has "$(secret redis_exporter)" "$(secret redis_password)" "the exporter's file"
 # Whatever docker-compose.yml mounts exists.

@@ -11,6 +11,7 @@ mod reading;
 mod shown;
 mod xlsx;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use multipart::{MultipartError, Upload, upload};
@@ -40,7 +41,7 @@ const MAX_CELL: usize = 2000;
 const MAX_CONTENT: usize = 2 * 1024 * 1024;
 
 /// What kind of file it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Kind {
     Text,

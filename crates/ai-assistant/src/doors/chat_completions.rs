@@ -8,6 +8,7 @@ use common::http::dialect::Dialect;
 use common::http::{Json, Problem};
 use common::ids;
 use http::HeaderMap;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -19,7 +20,7 @@ use crate::state::AppState;
 use crate::tools::{ToolCall, ToolResult, ToolSpec};
 
 /// A request. What is not known is left alone, except where that would change the answer.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct Request {
     model: String,
     messages: Vec<Message>,
@@ -40,13 +41,13 @@ pub(crate) struct Request {
     logprobs: Option<bool>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 struct StreamOptions {
     include_usage: Option<bool>,
 }
 
 /// One text or several.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub(super) enum Stop {
     One(String),
@@ -63,18 +64,18 @@ impl Stop {
 }
 
 /// A message; the whole of it is kept for a model that speaks this protocol.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(transparent)]
 struct Message(Value);
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 struct Tool {
     #[serde(rename = "type")]
     kind: Option<String>,
     function: Option<Function>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 struct Function {
     name: Option<String>,
     description: Option<String>,
@@ -213,6 +214,7 @@ fn schema(format: Option<&Value>) -> Result<Option<Value>, Problem> {
     }
 }
 
+/// Chat Completions, as clients of OpenAI speak it.
 #[tracing::instrument(name = "http.chat_completions", skip_all)]
 pub(crate) async fn create(
     State(state): State<AppState>,

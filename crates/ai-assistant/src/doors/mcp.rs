@@ -52,6 +52,7 @@ pub(crate) struct Allowed {
     pub(crate) are_local: bool,
 }
 
+/// The Model Context Protocol: the tools over 1C data for programs.
 #[tracing::instrument(name = "http.mcp", skip_all)]
 pub(crate) async fn post(
     State(state): State<AppState>,

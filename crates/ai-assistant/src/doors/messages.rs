@@ -9,6 +9,7 @@ use common::http::dialect::Dialect as Words;
 use common::http::{Json, Problem};
 use common::ids;
 use http::HeaderMap;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -23,7 +24,7 @@ use crate::tools::{ToolCall, ToolResult, ToolSpec};
 const VERSIONS: [&str; 2] = ["2023-06-01", "2026-10-21"];
 
 /// A request. What is not known is left alone, except where that would change the answer.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct Request {
     model: String,
     messages: Vec<Value>,
@@ -172,6 +173,7 @@ fn check_version(headers: &HeaderMap) -> Result<(), Problem> {
     )))
 }
 
+/// Messages, as clients of Anthropic speak it.
 #[tracing::instrument(name = "http.messages", skip_all)]
 pub(crate) async fn create(
     State(state): State<AppState>,

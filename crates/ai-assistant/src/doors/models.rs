@@ -20,6 +20,7 @@ struct Offered {
     remote: Option<std::sync::Arc<Remote>>,
 }
 
+/// The models, as clients of OpenAI and Anthropic list them.
 #[tracing::instrument(name = "http.v1_models", skip_all)]
 pub(crate) async fn list(State(state): State<AppState>, headers: HeaderMap) -> Json<Value> {
     let anthropic = is_anthropic(&headers);
@@ -33,6 +34,7 @@ pub(crate) async fn list(State(state): State<AppState>, headers: HeaderMap) -> J
     })
 }
 
+/// One model, as clients of OpenAI and Anthropic ask for it.
 #[tracing::instrument(name = "http.v1_model", skip_all)]
 pub(crate) async fn get(
     State(state): State<AppState>,

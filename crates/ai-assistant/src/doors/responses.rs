@@ -9,6 +9,7 @@ use common::http::dialect::Dialect as Words;
 use common::http::{Json, Problem};
 use common::ids;
 use http::HeaderMap;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -21,7 +22,7 @@ use crate::state::AppState;
 use crate::tools::{ToolCall, ToolResult, ToolSpec};
 
 /// A request. What is not known is left alone, except where that would change the answer.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct Request {
     model: String,
     input: Value,
@@ -161,6 +162,7 @@ fn spec(value: &Value) -> Result<ToolSpec, Problem> {
     )
 }
 
+/// Responses, as clients of OpenAI speak it.
 #[tracing::instrument(name = "http.responses", skip_all)]
 pub(crate) async fn create(
     State(state): State<AppState>,

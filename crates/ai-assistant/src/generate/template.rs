@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use common::contract::onec::{ReportId, ReportQuery, SubjectKind};
 use common::http::Violations;
 use common::{Locale, Text};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -25,7 +26,7 @@ const MAX_DATA: usize = 5;
 pub(super) const GIVEN: [&str; 4] = ["today", "tone", "length", "language"];
 
 /// The same in Russian and in English; one of them may be missing.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Words {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -60,7 +61,7 @@ impl Words {
 }
 
 /// What a variable holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Kind {
     /// Words.
@@ -91,7 +92,7 @@ impl Kind {
 }
 
 /// Something to fill in.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Variable {
     /// Its name in the body and among the parameters of a request.
@@ -114,7 +115,7 @@ pub(crate) struct Variable {
 }
 
 /// A report that the text shows.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Data {
     /// Its name in the body.
@@ -127,7 +128,7 @@ pub(crate) struct Data {
 }
 
 /// A template.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Definition {
     pub(crate) title: Words,

@@ -14,6 +14,7 @@ use common::http::{Path, Problem, Query};
 use common::telemetry::{Chain, RequestContext};
 use futures_util::stream;
 use http::{HeaderMap, HeaderName, StatusCode};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
@@ -32,12 +33,13 @@ use crate::store::conversations::{self as store, KeptAnswer};
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// Where to read on.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct EventsQuery {
     after: Option<u64>,
 }
 
+/// The events of an answer from the beginning or after `Last-Event-ID`, also of one still being made.
 #[tracing::instrument(name = "http.chat.events", skip_all)]
 pub(crate) async fn events(
     State(state): State<AppState>,
@@ -251,6 +253,7 @@ impl Reader {
     }
 }
 
+/// Ends an answer that is being made; what there is of it is kept.
 #[tracing::instrument(name = "http.chat.cancel", skip_all)]
 pub(crate) async fn cancel(
     State(state): State<AppState>,

@@ -12,6 +12,7 @@ use common::http::{Json, Page, PageQuery, Path, Problem, Query};
 use common::{Text, ids};
 use http::header::{CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, StatusCode};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 use tokio::sync::Semaphore;
@@ -29,7 +30,7 @@ static READING: Semaphore = Semaphore::const_new(2);
 const PREVIEW: usize = 5;
 
 /// A file as it was understood.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct AttachmentResponse {
     /// To be named in `attachments` of a question.
     id: Uuid,
@@ -50,7 +51,7 @@ pub(crate) struct AttachmentResponse {
 }
 
 /// A sheet with its first rows.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct SheetPreview {
     name: String,
     columns: Vec<String>,
@@ -96,6 +97,7 @@ impl AttachmentResponse {
     }
 }
 
+/// Takes a file for questions: a text, a CSV or an XLSX workbook, as the body.
 #[tracing::instrument(name = "http.attachments.create", skip_all)]
 pub(crate) async fn create(
     State(state): State<AppState>,
@@ -185,6 +187,7 @@ async fn read(upload: attachments::Upload) -> Result<(Kind, Content), Problem> {
     Ok(read.map_err(Error::Unreadable)?)
 }
 
+/// One's own attachments, the newest first.
 #[tracing::instrument(name = "http.attachments.list", skip_all)]
 pub(crate) async fn list(
     State(state): State<AppState>,
@@ -197,6 +200,7 @@ pub(crate) async fn list(
     Ok(Json(Page::from_rows(rows, page.limit(), |row| Position(row.id))))
 }
 
+/// An attachment: its columns and how many rows it has.
 #[tracing::instrument(name = "http.attachments.get", skip_all)]
 pub(crate) async fn get(
     State(state): State<AppState>,
@@ -209,6 +213,7 @@ pub(crate) async fn get(
     Ok(Json(AttachmentResponse::new(row)?))
 }
 
+/// Deletes an attachment.
 #[tracing::instrument(name = "http.attachments.delete", skip_all)]
 pub(crate) async fn delete(
     State(state): State<AppState>,

@@ -10,6 +10,7 @@ use common::http::{Json, Path, Problem, Violations};
 use common::{Text, ids};
 use http::StatusCode;
 use rust_decimal::Decimal;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
@@ -28,7 +29,7 @@ const MOST_TOKENS: u64 = 1_000_000_000_000_000;
 const MOST_USD: Decimal = Decimal::from_parts(1_000_000_000, 0, 0, false, 0);
 
 /// A limit to be set.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct LimitBody {
     scope: Scope,
@@ -47,7 +48,7 @@ pub(crate) struct LimitBody {
 }
 
 /// A limit.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct LimitResponse {
     id: Uuid,
     scope: Scope,
@@ -65,7 +66,7 @@ pub(crate) struct LimitResponse {
 }
 
 /// What is spent.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct SpentResponse {
     tokens: u64,
     /// As far as prices are known.
@@ -78,7 +79,7 @@ pub(crate) struct SpentResponse {
 }
 
 /// `{items: […]}`: there are few, so they come at once.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct LimitsResponse {
     items: Vec<LimitResponse>,
 }
@@ -105,6 +106,7 @@ fn response(limit: Limit, spent: Option<Spent>) -> LimitResponse {
     }
 }
 
+/// All limits with what is spent of them.
 #[tracing::instrument(name = "http.budgets.list", skip_all)]
 pub(crate) async fn list(
     State(state): State<AppState>,
@@ -121,6 +123,7 @@ pub(crate) async fn list(
     Ok(Json(LimitsResponse { items }))
 }
 
+/// Sets a limit, or changes the one of the same scope and period.
 #[tracing::instrument(name = "http.budgets.put", skip_all)]
 pub(crate) async fn put(
     State(state): State<AppState>,
@@ -153,6 +156,7 @@ pub(crate) async fn put(
     Ok(Json(response(limit, None)))
 }
 
+/// Takes a limit away.
 #[tracing::instrument(name = "http.budgets.delete", skip_all)]
 pub(crate) async fn delete(
     State(state): State<AppState>,

@@ -12,6 +12,7 @@ use common::telemetry::RequestContext;
 use futures_util::stream;
 use http::HeaderMap;
 use http::header::{ACCEPT, CACHE_CONTROL};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -31,7 +32,7 @@ use crate::state::AppState;
 const MAX_CHARS: usize = 8000;
 
 /// A question.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ChatRequest {
     #[serde(default)]
@@ -56,6 +57,7 @@ pub(crate) struct ChatRequest {
     resumable: bool,
 }
 
+/// Asks a question. With `stream` the answer comes as server-sent events (docs/chat.md), else as one JSON.
 #[tracing::instrument(name = "http.chat", skip_all)]
 pub(crate) async fn chat(
     State(state): State<AppState>,

@@ -10,6 +10,7 @@ use common::db::StoreResult;
 use common::http::{Json, Page, PageQuery, Path, Problem, Query, Violations};
 use http::StatusCode;
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -32,7 +33,7 @@ const MAX_TITLE: usize = 200;
 const MAX_SEARCH: usize = 200;
 
 /// What is asked of the list.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct ListQuery {
     limit: Option<u32>,
     cursor: Option<String>,
@@ -40,6 +41,7 @@ pub(crate) struct ListQuery {
     q: Option<String>,
 }
 
+/// One's own conversations, the latest first; with `q` those in which that was said.
 #[tracing::instrument(name = "http.conversations.list", skip_all)]
 pub(crate) async fn list(
     State(state): State<AppState>,
@@ -72,7 +74,7 @@ pub(crate) async fn list(
 }
 
 /// Which branch of a conversation.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct BranchQuery {
     /// A message on it; the latest message when absent.
@@ -80,7 +82,7 @@ pub(crate) struct BranchQuery {
 }
 
 /// A conversation with the messages of one branch.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct ConversationResponse {
     #[serde(flatten)]
     conversation: Conversation,
@@ -92,7 +94,7 @@ pub(crate) struct ConversationResponse {
 }
 
 /// A message, and what stands in its place on other branches.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Shown {
     #[serde(flatten)]
     message: Message,
@@ -102,6 +104,7 @@ pub(crate) struct Shown {
     alternatives: Option<Vec<Uuid>>,
 }
 
+/// A conversation with its messages.
 #[tracing::instrument(name = "http.conversations.get", skip_all)]
 pub(crate) async fn get(
     State(state): State<AppState>,
@@ -153,12 +156,13 @@ async fn branch_of(db: &mut PgConnection, id: Uuid, through: Option<Uuid>) -> Re
 }
 
 /// A change.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Renaming {
     title: String,
 }
 
+/// Gives a conversation another title.
 #[tracing::instrument(name = "http.conversations.rename", skip_all)]
 pub(crate) async fn rename(
     State(state): State<AppState>,
@@ -182,6 +186,7 @@ pub(crate) async fn rename(
     Ok(Json(renamed.ok_or(Error::ConversationNotFound)?))
 }
 
+/// Deletes a conversation with its messages.
 #[tracing::instrument(name = "http.conversations.delete", skip_all)]
 pub(crate) async fn delete(
     State(state): State<AppState>,
@@ -209,7 +214,7 @@ pub(crate) async fn delete(
 }
 
 /// The form of an export.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum Format {
     /// The branch of the latest message, to read.
@@ -220,7 +225,7 @@ enum Format {
 }
 
 /// What to export.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ExportQuery {
     #[serde(default)]
@@ -228,7 +233,7 @@ pub(crate) struct ExportQuery {
 }
 
 /// All of a conversation.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Exported {
     #[serde(flatten)]
     conversation: Conversation,
@@ -236,6 +241,7 @@ struct Exported {
     messages: Vec<Message>,
 }
 
+/// A conversation as a file: JSON or Markdown.
 #[tracing::instrument(name = "http.conversations.export", skip_all)]
 pub(crate) async fn export(
     State(state): State<AppState>,

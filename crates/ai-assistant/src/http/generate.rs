@@ -11,6 +11,7 @@ use common::idempotency::Key;
 use http::header::{ACCEPT, CONTENT_DISPOSITION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use tokio::sync::oneshot;
@@ -28,7 +29,7 @@ use crate::state::AppState;
 const MAX_CHARS: usize = 8000;
 
 /// A text to be written.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct GenerateRequest {
     /// The name or id of a template; `text` or `letter` for what `prompt` says. A free text when

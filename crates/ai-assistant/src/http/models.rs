@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use chrono::{DateTime, NaiveDate, Utc};
 use common::http::Json;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::builtin;
@@ -12,13 +13,13 @@ use crate::providers::{Band, Health, Lifecycle, Remote, ToolCalling};
 use crate::state::{AppState, Engine, Registry};
 
 /// The engines on offer.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct ModelsResponse {
     items: Vec<ModelResponse>,
 }
 
 /// One engine.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct ModelResponse {
     /// What to put into `model` of a request.
     id: String,
@@ -50,7 +51,7 @@ pub(crate) struct ModelResponse {
 }
 
 /// What a model costs.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct PriceResponse {
     currency: &'static str,
     /// The prices are for so many tokens.
@@ -61,7 +62,7 @@ pub(crate) struct PriceResponse {
 }
 
 /// How a model does.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct HealthResponse {
     /// `unknown`, `up`, `failing` or `resting`: left alone for a while.
     state: &'static str,
@@ -72,6 +73,7 @@ pub(crate) struct HealthResponse {
     failure: Option<&'static str>,
 }
 
+/// The models that the caller may use.
 #[tracing::instrument(name = "http.models", skip_all)]
 pub(crate) async fn list(State(state): State<AppState>) -> Json<ModelsResponse> {
     let default = state.models.engine(None);

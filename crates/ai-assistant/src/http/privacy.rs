@@ -10,6 +10,7 @@ use common::contract::events::Outcome;
 use common::db::{StoreError, StoreResult};
 use common::http::{Json, Path, Problem, Violations};
 use http::StatusCode;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sqlx::PgConnection;
@@ -25,7 +26,7 @@ use crate::store::{conversations, privacy as store};
 const MAX_CHARS: usize = 20_000;
 
 /// The policy of a company, or of all that have none of their own.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PolicyBody {
     /// A company (organisation of 1C); null for all that have no policy of their own.
@@ -41,7 +42,7 @@ pub(crate) struct PolicyBody {
 }
 
 /// All policies.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct PoliciesResponse {
     /// True when nothing goes outside at all (`LOCAL_ONLY`).
     local_only: bool,
@@ -52,7 +53,7 @@ pub(crate) struct PoliciesResponse {
 }
 
 /// What to preview.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PreviewRequest {
     /// A text, such as a question.
@@ -66,7 +67,7 @@ pub(crate) struct PreviewRequest {
 }
 
 /// Exactly what would leave.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct PreviewResponse {
     mode: Mode,
     /// False when nothing would be sent.
@@ -82,7 +83,7 @@ pub(crate) struct PreviewResponse {
 }
 
 /// A token.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct TokenResponse {
     token: String,
     kind: Kind,
@@ -98,6 +99,7 @@ fn body(company_id: Option<Uuid>, policy: Policy) -> PolicyBody {
     }
 }
 
+/// Policies of companies: what may be sent to external models.
 #[tracing::instrument(name = "http.privacy.policies.list", skip_all)]
 pub(crate) async fn list(
     State(state): State<AppState>,
@@ -117,6 +119,7 @@ pub(crate) async fn list(
     }))
 }
 
+/// Sets the policy of a company.
 #[tracing::instrument(name = "http.privacy.policies.put", skip_all)]
 pub(crate) async fn put(
     State(state): State<AppState>,
@@ -156,6 +159,7 @@ pub(crate) async fn put(
     Ok(Json(body(request.company_id, policy)))
 }
 
+/// Takes a policy away; the default counts again.
 #[tracing::instrument(name = "http.privacy.policies.delete", skip_all)]
 pub(crate) async fn delete(
     State(state): State<AppState>,
@@ -222,6 +226,7 @@ async fn audit(
     .await
 }
 
+/// Shows what exactly would be sent of a text.
 #[tracing::instrument(name = "http.privacy.preview", skip_all)]
 pub(crate) async fn preview(
     State(state): State<AppState>,

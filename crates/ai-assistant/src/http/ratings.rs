@@ -7,6 +7,7 @@ use common::contract::events::Outcome;
 use common::db::StoreResult;
 use common::http::{Json, Path, Problem, Violations};
 use http::StatusCode;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
@@ -21,7 +22,7 @@ use crate::store::conversations as store;
 const MAX_COMMENT: usize = 2000;
 
 /// Good or bad.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum Rating {
     Up,
@@ -38,13 +39,14 @@ impl Rating {
 }
 
 /// What a reader thinks.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RatingRequest {
     rating: Rating,
     comment: Option<String>,
 }
 
+/// Rates an answer.
 #[tracing::instrument(name = "http.ratings.put", skip_all)]
 pub(crate) async fn put(
     State(state): State<AppState>,
@@ -70,6 +72,7 @@ pub(crate) async fn put(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Takes a rating back.
 #[tracing::instrument(name = "http.ratings.delete", skip_all)]
 pub(crate) async fn delete(
     State(state): State<AppState>,

@@ -11,6 +11,7 @@ use common::http::{IfMatch, Json, Page, Path, Problem, Query, Violations, etag};
 use common::ids;
 use http::StatusCode;
 use http::header::LOCATION;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
@@ -27,7 +28,7 @@ const MAX_OWN: i64 = 100;
 const MAX_LISTED: i64 = 1000;
 
 /// A template as it is kept.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct TemplateResponse {
     /// What `POST /generate` takes as `template`.
     id: String,
@@ -43,7 +44,7 @@ pub(crate) struct TemplateResponse {
 }
 
 /// A template to be kept.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct TemplateRequest {
     /// Everybody may use it; takes `users:admin`.
     #[serde(default)]
@@ -53,7 +54,7 @@ pub(crate) struct TemplateRequest {
 }
 
 /// Which version is meant.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct VersionQuery {
     version: Option<i32>,
@@ -120,6 +121,7 @@ fn of_row(row: &Row, user: Uuid) -> Result<TemplateResponse, Error> {
     })
 }
 
+/// Templates of texts, ready ones and own.
 #[tracing::instrument(name = "http.templates.list", skip_all)]
 pub(crate) async fn list(
     State(state): State<AppState>,
@@ -148,6 +150,7 @@ fn built_in(known: &template::BuiltIn) -> TemplateResponse {
     }
 }
 
+/// A template in its latest version.
 #[tracing::instrument(name = "http.templates.get", skip_all)]
 pub(crate) async fn get(
     State(state): State<AppState>,
@@ -162,6 +165,7 @@ pub(crate) async fn get(
     Ok((etag(row.latest.into()), Json(of_row(&row, identity.user_id)?)).into_response())
 }
 
+/// Versions of a template, the newest first.
 #[tracing::instrument(name = "http.templates.versions", skip_all)]
 pub(crate) async fn versions(
     State(state): State<AppState>,
@@ -176,6 +180,7 @@ pub(crate) async fn versions(
     }))
 }
 
+/// Adds a template.
 #[tracing::instrument(name = "http.templates.create", skip_all)]
 pub(crate) async fn create(
     State(state): State<AppState>,
@@ -215,6 +220,7 @@ pub(crate) async fn create(
     Ok((StatusCode::CREATED, etag(1), location, Json(response)).into_response())
 }
 
+/// Makes a new version of a template.
 #[tracing::instrument(name = "http.templates.change", skip_all)]
 pub(crate) async fn change(
     State(state): State<AppState>,
@@ -260,6 +266,7 @@ pub(crate) async fn change(
     Ok((etag(version.into()), Json(response)).into_response())
 }
 
+/// Deletes a template.
 #[tracing::instrument(name = "http.templates.delete", skip_all)]
 pub(crate) async fn delete(
     State(state): State<AppState>,

@@ -4,6 +4,7 @@ use axum::extract::State;
 use common::auth::Identity;
 use common::db::StoreResult;
 use common::http::{Json, Path, Problem};
+use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -12,11 +13,12 @@ use crate::state::AppState;
 use crate::store::tool_calls::{self as store, ToolCall};
 
 /// The calls of one answer; there are few of them.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Calls {
     items: Vec<ToolCall>,
 }
 
+/// What was called for an answer: names, arguments, rows, durations.
 #[tracing::instrument(name = "http.tool_calls.list", skip_all)]
 pub(crate) async fn list(
     State(state): State<AppState>,

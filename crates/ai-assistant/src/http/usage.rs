@@ -8,6 +8,7 @@ use common::auth::{Identity, Permission};
 use common::db::StoreResult;
 use common::http::{Json, Problem, Query, Violations};
 use rust_decimal::Decimal;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -20,7 +21,7 @@ use crate::store::usage::{self as store, By, Sum};
 const MOST_DAYS: i64 = 400;
 
 /// What is asked for.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct UsageQuery {
     /// The first day; the first of this month when absent.
@@ -40,7 +41,7 @@ pub(crate) struct UsageQuery {
 }
 
 /// Whose usage.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Whose {
     #[default]
@@ -49,7 +50,7 @@ enum Whose {
 }
 
 /// What was used.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct UsageResponse {
     from: NaiveDate,
     to: NaiveDate,
@@ -64,7 +65,7 @@ pub(crate) struct UsageResponse {
 }
 
 /// One line.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Line {
     /// The user, model, company or day; null for usage that belongs to no single company.
     key: Option<String>,
@@ -73,7 +74,7 @@ pub(crate) struct Line {
 }
 
 /// A budget that the caller is on.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct OwnLimit {
     scope: Scope,
     period: Period,
@@ -87,6 +88,7 @@ pub(crate) struct OwnLimit {
     used_usd: Option<Decimal>,
 }
 
+/// Tokens and money by day, user, model or company.
 #[tracing::instrument(name = "http.usage", skip_all)]
 pub(crate) async fn usage(
     State(state): State<AppState>,

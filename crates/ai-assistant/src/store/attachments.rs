@@ -2,13 +2,14 @@
 
 use chrono::{DateTime, Utc};
 use common::db::{StoreError, StoreResult};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 /// A file without its content.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct Listed {
     pub(crate) id: Uuid,
     pub(crate) name: String,

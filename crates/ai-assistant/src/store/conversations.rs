@@ -3,13 +3,14 @@
 
 use chrono::{DateTime, Utc};
 use common::db::{StoreError, StoreResult};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 /// A conversation in a list.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Conversation {
     pub(crate) id: Uuid,
     pub(crate) title: String,
@@ -21,7 +22,7 @@ pub(crate) struct Conversation {
 pub(crate) const BEGINNING: Uuid = Uuid::nil();
 
 /// A message.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct Message {
     pub(crate) id: Uuid,
     /// The message that it follows; nil of the first.
@@ -146,7 +147,7 @@ pub(crate) async fn conversation_update(
 }
 
 /// A conversation in the list.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct Listed {
     #[serde(flatten)]
     pub(crate) conversation: Conversation,
@@ -156,7 +157,7 @@ pub(crate) struct Listed {
 }
 
 /// A message with the words that were searched for.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct FoundMessage {
     pub(crate) message_id: Uuid,
     /// Its text around them.

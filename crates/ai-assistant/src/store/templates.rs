@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use common::db::{StoreError, StoreResult};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 use sqlx::PgConnection;
@@ -22,7 +23,7 @@ pub(crate) struct Row {
 }
 
 /// A line of a template's history.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct Version {
     pub(crate) version: i32,
     pub(crate) author_id: Uuid,

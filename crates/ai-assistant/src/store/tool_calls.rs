@@ -3,13 +3,14 @@
 
 use chrono::{DateTime, Utc};
 use common::db::{StoreError, StoreResult};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 /// A call.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct ToolCall {
     pub(crate) id: Uuid,
     pub(crate) name: String,

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use common::db::{StoreError, StoreResult};
 use rust_decimal::Decimal;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -69,7 +70,7 @@ pub(crate) async fn usage_add(db: &mut PgConnection, usage: &Usage<'_>) -> Resul
 pub(crate) const MOST_LINES: usize = 1000;
 
 /// What usage is summed up by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum By {
     #[default]
@@ -115,7 +116,7 @@ pub(crate) struct Asked<'a> {
 }
 
 /// What attempts came to.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub(crate) struct Sum {
     pub(crate) attempts: u64,
     pub(crate) answered: u64,

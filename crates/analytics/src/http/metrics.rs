@@ -7,31 +7,39 @@ use ::http::header::{ACCEPT, CONTENT_TYPE};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use common::auth::Identity;
 use common::db::{StoreError, StoreResult};
-use common::http::{Json, Query};
-use common::telemetry;
+use common::http::{Json, Problem, Query};
+use common::{Text, telemetry};
 use rust_decimal::Decimal;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use crate::dashboards;
 use crate::error::Error;
 use crate::period::{Range, Span};
+use crate::prometheus::Saturation;
 use crate::quantile::Histogram;
 use crate::services::Health;
 use crate::state::AppState;
 use crate::store::system::{self, InfobaseState, ModelCount};
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct MetricsQuery {
-    #[serde(default)]
-    range: Range,
+    range: Option<Range>,
+    /// Instead of `range`, as dashboards have them: `now-7d/d`, `2026-11-01`.
+    from: Option<String>,
+    to: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct MetricsResponse {
-    range: Range,
+    /// Absent when `from` and `to` were given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    range: Option<Range>,
     #[serde(flatten)]
     span: Span,
     previous: Span,
@@ -40,9 +48,17 @@ pub(crate) struct MetricsResponse {
     models: Vec<ModelMetrics>,
     onec: Vec<InfobaseMetrics>,
     users: UserMetrics,
+    prometheus: PrometheusState,
 }
 
-#[derive(Debug, Serialize)]
+/// Whether saturation can be told.
+#[derive(Debug, Serialize, JsonSchema)]
+struct PrometheusState {
+    configured: bool,
+    up: bool,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
 struct ServiceMetrics {
     name: &'static str,
     up: bool,
@@ -53,10 +69,12 @@ struct ServiceMetrics {
     #[serde(flatten)]
     traffic: Traffic,
     previous: Traffic,
+    /// How close it is to its limits now; null when Prometheus does not tell.
+    saturation: Option<Saturation>,
 }
 
 /// Absent figures are null: without requests there is no share of errors and no percentile.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Traffic {
     requests: i64,
     requests_per_second: f64,
@@ -66,7 +84,7 @@ struct Traffic {
     p99_ms: Option<u64>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct ModelMetrics {
     provider: String,
     model: String,
@@ -75,7 +93,7 @@ struct ModelMetrics {
     previous: Option<Usage>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize, JsonSchema)]
 struct Usage {
     calls: i64,
     failures: i64,
@@ -85,9 +103,14 @@ struct Usage {
     cost_usd: Option<Decimal>,
     /// Calls that the cost leaves out, because their price is unknown.
     unpriced_calls: i64,
+    /// Calls that were answered out of the cache.
+    cache_hits: i64,
+    /// Their share; null without calls.
+    cache_hit_ratio: Option<f64>,
+    average_ms: Option<i64>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct InfobaseMetrics {
     infobase_id: Uuid,
     infobase: String,
@@ -95,12 +118,16 @@ struct InfobaseMetrics {
     last_outcome: String,
     last_error: Option<String>,
     last_success_at: Option<DateTime<Utc>>,
+    /// Seconds since the last success.
+    age_seconds: Option<i64>,
     syncs: i64,
     failures: i64,
     rows: i64,
+    /// Rows of a second of synchronising; null when there was none.
+    rows_per_second: Option<f64>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct UserMetrics {
     active: i64,
     previous_active: i64,
@@ -117,11 +144,13 @@ pub(crate) async fn show(
         let content_type = [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
         return Ok((content_type, telemetry::render_metrics()).into_response());
     }
-    let (now, range) = (state.clock.now(), query.range);
-    let (span, previous) = (range.current(now), range.previous(now));
-    let (health, figures) = futures_util::join!(
+    let now = state.clock.now();
+    let (range, span) = span(&query, now, state.time_zone)?;
+    let previous = span.before();
+    let (health, saturation, figures) = futures_util::join!(
         state.services.health(),
-        figures(&state, &identity, span, previous)
+        state.prometheus.saturation(),
+        figures(&state, &identity, span, previous, now)
     );
     let figures = figures?;
     let response = MetricsResponse {
@@ -129,12 +158,37 @@ pub(crate) async fn show(
         span,
         previous,
         generated_at: now,
-        services: services(health, &figures, span),
+        prometheus: PrometheusState {
+            configured: state.prometheus.is_configured(),
+            up: saturation.is_some(),
+        },
+        services: services(health, saturation, &figures, span),
         models: figures.models,
         onec: figures.onec,
         users: figures.users,
     };
     Ok(Json(response).into_response())
+}
+
+/// The span that is asked for: the last hour unless said otherwise.
+fn span(query: &MetricsQuery, now: DateTime<Utc>, zone: Tz) -> Result<(Option<Range>, Span), Error> {
+    match (&query.from, &query.to, query.range) {
+        (None, None, range) => {
+            let range = range.unwrap_or_default();
+            Ok((Some(range), range.current(now)))
+        }
+        (from, to, None) => {
+            let from = from.as_deref().unwrap_or("now-1h");
+            let to = to.as_deref().unwrap_or("now");
+            let range = dashboards::range(from, to, now, zone)?;
+            Ok((None, range.span))
+        }
+        (_, _, Some(_)) => Err(Problem::bad_request(Text::new(
+            "Либо range, либо from и to.",
+            "Either range, or from and to.",
+        ))
+        .into()),
+    }
 }
 
 /// A Prometheus server names `text/plain`; browsers and programs that want JSON do not.
@@ -162,6 +216,7 @@ async fn figures(
     caller: &Identity,
     span: Span,
     previous: Span,
+    now: DateTime<Utc>,
 ) -> Result<Figures, StoreError> {
     let mut connection = state.db.acquire().await.store("acquire")?;
     let connection: &mut PgConnection = &mut connection;
@@ -174,7 +229,7 @@ async fn figures(
         onec: system::infobases(connection, span, &caller.infobases)
             .await?
             .into_iter()
-            .map(InfobaseMetrics::from)
+            .map(|state| infobase(state, now))
             .collect(),
         users: UserMetrics {
             active: system::active_users(connection, span.cover()).await?,
@@ -198,12 +253,19 @@ async fn requests(connection: &mut PgConnection, span: Span) -> Result<Requests,
     Ok(requests)
 }
 
-fn services(health: Vec<Health>, figures: &Figures, span: Span) -> Vec<ServiceMetrics> {
+fn services(
+    health: Vec<Health>,
+    saturation: Option<HashMap<String, Saturation>>,
+    figures: &Figures,
+    span: Span,
+) -> Vec<ServiceMetrics> {
+    let mut saturation = saturation.unwrap_or_default();
     health
         .into_iter()
         .map(|health| ServiceMetrics {
             traffic: traffic(figures.current.get(health.name), span),
             previous: traffic(figures.previous.get(health.name), span),
+            saturation: saturation.remove(health.name),
             name: health.name,
             up: health.up,
             replicas: health.replicas,
@@ -221,11 +283,17 @@ fn traffic(requests: Option<&(Histogram, i64)>, span: Span) -> Traffic {
     Traffic {
         requests: count,
         requests_per_second: count as f64 / span.seconds() as f64,
-        error_ratio: (count > 0).then(|| *errors as f64 / count as f64),
+        error_ratio: ratio(*errors, count),
         p50_ms: histogram.quantile(0.5),
         p95_ms: histogram.quantile(0.95),
         p99_ms: histogram.quantile(0.99),
     }
+}
+
+/// A share of a whole, unknown when there is nothing.
+#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
+fn ratio(part: i64, whole: i64) -> Option<f64> {
+    (whole > 0).then(|| part as f64 / whole as f64)
 }
 
 /// Models of this span with what they were in the one before; those that are no longer used too.
@@ -255,14 +323,7 @@ fn compare(current: Vec<ModelCount>, earlier: Vec<ModelCount>) -> Vec<ModelMetri
     models.extend(gone.map(|(usage, (provider, model))| ModelMetrics {
         provider,
         model,
-        usage: Usage {
-            calls: 0,
-            failures: 0,
-            input_tokens: 0,
-            output_tokens: 0,
-            cost_usd: None,
-            unpriced_calls: 0,
-        },
+        usage: Usage::default(),
         previous: Some(usage),
     }));
     models
@@ -276,22 +337,25 @@ fn split(count: ModelCount) -> ((String, String), Usage) {
         output_tokens: count.output_tokens,
         cost_usd: count.cost_usd.map(|cost| cost.normalize()),
         unpriced_calls: count.unpriced,
+        cache_hits: count.cached,
+        cache_hit_ratio: ratio(count.cached, count.calls),
+        average_ms: count.duration_ms.checked_div(count.calls),
     };
     ((count.provider, count.model), usage)
 }
 
-impl From<InfobaseState> for InfobaseMetrics {
-    fn from(state: InfobaseState) -> Self {
-        Self {
-            infobase_id: state.infobase_id,
-            infobase: state.infobase,
-            last_sync_at: state.last_sync_at,
-            last_outcome: state.last_outcome,
-            last_error: state.last_error,
-            last_success_at: state.last_success_at,
-            syncs: state.syncs,
-            failures: state.failures,
-            rows: state.rows,
-        }
+fn infobase(state: InfobaseState, now: DateTime<Utc>) -> InfobaseMetrics {
+    InfobaseMetrics {
+        infobase_id: state.infobase_id,
+        infobase: state.infobase,
+        last_sync_at: state.last_sync_at,
+        last_outcome: state.last_outcome,
+        last_error: state.last_error,
+        age_seconds: state.last_success_at.map(|at| (now - at).num_seconds()),
+        last_success_at: state.last_success_at,
+        syncs: state.syncs,
+        failures: state.failures,
+        rows: state.rows,
+        rows_per_second: ratio(state.rows.saturating_mul(1000), state.duration_ms),
     }
 }

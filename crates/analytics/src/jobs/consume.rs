@@ -9,6 +9,7 @@ use tokio::sync::Mutex;
 
 use crate::ingest::{self, EventRow, Rejected, stream_name};
 use crate::metrics::EVENTS_INGESTED;
+use crate::pseudonyms::Pseudonyms;
 use crate::state::AppState;
 use crate::store::events as store;
 
@@ -17,15 +18,17 @@ use crate::store::events as store;
 pub(super) struct EventHandler {
     state: AppState,
     retention: Duration,
+    pseudonyms: Pseudonyms,
     /// Months whose partition is known to be there.
     months: Mutex<HashSet<NaiveDate>>,
 }
 
 impl EventHandler {
-    pub(super) fn new(state: AppState, retention: Duration) -> Self {
+    pub(super) fn new(state: AppState, retention: Duration, pseudonyms: Pseudonyms) -> Self {
         Self {
             state,
             retention,
+            pseudonyms,
             months: Mutex::default(),
         }
     }
@@ -52,7 +55,7 @@ impl Handler for EventHandler {
         for (stream, event) in events {
             match ingest::check_time(event.time, now, self.retention) {
                 Ok(()) => {
-                    let row = ingest::row(*stream, event);
+                    let row = ingest::row(*stream, event, &self.pseudonyms);
                     rows.push(row.map_err(|error| HandleError::Poison(error.into()))?);
                 }
                 Err(reason) => rejected.push((*stream, event, reason)),

@@ -5,11 +5,13 @@ mod consume;
 mod measure;
 mod retain;
 mod roll_up;
+mod schedules;
 
 use std::future::Future;
 use std::time::Duration;
 
 use common::BoxError;
+use common::auth::Authenticator;
 use common::cache::Redis;
 use common::events::{Consumer, Relay, Stream};
 use common::service::Context;
@@ -17,6 +19,7 @@ use common::telemetry::Chain;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
+use crate::pseudonyms::Pseudonyms;
 use crate::state::AppState;
 use crate::store::SCHEMA;
 
@@ -30,13 +33,17 @@ pub(crate) async fn start(
     state: &AppState,
     redis: &Redis,
     config: &Config,
+    authenticator: &Authenticator,
     context: &Context,
 ) -> Result<(), BoxError> {
     crate::metrics::describe();
     let retention = chrono::Duration::from_std(config.events_retention)?;
     retain::prepare_months(state).await?;
+    retain::settle_zone(state).await?;
 
-    let handler = consume::EventHandler::new(state.clone(), retention);
+    let pseudonyms = Pseudonyms::new(&config.reports_key).map_err(|_| "no key can be derived")?;
+    retain::pseudonymise(state, &pseudonyms).await?;
+    let handler = consume::EventHandler::new(state.clone(), retention, pseudonyms);
     let consumer = Consumer::new(
         redis.clone(),
         "analytics",
@@ -48,8 +55,14 @@ pub(crate) async fn start(
     let relay = Relay::new(state.db.clone(), redis.clone(), &SCHEMA);
     context.spawn("relay", relay.run(context.shutdown.clone()));
     let file_ttl = chrono::Duration::from_std(config.report_file_ttl)?;
-    let builder = build::Builder::new(state.clone(), context.instance.clone(), file_ttl);
-    context.spawn("builder", builder.run(context.shutdown.clone()));
+    // Two, so that a small report need not wait for a large one.
+    for name in ["builder", "second builder"] {
+        let builder = build::Builder::new(state.clone(), &context.instance, file_ttl);
+        context.spawn(name, builder.run(context.shutdown.clone()));
+    }
+
+    let scheduler = schedules::Scheduler::new(state.clone(), authenticator.clone(), &context.instance);
+    context.spawn("scheduler", scheduler.run(context.shutdown.clone()));
 
     let own = state.clone();
     loop_in(context, "roll_up", config.rollup_every, move || {

@@ -1,19 +1,21 @@
 //! CSV for people with Excel and for programs.
 
-use chrono::NaiveDate;
-use common::contract::onec::{Column, ColumnKind};
-use common::{BoxError, Locale, Text};
+use common::contract::onec::Column;
+use common::{BoxError, Locale};
 use csv::{QuoteStyle, Terminator, WriterBuilder};
-use rust_decimal::Decimal;
-use serde_json::{Map, Value};
 
-use super::{Dialect, Sheet};
+use super::cell::{Cell, row_count, shown_day, shown_truth};
+use super::rows::Rows;
+use super::sheet::Sheet;
+use super::{Dialect, Style};
 
 /// Excel takes a file without it for the old code page.
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
-/// Writes the columns that are for display: headings, rows, and for Excel the totals.
-pub(super) fn render(sheet: &Sheet, dialect: Dialect, locale: Locale) -> Result<Vec<u8>, BoxError> {
+/// Writes the columns that are for display: headings, rows, and for Excel the totals and the number
+/// of rows, which a program would take for more rows.
+pub(super) fn render(sheet: &Sheet, rows: &mut Rows<'_>, style: Style) -> Result<Vec<u8>, BoxError> {
+    let (dialect, locale) = (style.dialect, style.locale);
     let mut buffer = Vec::new();
     if dialect == Dialect::RuExcel {
         buffer.extend_from_slice(BYTE_ORDER_MARK);
@@ -22,77 +24,48 @@ pub(super) fn render(sheet: &Sheet, dialect: Dialect, locale: Locale) -> Result<
         .delimiter(if dialect == Dialect::RuExcel { b';' } else { b',' })
         .terminator(Terminator::CRLF)
         .quote_style(QuoteStyle::Necessary)
+        .flexible(true)
         .from_writer(buffer);
-    let columns: Vec<&Column> = sheet
-        .columns
-        .iter()
-        .filter(|column| column.kind != ColumnKind::Id)
-        .collect();
+    let columns = sheet.shown_columns();
     writer.write_record(columns.iter().map(|column| text(&column.title, dialect)))?;
-    for row in &sheet.rows {
-        writer.write_record(
-            columns
-                .iter()
-                .map(|column| cell(row.get(&column.key), column.kind, dialect, locale)),
-        )?;
-    }
-    if dialect == Dialect::RuExcel
-        && let Some(totals) = totals(&columns, &sheet.totals, locale)
-    {
-        writer.write_record(totals)?;
+    rows.write(|row| {
+        let cells = columns
+            .iter()
+            .map(|column| cell(&Cell::read(row.get(&column.key), column.kind), dialect, locale));
+        Ok(writer.write_record(cells)?)
+    })?;
+    if dialect == Dialect::RuExcel {
+        if sheet.has_totals() {
+            writer.write_record(totals(sheet, &columns, locale))?;
+        }
+        writer.write_record([row_count(rows.control().rows, locale)])?;
     }
     writer.into_inner().map_err(|error| error.into_error().into())
 }
 
-/// The line of totals, when a column has one.
-fn totals(columns: &[&Column], totals: &Map<String, Value>, locale: Locale) -> Option<Vec<String>> {
-    if !columns.iter().any(|column| totals.contains_key(&column.key)) {
-        return None;
-    }
+/// The line of totals.
+fn totals(sheet: &Sheet, columns: &[&Column], locale: Locale) -> Vec<String> {
     let mut cells: Vec<String> = columns
         .iter()
-        .map(|column| cell(totals.get(&column.key), column.kind, Dialect::RuExcel, locale))
+        .map(|column| Cell::read(sheet.totals.get(&column.key), column.kind))
+        .map(|total| cell(&total, Dialect::RuExcel, locale))
         .collect();
-    let label = columns
-        .iter()
-        .position(|column| !totals.contains_key(&column.key));
-    if let Some(label) = label {
-        cells[label] = Text::new("Итого", "Total").get(locale).to_owned();
+    if let Some((place, label)) = sheet.total_label(columns, locale) {
+        cells[place] = label.to_owned();
     }
-    Some(cells)
+    cells
 }
 
-fn cell(value: Option<&Value>, kind: ColumnKind, dialect: Dialect, locale: Locale) -> String {
-    let value = value.unwrap_or(&Value::Null);
-    let plain = match value {
-        Value::Null => return String::new(),
-        Value::Bool(yes) => return truth(*yes, dialect, locale),
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    };
-    match (kind, dialect) {
-        // Only what really is a number may pass without the guard.
-        (ColumnKind::Money | ColumnKind::Quantity | ColumnKind::Integer, _)
-            if plain.parse::<Decimal>().is_ok() =>
-        {
-            match dialect {
-                Dialect::RuExcel => plain.replace('.', ","),
-                Dialect::Rfc4180 => plain,
-            }
-        }
-        (ColumnKind::Date, Dialect::RuExcel) => match plain.parse::<NaiveDate>() {
-            Ok(date) => date.format("%d.%m.%Y").to_string(),
-            Err(_) => text(&plain, dialect),
-        },
-        _ => text(&plain, dialect),
-    }
-}
-
-fn truth(yes: bool, dialect: Dialect, locale: Locale) -> String {
-    match (dialect, yes) {
-        (Dialect::Rfc4180, yes) => yes.to_string(),
-        (Dialect::RuExcel, true) => Text::new("да", "yes").get(locale).to_owned(),
-        (Dialect::RuExcel, false) => Text::new("нет", "no").get(locale).to_owned(),
+fn cell(value: &Cell<'_>, dialect: Dialect, locale: Locale) -> String {
+    match (value, dialect) {
+        (Cell::Empty, _) => String::new(),
+        (Cell::Text(value), _) => text(value, dialect),
+        (Cell::Number(number), Dialect::RuExcel) => number.to_string().replace('.', ","),
+        (Cell::Number(number), Dialect::Rfc4180) => number.to_string(),
+        (Cell::Date(day), Dialect::RuExcel) => shown_day(*day, Locale::Ru),
+        (Cell::Date(day), Dialect::Rfc4180) => day.to_string(),
+        (Cell::Truth(yes), Dialect::RuExcel) => shown_truth(*yes, locale).to_owned(),
+        (Cell::Truth(yes), Dialect::Rfc4180) => yes.to_string(),
     }
 }
 
@@ -110,26 +83,32 @@ fn text(value: &str, dialect: Dialect) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
-
-    fn sheet(rows: Value, totals: Value) -> Sheet {
-        let columns = json!([
-            {"key": "counterparty_id", "title": "id", "kind": "id"},
-            {"key": "counterparty", "title": "Контрагент", "kind": "text"},
-            {"key": "debt", "title": "Долг", "kind": "money"},
-            {"key": "due_date", "title": "Срок", "kind": "date"},
-            {"key": "posted", "title": "Проведён", "kind": "boolean"},
-        ]);
-        serde_json::from_value(json!({
-            "report": "receivables", "title": "Дебиторы", "parameters": {}, "currency": "RUB",
-            "columns": columns, "rows": rows, "totals": totals, "row_count": 1,
-            "as_of": "2026-11-24T00:00:00Z",
-        }))
-        .unwrap()
-    }
+    use crate::reports::Format;
+    use crate::reports::rows::tests::of;
+    use chrono_tz::Tz;
+    use common::contract::onec::ColumnKind;
+    use serde_json::{Value, json};
 
     fn written(rows: Value, totals: Value, dialect: Dialect) -> String {
-        String::from_utf8(render(&sheet(rows, totals), dialect, Locale::Ru).unwrap()).unwrap()
+        let sheet: Sheet = serde_json::from_value(json!({
+            "report": "receivables", "title": "Дебиторы", "parameters": {}, "currency": "RUB",
+            "columns": [
+                {"key": "counterparty_id", "title": "id", "kind": "id"},
+                {"key": "counterparty", "title": "Контрагент", "kind": "text"},
+                {"key": "debt", "title": "Долг", "kind": "money"},
+                {"key": "due_date", "title": "Срок", "kind": "date"},
+                {"key": "posted", "title": "Проведён", "kind": "boolean"},
+            ],
+            "totals": totals, "row_count": 1, "as_of": "2026-11-24T00:00:00Z",
+        }))
+        .unwrap();
+        let style = Style {
+            format: Format::Csv,
+            dialect,
+            locale: Locale::Ru,
+            time_zone: Tz::UTC,
+        };
+        String::from_utf8(render(&sheet, &mut of(&sheet, &rows), style).unwrap()).unwrap()
     }
 
     #[test]
@@ -138,7 +117,8 @@ mod tests {
             "due_date": "2026-11-05", "posted": true}]);
         assert_eq!(
             written(rows, json!({"debt": "-1234.50"}), Dialect::RuExcel),
-            "\u{feff}Контрагент;Долг;Срок;Проведён\r\n\"ООО «Ёж; №5»\";-1234,50;05.11.2026;да\r\nИтого;-1234,50;;\r\n"
+            "\u{feff}Контрагент;Долг;Срок;Проведён\r\n\"ООО «Ёж; №5»\";-1234,50;05.11.2026;да\r\n\
+             Итого;-1234,50;;\r\nСтрок: 1\r\n"
         );
     }
 
@@ -153,11 +133,11 @@ mod tests {
 
     #[test]
     fn a_name_cannot_be_a_formula() {
+        let cell = |value: &Value, kind| cell(&Cell::read(Some(value), kind), Dialect::RuExcel, Locale::Ru);
         for name in ["=cmd|' /C calc'!A0", "+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1"] {
-            let cell = cell(Some(&json!(name)), ColumnKind::Text, Dialect::RuExcel, Locale::Ru);
-            assert_eq!(cell, format!("'{name}"));
+            assert_eq!(cell(&json!(name), ColumnKind::Text), format!("'{name}"));
         }
-        let cell = |value: Value| cell(Some(&value), ColumnKind::Money, Dialect::RuExcel, Locale::Ru);
+        let cell = |value: Value| cell(&value, ColumnKind::Money);
         assert_eq!(cell(json!("=1+1")), "'=1+1", "a money column is no way around");
         assert_eq!(cell(json!("-5.00")), "-5,00", "a negative number stays a number");
         assert_eq!(cell(json!(null)), "");

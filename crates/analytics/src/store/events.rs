@@ -9,7 +9,7 @@ use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::ingest::{EventRow, Rejected};
+use crate::ingest::{self, EventRow, Rejected};
 
 /// Adds events and returns the ids of those that were not there.
 pub(crate) async fn insert(
@@ -58,7 +58,7 @@ pub(crate) async fn reject(
         event.id,
         stream,
         reason.as_str(),
-        sqlx::types::Json(event) as _,
+        ingest::shell(event),
         now
     )
     .execute(connection)
@@ -97,6 +97,7 @@ pub(crate) async fn delete_before(
     sqlx::query!(
         "with rejected as (delete from analytics.events_rejected where received_at < $1),
               requests as (delete from analytics.requests_hourly where hour < $2),
+              traffic as (delete from analytics.traffic_hourly where hour < $2),
               users as (delete from analytics.users_hourly where hour < $2),
               usage as (delete from analytics.usage_hourly where hour < $2),
               sync as (delete from analytics.sync_hourly where hour < $2)

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use common::db::{StoreError, StoreResult};
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 /// Takes the earliest hour that was marked before `marked_before` and that nobody is writing to or
 /// counting. Its mark is gone when the caller's transaction ends, unless events come meanwhile.
@@ -62,9 +63,22 @@ async fn requests(connection: &mut PgConnection, hour: DateTime<Utc>) -> Result<
          group by 2, 3, 4, 5",
         hour
     )
-    .execute(connection)
+    .execute(&mut *connection)
     .await
     .store("requests_hourly_insert")?;
+    sqlx::query!("delete from analytics.traffic_hourly where hour = $1", hour)
+        .execute(&mut *connection)
+        .await
+        .store("traffic_hourly_delete")?;
+    sqlx::query!(
+        "insert into analytics.traffic_hourly (hour, upstream, status_class, count)
+         select hour, upstream, status_class, sum(count) from analytics.requests_hourly
+         where hour = $1 group by 1, 2, 3",
+        hour
+    )
+    .execute(connection)
+    .await
+    .store("traffic_hourly_insert")?;
     Ok(())
 }
 
@@ -147,5 +161,34 @@ async fn users(connection: &mut PgConnection, hour: DateTime<Utc>) -> Result<(),
     .execute(connection)
     .await
     .store("users_hourly_insert")?;
+    Ok(())
+}
+
+/// Users who are counted under their ids rather than under pseudonyms, which are of version 8.
+pub(crate) async fn named_users(connection: &mut PgConnection) -> Result<Vec<Uuid>, StoreError> {
+    sqlx::query_scalar!(
+        "select distinct user_id from analytics.users_hourly where substr(user_id::text, 15, 1) <> '8'"
+    )
+    .fetch_all(connection)
+    .await
+    .store("users_named")
+}
+
+/// Counts users under other ids, in hours and in raw events.
+pub(crate) async fn rename_users(
+    connection: &mut PgConnection,
+    users: &[Uuid],
+    names: &[Uuid],
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "with names as (select * from unnest($1::uuid[], $2::uuid[]) as named (former, present)),
+              raw as (update analytics.events set user_id = present from names where user_id = former)
+         update analytics.users_hourly set user_id = present from names where user_id = former",
+        users,
+        names
+    )
+    .execute(connection)
+    .await
+    .store("users_rename")?;
     Ok(())
 }

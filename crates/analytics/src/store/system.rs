@@ -64,6 +64,9 @@ pub(crate) struct ModelCount {
     pub(crate) output_tokens: i64,
     pub(crate) cost_usd: Option<Decimal>,
     pub(crate) unpriced: i64,
+    /// Calls that were answered out of the cache.
+    pub(crate) cached: i64,
+    pub(crate) duration_ms: i64,
 }
 
 /// Calls of a span, by model. They are few enough to be counted from the raw events.
@@ -75,7 +78,9 @@ pub(crate) async fn models(connection: &mut PgConnection, span: Span) -> Result<
                   sum((data->>'input_tokens')::numeric)::bigint as "input_tokens!",
                   sum((data->>'output_tokens')::numeric)::bigint as "output_tokens!",
                   sum((data->>'cost_usd')::numeric) as cost_usd,
-                  count(*) filter (where data->>'cost_usd' is null) as "unpriced!"
+                  count(*) filter (where data->>'cost_usd' is null) as "unpriced!",
+                  count(*) filter (where data->>'cached' = 'true') as "cached!",
+                  coalesce(sum(duration_ms), 0)::bigint as "duration_ms!"
            from analytics.events
            where stream = 'usage' and kind = 'assistant.answered' and time >= $1 and time < $2
            group by 1, 2 order by 3 desc, 1, 2"#,
@@ -100,6 +105,8 @@ pub(crate) struct InfobaseState {
     pub(crate) syncs: i64,
     pub(crate) failures: i64,
     pub(crate) rows: i64,
+    /// Milliseconds that the synchronisations within the span took.
+    pub(crate) duration_ms: i64,
 }
 
 /// Those of a caller's infobases that have been synchronised while raw events are kept.
@@ -116,7 +123,8 @@ pub(crate) async fn infobases(
                   max(time) filter (where data->>'outcome' = 'succeeded') as last_success_at,
                   count(*) filter (where time >= $1 and time < $2) as "syncs!",
                   count(*) filter (where time >= $1 and time < $2 and data->>'outcome' <> 'succeeded') as "failures!",
-                  coalesce(sum((data->>'rows')::numeric) filter (where time >= $1 and time < $2), 0)::bigint as "rows!"
+                  coalesce(sum((data->>'rows')::numeric) filter (where time >= $1 and time < $2), 0)::bigint as "rows!",
+                  coalesce(sum(duration_ms) filter (where time >= $1 and time < $2), 0)::bigint as "duration_ms!"
            from analytics.events
            where stream = 'sync' and kind = 'onec.sync_ended'
              and ($3::uuid[] is null or (data->>'infobase_id')::uuid = any($3))
@@ -141,6 +149,7 @@ pub(crate) async fn infobases(
             syncs: row.syncs,
             failures: row.failures,
             rows: row.rows,
+            duration_ms: row.duration_ms,
         })
         .collect())
 }

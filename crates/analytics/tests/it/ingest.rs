@@ -127,6 +127,16 @@ async fn every_stream_has_its_rollup() {
             .await,
         1
     );
+    // Nobody is named.
+    let named: bool = sqlx::query_scalar(
+        "select exists (select from analytics.users_hourly where user_id = $1)
+             or exists (select from analytics.events where user_id = $1)",
+    )
+    .bind(user)
+    .fetch_one(&service.db)
+    .await
+    .unwrap();
+    assert!(!named);
     // What is not counted is not kept.
     assert_eq!(
         service

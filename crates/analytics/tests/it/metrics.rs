@@ -4,11 +4,11 @@ use chrono::Duration;
 use common::auth::Permission::{AnalyticsRead, DashboardsRead};
 use common::events::{Event, Stream};
 use common::ids;
-use common::testing::Grant;
+use common::testing::{Grant, TestServer};
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Service, answered, find, now, request, synced};
+use crate::support::{Service, Setting, answered, find, now, request, synced};
 
 #[tokio::test]
 async fn the_system_in_figures_with_the_time_before() {
@@ -43,11 +43,11 @@ async fn the_system_in_figures_with_the_time_before() {
         .await;
 
     // The same through raw events and through rollups.
-    for range in ["5m", "1h", "24h", "7d"] {
+    for range in ["5m", "1h", "24h", "7d", "30d"] {
         let body: Value = client.get(&format!("/metrics?range={range}")).await.json();
         assert_eq!(body["range"], range);
         let assistant = find(&body["services"], "name", "ai-assistant");
-        let wide = range == "24h" || range == "7d";
+        let wide = !matches!(range, "5m" | "1h");
         let expected = if wide { 104 } else { 100 };
         assert_eq!(assistant["requests"], expected, "{range}: {assistant}");
         let p95 = assistant["p95_ms"].as_u64().unwrap();
@@ -90,7 +90,27 @@ async fn the_system_in_figures_with_the_time_before() {
         (&Value::Null, &Value::Null)
     );
 
+    assert_eq!(
+        (&gpt["cache_hits"], &gpt["cache_hit_ratio"]),
+        (&json!(0), &json!(0.0))
+    );
+    assert_eq!(gpt["average_ms"], 900);
+
+    // Any range, with the time of the same length before it.
+    let chosen: Value = client.get("/metrics?from=now-2h&to=now").await.json();
+    assert_eq!(find(&chosen["services"], "name", "ai-assistant")["requests"], 104);
+    assert!(chosen.get("range").is_none());
+    let wrong = client.get("/metrics?from=now&to=now-1h").await;
+    wrong.assert_problem(400, "request.invalid_query");
+    let wrong = client.get("/metrics?range=1h&to=now").await;
+    wrong.assert_problem(400, "request.invalid");
+
     let base = &body["onec"][0];
+    assert!(
+        (7_190..7_290).contains(&(base["age_seconds"].as_i64().unwrap() + 1_800)),
+        "{base}"
+    );
+    assert_eq!(base["rows_per_second"], 0.0);
     assert_eq!(
         (&base["last_outcome"], &base["syncs"], &base["rows"]),
         (&json!("failed"), &json!(1), &json!(0))
@@ -149,4 +169,36 @@ async fn prometheus_gets_its_own_format() {
         "{}",
         answer.text()
     );
+}
+
+#[tokio::test]
+async fn saturation_comes_from_prometheus_where_there_is_one() {
+    let service = Service::start().await;
+    let client = service.client(&[AnalyticsRead]);
+    let body: Value = client.get("/metrics").await.json();
+    assert_eq!(body["prometheus"], json!({"configured": false, "up": false}));
+    assert_eq!(
+        find(&body["services"], "name", "gateway")["saturation"],
+        Value::Null
+    );
+
+    let answer = axum::routing::get(|| async {
+        axum::Json(
+            json!({"status": "success", "data": {"resultType": "vector", "result": [
+            {"metric": {"service": "gateway"}, "value": [1.0, "0.25"]}]}}),
+        )
+    });
+    let prometheus = TestServer::serve(axum::Router::new().route("/api/v1/query", answer)).await;
+    for (url, up) in [(prometheus.url(), true), ("http://127.0.0.1:9".to_owned(), false)] {
+        let setting = Setting {
+            more: vec![("PROMETHEUS_URL", url)],
+            ..Setting::default()
+        };
+        let service = Service::with(setting).await;
+        let client = service.client(&[AnalyticsRead]);
+        let body: Value = client.get("/metrics").await.json();
+        assert_eq!(body["prometheus"], json!({"configured": true, "up": up}));
+        let saturation = &find(&body["services"], "name", "gateway")["saturation"];
+        assert_eq!(saturation["requests"], if up { json!(0.25) } else { Value::Null });
+    }
 }

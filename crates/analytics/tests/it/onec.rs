@@ -6,7 +6,7 @@ use axum::extract::State;
 use chrono::{DateTime, Utc};
 use common::Text;
 use common::auth::Permission;
-use common::contract::onec::{DataSource, Report, ReportId, ReportQuery};
+use common::contract::onec::{DataSource, GroupBy, Report, ReportId, ReportQuery};
 use common::http::routes::{Access, Routes};
 use common::http::{Json, Path, Problem, Query};
 use common::service::{App, Definition};
@@ -18,8 +18,14 @@ use serde_json::{Value, json};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mood {
     Well,
-    /// There are more rows than it gives.
+    /// There are more rows than it gives in pieces.
     TooMany,
+    /// So many rows, in pieces.
+    Many(u32),
+    /// As many, and each piece is of another state of the data.
+    Changing(u32),
+    /// A name that no font has the letters of.
+    Unprintable,
     /// 1C is away.
     InfobaseAway,
     /// Something answers that is not it.
@@ -45,6 +51,7 @@ impl StandIn {
         };
         let read = Access::Permission(Permission::OnecRead);
         let router = Routes::new()
+            .get("/reports", read, catalogue)
             .get("/reports/{id}", read, report)
             .build(shared.clone(), issuer.authenticator());
         let definition = Definition {
@@ -94,15 +101,63 @@ async fn report(
             )
             .retry_after(30));
         }
-        Mood::Well | Mood::TooMany => {}
+        Mood::Well | Mood::TooMany | Mood::Many(_) | Mood::Changing(_) | Mood::Unprintable => {}
     }
     let report = ReportId::from_name(&id).ok_or_else(Problem::not_found)?;
+    let asked = query.clone();
     let mut report = computed(report, query);
-    if mood == Mood::TooMany {
-        report.row_count = 1234;
-        report.truncated = true;
+    match mood {
+        Mood::TooMany => {
+            report.row_count = 60_000;
+            report.truncated = true;
+        }
+        Mood::Many(rows) => piece(&mut report, &asked, rows),
+        Mood::Changing(rows) => {
+            piece(&mut report, &asked, rows);
+            report.as_of = common::clock::Clock::system().now();
+        }
+        Mood::Unprintable => report.rows[0]["counterparty"] = json!("株式会社"),
+        Mood::Well | Mood::Garbage | Mood::InfobaseAway => {}
     }
     Ok(Json(serde_json::to_value(report).unwrap()))
+}
+
+/// One piece of many rows: the debt of each is its number.
+fn piece(report: &mut Report, query: &ReportQuery, rows: u32) {
+    let from: u32 = query
+        .cursor
+        .as_deref()
+        .map_or(0, |cursor| cursor.parse().unwrap());
+    let until = rows.min(from + query.limit.unwrap_or(50));
+    let row = |number: u32| {
+        json!({"counterparty": format!("Покупатель № {number}"), "debt": format!("{number}.10"),
+            "overdue": "0.00", "due_date": "2026-12-01"})
+        .as_object()
+        .unwrap()
+        .clone()
+    };
+    report.rows = (from..until).map(row).collect();
+    report.row_count = u64::from(rows);
+    report.truncated = report.rows.len() < rows as usize;
+    report.next_cursor = (until < rows).then(|| until.to_string());
+    let sum = u64::from(rows) * u64::from(rows - 1) / 2;
+    let tenths = u64::from(rows);
+    let total = format!("{}.{}0", sum + tenths / 10, tenths % 10);
+    report.totals = json!({"debt": total, "overdue": "0.00"})
+        .as_object()
+        .unwrap()
+        .clone();
+}
+
+async fn catalogue() -> Json<Value> {
+    Json(
+        json!({"items": [{"id": "receivables", "title": "Задолженность покупателей", "description": "Кто должен",
+        "parameters": [
+            {"name": "overdue", "title": "Только просроченные", "kind": "boolean", "required": false},
+            {"name": "limit", "title": "Строк", "kind": "integer", "required": false},
+        ],
+        "columns": [], "live": true}]}),
+    )
 }
 
 pub(crate) fn as_of() -> DateTime<Utc> {
@@ -134,7 +189,7 @@ fn computed(report: ReportId, parameters: ReportQuery) -> Report {
         ),
         _ => (
             json!([{"key": "key", "title": "Ключ", "kind": "text"}, {"key": "revenue", "title": "Выручка", "kind": "money"}]),
-            json!([{"key": "всё", "revenue": "100.00"}]),
+            json!([{"key": first_key(&parameters), "revenue": "100.00"}]),
             json!({"revenue": "100.00", "gross_profit": "40.00", "cost": "60.00"}),
         ),
     };
@@ -154,5 +209,13 @@ fn computed(report: ReportId, parameters: ReportQuery) -> Report {
         source: DataSource::Mirror,
         onec_reachable: true,
         citations: Vec::new(),
+    }
+}
+
+/// What the only row is of: the first day of the period, or everything.
+fn first_key(parameters: &ReportQuery) -> String {
+    match (parameters.group_by, parameters.from) {
+        (Some(GroupBy::Day), Some(day)) => day.to_string(),
+        _ => "всё".to_owned(),
     }
 }

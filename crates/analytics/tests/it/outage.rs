@@ -7,7 +7,7 @@ use common::ids;
 use common::testing::{self, Client, Proxy};
 use serde_json::json;
 
-use crate::support::{Service, Setting, eventually, now, request};
+use crate::support::{Service, Setting, eventually, find, now, request};
 
 #[tokio::test]
 async fn without_postgres_every_route_says_so_and_recovers() {
@@ -28,7 +28,8 @@ async fn without_postgres_every_route_says_so_and_recovers() {
     let id = ids::new_id();
     for path in [
         "/metrics".to_owned(),
-        "/dashboards/overview".to_owned(),
+        "/dashboards".to_owned(),
+        format!("/dashboards/{id}"),
         format!("/reports/jobs/{id}"),
         format!("/reports/files/{id}"),
     ] {
@@ -37,6 +38,11 @@ async fn without_postgres_every_route_says_so_and_recovers() {
             .await
             .assert_problem(503, "dependency.unavailable");
     }
+    // Panels of other sources are there all the same.
+    let overview: serde_json::Value = client.get("/dashboards/overview?refresh=true").await.json();
+    let panel = |id| find(&overview["panels"], "id", id);
+    assert_eq!(panel("questions")["error"]["code"], "dependency.unavailable");
+    assert_eq!(panel("cash").get("error"), None);
     let body = json!({"report": "cash", "format": "csv"});
     let answer = client.post("/reports/generate", &body).await;
     answer.assert_problem(503, "dependency.unavailable");

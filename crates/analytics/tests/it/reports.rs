@@ -1,6 +1,6 @@
 //! `/reports/*`.
 
-use common::auth::Permission::{AnalyticsRead, OnecRead, Reports};
+use common::auth::Permission::{AnalyticsRead, OnecRead, Reports, SecurityRead};
 use common::events::{Event, Stream};
 use common::ids;
 use common::testing::{Client, Grant, Response};
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::onec::Mood;
-use crate::support::{Service, Setting, answered, eventually, now};
+use crate::support::{Service, Setting, answered, eventually, now, request};
 
 fn receivables(format: &str) -> Value {
     json!({"report": "receivables", "parameters": {"overdue": true}, "format": format})
@@ -51,14 +51,15 @@ async fn a_small_report_comes_at_once_as_excel_opens_it() {
     assert_eq!(answer.headers["content-type"], "text/csv; charset=utf-8");
     assert_eq!(
         answer.headers["content-disposition"],
-        "attachment; filename=\"receivables-2026-11-20.csv\""
+        "attachment; filename=\"receivables-2026-11-20.csv\"; \
+         filename*=UTF-8''%D0%9E%D1%82%D1%87%D1%91%D1%82%202026-11-20.csv"
     );
     assert_eq!(
         answer.text(),
         "\u{feff}Контрагент;Долг;Просрочено;Срок\r\n\
          ООО «Ромашка»;1500000,50;0,00;01.12.2026\r\n\
          \"'=HYPERLINK(\"\"http://x\"\")\";-10,00;10,00;\r\n\
-         Итого;1499990,50;10,00;\r\n"
+         Итого;1499990,50;10,00;\r\nСтрок: 2\r\n"
     );
     let (report, query) = service.onec.asked().remove(0);
     assert_eq!(
@@ -193,7 +194,7 @@ async fn what_onec_integration_refuses_is_passed_on() {
     let problem = answer.assert_problem(422, "analytics.row_limit_exceeded");
     assert_eq!(
         (&problem["limit"], &problem["actual"]),
-        (&json!(1000), &json!(1234))
+        (&json!(50_000), &json!(60_000))
     );
     assert_eq!(
         service.number("select count(*) from analytics.report_jobs").await,
@@ -226,6 +227,10 @@ async fn wrong_requests_are_refused_by_member() {
             "/parameters/limit",
         ),
         (
+            json!({"report": "cash", "format": "csv", "parameters": {"cursor": "x"}}),
+            "/parameters/cursor",
+        ),
+        (
             json!({"report": "cash", "format": "csv", "parameters": {"colour": "red"}}),
             "/parameters",
         ),
@@ -250,6 +255,8 @@ async fn wrong_requests_are_refused_by_member() {
     answer.assert_problem(400, "request.invalid_query");
     let answer = generate_with_key(&client, "two words", &receivables("csv")).await;
     answer.assert_problem(400, "request.invalid");
+    let mine: Value = client.get("/reports/jobs").await.json();
+    assert_eq!(mine, json!({"items": []}));
     for path in ["jobs", "files"] {
         let answer = client.get(&format!("/reports/{path}/{}", ids::new_id())).await;
         answer.assert_problem(404, "request.not_found");
@@ -294,7 +301,7 @@ async fn the_same_key_is_the_same_job_until_it_fails() {
 /// A job as a holder that died left it.
 async fn orphan(service: &Service, owner: Uuid, attempts: i32) -> Value {
     let id = ids::new_id();
-    let payload = json!({"report": "cash", "title": "Деньги", "parameters": {}, "columns": [], "rows": [],
+    let payload = json!({"report": "cash", "title": "Деньги", "parameters": {}, "columns": [],
         "totals": {}, "row_count": 0, "as_of": "2026-11-20T10:00:00Z"});
     sqlx::query(
         "insert into analytics.report_jobs (id, owner, request_hash, report, format, dialect, locale, state,
@@ -393,4 +400,283 @@ async fn the_own_report_of_usage() {
         (&json!(0), &Value::Null)
     );
     assert_eq!(body["columns"][0]["title"], "Day");
+}
+
+#[tokio::test]
+async fn every_format_says_the_same() {
+    let service = Service::start().await;
+    service.onec.set(Mood::Many(2345));
+    let client = service.client(&[Reports, OnecRead]);
+    let mut controls = Vec::new();
+    for (format, kind, magic) in [
+        (
+            "xlsx",
+            "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+            &b"PK\x03\x04"[..],
+        ),
+        ("pdf", "application/pdf", b"%PDF-1."),
+        ("html", "text/html; charset=utf-8", b"<!doctype html>"),
+        ("csv", "text/csv; charset=utf-8", "\u{feff}Контрагент;".as_bytes()),
+        ("json", "application/json", b"{\"report\":\"receivables\""),
+    ] {
+        let answer = client.post("/reports/generate", &receivables(format)).await;
+        assert_eq!(answer.status, 202, "{}", answer.text());
+        let job = finished(&client, &answer.json()).await;
+        assert_eq!(job["state"], "succeeded", "{job}");
+        assert_eq!(job["progress"], json!({"rows_done": 2345, "rows_total": 2345}));
+        controls.push(job["file"]["control"].clone());
+        let file = client.get(&file_path(&job)).await;
+        assert_eq!(file.headers["content-type"], kind);
+        assert_eq!(file.headers["x-content-type-options"], "nosniff");
+        assert!(file.body.starts_with(magic), "{format}");
+        match format {
+            "json" => {
+                let body: Value = file.json();
+                assert_eq!(body["rows"].as_array().unwrap().len(), 2345);
+                assert_eq!(body["control"], controls[0]);
+                assert_eq!(body["totals"]["debt"], "2748574.50");
+            }
+            "csv" => {
+                let text = file.text();
+                assert!(
+                    text.contains(
+                        "\r\nПокупатель № 2344;2344,10;0,00;01.12.2026\r\nИтого;2748574,50;0,00;\r\n"
+                    )
+                );
+                assert_eq!(text.lines().count(), 2345 + 3);
+            }
+            "html" => assert!(
+                file.text()
+                    .contains("<td class=\"n\">2\u{a0}748\u{a0}574,50</td>")
+            ),
+            _ => {}
+        }
+    }
+    for control in &controls {
+        assert_eq!(
+            control,
+            &json!({"rows": 2345, "totals": {"debt": "2748574.50", "overdue": "0.00"}})
+        );
+    }
+    // Each was read in three pieces, and none is left.
+    assert_eq!(service.onec.asked().len(), 15);
+    assert_eq!(
+        service.number("select count(*) from analytics.report_rows").await,
+        0
+    );
+    let page: Value = client.get("/reports/jobs?limit=3").await.json();
+    assert_eq!(page["items"].as_array().unwrap().len(), 3);
+    assert_eq!(page["items"][0]["format"], "json");
+    let next = format!(
+        "/reports/jobs?limit=3&cursor={}",
+        page["next_cursor"].as_str().unwrap()
+    );
+    let page: Value = client.get(&next).await.json();
+    assert_eq!(page["items"].as_array().unwrap().len(), 2);
+    assert!(page.get("next_cursor").is_none());
+}
+
+#[tokio::test]
+async fn figures_that_change_while_they_are_read_make_no_file() {
+    let service = Service::start().await;
+    service.onec.set(Mood::Changing(1500));
+    let client = service.client(&[Reports, OnecRead]);
+    let answer = client.post("/reports/generate", &receivables("xlsx")).await;
+    answer.assert_problem(503, "analytics.data_changes");
+    assert_eq!(service.onec.asked().len(), 6);
+    // What fits into one piece cannot be torn.
+    service.onec.set(Mood::Changing(900));
+    let answer = client
+        .post("/reports/generate?wait=20", &receivables("xlsx"))
+        .await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+}
+
+#[tokio::test]
+async fn a_letter_that_the_font_lacks_is_named() {
+    let service = Service::start().await;
+    service.onec.set(Mood::Unprintable);
+    let client = service.client(&[Reports, OnecRead]);
+    let answer = client.post("/reports/generate", &receivables("pdf")).await;
+    let job = finished(&client, &answer.json()).await;
+    assert_eq!(job["error"], "analytics.glyph_missing");
+    assert!(job["error_detail"].as_str().unwrap().contains("«株»"), "{job}");
+    let answer = client
+        .post("/reports/generate?wait=20", &receivables("html"))
+        .await;
+    assert!(answer.text().contains("株式会社"));
+}
+
+#[tokio::test]
+async fn a_link_opens_its_file_for_anybody_until_it_ends() {
+    let service = Service::start().await;
+    let client = service.client(&[Reports, OnecRead]);
+    let answer = client.post("/reports/generate", &receivables("csv")).await;
+    let job = finished(&client, &answer.json()).await;
+    let link = job["file"]["link"].as_str().unwrap();
+    let link = link.strip_prefix("/api/analytics").unwrap().to_owned();
+    let anybody = Client::anonymous(service.server.url());
+    let file = anybody.get(&link).await;
+    assert_eq!(file.status, 200, "{}", file.text());
+    assert_eq!(file.body, client.get(&file_path(&job)).await.body);
+
+    let other = link.replace(job["file"]["id"].as_str().unwrap(), &ids::new_id().to_string());
+    let longer = link.replace("expires=", "expires=9");
+    for forged in [other, longer, format!("{}00", &link[..link.len() - 2])] {
+        let answer = anybody.get(&forged).await;
+        answer.assert_problem(403, "analytics.link_invalid");
+    }
+    let bare = link.split('?').next().unwrap();
+    anybody
+        .get(bare)
+        .await
+        .assert_problem(400, "request.invalid_query");
+    sqlx::query("update analytics.report_files set content = null, expires_at = now() - interval '1 second'")
+        .execute(&service.db)
+        .await
+        .unwrap();
+    let answer = anybody.get(&link).await;
+    answer.assert_problem(410, "analytics.file_expired");
+}
+
+#[tokio::test]
+async fn a_job_can_be_cancelled_until_it_has_ended() {
+    let service = Service::start().await;
+    let grant = Grant::new(&[Reports, OnecRead]);
+    let client = service.client_of(&grant);
+    // One that some other replica holds.
+    let held = orphan(&service, grant.user_id, 1).await;
+    let path = format!("/reports/jobs/{}", held["job_id"].as_str().unwrap());
+    sqlx::query(
+        "update analytics.report_jobs set lease_until = now() + interval '1 hour', state = 'running', \
+                 payload = coalesce(payload, '{}'), lease_by = 'other', finished_at = null, error = null",
+    )
+    .execute(&service.db)
+    .await
+    .unwrap();
+    let stranger = service.client(&[Reports]);
+    let answer = stranger.delete(&path).await;
+    answer.assert_problem(404, "request.not_found");
+    for _ in 0..2 {
+        let cancelled: Value = client.delete(&path).await.json();
+        assert_eq!(cancelled["state"], "cancelled");
+    }
+    assert_eq!(client.get(&path).await.json::<Value>()["state"], "cancelled");
+
+    let answer = client.post("/reports/generate", &receivables("csv")).await;
+    let job = finished(&client, &answer.json()).await;
+    let path = format!("/reports/jobs/{}", job["job_id"].as_str().unwrap());
+    let answer = client.delete(&path).await;
+    answer.assert_problem(409, "analytics.job_ended");
+}
+
+#[tokio::test]
+async fn nobody_fills_the_queue_alone() {
+    let service = Service::start().await;
+    let grant = Grant::new(&[Reports, OnecRead]);
+    let client = service.client_of(&grant);
+    for _ in 0..20 {
+        orphan(&service, grant.user_id, 1).await;
+    }
+    sqlx::query(
+        "update analytics.report_jobs set lease_until = now() + interval '1 hour', state = 'running', \
+                 payload = coalesce(payload, '{}'), lease_by = 'other'",
+    )
+    .execute(&service.db)
+    .await
+    .unwrap();
+    let answer = client.post("/reports/generate", &receivables("csv")).await;
+    answer.assert_problem(429, "analytics.too_many_jobs");
+    let other = service.client(&[Reports, OnecRead]);
+    let answer = other.post("/reports/generate?wait=20", &receivables("csv")).await;
+    assert_eq!(answer.status, 200);
+}
+
+#[tokio::test]
+async fn the_catalogue_is_what_the_caller_may_have() {
+    let service = Service::start().await;
+    let ids = |catalogue: &Value| -> Vec<String> {
+        let items = catalogue["items"].as_array().unwrap().iter();
+        items
+            .map(|item| item["id"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let all = service.client(&[Reports, OnecRead, AnalyticsRead, SecurityRead]);
+    let catalogue: Value = all.get("/reports").await.json();
+    assert_eq!(
+        ids(&catalogue),
+        ["receivables", "usage", "availability", "logins"]
+    );
+    assert_eq!(
+        catalogue["formats"],
+        json!(["xlsx", "pdf", "csv", "html", "json"])
+    );
+    let parameters = catalogue["items"][0]["parameters"].as_array().unwrap();
+    assert_eq!(parameters.len(), 1, "a file has no limit: {catalogue}");
+    let few: Value = service.client(&[Reports]).get("/reports").await.json();
+    assert!(ids(&few).is_empty());
+    service.onec.set(Mood::Garbage);
+    let away = Setting {
+        onec_url: Some("http://127.0.0.1:9".to_owned()),
+        ..Setting::default()
+    };
+    let service = Service::with(away).await;
+    let client = service.client(&[Reports, OnecRead, AnalyticsRead]);
+    let catalogue: Value = client.get("/reports").await.json();
+    assert_eq!(ids(&catalogue), ["usage", "availability"]);
+    assert_eq!(catalogue["onec_problem"]["code"], "dependency.unavailable");
+}
+
+#[tokio::test]
+async fn the_own_reports_of_availability_and_logins() {
+    let service = Service::start().await;
+    let body = |report: &str| json!({"report": report, "format": "json"});
+    let poor = service.client(&[Reports, AnalyticsRead]);
+    let problem = poor
+        .post("/reports/generate", &body("logins"))
+        .await
+        .assert_problem(403, "auth.permission_denied");
+    assert!(problem["detail"].as_str().unwrap().contains("security:read"));
+    let time = now();
+    service
+        .publish(
+            Stream::Requests,
+            &[
+                request(time, "analytics", 200, 10, None),
+                request(time, "analytics", 404, 20, None),
+                request(time, "analytics", 503, 3000, None),
+                request(time, "security", 200, 5, None),
+            ],
+        )
+        .await;
+    service
+        .reaches(
+            "select coalesce(sum(count), 0)::bigint from analytics.requests_hourly",
+            4,
+        )
+        .await;
+    let client = service.client(&[Reports, AnalyticsRead, SecurityRead]);
+    let table: Value = client
+        .post("/reports/generate?wait=20", &body("availability"))
+        .await
+        .json();
+    assert_eq!(table["row_count"], 2, "{table}");
+    let row = &table["rows"][0];
+    assert_eq!(
+        (
+            &row["service"],
+            &row["requests"],
+            &row["failures"],
+            &row["availability"]
+        ),
+        (&json!("analytics"), &json!(3), &json!(1), &json!("66.666"))
+    );
+    assert_eq!(table["totals"]["availability"], "75");
+    assert_eq!(table["control"]["totals"]["requests"], "4");
+    let table: Value = client
+        .post("/reports/generate?wait=20", &body("logins"))
+        .await
+        .json();
+    assert_eq!(table["totals"]["succeeded"], 0);
+    assert_eq!(table["title"], "Входы в систему");
 }

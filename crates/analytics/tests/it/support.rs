@@ -26,7 +26,7 @@ pub(crate) struct Service {
     pub(crate) onec: StandIn,
     pub(crate) server: TestServer,
     context: Context,
-    _keys: TestServer,
+    pub(crate) keys: TestServer,
 }
 
 /// What is not as usual.
@@ -37,6 +37,8 @@ pub(crate) struct Setting {
     /// Port of a proxy in front of the database; the URL is then made with it.
     pub(crate) database: Option<(String, String)>,
     pub(crate) onec_url: Option<String>,
+    /// Settings beside the usual ones, or in their place.
+    pub(crate) more: Vec<(&'static str, String)>,
 }
 
 impl Service {
@@ -68,7 +70,7 @@ impl Service {
             }
         };
         // Nothing listens on port 9: those services are down.
-        let mut reader = Reader::from_values([
+        let mut values = vec![
             ("DATABASE_URL", url),
             ("DATABASE_ACQUIRE_TIMEOUT", "1s".to_owned()),
             (
@@ -85,7 +87,10 @@ impl Service {
             ("USER_MANAGEMENT_URL", "http://127.0.0.1:9".to_owned()),
             ("SECURITY_URL", "http://127.0.0.1:9".to_owned()),
             ("ROLLUP_EVERY", "100ms".to_owned()),
-        ]);
+        ];
+        values.retain(|(name, _)| setting.more.iter().all(|(other, _)| other != name));
+        values.extend(setting.more);
+        let mut reader = Reader::from_values(values);
         let config = Config::read(&mut reader);
         let config = reader.finish(config).unwrap();
         let context = Context::new(DEFINITION.name, "one".to_owned(), Environment::Development);
@@ -97,7 +102,7 @@ impl Service {
             onec,
             server: TestServer::start(DEFINITION, app).await,
             context,
-            _keys: keys,
+            keys,
         }
     }
 
@@ -157,6 +162,8 @@ pub(crate) fn request(
         user_id: user,
         user_agent: Some("curl".to_owned()),
         code: None,
+        target: None,
+        path: None,
     };
     at(time, REQUEST_HANDLED, &data)
 }

@@ -1,7 +1,9 @@
 //! What a user may do.
 
+use std::borrow::Cow;
 use std::fmt;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
 use serde::ser::{Serialize, SerializeSeq, Serializer};
 
@@ -69,6 +71,21 @@ permissions! {
     AuditRead = "audit:read",
     /// Append to the audit log by the API.
     AuditWrite = "audit:write",
+}
+
+/// A list of names.
+impl JsonSchema for PermissionSet {
+    fn schema_name() -> Cow<'static, str> {
+        "Permissions".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let names: Vec<&str> = Permission::ALL
+            .iter()
+            .map(|permission| permission.as_str())
+            .collect();
+        json_schema!({"type": "array", "items": {"type": "string", "enum": names}})
+    }
 }
 
 /// A set of permissions.

@@ -1,6 +1,7 @@
 //! Types of events and their data.
 
 use rust_decimal::Decimal;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -29,7 +30,7 @@ pub const ATTACK_SUSPECTED: &str = "gateway.attack_suspected";
 pub const SYNC_ENDED: &str = "onec.sync_ended";
 
 /// Data of the `auth.*` events on [`Stream::Auth`](crate::events::Stream::Auth).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AuthEvent {
     /// The account, when it is known.
     pub user_id: Option<Uuid>,
@@ -45,7 +46,7 @@ pub struct AuthEvent {
 }
 
 /// How an audited action ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// Done.
@@ -70,7 +71,7 @@ impl Outcome {
 
 /// Data of [`AUDIT_RECORDED`] on [`Stream::Audit`](crate::events::Stream::Audit). Who and when are
 /// in the envelope.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AuditEvent {
     /// What was done, `<area>.<verb>`, such as `users.role_changed` or `chat.asked`.
     pub action: String,
@@ -86,7 +87,7 @@ pub struct AuditEvent {
 
 /// Data of [`ASSISTANT_ANSWERED`] on [`Stream::Usage`](crate::events::Stream::Usage). One event per
 /// attempt, failed and cancelled ones too. No texts.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct UsageEvent {
     /// The conversation, absent for `/generate`.
     pub conversation_id: Option<Uuid>,
@@ -124,7 +125,7 @@ pub struct UsageEvent {
 }
 
 /// Data of [`REQUEST_HANDLED`] on [`Stream::Requests`](crate::events::Stream::Requests).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RequestEvent {
     /// The method.
     pub method: String,
@@ -144,6 +145,14 @@ pub struct RequestEvent {
     pub user_agent: Option<String>,
     /// The problem's code, when the gateway itself refused.
     pub code: Option<String>,
+    /// Fingerprint of the path of a request that was refused (status 400 to 499): different paths can be
+    /// counted without keeping them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// The path of a request that no route was found for, without its query: it leads nowhere, and tells
+    /// what was looked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
 }
 
 /// Data of [`ATTACK_SUSPECTED`] on [`Stream::Requests`](crate::events::Stream::Requests), beside the
@@ -186,7 +195,7 @@ pub struct AttackFinding {
 }
 
 /// Data of [`SYNC_ENDED`] on [`Stream::Sync`](crate::events::Stream::Sync).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SyncEvent {
     /// The infobase.
     pub infobase_id: Uuid,

@@ -3,12 +3,13 @@
 use std::fmt;
 
 use chrono::{DateTime, NaiveDate, Utc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
 /// A report of onec-integration.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ReportId {
     /// Who owes us: debt, overdue, advance by customer, at a date.
@@ -105,7 +106,7 @@ impl fmt::Display for ReportId {
 
 /// What the rows of [`ReportId::Sales`], [`ReportId::GrossProfit`] and [`ReportId::CashFlow`] stand
 /// for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum GroupBy {
     /// Customers.
@@ -147,7 +148,7 @@ impl GroupBy {
 }
 
 /// Which period the figures of [`ReportId::Sales`] and [`ReportId::GrossProfit`] are compared with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ComparePeriod {
     /// The one just before: whole months go with whole months, else as many days.
@@ -157,7 +158,7 @@ pub enum ComparePeriod {
 }
 
 /// By what the balance of one account is broken down (субконто).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Breakdown {
     /// Counterparties.
@@ -175,7 +176,7 @@ pub enum Breakdown {
 }
 
 /// Where the figures of a report are computed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DataSource {
     /// In our synchronised copy; `as_of` tells how fresh it is.
@@ -187,7 +188,7 @@ pub enum DataSource {
 
 /// Parameters of a report, in the query string of `GET /reports/{id}`. Those that a report does
 /// not know are refused.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReportQuery {
     /// The infobase; may be left out when there is one.
@@ -263,7 +264,7 @@ pub struct ReportQuery {
 }
 
 /// Type of a column's values.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ColumnKind {
     /// A JSON string.
@@ -283,7 +284,7 @@ pub enum ColumnKind {
 }
 
 /// A column of a report.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Column {
     /// Key in the rows.
     pub key: String,
@@ -294,7 +295,7 @@ pub struct Column {
 }
 
 /// Where figures come from.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Citation {
     /// The infobase.
     pub infobase_id: Uuid,
@@ -314,7 +315,7 @@ pub struct Citation {
 }
 
 /// A computed report.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Report {
     /// Which report.
     pub report: ReportId,
@@ -348,7 +349,7 @@ pub struct Report {
 }
 
 /// Type of a parameter's value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ParameterKind {
     /// A string.
@@ -366,7 +367,7 @@ pub enum ParameterKind {
 }
 
 /// A parameter that a report knows.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ParameterInfo {
     /// Its name in [`ReportQuery`].
     pub name: String,
@@ -385,7 +386,7 @@ pub struct ParameterInfo {
 }
 
 /// A report in the catalogue `GET /reports`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ReportInfo {
     /// Which report.
     pub id: ReportId,
@@ -402,7 +403,7 @@ pub struct ReportInfo {
 }
 
 /// Kind of a thing that has a name in 1C.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SubjectKind {
     /// Customers and suppliers.
@@ -419,7 +420,7 @@ pub enum SubjectKind {
 
 /// One name of `GET /names?kind=…&limit=…&cursor=…`, in `{items: […], next_cursor}`: all that the
 /// caller may see are listed, so that they can be recognised in texts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Named {
     /// Kind.
     pub kind: SubjectKind,
@@ -433,7 +434,7 @@ pub struct Named {
 }
 
 /// An infobase as `GET /infobases` tells of it, as far as other services need it; in `{items: […]}`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct InfobaseInfo {
     /// Its id.
     pub id: Uuid,
@@ -453,7 +454,7 @@ pub struct InfobaseInfo {
 }
 
 /// A company of ours as `GET /companies` tells of it, as far as other services need it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CompanyInfo {
     /// Its id.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -467,7 +468,7 @@ pub struct CompanyInfo {
 }
 
 /// One result of `GET /search?kind=…&q=…&limit=…`, best first, in `{items: […]}`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Match {
     /// Id to use in [`ReportQuery`].
     pub id: Uuid,

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use redis::aio::MultiplexedConnection;
 use redis::streams::{
-    StreamAutoClaimReply, StreamId, StreamInfoGroupsReply, StreamPendingReply, StreamReadReply,
+    StreamAutoClaimReply, StreamId, StreamInfoGroupsReply, StreamPendingReply, StreamRangeReply,
+    StreamReadReply,
 };
 use redis::{AsyncCommands, RedisResult};
 use tokio_util::sync::CancellationToken;
@@ -16,6 +17,8 @@ use crate::cache::Redis;
 use crate::db::StoreError;
 use crate::telemetry::Chain;
 
+/// How long the oldest event that is not handled has waited.
+const OLDEST: &str = "events_oldest_unacknowledged_seconds";
 const BATCH: usize = 500;
 const BLOCK: Duration = Duration::from_secs(1);
 /// Entries that another member has held for this long are taken over: it has died.
@@ -277,8 +280,40 @@ impl<H: Handler> Consumer<H> {
             #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
             metrics::gauge!("events_stream_lag", "group" => self.group, "stream" => stream.key())
                 .set(waiting as f64);
+            let age = self
+                .oldest(connection, stream, &group.last_delivered_id, group.pending)
+                .await?;
+            #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
+            metrics::gauge!(OLDEST, "group" => self.group, "stream" => stream.key()).set(age as f64 / 1000.0);
         }
         Ok(())
+    }
+
+    /// Milliseconds that the oldest event has waited which the group has not handled; 0 when there
+    /// is none. By the clock of Redis, which made the ids.
+    async fn oldest(
+        &self,
+        connection: &mut MultiplexedConnection,
+        stream: Stream,
+        last_delivered: &str,
+        pending: usize,
+    ) -> RedisResult<u64> {
+        let mut oldest = None;
+        if pending > 0 {
+            let reply: StreamPendingReply = connection.xpending(stream.key(), self.group).await?;
+            if let StreamPendingReply::Data(pending) = reply {
+                oldest = position(&pending.start_id);
+            }
+        }
+        if oldest.is_none() {
+            let next: StreamRangeReply = connection
+                .xrange_count(stream.key(), format!("({last_delivered}"), "+", 1)
+                .await?;
+            oldest = next.ids.first().and_then(|entry| position(&entry.id));
+        }
+        let Some((millis, _)) = oldest else { return Ok(0) };
+        let (seconds, micros): (u64, u64) = redis::cmd("TIME").query_async(connection).await?;
+        Ok((seconds * 1000 + micros / 1000).saturating_sub(millis))
     }
 
     fn count(&self, events: &[(Stream, Event)], outcome: &'static str) {
@@ -298,6 +333,11 @@ impl<H: Handler> Consumer<H> {
         );
         metrics::describe_counter!("events_dead_total", "Events that went to the dead letters");
         metrics::describe_gauge!("events_stream_lag", "Events that a group has not handled yet");
+        metrics::describe_gauge!(
+            OLDEST,
+            metrics::Unit::Seconds,
+            "How long the oldest event has waited that a group has not handled"
+        );
         for stream in self.streams {
             metrics::counter!("events_dead_total", "group" => self.group, "stream" => stream.key())
                 .absolute(0);

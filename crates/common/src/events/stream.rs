@@ -45,8 +45,8 @@ impl Stream {
     pub const fn groups(self) -> &'static [&'static str] {
         match self {
             Self::Audit => &["security"],
-            Self::Auth | Self::Requests => &["analytics", "security"],
-            Self::Usage | Self::Sync => &["analytics"],
+            Self::Auth | Self::Requests | Self::Usage => &["analytics", "security"],
+            Self::Sync => &["analytics"],
         }
     }
 }

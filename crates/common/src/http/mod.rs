@@ -9,6 +9,7 @@ mod etag;
 mod extract;
 pub mod layers;
 mod once;
+pub mod openapi;
 mod page;
 mod peer;
 mod problem;

@@ -11,6 +11,9 @@ use axum::{Extension, Router};
 use http::{Method, Request, StatusCode};
 
 use super::once::once;
+#[cfg(feature = "testing")]
+use super::openapi::Described;
+use super::openapi::Documented;
 use super::{Problem, layers};
 use crate::Text;
 use crate::auth::{Authenticator, Permission};
@@ -43,6 +46,8 @@ pub struct Routes<S> {
     router: Router<S>,
     specs: Vec<RouteSpec>,
     own_logins: bool,
+    #[cfg(feature = "testing")]
+    described: Vec<Described>,
 }
 
 impl<S> Default for Routes<S>
@@ -54,6 +59,8 @@ where
             router: Router::new(),
             specs: Vec::new(),
             own_logins: false,
+            #[cfg(feature = "testing")]
+            described: Vec::new(),
         }
     }
 }
@@ -83,7 +90,7 @@ where
     #[must_use]
     pub fn get<H, T>(self, path: &'static str, access: Access, handler: H) -> Self
     where
-        H: Handler<T, S>,
+        H: Handler<T, S> + Documented<T>,
         T: 'static,
     {
         self.add(Method::GET, MethodFilter::GET, path, access, handler)
@@ -93,7 +100,7 @@ where
     #[must_use]
     pub fn post<H, T>(self, path: &'static str, access: Access, handler: H) -> Self
     where
-        H: Handler<T, S>,
+        H: Handler<T, S> + Documented<T>,
         T: 'static,
     {
         self.add(Method::POST, MethodFilter::POST, path, access, handler)
@@ -104,18 +111,18 @@ where
     #[must_use]
     pub fn post_once<H, T>(self, path: &'static str, access: Access, handler: H) -> Self
     where
-        H: Handler<T, S>,
+        H: Handler<T, S> + Documented<T>,
         T: 'static,
     {
         let route = on(MethodFilter::POST, handler).layer(middleware::from_fn(once));
-        self.add_route(Method::POST, path, access, route)
+        self.add_route::<H, T>(Method::POST, path, access, route, true)
     }
 
     /// Adds a route for PUT.
     #[must_use]
     pub fn put<H, T>(self, path: &'static str, access: Access, handler: H) -> Self
     where
-        H: Handler<T, S>,
+        H: Handler<T, S> + Documented<T>,
         T: 'static,
     {
         self.add(Method::PUT, MethodFilter::PUT, path, access, handler)
@@ -125,7 +132,7 @@ where
     #[must_use]
     pub fn patch<H, T>(self, path: &'static str, access: Access, handler: H) -> Self
     where
-        H: Handler<T, S>,
+        H: Handler<T, S> + Documented<T>,
         T: 'static,
     {
         self.add(Method::PATCH, MethodFilter::PATCH, path, access, handler)
@@ -135,7 +142,7 @@ where
     #[must_use]
     pub fn delete<H, T>(self, path: &'static str, access: Access, handler: H) -> Self
     where
-        H: Handler<T, S>,
+        H: Handler<T, S> + Documented<T>,
         T: 'static,
     {
         self.add(Method::DELETE, MethodFilter::DELETE, path, access, handler)
@@ -145,7 +152,7 @@ where
     #[must_use]
     pub fn options<H, T>(self, path: &'static str, access: Access, handler: H) -> Self
     where
-        H: Handler<T, S>,
+        H: Handler<T, S> + Documented<T>,
         T: 'static,
     {
         self.add(Method::OPTIONS, MethodFilter::OPTIONS, path, access, handler)
@@ -160,20 +167,36 @@ where
         handler: H,
     ) -> Self
     where
-        H: Handler<T, S>,
+        H: Handler<T, S> + Documented<T>,
         T: 'static,
     {
-        self.add_route(method, path, access, on(filter, handler))
+        self.add_route::<H, T>(method, path, access, on(filter, handler), false)
     }
 
-    fn add_route(
+    #[cfg_attr(
+        not(feature = "testing"),
+        expect(unused_variables, reason = "what a route takes is written down by a test")
+    )]
+    fn add_route<H, T>(
         mut self,
         method: Method,
         path: &'static str,
         access: Access,
         route: MethodRouter<S>,
-    ) -> Self {
-        self.specs.push(RouteSpec { method, path, access });
+        once: bool,
+    ) -> Self
+    where
+        H: Documented<T>,
+    {
+        let spec = RouteSpec { method, path, access };
+        #[cfg(feature = "testing")]
+        self.described.push(Described {
+            spec: spec.clone(),
+            handler: std::any::type_name::<H>(),
+            once,
+            describe: H::describe,
+        });
+        self.specs.push(spec);
         let own_logins = self.own_logins && access == Access::Authenticated;
         let route = route.layer(middleware::from_fn(move |request, next| {
             authorize(access, own_logins, request, next)
@@ -186,6 +209,13 @@ where
     #[must_use]
     pub fn specs(&self) -> &[RouteSpec] {
         &self.specs
+    }
+
+    /// The lines of the table with what their handlers take and answer.
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub fn described(&self) -> &[Described] {
+        &self.described
     }
 
     /// Makes the series of each route exist from the start; see [`layers::failures_exist`].

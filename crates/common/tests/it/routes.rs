@@ -10,6 +10,7 @@ use common::http::{Json, Problem, layers};
 use common::service::{App, Check, Definition};
 use common::testing::{Client, Grant, Issuer, TestServer, walk_routes};
 use common::{config, ids};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 const DEFINITION: Definition = Definition {
@@ -19,7 +20,7 @@ const DEFINITION: Definition = Definition {
     schema: None,
 };
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 struct Order {
     quantity: u32,
 }

@@ -8,8 +8,11 @@
     reason = "a test that cannot go on ends by a panic and prints the log"
 )]
 
+mod browser;
 mod command_line;
 mod compare;
+mod console;
+mod openapi;
 mod outage;
 mod questions;
 mod resume;

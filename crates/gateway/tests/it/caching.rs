@@ -127,9 +127,17 @@ async fn what_is_public_is_shown_to_all_but_only_where_no_token_is_asked_for() {
     }
     assert_eq!(with(&world.anonymous(), path, "cookie", "a=1").await.text(), "1");
     assert_eq!(counter.so_far(), 1);
+    // Nobody puts the addresses of another host into the answers of all.
+    assert_eq!(
+        with(&world.anonymous(), path, "host", "evil.example")
+            .await
+            .text(),
+        "2"
+    );
+    assert_eq!(world.anonymous().get(path).await.text(), "1");
     // Whether somebody may see this the service decides, each time anew.
-    assert_eq!(world.user().get(AI).await.text(), "2");
     assert_eq!(world.user().get(AI).await.text(), "3");
+    assert_eq!(world.user().get(AI).await.text(), "4");
     assert_eq!(world.anonymous().get(AI).await.status, 401);
 }
 

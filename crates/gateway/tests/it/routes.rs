@@ -72,7 +72,7 @@ async fn every_route_reaches_the_path_of_its_service() {
 async fn what_is_not_in_the_table_is_not_found() {
     let world = World::new().await;
     for path in [
-        "/",
+        "/nowhere",
         "/api",
         "/api/",
         "/api/other",
@@ -90,6 +90,48 @@ async fn what_is_not_in_the_table_is_not_found() {
     }
     let health: Value = world.anonymous().get("/health").await.json();
     assert_eq!(health["checks"]["redis"], "up");
+}
+
+#[tokio::test]
+async fn the_console_needs_no_token_and_loads_nothing_from_elsewhere() {
+    let world = World::new().await;
+    let page = world.anonymous().get("/").await;
+    assert_eq!(page.status, 200);
+    let policy = page.headers["content-security-policy"].to_str().unwrap();
+    for part in [
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "frame-ancestors 'none'",
+    ] {
+        assert!(policy.contains(part), "{policy}");
+    }
+    assert!(!policy.contains("unsafe"), "{policy}");
+    let page = page.text();
+    assert!(!page.contains("<style") && !page.contains("http"), "{page}");
+    let script = page.split('"').find(|part| part.ends_with("/main.js")).unwrap();
+    let script = world.anonymous().get(script).await;
+    assert_eq!(script.headers["content-type"], "text/javascript; charset=utf-8");
+    assert_eq!(script.headers["x-content-type-options"], "nosniff");
+    assert!(
+        script.headers["cache-control"]
+            .to_str()
+            .unwrap()
+            .contains("immutable")
+    );
+    // Another address of the same page, and what is none.
+    let report = world.anonymous().get("/reports/sales?from=2026-01-01").await;
+    assert_eq!(report.status, 200);
+    world
+        .anonymous()
+        .get("/assets/nothing.js")
+        .await
+        .assert_problem(404, "request.not_found");
+    world
+        .anonymous()
+        .post("/chat", &serde_json::json!({}))
+        .await
+        .assert_problem(405, "request.method_not_allowed");
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use common::auth::Identity;
 use common::db::StoreResult;
 use common::http::{ClientIp, Json, Path, Problem};
 use common::{Locale, ids};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -18,7 +19,7 @@ use crate::state::AppState;
 use crate::store::infobases::{self, Infobase};
 
 /// The findings of a check, in the language of the request.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct ReportView {
     checked_at: chrono::DateTime<chrono::Utc>,
     duration_ms: u64,
@@ -27,7 +28,7 @@ pub(crate) struct ReportView {
     findings: Vec<FindingView>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct FindingView {
     code: &'static str,
     severity: Severity,

@@ -7,6 +7,7 @@ use common::db::StoreResult;
 use common::http::{ClientIp, Json, Page, PageQuery, Path, Problem, Query, Violations};
 use common::{Text, ids};
 use http::{HeaderMap, StatusCode};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -23,7 +24,7 @@ use crate::store::imports::{self, Import};
 use crate::store::infobases;
 
 /// An exchange as clients see it: its password is shown once, when it is made.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct ExchangeView {
     id: Uuid,
     name: String,
@@ -71,13 +72,13 @@ fn address(id: Uuid, headers: &HeaderMap) -> String {
 }
 
 /// `{items: […]}`: there are few, so they come at once.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct ExchangeList {
     items: Vec<ExchangeView>,
 }
 
 /// An exchange to make.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewExchangeBody {
     name: String,
@@ -238,7 +239,7 @@ pub(crate) async fn remove(
 }
 
 /// An import in the history.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct ImportView {
     id: Uuid,
     file: String,

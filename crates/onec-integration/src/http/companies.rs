@@ -4,6 +4,7 @@ use axum::extract::State;
 use common::auth::Identity;
 use common::db::StoreResult;
 use common::http::{Json, Page, PageQuery, Problem, Query};
+use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -12,7 +13,7 @@ use crate::state::AppState;
 use crate::store::search;
 
 /// A company.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Company {
     pub(crate) id: Uuid,
     pub(crate) infobase_id: Uuid,

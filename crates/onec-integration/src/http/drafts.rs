@@ -14,6 +14,7 @@ use common::http::{ClientIp, Json, Path, Problem, Violations};
 use common::ids;
 use common::telemetry::{Chain, RequestContext};
 use http::StatusCode;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use sqlx::PgConnection;
@@ -41,7 +42,7 @@ const BEAT: Duration = Duration::from_secs(5);
 const SILENT: TimeDelta = TimeDelta::seconds(30);
 
 /// What to write.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CreateDraft {
     /// May be left out when there is one infobase.
@@ -59,7 +60,7 @@ pub(crate) struct CreateDraft {
 }
 
 /// A draft: what will be written when it is confirmed.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct DraftView {
     id: Uuid,
     infobase_id: Uuid,
@@ -282,7 +283,7 @@ pub(crate) async fn delete(
 }
 
 /// What is confirmed.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ConfirmDraft {
     /// The digest that the draft was shown with.

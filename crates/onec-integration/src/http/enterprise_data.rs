@@ -13,6 +13,7 @@ use common::{Text, ids};
 use futures_util::{StreamExt, stream};
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, StatusCode};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
@@ -35,7 +36,7 @@ const LARGEST_PART_KILOBYTES: u32 = 16 * 1024;
 const LARGEST_MESSAGE: usize = 64 * 1024 * 1024;
 
 /// Our node, as 1C knows it.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TestRequest {
     infobase_id: Option<Uuid>,
@@ -44,7 +45,7 @@ pub(crate) struct TestRequest {
 }
 
 /// Whether 1C is ready.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct TestAnswer {
     ready: bool,
     /// What 1C says when it is not.
@@ -70,7 +71,7 @@ pub(crate) async fn test(
 }
 
 /// What to fetch.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct FetchRequest {
     infobase_id: Option<Uuid>,
@@ -85,7 +86,7 @@ pub(crate) struct FetchRequest {
 }
 
 /// A job of 1C.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct JobAnswer {
     /// Names the job in further requests.
     operation_id: String,
@@ -207,7 +208,7 @@ impl Source {
 }
 
 /// Where to put a message.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PutQuery {
     infobase: Option<Uuid>,
@@ -318,7 +319,7 @@ fn loading(operation_id: String, progress: &Progress) -> Response {
 }
 
 /// Which loading.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ResultRequest {
     infobase_id: Option<Uuid>,

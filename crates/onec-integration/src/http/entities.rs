@@ -4,6 +4,7 @@ use axum::extract::State;
 use common::auth::Identity;
 use common::db::StoreResult;
 use common::http::{ClientIp, Cursor, Json, Page, PageQuery, Path, Problem, Query};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
@@ -19,7 +20,7 @@ use crate::store::catalogue::{self, StoredFunction, StoredProperty, Wanted};
 use crate::store::infobases::{self, Infobase};
 
 /// Which sets are listed.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ListQuery {
     infobase: Option<Uuid>,
@@ -32,7 +33,7 @@ pub(crate) struct ListQuery {
 }
 
 /// A set in the list.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct EntityItem {
     name: String,
     kind: String,
@@ -78,14 +79,14 @@ pub(crate) async fn list(
 }
 
 /// Which infobase.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct OfInfobase {
     infobase: Option<Uuid>,
 }
 
 /// A set with all that is known about it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct EntityView {
     infobase_id: Uuid,
     name: String,
@@ -97,7 +98,7 @@ pub(crate) struct EntityView {
 }
 
 /// A property.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct PropertyView {
     name: String,
     /// `Edm.String`, `Edm.Guid`, …
@@ -115,7 +116,7 @@ pub(crate) struct PropertyView {
 }
 
 /// A tabular part.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct PartView {
     /// Name of the property that holds it.
     name: String,
@@ -123,7 +124,7 @@ pub(crate) struct PartView {
 }
 
 /// A function or action.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct FunctionView {
     name: String,
     /// True when it changes something.
@@ -133,7 +134,7 @@ pub(crate) struct FunctionView {
 }
 
 /// A parameter.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct ParameterView {
     name: String,
     r#type: String,
@@ -204,7 +205,7 @@ pub(crate) async fn get(
 }
 
 /// What came of asking 1C.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Refreshed {
     /// True when something is published that was not, or the other way round.
     changed: bool,
@@ -274,7 +275,7 @@ pub(super) async fn load(
 }
 
 /// Where a list of rows goes on.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(super) struct Position {
     /// The last value of the first property of the order, when it can be compared.
     pub(super) after: Option<String>,

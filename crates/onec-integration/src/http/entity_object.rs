@@ -9,6 +9,7 @@ use common::auth::Identity;
 use common::db::StoreResult;
 use common::http::{ClientIp, Json, Path, Problem, Query as Parameters, Violations};
 use rust_decimal::Decimal;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -27,7 +28,7 @@ use crate::state::AppState;
 use crate::store::catalogue::{self, StoredProperty};
 
 /// An object.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct ObjectView {
     infobase_id: Uuid,
     infobase: String,

@@ -8,6 +8,7 @@ use common::contract::onec::DataSource;
 use common::db::StoreResult;
 use common::http::{ClientIp, Json, Path, Problem, Query as Parameters, Violations};
 use rust_decimal::Decimal;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -31,7 +32,7 @@ const DEFAULT_ROWS: u32 = 50;
 const MOST_ROWS: u32 = 1000;
 
 /// Which rows, and what of them.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RowsQuery {
     infobase: Option<Uuid>,
@@ -50,7 +51,7 @@ pub(crate) struct RowsQuery {
 }
 
 /// A column.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Column {
     name: String,
     r#type: String,
@@ -59,7 +60,7 @@ pub(crate) struct Column {
 }
 
 /// Where the rows come from.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Source {
     infobase_id: Uuid,
     infobase: String,
@@ -72,7 +73,7 @@ pub(crate) struct Source {
 }
 
 /// Rows.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Rows {
     columns: Vec<Column>,
     rows: Vec<Map<String, Value>>,

@@ -7,8 +7,10 @@ use common::db::StoreResult;
 use common::http::{ClientIp, Json, Path, Problem, Violations};
 use common::{Text, ids};
 use http::StatusCode;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::checks::ReportView;
@@ -21,7 +23,7 @@ use crate::state::AppState;
 use crate::store::infobases::{self, Infobase, Kind};
 
 /// How an infobase is doing.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Condition {
     id: Uuid,
     /// The configuration's profile, once it is known.
@@ -41,7 +43,7 @@ pub(crate) struct Condition {
 }
 
 /// An infobase as clients see it: never its password, nor its proxy, which may hold one.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub(crate) enum InfobaseView {
     /// For those who may change it.
@@ -58,7 +60,7 @@ pub(crate) enum InfobaseView {
 }
 
 /// An infobase with all its settings.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct WholeView {
     #[serde(flatten)]
     settings: InfobaseSettings,
@@ -72,7 +74,7 @@ pub(crate) struct WholeView {
 }
 
 impl InfobaseView {
-    fn new(profiles: Profiles, stored: Infobase, viewer: &Identity) -> Self {
+    fn new(profiles: Profiles, stored: Infobase, data_version: Option<String>, viewer: &Identity) -> Self {
         let settings = InfobaseSettings::of(&stored);
         let condition = Condition {
             id: stored.id,
@@ -86,7 +88,7 @@ impl InfobaseView {
             last_attempt_at: stored.attempted_at,
             error: stored.error_code,
             as_of: stored.as_of,
-            data_version: stored.data_version,
+            data_version,
             created_at: stored.created_at,
         };
         if !viewer.may(Permission::OnecAdmin) {
@@ -111,7 +113,7 @@ impl InfobaseView {
 }
 
 /// `{items: […]}`: there are few, so they come at once.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct InfobaseList {
     items: Vec<InfobaseView>,
 }
@@ -121,18 +123,41 @@ pub(crate) async fn list(
     State(state): State<AppState>,
     identity: Identity,
 ) -> Result<Json<InfobaseList>, Problem> {
-    let items = visible(&state, &identity).await?;
-    Ok(Json(InfobaseList {
-        items: items
-            .into_iter()
-            .map(|stored| InfobaseView::new(state.profiles, stored, &identity))
-            .collect(),
-    }))
+    let mut connection = state.pool.acquire().await.store("acquire")?;
+    let stored = infobases::list(&mut connection, &Sight::of(&identity)).await?;
+    let items = views(&state, &mut connection, stored, &identity).await?;
+    Ok(Json(InfobaseList { items }))
 }
 
-async fn visible(state: &AppState, identity: &Identity) -> Result<Vec<Infobase>, Problem> {
-    let mut connection = state.pool.acquire().await.store("acquire")?;
-    Ok(infobases::list(&mut connection, &Sight::of(identity)).await?)
+/// Infobases with the versions of their mirrors, which only these answers tell.
+async fn views(
+    state: &AppState,
+    connection: &mut PgConnection,
+    stored: Vec<Infobase>,
+    viewer: &Identity,
+) -> Result<Vec<InfobaseView>, Problem> {
+    let ids: Vec<Uuid> = stored.iter().map(|stored| stored.id).collect();
+    let mut versions = infobases::mirror_versions(connection, &ids).await?;
+    Ok(stored
+        .into_iter()
+        .map(|stored| {
+            let version = versions.remove(&stored.id);
+            InfobaseView::new(state.profiles, stored, version, viewer)
+        })
+        .collect())
+}
+
+async fn view(
+    state: &AppState,
+    connection: &mut PgConnection,
+    stored: Option<Infobase>,
+    viewer: &Identity,
+) -> Result<InfobaseView, Problem> {
+    let views = views(state, connection, stored.into_iter().collect(), viewer).await?;
+    views
+        .into_iter()
+        .next()
+        .ok_or_else(|| Error::InfobaseNotFound.into())
 }
 
 /// That an infobase is among the caller's; others do not exist.
@@ -159,10 +184,10 @@ pub(crate) async fn get(
     identity: Identity,
     Path(id): Path<Uuid>,
 ) -> Result<Json<InfobaseView>, Problem> {
-    let items = visible(&state, &identity).await?;
-    let stored = items.into_iter().find(|stored| stored.id == id);
-    let stored = stored.ok_or(Error::InfobaseNotFound)?;
-    Ok(Json(InfobaseView::new(state.profiles, stored, &identity)))
+    let mut connection = state.pool.acquire().await.store("acquire")?;
+    let seen = infobases::list(&mut connection, &Sight::of(&identity)).await?;
+    let stored = seen.into_iter().find(|stored| stored.id == id);
+    Ok(Json(view(&state, &mut connection, stored, &identity).await?))
 }
 
 /// Connects an infobase; its first synchronisation begins by itself.
@@ -204,11 +229,9 @@ pub(crate) async fn add(
         json!({"name": infobase.name}),
     )
     .await?;
-    let stored = infobases::get(&mut transaction, id)
-        .await?
-        .ok_or(Error::InfobaseNotFound)?;
+    let stored = infobases::get(&mut transaction, id).await?;
+    let view = view(&state, &mut transaction, stored, &identity).await?;
     transaction.commit().await.store("commit")?;
-    let view = InfobaseView::new(state.profiles, stored, &identity);
     Ok((StatusCode::CREATED, Json(view)))
 }
 
@@ -253,14 +276,13 @@ pub(crate) async fn change(
         json!({"name": after.name, "changed": changed}),
     )
     .await?;
-    let stored = infobases::get(&mut transaction, id)
-        .await?
-        .ok_or(Error::InfobaseNotFound)?;
+    let stored = infobases::get(&mut transaction, id).await?;
+    let view = view(&state, &mut transaction, stored, &identity).await?;
     transaction.commit().await.store("commit")?;
     if anew {
         state.connections.forget(id).await;
     }
-    Ok(Json(InfobaseView::new(state.profiles, stored, &identity)))
+    Ok(Json(view))
 }
 
 /// The settings after a patch, when they are right.

@@ -6,6 +6,7 @@ use common::auth::Identity;
 use common::contract::onec::{Named, SubjectKind};
 use common::db::StoreResult;
 use common::http::{Json, Page, PageQuery, Problem, Query, Violations};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -17,7 +18,7 @@ use crate::store::{infobases, names as store};
 const MAX_LIMIT: u32 = 5000;
 
 /// Which names.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NamesQuery {
     kind: SubjectKind,

@@ -6,6 +6,7 @@ use common::Text;
 use common::auth::Identity;
 use common::db::StoreResult;
 use common::http::{ClientIp, Json, Problem, Query, Violations};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
@@ -17,7 +18,7 @@ use crate::state::AppState;
 use crate::store::goods::{self, Shown};
 
 /// Whose prices are asked for.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PricesQuery {
     /// An item, or a group of items, by the id of a search.
@@ -29,7 +30,7 @@ pub(crate) struct PricesQuery {
 }
 
 /// Prices, by name of item.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Prices {
     infobase_id: Uuid,
     infobase: String,

@@ -12,6 +12,7 @@ use common::db::StoreResult;
 use common::http::{ClientIp, FieldError, Json, Path, Problem, parse_query};
 use http::header::{ACCEPT, CONTENT_DISPOSITION, CONTENT_TYPE, HeaderName};
 use http::{HeaderMap, Uri};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Caller, audit, locale};
@@ -27,7 +28,7 @@ use crate::state::AppState;
 const TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
 
 /// `{items: […]}`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Catalogue {
     items: Vec<ReportInfo>,
 }

@@ -6,6 +6,7 @@ use common::auth::Identity;
 use common::contract::onec::{Match, SubjectKind};
 use common::db::StoreResult;
 use common::http::{Json, Problem, Query, Violations};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -15,7 +16,7 @@ use crate::store::{infobases, search as store};
 use crate::sync::search_name;
 
 /// What to look for.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SearchQuery {
     /// All kinds when absent.
@@ -26,7 +27,7 @@ pub(crate) struct SearchQuery {
 }
 
 /// `{items: […]}`, best first.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Matches {
     items: Vec<Match>,
 }

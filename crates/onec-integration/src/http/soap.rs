@@ -3,6 +3,7 @@
 use axum::extract::State;
 use common::auth::Identity;
 use common::http::{ClientIp, Json, Path, Problem, Query};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -13,7 +14,7 @@ use crate::soap::{self, Call, Direction, ServiceName, SoapError, Version};
 use crate::state::AppState;
 
 /// Which infobase.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Where {
     /// May be left out when there is one.
@@ -21,7 +22,7 @@ pub(crate) struct Where {
 }
 
 /// A web service of an infobase.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct ServiceView {
     /// The name it was found by.
     name: String,
@@ -36,7 +37,7 @@ pub(crate) struct ServiceView {
 }
 
 /// `{items: […]}`: there are few, so they come at once.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct ServiceList {
     items: Vec<ServiceView>,
 }
@@ -70,7 +71,7 @@ pub(crate) async fn list(
 }
 
 /// A service with its operations.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct DescriptionView {
     /// The service's own name.
     name: String,
@@ -79,7 +80,7 @@ pub(crate) struct DescriptionView {
 }
 
 /// An operation.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct OperationView {
     name: String,
     /// Versions of SOAP it can be called by.
@@ -90,7 +91,7 @@ pub(crate) struct OperationView {
 }
 
 /// A parameter.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct ParameterView {
     name: String,
     direction: Direction,
@@ -136,7 +137,7 @@ pub(crate) async fn get(
 }
 
 /// A call.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CallRequest {
     /// By name.
@@ -149,7 +150,7 @@ pub(crate) struct CallRequest {
 }
 
 /// What came of a call.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct CallAnswer {
     /// What the operation returned.
     result: Value,

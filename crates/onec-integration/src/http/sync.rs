@@ -8,6 +8,7 @@ use common::db::StoreResult;
 use common::http::{ClientIp, Json, Page, PageQuery, Path, Problem, Query, Violations};
 use common::ids;
 use http::StatusCode;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::PgConnection;
@@ -25,7 +26,7 @@ use crate::store::jobs::{self, Job, Listed, Mode, NewJob};
 use crate::store::progress::{self, DeadObject, EntityProgress};
 
 /// What to synchronise.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct StartSync {
     /// May be left out when there is one infobase.
@@ -41,7 +42,7 @@ pub(crate) struct StartSync {
 }
 
 /// A job that was queued.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Started {
     job_id: Uuid,
     status_url: String,
@@ -125,7 +126,7 @@ fn check(profiles: Profiles, request: &StartSync, infobase: &Infobase) -> Result
 }
 
 /// A job.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct JobView {
     id: Uuid,
     infobase_id: Uuid,
@@ -156,7 +157,7 @@ pub(crate) struct JobView {
 }
 
 /// Progress of one entity.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct EntityView {
     name: String,
     state: String,
@@ -285,7 +286,7 @@ pub(crate) async fn get(
 }
 
 /// Which jobs are listed.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct ListQuery {
     limit: Option<u32>,
     cursor: Option<String>,
@@ -294,7 +295,7 @@ pub(crate) struct ListQuery {
 }
 
 /// States of jobs.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum JobState {
     Queued,
@@ -376,7 +377,7 @@ pub(crate) async fn cancel(
 }
 
 /// An object that a job could not read.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct DeadObjectView {
     entity: String,
     /// The entity set of 1C and the reference in it.

@@ -6,6 +6,7 @@ use common::Text;
 use common::auth::Identity;
 use common::db::StoreResult;
 use common::http::{ClientIp, Json, Path, Problem, Query as Parameters, Violations};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -27,7 +28,7 @@ const DEFAULT_ROWS: u32 = 100;
 const MOST_ROWS: u32 = 1000;
 
 /// What is to be computed. Which of these a table takes, its function in the metadata says.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TableQuery {
     infobase: Option<Uuid>,
@@ -50,7 +51,7 @@ pub(crate) struct TableQuery {
 }
 
 /// A computed table.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct TableView {
     infobase_id: Uuid,
     infobase: String,
@@ -64,7 +65,7 @@ pub(crate) struct TableView {
 }
 
 /// A column.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Column {
     name: String,
     r#type: String,

@@ -9,6 +9,7 @@ use common::auth::{Companies, Identity, Permission};
 use common::contract::events::Outcome;
 use common::db::StoreResult;
 use common::http::{ClientIp, Cursor, Json, Page, PageQuery, Path, Problem, Query};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -25,7 +26,7 @@ use crate::store::drafts::{self as store, Write};
 use crate::store::infobases;
 
 /// A change in the history.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct WriteView {
     id: Uuid,
     draft_id: Uuid,

@@ -6,6 +6,7 @@ mod plan;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub(crate) use files::Profiles;
@@ -180,7 +181,7 @@ struct RegisterProfile {
 }
 
 /// The side of the account that receipts (приход) are written to; expenses go to the other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Direction {
     Debit,

@@ -2,6 +2,7 @@
 
 use super::schema::{CURRENT_CONFIG, Complex, Schema, Simple, Type, V8, XS};
 use super::xml::Name;
+use schemars::JsonSchema;
 
 /// Key of a value's type in JSON, where the schema leaves it open.
 pub(crate) const TYPE: &str = "@type";
@@ -11,7 +12,7 @@ pub(crate) const VALUE: &str = "value";
 pub(crate) const TEXT: &str = "#text";
 
 /// How values of a type are written.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, JsonSchema)]
 pub(crate) enum Kind<'a> {
     /// Any type: the value itself tells.
     Any,
@@ -34,7 +35,7 @@ pub(crate) enum Kind<'a> {
 }
 
 /// Forms of text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema)]
 pub(crate) enum Form {
     /// Any text.
     String,

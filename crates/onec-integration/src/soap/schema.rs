@@ -1,5 +1,6 @@
 //! XML Schema as far as SOAP of 1C and its kin use it: what a value of a type looks like.
 
+use schemars::JsonSchema;
 use std::collections::HashMap;
 
 use super::xml::{Element, Name};
@@ -25,7 +26,7 @@ pub(crate) enum Type {
 }
 
 /// A simple type.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, JsonSchema)]
 pub(crate) struct Simple {
     /// What it restricts.
     pub(crate) base: Name,
@@ -38,7 +39,7 @@ pub(crate) struct Simple {
 }
 
 /// A complex type.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, JsonSchema)]
 pub(crate) struct Complex {
     /// What it extends or restricts.
     pub(crate) base: Option<Name>,
@@ -53,7 +54,7 @@ pub(crate) struct Complex {
 }
 
 /// An element within a complex type.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, JsonSchema)]
 pub(crate) struct Member {
     pub(crate) name: Name,
     pub(crate) type_name: Name,
@@ -66,7 +67,7 @@ pub(crate) struct Member {
 }
 
 /// An attribute of a complex type.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, JsonSchema)]
 pub(crate) struct Attribute {
     pub(crate) name: Name,
     pub(crate) type_name: Name,

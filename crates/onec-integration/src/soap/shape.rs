@@ -1,5 +1,6 @@
 //! What a parameter looks like, for people who want to call an operation.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::kind::{Kind, label};
@@ -12,7 +13,7 @@ const MAX_DEPTH: usize = 6;
 const MOST_MEMBERS: usize = 400;
 
 /// The form of a value.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Shape {
     /// Name of the type: `xs:string`, `v8:Structure`, `{namespace}name`; `object` when it has none.
     r#type: String,
@@ -33,7 +34,7 @@ pub(crate) struct Shape {
 }
 
 /// A member of an object.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct MemberShape {
     name: String,
     #[serde(flatten)]

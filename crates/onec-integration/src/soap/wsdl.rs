@@ -1,5 +1,6 @@
 //! WSDL 1.1 with bindings to SOAP 1.1 and 1.2, document/literal wrapped, as 1C publishes it.
 
+use schemars::JsonSchema;
 use std::collections::{BTreeMap, HashMap};
 
 use super::schema::{Complex, Member, Schema, Type, XS};
@@ -15,7 +16,9 @@ const SOAP_12: &str = "http://schemas.xmlsoap.org/wsdl/soap12/";
 pub(crate) const LARGEST_DOCUMENT: usize = 8 * 1024 * 1024;
 
 /// Version of the protocol.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, JsonSchema,
+)]
 pub(crate) enum Version {
     /// SOAP 1.1.
     #[serde(rename = "1.1")]
@@ -40,7 +43,7 @@ pub(crate) enum WsdlError {
 }
 
 /// Which way a parameter goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Direction {
     /// To the service.

@@ -3,6 +3,7 @@
 //! SOAP forbids document type declarations (SOAP 1.1 section 3, SOAP 1.2 part 1 section 5), so a
 //! document that has one is refused before any entity of it could be expanded.
 
+use schemars::JsonSchema;
 use std::sync::Arc;
 
 use quick_xml::Reader;
@@ -61,7 +62,7 @@ impl From<xml::XmlError> for XmlError {
 }
 
 /// An expanded name: namespace (empty for none) and local part.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, JsonSchema)]
 pub(crate) struct Name {
     pub(crate) space: Arc<str>,
     pub(crate) local: Arc<str>,

@@ -3,6 +3,7 @@
 use chrono::NaiveDateTime;
 use common::db::{StoreError, StoreResult};
 use rust_decimal::Decimal;
+use schemars::JsonSchema;
 use serde::Serialize;
 use sqlx::{Connection as _, PgConnection};
 use uuid::Uuid;
@@ -296,7 +297,7 @@ pub(crate) async fn missing(
 }
 
 /// What versions tell of a document.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
 pub(crate) struct Version {
     pub(crate) reference: Uuid,
     pub(crate) data_version: String,

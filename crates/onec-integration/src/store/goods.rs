@@ -4,6 +4,7 @@
 use chrono::{DateTime, Utc};
 use common::db::{StoreError, StoreResult};
 use rust_decimal::Decimal;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 use sqlx::PgConnection;
@@ -463,7 +464,7 @@ pub(crate) async fn session_names(
 }
 
 /// A price, to be shown.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Shown {
     /// Our id of the item.
     pub(crate) item_id: Uuid,

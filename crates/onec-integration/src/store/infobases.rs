@@ -1,8 +1,11 @@
 //! Infobases and how they are doing.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use common::db::{StoreError, StoreResult};
 use rust_decimal::Decimal;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -11,7 +14,7 @@ use crate::sight::Sight;
 use crate::transport::SessionMode;
 
 /// Who calls whom.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::Type, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::Type, Serialize, Deserialize, JsonSchema)]
 #[sqlx(type_name = "text", rename_all = "lowercase")]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Kind {
@@ -70,8 +73,6 @@ pub(crate) struct Infobase {
     pub(crate) created_at: DateTime<Utc>,
     /// The moment that the whole mirror is true of; none before the first synchronisation ended.
     pub(crate) as_of: Option<DateTime<Utc>>,
-    /// Another one for each state of the mirror; none before the first synchronisation ended.
-    pub(crate) data_version: Option<String>,
     /// The last check of the saved settings.
     pub(crate) last_check: Option<serde_json::Value>,
 }
@@ -108,7 +109,6 @@ impl Infobase {
             error_code: None,
             created_at: DateTime::UNIX_EPOCH,
             as_of: None,
-            data_version: None,
             last_check: None,
         }
     }
@@ -184,21 +184,7 @@ pub(crate) async fn list(connection: &mut PgConnection, sight: &Sight) -> Result
                   sync_interval_seconds, reconcile_hour, http_services, paused, from_environment, profile,
                   reachable, attempted_at, error_code, created_at, last_check,
                   case when mirrored_at is not null then
-                      (select min(as_of) from onec.freshness where infobase_id = infobases.id) end as as_of,
-                  case when mirrored_at is not null then md5(concat_ws('|', name, profile, time_zone,
-                      -- A run that found nothing new leaves the version as it is.
-                      coalesce(
-                          (select id || ':' || rows || ':' || done from onec.sync_jobs
-                           where infobase_id = infobases.id
-                             and (mode is distinct from 'incremental' or rows > 0
-                                  -- Where 1C tells of changes, each is one; otherwise objects are compared.
-                                  or done > 0 and exists (select from onec.change_points p
-                                                          where p.infobase_id = infobases.id))
-                           order by id desc limit 1),
-                          (select string_agg(entity || extract(epoch from as_of), ',' order by entity)
-                           from onec.freshness where infobase_id = infobases.id)),
-                      (select id || ':' || state || ':' || done from onec.exchange_imports
-                       where infobase_id = infobases.id order by id desc limit 1))) end as data_version
+                      (select min(as_of) from onec.freshness where infobase_id = infobases.id) end as as_of
            from onec.infobases
            where deleted_at is null
              and ($1::uuid[] is null
@@ -212,6 +198,25 @@ pub(crate) async fn list(connection: &mut PgConnection, sight: &Sight) -> Result
     .fetch_all(connection)
     .await
     .store("infobase_list")
+}
+
+/// The versions of mirrors: another one for each state of a mirror, none before its first
+/// synchronisation ended.
+pub(crate) async fn mirror_versions(
+    connection: &mut PgConnection,
+    ids: &[Uuid],
+) -> Result<HashMap<Uuid, String>, StoreError> {
+    let versions = sqlx::query!(
+        r#"select id as "id!", onec.mirror_version(id) as version from unnest($1::uuid[]) as asked (id)"#,
+        ids,
+    )
+    .fetch_all(connection)
+    .await
+    .store("infobase_mirror_versions")?;
+    Ok(versions
+        .into_iter()
+        .filter_map(|row| Some((row.id, row.version?)))
+        .collect())
 }
 
 /// Ids of what [`list`] lists.
@@ -241,21 +246,7 @@ pub(crate) async fn get(connection: &mut PgConnection, id: Uuid) -> Result<Optio
                   sync_interval_seconds, reconcile_hour, http_services, paused, from_environment, profile,
                   reachable, attempted_at, error_code, created_at, last_check,
                   case when mirrored_at is not null then
-                      (select min(as_of) from onec.freshness where infobase_id = infobases.id) end as as_of,
-                  case when mirrored_at is not null then md5(concat_ws('|', name, profile, time_zone,
-                      -- A run that found nothing new leaves the version as it is.
-                      coalesce(
-                          (select id || ':' || rows || ':' || done from onec.sync_jobs
-                           where infobase_id = infobases.id
-                             and (mode is distinct from 'incremental' or rows > 0
-                                  -- Where 1C tells of changes, each is one; otherwise objects are compared.
-                                  or done > 0 and exists (select from onec.change_points p
-                                                          where p.infobase_id = infobases.id))
-                           order by id desc limit 1),
-                          (select string_agg(entity || extract(epoch from as_of), ',' order by entity)
-                           from onec.freshness where infobase_id = infobases.id)),
-                      (select id || ':' || state || ':' || done from onec.exchange_imports
-                       where infobase_id = infobases.id order by id desc limit 1))) end as data_version
+                      (select min(as_of) from onec.freshness where infobase_id = infobases.id) end as as_of
            from onec.infobases where id = $1 and deleted_at is null"#,
         id
     )

@@ -6,6 +6,7 @@
 
 use chrono::{DateTime, Utc};
 use common::db::{StoreError, StoreResult};
+use schemars::JsonSchema;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -15,7 +16,7 @@ use crate::sight::Sight;
 pub(crate) const LEASE_SECONDS: f64 = 12.0;
 
 /// What a job does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Mode {
     /// Reads everything.

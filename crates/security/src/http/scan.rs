@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use common::Text;
 use common::http::{Json, Problem, Violations};
 use common::telemetry::RequestContext;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use waf::{Family, Kind, Place, Request, THRESHOLD};
 
@@ -14,7 +15,7 @@ const MAX_HEADERS: usize = 100;
 const MAX_URI: usize = 8 * 1024;
 
 /// A request as its parts.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ScanRequest {
     method: String,
@@ -25,6 +26,7 @@ pub(crate) struct ScanRequest {
     #[serde(default)]
     body: String,
     /// What the route carries; by default as the path says.
+    #[schemars(with = "Option<String>")]
     kind: Option<Kind>,
 }
 
@@ -53,22 +55,25 @@ impl ScanRequest {
     }
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct ScanResponse {
     score: u32,
     /// Points from which a request is flagged.
     threshold: u32,
     flagged: bool,
+    #[schemars(with = "String")]
     kind: Kind,
     reasons: Vec<ReasonResponse>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct ReasonResponse {
     rule: &'static str,
+    #[schemars(with = "String")]
     family: Family,
     title: String,
     points: u32,
+    #[schemars(with = "String")]
     place: Place,
     name: String,
     /// What matched, decoded; absent for texts for the assistant.

@@ -1,8 +1,21 @@
 //! Background loops.
 
+mod alertmanager;
+pub(crate) mod checkpoints;
 pub(crate) mod consume;
+mod deliver;
+mod detect;
+pub(crate) mod erase;
+pub(crate) mod keep;
 mod measure;
+mod observe;
+pub(crate) mod raise;
+mod rates;
+mod record;
+mod respond;
 mod retain;
+pub(crate) mod seal;
+mod take_over;
 pub(crate) mod verify;
 
 use std::future::Future;
@@ -16,11 +29,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::state::AppState;
 
-const STREAMS: &[Stream] = &[Stream::Audit, Stream::Auth, Stream::Requests];
+const STREAMS: &[Stream] = &[Stream::Audit, Stream::Auth, Stream::Requests, Stream::Usage];
 
 /// Starts all of them.
 pub(crate) fn start(state: &AppState, redis: &Redis, verify_every: Duration, context: &Context) {
     crate::metrics::describe();
+    start_defence(state, context);
     let handler = consume::EventHandler::new(state.clone());
     let consumer = Consumer::new(
         redis.clone(),
@@ -52,6 +66,29 @@ pub(crate) fn start(state: &AppState, redis: &Redis, verify_every: Duration, con
         every("verify", verify_every, shutdown, move || {
             let own = own.clone();
             async move { verify::verify(&own).await.map(|_| ()) }
+        }),
+    );
+}
+
+/// How long to wait after so many attempts have failed: a second, doubled each time, to a quarter of an hour.
+fn pause(attempts: i32) -> chrono::Duration {
+    let doublings = u32::try_from(attempts.clamp(1, 11) - 1).unwrap_or(0);
+    chrono::Duration::seconds(2_i64.pow(doublings).min(900))
+}
+
+/// Starts what answers threats and tells of them.
+fn start_defence(state: &AppState, context: &Context) {
+    crate::metrics::describe_defence(state.defence.rules());
+    let shutdown = || context.shutdown.clone();
+    context.spawn("respond", respond::run(state.clone(), shutdown()));
+    context.spawn("deliver", deliver::run(state.clone(), shutdown()));
+    context.spawn("alertmanager", alertmanager::run(state.clone(), shutdown()));
+    let own = state.clone();
+    context.spawn(
+        "rates",
+        every("rates", Duration::from_secs(300), shutdown(), move || {
+            let own = own.clone();
+            async move { rates::look(&own).await }
         }),
     );
 }

@@ -4,9 +4,20 @@
 
 mod alerts;
 mod audit;
+mod audit_archive;
+mod audit_checkpoints;
+mod audit_export;
+mod audit_rights;
+mod audit_tampering;
 mod authz;
+mod crash;
 mod detection;
+mod detections;
+mod lifecycle;
 mod migrate;
+mod notifications;
 mod outage;
+mod posture;
+mod responses;
 mod scan;
 mod support;

@@ -26,7 +26,7 @@ async fn the_schema_is_made_and_left_when_it_is_there() {
         let output = security("migrate", &url);
         assert!(output.status.success(), "{output:?}");
     }
-    let entries: i64 = sqlx::query_scalar("select count(*) from security.audit_log")
+    let entries: i64 = sqlx::query_scalar("select count(*) from security.audit_entries")
         .fetch_one(&pool)
         .await
         .unwrap();

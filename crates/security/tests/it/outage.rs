@@ -30,7 +30,17 @@ async fn without_postgres_every_route_says_so_and_recovers() {
     assert_eq!(client.post("/audit/log", &entry).await.status, 201);
 
     proxy.cut();
-    for path in ["/audit/log", "/audit/verify", "/threats", "/alerts"] {
+    for path in [
+        "/audit/log",
+        "/audit/log/01890a5d-ac96-774b-bcce-b302099a8057",
+        "/audit/log/01890a5d-ac96-774b-bcce-b302099a8057/proof",
+        "/audit/export",
+        "/audit/verify",
+        "/audit/checkpoints",
+        "/audit/segments",
+        "/threats",
+        "/alerts",
+    ] {
         client
             .get(path)
             .await
@@ -43,6 +53,15 @@ async fn without_postgres_every_route_says_so_and_recovers() {
         let problem = client.post(path, &entry).await;
         problem.assert_problem(503, "dependency.unavailable");
         assert!(problem.headers.contains_key("retry-after"));
+    }
+    let erase = json!({"entries": ["01890a5d-ac96-774b-bcce-b302099a8057"], "reason": "because"});
+    for (path, body) in [
+        ("/audit/log/batch", json!({"entries": [entry]})),
+        ("/audit/checkpoints", json!({})),
+        ("/audit/erasures", erase),
+    ] {
+        let answer = client.post(path, &body).await;
+        answer.assert_problem(503, "dependency.unavailable");
     }
     let health = Client::anonymous(service.server.url()).get("/health").await;
     assert_eq!(health.status, 503);

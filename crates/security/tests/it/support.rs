@@ -4,12 +4,12 @@ use chrono::{DateTime, Utc};
 use common::auth::Permission;
 use common::clock::Clock;
 use common::config::Environment;
-use common::contract::events::{AUDIT_RECORDED, AuditEvent, AuthEvent, Outcome};
+use common::contract::events::{self as events_of, AUDIT_RECORDED, AuditEvent, AuthEvent, Outcome};
 use common::events::{self, Event, Stream};
 use common::service::{App, Context};
 pub(crate) use common::testing::eventually_within as eventually;
 use common::testing::{self, Client, Grant, Issuer, TestRedis, TestServer};
-use security::{AppState, Config, DEFINITION, SCHEMA};
+use security::{AppState, AuditConfig, Config, DEFINITION, Defence, DefenceSettings, SCHEMA};
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
@@ -26,10 +26,19 @@ impl Service {
     }
 
     pub(crate) async fn on(db: PgPool) -> Self {
+        Self::on_at(db, Clock::system(), &[]).await
+    }
+
+    /// On that database, at that time, with those settings of the audit log.
+    pub(crate) async fn on_at(db: PgPool, clock: Clock, audit: &[(&str, &str)]) -> Self {
         let issuer = Issuer::new();
+        let mut reader = common::config::Reader::from_values(audit.iter().copied());
+        let audit = AuditConfig::read(&mut reader).unwrap().keeping().unwrap();
         let state = AppState {
             db: db.clone(),
-            clock: Clock::system(),
+            audit,
+            clock,
+            defence: Defence::new(DefenceSettings::default(), None).unwrap(),
         };
         let router = security::routes().build(state, issuer.authenticator());
         let app = App {
@@ -69,6 +78,17 @@ impl Whole {
     }
 
     pub(crate) async fn with_redis(redis: TestRedis, redis_url: &str) -> Self {
+        let url = testing::database_url(&SCHEMA).await;
+        Self::with(redis, redis_url, &url, &[]).await
+    }
+
+    /// With those settings too.
+    pub(crate) async fn with(
+        redis: TestRedis,
+        redis_url: &str,
+        database_url: &str,
+        settings: &[(&str, &str)],
+    ) -> Self {
         let issuer = Issuer::new();
         let jwks = issuer.jwks();
         let keys = axum::Router::new().route(
@@ -79,12 +99,14 @@ impl Whole {
             }),
         );
         let keys = TestServer::serve(keys).await;
-        let url = testing::database_url(&SCHEMA).await;
-        let mut reader = common::config::Reader::from_values([
-            ("DATABASE_URL", url.as_str()),
+        let jwks_url = format!("{}/jwks.json", keys.url());
+        let own = [
+            ("DATABASE_URL", database_url),
             ("REDIS_URL", redis_url),
-            ("JWKS_URL", &format!("{}/jwks.json", keys.url())),
-        ]);
+            ("JWKS_URL", &jwks_url),
+        ];
+        let values = own.into_iter().chain(settings.iter().copied());
+        let mut reader = common::config::Reader::from_values(values);
         let config = Config::read(&mut reader);
         let config = reader.finish(config).unwrap();
         let context = Context::new(DEFINITION.name, "one".to_owned(), Environment::Development);
@@ -100,6 +122,10 @@ impl Whole {
 
     pub(crate) fn client(&self, permissions: &[Permission]) -> Client {
         Client::anonymous(self.server.url()).with_token(self.issuer.token(permissions))
+    }
+
+    pub(crate) fn url(&self) -> String {
+        self.server.url()
     }
 
     pub(crate) async fn publish(&self, stream: Stream, events: &[Event]) {
@@ -141,4 +167,19 @@ pub(crate) fn audited(action: &str) -> Event {
 pub(crate) async fn items(client: &Client, path: &str) -> Vec<Value> {
     let page: Value = client.get(path).await.json();
     page["items"].as_array().unwrap().clone()
+}
+
+/// Five failures within a minute from an address.
+pub(crate) fn burst(ip: &str) -> Vec<Event> {
+    let now = Clock::system().now();
+    (0..5)
+        .map(|n| {
+            login(
+                events_of::LOGIN_FAILED,
+                now - chrono::Duration::seconds(n),
+                ip,
+                "hash",
+            )
+        })
+        .collect()
 }

@@ -7,10 +7,11 @@ use ::http::StatusCode;
 use axum::extract::{FromRequest, FromRequestParts, RawQuery, Request, State};
 use common::Text;
 use common::db::StoreResult;
+use common::http::openapi::{Operation, Part};
 use common::http::{Json, Problem, Violations};
 use secrecy::SecretString;
 
-use super::oauth::{from_own_page, read_form};
+use super::oauth::{Form, from_own_page, read_form};
 use super::registration::{Address, Setup, Token};
 use super::{Client, invites, passwords, registration};
 use crate::error::Error;
@@ -24,6 +25,12 @@ use crate::{AppState, store};
 pub(crate) struct Sent {
     client: Client,
     form: Params,
+}
+
+impl Part for Sent {
+    fn describe(operation: &mut Operation<'_>) {
+        Form::describe(operation);
+    }
 }
 
 impl FromRequest<AppState> for Sent {

@@ -8,6 +8,7 @@ use common::contract::events::Outcome;
 use common::db::StoreResult;
 use common::http::{Json, Path, Problem};
 use common::{Locale, Text};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sqlx::PgConnection;
@@ -27,7 +28,7 @@ use crate::store::{self, Turn};
 use crate::{AppState, login, second_factors};
 
 /// What may be changed of a profile. Anything else, such as a role, is refused rather than ignored.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Profile {
     name: Option<String>,

@@ -3,13 +3,14 @@
 use ::http::StatusCode;
 use ::http::header::CACHE_CONTROL;
 use axum::extract::State;
-use axum::response::IntoResponse;
 use chrono::{DateTime, Duration, Utc};
 use common::auth::{Companies, Identity, Infobases, Permission, PermissionSet};
 use common::contract::events::Outcome;
 use common::db::StoreResult;
+use common::http::openapi::Answer;
 use common::http::{Json, Page, Path, Problem, Query, Violations};
 use common::{Text, ids};
+use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -32,7 +33,7 @@ use crate::store;
 use crate::{AppState, login};
 
 /// A key as it is shown; the key itself only once, when it is made.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct KeyResponse {
     id: Uuid,
     owner: Uuid,
@@ -67,7 +68,7 @@ impl KeyResponse {
 }
 
 /// A key to be made. Companies and infobases are the owner's when absent.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewKey {
     /// A service account; absent, the key is one's own.
@@ -85,7 +86,7 @@ pub(crate) async fn create(
     identity: Identity,
     client: Client,
     Json(body): Json<NewKey>,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<impl Answer, Problem> {
     let mut transaction = state.db.begin().await.store("begin")?;
     login::require_fresh(&mut transaction, &state, &identity).await?;
     let mut violations = Violations::new();
@@ -177,7 +178,7 @@ pub(crate) async fn create(
 }
 
 /// Whose keys.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct ListKeys {
     owner: Option<Uuid>,
 }
@@ -236,7 +237,7 @@ pub(crate) async fn revoke(
 }
 
 /// How long the former key goes on working.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Rotate {
     overlap_hours: Option<i64>,
@@ -249,7 +250,7 @@ pub(crate) async fn rotate(
     client: Client,
     Path(id): Path<Uuid>,
     Json(body): Json<Rotate>,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<impl Answer, Problem> {
     let overlap = body.overlap_hours.unwrap_or(OVERLAP_HOURS);
     let mut violations = Violations::new();
     within(&mut violations, "/overlap_hours", overlap, 0, MAX_OVERLAP_HOURS);
@@ -307,14 +308,15 @@ pub(crate) async fn rotate(
 }
 
 /// A key to be exchanged.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Exchange {
     #[serde(deserialize_with = "super::secret")]
+    #[schemars(with = "String")]
     api_key: SecretString,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct TokenResponse {
     access_token: String,
     token_type: &'static str,
@@ -326,7 +328,7 @@ pub(crate) async fn exchange(
     State(state): State<AppState>,
     client: Client,
     Json(body): Json<Exchange>,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<impl Answer, Problem> {
     let presented = Presented::parse(body.api_key.expose_secret()).ok_or(Error::ApiKeyInvalid)?;
     let mut transaction = state.db.begin().await.store("begin")?;
     let key = store::api_keys::find(&mut transaction, presented.id).await?;

@@ -8,6 +8,7 @@ use common::Text;
 use common::auth::Identity;
 use common::db::{StoreError, StoreResult};
 use common::http::{Json, Problem};
+use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -21,9 +22,10 @@ use crate::sessions::{self, EndReason, Grant, Kind, Refreshed};
 use crate::tokens::Presented;
 use crate::{AppState, metrics, record, store};
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 pub(crate) struct Refresh {
     #[serde(default, deserialize_with = "optional_secret")]
+    #[schemars(with = "Option<String>")]
     refresh_token: Option<SecretString>,
 }
 

@@ -7,6 +7,7 @@ use ::http::header::USER_AGENT;
 use ::http::request::Parts;
 use axum::extract::FromRequestParts;
 use common::http::ClientIp;
+use common::http::openapi::Part;
 
 /// A longer name of a program is cut.
 const MAX_USER_AGENT_CHARS: usize = 256;
@@ -17,6 +18,8 @@ pub(crate) struct Client {
     pub(crate) ip: IpAddr,
     pub(crate) user_agent: Option<String>,
 }
+
+impl Part for Client {}
 
 impl<S: Send + Sync> FromRequestParts<S> for Client {
     type Rejection = Infallible;

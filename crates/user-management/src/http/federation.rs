@@ -8,6 +8,7 @@ use chrono::{DateTime, Duration, Utc};
 use common::Text;
 use common::db::StoreResult;
 use common::http::{Json, Page, Path, Problem, Query};
+use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
@@ -26,7 +27,7 @@ use crate::pages::Failure;
 use crate::{AppState, metrics, store};
 
 /// A provider as the login page shows it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct ProviderResponse {
     id: String,
     title: String,
@@ -49,7 +50,7 @@ pub(crate) async fn providers(State(state): State<AppState>) -> Json<Page<Provid
 }
 
 /// Where to come back to.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct Start {
     return_to: Option<String>,
     /// The query of a program's request, from our own login page.
@@ -273,9 +274,10 @@ async fn come_back(
 }
 
 /// The code that the page found in its address.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(crate) struct Complete {
     #[serde(deserialize_with = "secret")]
+    #[schemars(with = "String")]
     code: SecretString,
     /// Whether the refresh token becomes a cookie.
     #[serde(default)]
@@ -303,9 +305,10 @@ pub(crate) async fn complete(
 }
 
 /// A token of the Supabase project.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(crate) struct SupabaseLogin {
     #[serde(deserialize_with = "secret")]
+    #[schemars(with = "String")]
     access_token: SecretString,
     #[serde(default)]
     cookie: bool,

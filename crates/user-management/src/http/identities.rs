@@ -10,6 +10,7 @@ use common::auth::Identity;
 use common::contract::events::Outcome;
 use common::db::StoreResult;
 use common::http::{Json, Page, Path, Problem};
+use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -28,7 +29,7 @@ use crate::record::Audited;
 use crate::{AppState, login, store};
 
 /// An identity as it is shown.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct IdentityResponse {
     provider: String,
     /// Name of the provider; its id when it is no longer configured.
@@ -62,20 +63,22 @@ pub(crate) async fn list(
 }
 
 /// What to link with. With nothing, the browser is to go to the provider.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Link {
     /// `link_code` of a login that ended with `federation.link_required`.
     #[serde(default, deserialize_with = "optional_secret")]
+    #[schemars(with = "Option<String>")]
     code: Option<SecretString>,
     /// A token of the Supabase project.
     #[serde(default, deserialize_with = "optional_secret")]
+    #[schemars(with = "Option<String>")]
     access_token: Option<SecretString>,
     /// The page to come back to from the provider.
     return_to: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Begun {
     authorization_url: String,
 }

@@ -7,6 +7,7 @@ use common::contract::events::Outcome;
 use common::db::StoreResult;
 use common::http::{Json, Problem, Violations};
 use common::ids;
+use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -27,13 +28,13 @@ use crate::store::{self, Turn};
 /// Accounts in one request.
 const MOST: usize = 1000;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Import {
     users: Vec<Imported>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Imported {
     email: String,
@@ -42,13 +43,14 @@ struct Imported {
     companies: Vec<String>,
     /// argon2, bcrypt or PBKDF2; without it the user sets a password by a letter.
     #[serde(default, deserialize_with = "optional_secret")]
+    #[schemars(with = "Option<String>")]
     password_hash: Option<SecretString>,
     /// Whether the other system has checked the address.
     #[serde(default)]
     email_verified: bool,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct ImportResponse {
     created: usize,
     /// Addresses that have an account already: nothing of it was changed.

@@ -8,6 +8,7 @@ use common::contract::events::Outcome;
 use common::db::StoreResult;
 use common::http::{Json, Page, PageQuery, Path, Problem, Query, Violations};
 use common::{Text, ids};
+use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -28,7 +29,7 @@ use crate::store::users::NewUser;
 use crate::store::{self, Turn};
 
 /// An invite as it is shown.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct InviteResponse {
     id: Uuid,
     email: String,
@@ -60,7 +61,7 @@ impl From<Invite> for InviteResponse {
     }
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewInvite {
     email: String,
@@ -215,12 +216,14 @@ pub(crate) async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(crate) struct Accept {
     #[serde(deserialize_with = "secret")]
+    #[schemars(with = "String")]
     pub(super) token: SecretString,
     pub(super) name: String,
     #[serde(deserialize_with = "secret")]
+    #[schemars(with = "String")]
     pub(super) password: SecretString,
 }
 

@@ -2,14 +2,15 @@
 
 use ::http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use axum::extract::State;
-use axum::response::IntoResponse;
 
 use super::oauth::cors::ANY_ORIGIN;
+use common::http::openapi::Answer;
+
 use crate::AppState;
 
 /// The set of keys. A key is published a day before its first use, so that a cache may keep the
 /// set for five minutes.
-pub(crate) async fn get(State(state): State<AppState>) -> impl IntoResponse {
+pub(crate) async fn get(State(state): State<AppState>) -> impl Answer {
     let headers = [
         (CONTENT_TYPE, "application/json"),
         (CACHE_CONTROL, "public, max-age=300"),

@@ -7,6 +7,7 @@ use common::Text;
 use common::auth::Identity;
 use common::db::StoreResult;
 use common::http::{Json, Problem, Violations};
+use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -28,17 +29,18 @@ pub(super) fn no_store() -> HeaderMap {
     HeaderMap::from_iter([(CACHE_CONTROL, HeaderValue::from_static("no-store"))])
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(crate) struct Login {
     email: String,
     #[serde(deserialize_with = "secret")]
+    #[schemars(with = "String")]
     password: SecretString,
     /// Whether the refresh token is to be kept by the browser as a cookie.
     #[serde(default)]
     cookie: bool,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct TokensResponse {
     access_token: String,
     token_type: &'static str,
@@ -152,11 +154,13 @@ pub(crate) async fn login(
 }
 
 /// A second factor: one of the three.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(crate) struct Factor {
     #[serde(default, deserialize_with = "optional_secret")]
+    #[schemars(with = "Option<String>")]
     code: Option<SecretString>,
     #[serde(default, deserialize_with = "optional_secret")]
+    #[schemars(with = "Option<String>")]
     recovery_code: Option<SecretString>,
     passkey: Option<Assertion>,
 }
@@ -186,9 +190,10 @@ impl Factor {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(crate) struct SecondFactor {
     #[serde(deserialize_with = "secret")]
+    #[schemars(with = "String")]
     challenge: SecretString,
     #[serde(flatten)]
     factor: Factor,
@@ -219,7 +224,7 @@ pub(crate) async fn second_factor(
 }
 
 /// What a browser asks a passkey with.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct PasskeyRequest {
     challenge: String,
     public_key: Value,
@@ -251,9 +256,10 @@ pub(crate) async fn passkey_options(
     Ok((no_store(), Json(body)))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(crate) struct PasskeyLogin {
     #[serde(deserialize_with = "secret")]
+    #[schemars(with = "String")]
     challenge: SecretString,
     passkey: Assertion,
     #[serde(default)]
@@ -288,18 +294,20 @@ pub(crate) async fn step_up_options(
     Ok((no_store(), Json(body)))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(crate) struct StepUp {
     #[serde(default, deserialize_with = "optional_secret")]
+    #[schemars(with = "Option<String>")]
     password: Option<SecretString>,
     #[serde(default, deserialize_with = "optional_secret")]
+    #[schemars(with = "Option<String>")]
     challenge: Option<SecretString>,
     #[serde(flatten)]
     factor: Factor,
 }
 
 /// An access token that tells of the newest proof.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct AccessResponse {
     pub(super) access_token: String,
     pub(super) token_type: &'static str,

@@ -10,6 +10,7 @@ use common::contract::events::Outcome;
 use common::db::StoreResult;
 use common::http::{Json, Path, Problem};
 use common::{Text, ids};
+use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -57,7 +58,7 @@ fn descriptor(passkey: &Listed) -> Value {
 }
 
 /// A passkey as its owner sees it.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct PasskeyResponse {
     id: Uuid,
     name: String,
@@ -80,7 +81,7 @@ impl From<Listed> for PasskeyResponse {
 }
 
 /// What a browser makes a passkey with.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct CreationRequest {
     challenge: String,
     public_key: Value,
@@ -130,15 +131,16 @@ pub(crate) async fn options(
     Ok((no_store(), Json(body)))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(crate) struct AddPasskey {
     #[serde(deserialize_with = "secret")]
+    #[schemars(with = "String")]
     challenge: SecretString,
     name: String,
     passkey: Creation,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct Added {
     #[serde(flatten)]
     passkey: PasskeyResponse,
@@ -226,7 +228,7 @@ pub(crate) async fn add(
     Ok((StatusCode::CREATED, no_store(), Json(Added { passkey, codes })))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RenamePasskey {
     name: String,

@@ -7,6 +7,7 @@ use common::auth::Identity;
 use common::contract::events::Outcome;
 use common::db::StoreResult;
 use common::http::{Json, Problem, Violations};
+use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::json;
@@ -79,11 +80,13 @@ async fn put_password(
     Ok(())
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(crate) struct Reset {
     #[serde(deserialize_with = "secret")]
+    #[schemars(with = "String")]
     pub(super) token: SecretString,
     #[serde(deserialize_with = "secret")]
+    #[schemars(with = "String")]
     pub(super) password: SecretString,
 }
 
@@ -153,11 +156,13 @@ pub(crate) async fn reset(
     Ok(StatusCode::NO_CONTENT)
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(crate) struct Change {
     #[serde(deserialize_with = "secret")]
+    #[schemars(with = "String")]
     current_password: SecretString,
     #[serde(deserialize_with = "secret")]
+    #[schemars(with = "String")]
     new_password: SecretString,
 }
 

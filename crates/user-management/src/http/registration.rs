@@ -9,6 +9,7 @@ use common::contract::events::Outcome;
 use common::db::StoreResult;
 use common::http::{Json, Problem, Violations};
 use common::ids;
+use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -30,15 +31,16 @@ use crate::store::registrations::NewRegistration;
 use crate::store::users::{EMAIL_KEY, NewUser};
 use crate::store::{self, Turn};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(crate) struct Register {
     email: String,
     #[serde(deserialize_with = "secret")]
+    #[schemars(with = "String")]
     password: SecretString,
     name: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct Registered {
     pub(super) user: UserResponse,
 }
@@ -179,9 +181,10 @@ pub(super) async fn check_password(
     Ok(())
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(crate) struct Token {
     #[serde(deserialize_with = "secret")]
+    #[schemars(with = "String")]
     pub(super) token: SecretString,
 }
 
@@ -314,7 +317,7 @@ async fn audit(
         .await?)
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(crate) struct Address {
     pub(super) email: String,
 }
@@ -350,12 +353,14 @@ pub(crate) async fn resend(
     Ok(letter_sent())
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(crate) struct Setup {
     #[serde(deserialize_with = "secret")]
+    #[schemars(with = "String")]
     pub(super) token: SecretString,
     pub(super) email: String,
     #[serde(deserialize_with = "secret")]
+    #[schemars(with = "String")]
     pub(super) password: SecretString,
     pub(super) name: String,
 }

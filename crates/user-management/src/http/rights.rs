@@ -1,12 +1,13 @@
 //! `PUT /users/{id}/role` and `GET /users/{id}/permissions`.
 
 use axum::extract::State;
-use axum::response::IntoResponse;
 use common::Text;
 use common::auth::{Companies, Identity, Infobases, Permission, Selected};
 use common::contract::events::Outcome;
 use common::db::StoreResult;
+use common::http::openapi::Answer;
 use common::http::{IfMatch, Json, Path, Problem, Violations, etag};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
@@ -23,7 +24,7 @@ use crate::store::{self, Turn};
 use crate::{AppState, login};
 
 /// The role to give; companies and infobases stay as they are when absent.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SetRole {
     role: String,
@@ -40,7 +41,7 @@ pub(crate) async fn set_role(
     Path(id): Path<Uuid>,
     if_match: IfMatch,
     Json(body): Json<SetRole>,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<impl Answer, Problem> {
     let mut transaction = state.db.begin().await.store("begin")?;
     login::require_fresh(&mut transaction, &state, &identity).await?;
     store::take_turn(&mut transaction, Turn::Roles).await?;
@@ -150,7 +151,7 @@ fn assignment(role: &str, reach: &Reach) -> serde_json::Value {
 }
 
 /// What a user may do, and why.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct ExplanationResponse {
     user_id: Uuid,
     role: RoleName,
@@ -163,14 +164,14 @@ pub(crate) struct ExplanationResponse {
     rights_version: i64,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct RoleName {
     name: String,
     title: String,
     custom: bool,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct PermissionExplained {
     name: &'static str,
     title: String,
@@ -187,7 +188,7 @@ pub(crate) async fn explain(
     State(state): State<AppState>,
     identity: Identity,
     Path(id): Path<Uuid>,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<impl Answer, Problem> {
     if id != identity.user_id && !identity.may(Permission::UsersRead) {
         return Err(Error::UserNotFound.into());
     }

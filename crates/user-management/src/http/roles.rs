@@ -2,12 +2,13 @@
 
 use ::http::StatusCode;
 use axum::extract::State;
-use axum::response::IntoResponse;
 use common::auth::{Identity, Permission, PermissionSet};
 use common::contract::events::Outcome;
 use common::db::StoreResult;
+use common::http::openapi::Answer;
 use common::http::{IfMatch, Json, Page, Path, Problem, Violations, etag};
 use common::{Locale, Text};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::PgConnection;
@@ -22,7 +23,7 @@ use crate::store::{self, Turn};
 use crate::{AppState, login};
 
 /// A role as it is shown.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct RoleResponse {
     name: String,
     title: String,
@@ -68,14 +69,14 @@ pub(crate) async fn list(State(state): State<AppState>) -> Result<Json<Page<Role
 pub(crate) async fn get(
     State(state): State<AppState>,
     Path(name): Path<String>,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<impl Answer, Problem> {
     let mut connection = state.db.acquire().await.store("acquire")?;
     let role = find(&mut connection, &name).await?;
     Ok((etag(role.version), Json(RoleResponse::new(role, locale()))))
 }
 
 /// A permission as it is shown.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct PermissionResponse {
     name: &'static str,
     title: String,
@@ -95,7 +96,7 @@ pub(crate) async fn permissions() -> Json<Page<PermissionResponse>> {
 }
 
 /// A title in both languages; the Russian one stands for the English one that is absent.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Titles {
     ru: String,
@@ -103,7 +104,7 @@ struct Titles {
 }
 
 /// A role to be made.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewRole {
     name: String,
@@ -112,7 +113,7 @@ pub(crate) struct NewRole {
 }
 
 /// What may be changed about a role.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ChangedRole {
     titles: Titles,
@@ -125,7 +126,7 @@ pub(crate) async fn create(
     identity: Identity,
     client: Client,
     Json(body): Json<NewRole>,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<impl Answer, Problem> {
     let mut violations = Violations::new();
     if let Err(detail) = parse_name(&body.name) {
         violations.add("/name", detail);
@@ -184,7 +185,7 @@ pub(crate) async fn replace(
     Path(name): Path<String>,
     if_match: IfMatch,
     Json(body): Json<ChangedRole>,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<impl Answer, Problem> {
     let mut violations = Violations::new();
     let (title, permissions) = checked(&mut violations, &body.titles, &body.permissions);
     violations.finish()?;

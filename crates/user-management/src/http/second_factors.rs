@@ -8,6 +8,7 @@ use common::contract::events::Outcome;
 use common::db::StoreResult;
 use common::http::{Json, Path, Problem};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -73,20 +74,21 @@ pub(super) fn shown(codes: &[SecretString]) -> Vec<String> {
 }
 
 /// Recovery codes: shown once.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct Codes {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) recovery_codes: Option<Vec<String>>,
 }
 
 /// By what the caller can confirm a login.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct Factors {
     totp: bool,
     passkeys: Vec<PasskeyResponse>,
     recovery_codes_left: i64,
 }
 
+/// One's own second factors.
 pub(crate) async fn list(
     State(state): State<AppState>,
     identity: Identity,
@@ -103,7 +105,7 @@ pub(crate) async fn list(
 }
 
 /// What an authenticator application is given, as text and as the content of a QR code.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct Enrolment {
     secret: String,
     uri: String,
@@ -132,14 +134,15 @@ pub(crate) async fn begin_totp(
     Ok((StatusCode::CREATED, no_store(), Json(Enrolment { secret, uri })))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(crate) struct Code {
     #[serde(deserialize_with = "secret")]
+    #[schemars(with = "String")]
     code: SecretString,
 }
 
 /// The token tells of the code that has just been shown.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct Confirmed {
     #[serde(flatten)]
     codes: Codes,

@@ -3,13 +3,14 @@
 use ::http::StatusCode;
 use ::http::header::CACHE_CONTROL;
 use axum::extract::State;
-use axum::response::IntoResponse;
 use chrono::{DateTime, Duration, Utc};
 use common::auth::{Companies, Identity, Infobases, PermissionSet};
 use common::contract::events::Outcome;
 use common::db::StoreResult;
+use common::http::openapi::Answer;
 use common::http::{IfMatch, Json, Page, PageQuery, Path, Problem, Query, Violations, etag};
 use common::{Text, ids};
+use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -38,7 +39,7 @@ use crate::{AppState, login, store};
 const METHODS: [AuthMethod; 3] = [AuthMethod::Basic, AuthMethod::Post, AuthMethod::PrivateKeyJwt];
 
 /// A service account as it is shown.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct AccountResponse {
     id: Uuid,
     name: String,
@@ -89,7 +90,7 @@ impl AccountResponse {
 }
 
 /// Parameters of the list.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct ListAccounts {
     limit: Option<u32>,
     cursor: Option<String>,
@@ -137,10 +138,7 @@ pub(crate) async fn list(
 }
 
 /// One service account.
-pub(crate) async fn get(
-    State(state): State<AppState>,
-    Path(id): Path<Uuid>,
-) -> Result<impl IntoResponse, Problem> {
+pub(crate) async fn get(State(state): State<AppState>, Path(id): Path<Uuid>) -> Result<impl Answer, Problem> {
     let mut connection = state.db.acquire().await.store("acquire")?;
     let account = store::service_accounts::find(&mut connection, id).await?;
     let account = account.ok_or(Error::UserNotFound)?;
@@ -152,7 +150,7 @@ pub(crate) async fn get(
 }
 
 /// A service account to be made. Companies and infobases are the maker's when absent.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewAccount {
     name: String,
@@ -171,7 +169,7 @@ pub(crate) async fn create(
     identity: Identity,
     client: Client,
     Json(body): Json<NewAccount>,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<impl Answer, Problem> {
     let mut transaction = state.db.begin().await.store("begin")?;
     login::require_fresh(&mut transaction, &state, &identity).await?;
     let own = Rights::from(&identity);
@@ -256,7 +254,7 @@ pub(crate) async fn create(
 }
 
 /// What may be changed of a service account; what is absent stays.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ChangedAccount {
     name: Option<String>,
@@ -277,7 +275,7 @@ pub(crate) async fn update(
     Path(id): Path<Uuid>,
     if_match: IfMatch,
     Json(body): Json<ChangedAccount>,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<impl Answer, Problem> {
     let mut transaction = state.db.begin().await.store("begin")?;
     login::require_fresh(&mut transaction, &state, &identity).await?;
     let account = store::service_accounts::find_locked(&mut transaction, id).await?;
@@ -375,7 +373,7 @@ pub(crate) async fn delete(
 }
 
 /// How long the former secret goes on working.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ReplaceSecret {
     overlap_hours: Option<i64>,
@@ -388,7 +386,7 @@ pub(crate) async fn replace_secret(
     client: Client,
     Path(id): Path<Uuid>,
     Json(body): Json<ReplaceSecret>,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<impl Answer, Problem> {
     let overlap = body.overlap_hours.unwrap_or(OVERLAP_HOURS);
     let mut violations = Violations::new();
     within(&mut violations, "/overlap_hours", overlap, 0, MAX_OVERLAP_HOURS);

@@ -7,6 +7,7 @@ use common::auth::Identity;
 use common::contract::events::Outcome;
 use common::db::StoreResult;
 use common::http::{Json, Page, Path, Problem};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 use uuid::Uuid;
@@ -20,7 +21,7 @@ use crate::store::sessions::Listed;
 use crate::{AppState, store};
 
 /// A session as it is shown.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct SessionResponse {
     id: Uuid,
     /// Whether it is the one that asks.

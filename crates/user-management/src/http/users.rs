@@ -1,12 +1,13 @@
 //! `/users`.
 
 use axum::extract::State;
-use axum::response::IntoResponse;
 use chrono::{DateTime, Utc};
 use common::Text;
 use common::auth::{Companies, Identity, Infobases, Permission, PermissionSet};
 use common::db::StoreResult;
+use common::http::openapi::Answer;
 use common::http::{Json, Page, PageQuery, Path, Problem, Query, etag};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -17,7 +18,7 @@ use crate::store;
 use crate::store::users::Filter;
 
 /// An account as it is shown.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct UserResponse {
     id: Uuid,
     email: String,
@@ -65,7 +66,7 @@ pub(crate) async fn me(
 }
 
 /// Parameters of the list.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct ListUsers {
     limit: Option<u32>,
     cursor: Option<String>,
@@ -115,7 +116,7 @@ pub(crate) async fn get(
     State(state): State<AppState>,
     identity: Identity,
     Path(id): Path<Uuid>,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<impl Answer, Problem> {
     if id != identity.user_id && !identity.may(Permission::UsersRead) {
         return Err(Error::UserNotFound.into());
     }

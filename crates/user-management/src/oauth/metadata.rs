@@ -2,6 +2,7 @@
 
 use common::Text;
 use common::auth::Permission;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 use uuid::Uuid;
@@ -11,7 +12,7 @@ use super::client_keys::ClientKeys;
 use super::{redirect, scope};
 
 /// As it is sent. Members that mean nothing here are ignored, as RFC 7591 has it.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct ClientMetadata {
     /// Only administrators choose one.
     pub(crate) client_id: Option<String>,

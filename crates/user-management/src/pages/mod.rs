@@ -20,6 +20,7 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use common::http::Problem;
+use common::http::openapi::{Answer, Operation};
 use common::telemetry::RequestContext;
 use common::{Locale, Text};
 use sha2::{Digest, Sha256};
@@ -114,6 +115,12 @@ impl Page {
         let closed = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
         headers.insert(CONTENT_SECURITY_POLICY, policy.unwrap_or(closed));
         headers.extend(self.headers);
+    }
+}
+
+impl Answer for Page {
+    fn describe(operation: &mut Operation<'_>) {
+        operation.answer("2XX", Some(("text/html", &serde_json::json!({"type": "string"}))));
     }
 }
 

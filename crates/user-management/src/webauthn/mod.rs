@@ -12,6 +12,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ciborium::Value;
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 use url::Url;
 use uuid::Uuid;
@@ -53,7 +54,7 @@ pub(crate) enum Refused {
 }
 
 /// Bytes that JSON carries as base64url.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, JsonSchema)]
 pub(crate) struct Bytes(pub(crate) Vec<u8>);
 
 impl<'de> Deserialize<'de> for Bytes {
@@ -67,12 +68,12 @@ impl<'de> Deserialize<'de> for Bytes {
 }
 
 /// A new credential, as `PublicKeyCredential.toJSON()` gives it.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct Creation {
     response: CreationResponse,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 struct CreationResponse {
     #[serde(rename = "clientDataJSON")]
     client_data: Bytes,
@@ -83,14 +84,14 @@ struct CreationResponse {
 }
 
 /// The use of a credential, as `PublicKeyCredential.toJSON()` gives it.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct Assertion {
     #[serde(rename = "rawId")]
     pub(crate) credential_id: Bytes,
     response: AssertionResponse,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 struct AssertionResponse {
     #[serde(rename = "clientDataJSON")]
     client_data: Bytes,

@@ -159,6 +159,21 @@ def _security() -> Dashboard:
               Query('sum(increase(token_refreshes_total{outcome="reused"}[1h]))', "reused")),
     )
     board.row(
+        "Responses and messages",
+        graph("Bans in force", "Addresses, users, sessions and keys that are shut out.", "short",
+              Query("max(security_bans)", "bans")),
+        graph("Responses", "Within an hour, by what was done and how it ended.", "short",
+              Query("sum by (action, outcome) (increase(security_responses_total[1h]))", "{{action}} {{outcome}}")),
+        graph("Messages about threats", "Within an hour, by channel and outcome.", "short",
+              Query("sum by (channel, outcome) (increase(alert_deliveries_total[1h]))", "{{channel}} {{outcome}}")),
+        graph("Messages that wait or were given up", "A receiver is away, or refuses.", "short",
+              Query("max(alert_deliveries_pending)", "waiting"), Query("max(alert_deliveries_dead)", "given up")),
+        graph("Observations", "What the detectors look at, per second, by signal.", "cps",
+              Query(f"sum by (signal) (rate(security_observations_total{RATE}))", "{{signal}}")),
+        graph("From decision to ban", "Time until gateways are told, nine of ten.", "s",
+              Query(f"histogram_quantile(0.9, sum by (le) (rate(security_ban_delay_seconds_bucket{RATE})))", "p90")),
+    )
+    board.row(
         "Refusals",
         graph("Refused at the gateway", "Requests per second with 401, 403 or 429.", "reqps",
               Query(f'sum by (status) (rate(http_requests_total{{service="gateway",status=~"401|403|429"}}{RATE}))',

@@ -9,12 +9,13 @@ mod html;
 mod plain;
 
 use common::BoxError;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use document::Document;
 
 /// What a text is made into.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Format {
     /// Markdown (CommonMark with tables).

@@ -7,6 +7,7 @@ use common::auth::Identity;
 use common::contract::events::Outcome;
 use common::db::StoreResult;
 use common::http::{Json, Page, Path, Problem};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 
@@ -17,7 +18,7 @@ use crate::sessions::EndReason;
 use crate::{AppState, store};
 
 /// A program, and what it may do.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct ApplicationResponse {
     client_id: String,
     client_name: String,

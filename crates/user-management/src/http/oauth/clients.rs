@@ -8,6 +8,7 @@ use common::contract::events::Outcome;
 use common::db::StoreResult;
 use common::http::{FieldError, Json, Page, PageQuery, Path, Problem, Query};
 use common::ids;
+use schemars::JsonSchema;
 use secrecy::ExposeSecret;
 use serde::Serialize;
 use serde_json::json;
@@ -24,7 +25,7 @@ use crate::store::oauth_clients::ID_KEY;
 use crate::{AppState, login, store};
 
 /// A client as it is shown.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct ClientResponse {
     client_id: String,
     client_name: String,

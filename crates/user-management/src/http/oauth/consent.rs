@@ -14,6 +14,7 @@ use crate::oauth::scope;
 use crate::pages::Failure;
 use crate::{AppState, store};
 
+/// What somebody decided about a program that asks to be let in.
 pub(crate) async fn post(
     State(state): State<AppState>,
     headers: HeaderMap,

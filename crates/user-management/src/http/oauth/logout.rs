@@ -8,6 +8,7 @@ use common::Text;
 use common::db::StoreResult;
 use common::http::Problem;
 use jsonwebtoken::{Algorithm, Validation};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -65,7 +66,7 @@ pub(crate) async fn confirmed(
 }
 
 /// What an ID token of ours says, however old it is.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 struct Hint {
     sub: Uuid,
     aud: String,

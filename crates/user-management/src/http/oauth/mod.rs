@@ -25,6 +25,7 @@ use common::Text;
 use common::contract::events::Outcome;
 use common::db::StoreResult;
 use common::http::Problem;
+use common::http::openapi::{Operation, Part};
 use common::telemetry::Chain;
 use secrecy::ExposeSecret;
 use serde_json::json;
@@ -47,6 +48,12 @@ const MAX_FORM_BYTES: usize = 64 * 1024;
 /// A body of `application/x-www-form-urlencoded`.
 #[derive(Debug)]
 pub(crate) struct Form(pub(crate) Params);
+
+impl Part for Form {
+    fn describe(operation: &mut Operation<'_>) {
+        operation.body("application/x-www-form-urlencoded", &json!({"type": "object"}));
+    }
+}
 
 impl<S: Send + Sync> FromRequest<S> for Form {
     type Rejection = OAuthError;

@@ -12,6 +12,7 @@ use common::db::StoreResult;
 use common::events::Actor;
 use common::http::Json;
 use common::http::Problem;
+use schemars::JsonSchema;
 use secrecy::ExposeSecret;
 use serde::Serialize;
 use serde_json::json;
@@ -32,7 +33,7 @@ use crate::sessions::{self, EndReason, Grant, Issued, Kind, Refreshed, Session};
 use crate::{AppState, metrics, store};
 
 /// What a client gets (RFC 6749, section 5.1).
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct TokenResponse {
     access_token: String,
     token_type: &'static str,
@@ -49,6 +50,7 @@ type Answer = ([(HeaderName, &'static str); 2], Json<TokenResponse>);
 /// Tokens must not stay in a cache (RFC 6749, section 5.1).
 const NO_STORE: [(HeaderName, &str); 2] = [(CACHE_CONTROL, "no-store"), (::http::header::PRAGMA, "no-cache")];
 
+/// Gives tokens for a code, a refresh token or credentials of a service account (RFC 6749).
 pub(crate) async fn post(
     State(state): State<AppState>,
     headers: HeaderMap,
