@@ -252,7 +252,7 @@ fn seen(uri: &Uri, routed: bool) -> Cow<'_, str> {
     }
     match (path::normalise(uri.path()), uri.query()) {
         (Ok(path), Some(query)) => Cow::Owned(format!("{path}?{query}")),
-        (Ok(path), None) => path.into(),
+        (Ok(path), None) => path,
         (Err(_), _) => Cow::Borrowed(both),
     }
 }

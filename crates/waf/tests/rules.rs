@@ -9,8 +9,8 @@ fn reasons(kind: Kind, place: &str, text: &str) -> Vec<&'static str> {
             .collect::<String>()
     };
     let json = serde_json::json!({ "text": text }).to_string();
-    let (mut uri, mut body, mut headers): (String, Vec<u8>, Vec<(&str, &[u8])>) =
-        ("/x".to_owned(), Vec::new(), Vec::new());
+    let (mut uri, mut body) = ("/x".to_owned(), Vec::new());
+    let mut headers: Vec<(&str, &[u8])> = Vec::new();
     match place {
         "body" => {
             headers.push(("content-type", b"application/json"));
