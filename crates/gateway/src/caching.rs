@@ -118,6 +118,7 @@ pub(crate) async fn answer(
     let name = asked.name();
     let mut waited = false;
     loop {
+        let landed = cache.landed();
         let flight = match cache.look(&name, worker.gateway.clock.now()).await {
             Some((entry, State::Fresh)) => return Ok(shown(worker, &asked, &entry, Kept::Hit)),
             Some((entry, _)) => {
@@ -132,6 +133,12 @@ pub(crate) async fn answer(
         };
         match flight {
             Ok(flight) => {
+                // Somebody may have fetched it since we looked.
+                if cache.landed() != landed
+                    && let Some((entry, State::Fresh)) = cache.look(&name, worker.gateway.clock.now()).await
+                {
+                    return Ok(shown(worker, &asked, &entry, Kept::Hit));
+                }
                 unconditional(&mut outgoing.headers);
                 let response = pass(worker, upstream, visit, outgoing).await?;
                 return kept(worker, &asked, &flight, response).await;

@@ -4,7 +4,7 @@
 //! what that caller may do. It keeps no body: it looks at the beginning of texts.
 //!
 //! Modules in reading order: [`config`]; `server`, which takes connections, `worker`, one thread that
-//! serves some of them, and `client_stream`; `pipeline`, the way of a request; `framing`, `path`, `routing` with `route_settings`, `client_address`, `bans`,
+//! serves some of them, and `client_stream`; `pipeline`, the way of a request; `framing`, `path`, `routing` with `route_table` and `route_settings`, `client_address`, `bans`,
 //! `inspection`, `limit` with `lease`, `tokens`, `api_keys`; `console`; `caching` with `cache_rule`, `freshness` and `response_cache`;
 //! `forward` with `upstream`, `replica`, `breaker`, `retry_budget`,
 //! `connections`, `body`, `compression` and `tunnel`; `resolve`, `health_checks` and `outliers`, which keep the replicas up to date; `visit`
@@ -51,6 +51,7 @@ mod resolve;
 mod response_cache;
 mod retry_budget;
 pub mod route_settings;
+mod route_table;
 pub mod routing;
 mod server;
 mod state;

@@ -189,6 +189,8 @@ pub(crate) struct ResponseCache {
     changes: Mutex<Recent<Hash, u64>>,
     /// Who is fetching what.
     flights: Mutex<HashMap<Hash, watch::Receiver<()>>>,
+    /// How many fetches have ended.
+    landed: AtomicU64,
     /// Routes under which something has been kept here: a few of them at most.
     labels: ArcSwap<Vec<&'static str>>,
     started: Instant,
@@ -209,6 +211,7 @@ pub(crate) struct Flight {
 impl Drop for Flight {
     fn drop(&mut self) {
         lock(&self.cache.flights).remove(&self.name.one);
+        self.cache.landed.fetch_add(1, Ordering::AcqRel);
     }
 }
 
@@ -221,6 +224,7 @@ impl ResponseCache {
             copies: Mutex::new(Recent::new(CAPACITY)),
             changes: Mutex::new(Recent::new(CAPACITY)),
             flights: Mutex::default(),
+            landed: AtomicU64::new(0),
             labels: ArcSwap::default(),
             started: Instant::now(),
             resting_until: AtomicU64::new(0),
@@ -264,6 +268,11 @@ impl ResponseCache {
             }
             None => usable(known?.0),
         }
+    }
+
+    /// How many fetches have ended: what was not there before one of them may be there now.
+    pub(crate) fn landed(&self) -> u64 {
+        self.landed.load(Ordering::Acquire)
     }
 
     /// The right to fetch an answer, or `Err` with the end of somebody else's fetching.

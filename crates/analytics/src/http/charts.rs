@@ -113,7 +113,7 @@ impl ChartRequest {
     }
 }
 
-/// POST /charts
+/// Draws a chart of given values or of a 1C report.
 pub(crate) async fn draw(
     State(state): State<AppState>,
     identity: Identity,

@@ -111,7 +111,7 @@ fn lacks(caller: &Identity, definition: &Definition) -> Option<Permission> {
     first
 }
 
-/// GET /dashboards
+/// Dashboards that the caller may see: ready ones, own ones, shared ones.
 pub(crate) async fn list(
     State(state): State<AppState>,
     identity: Identity,
@@ -152,14 +152,14 @@ pub(crate) struct Catalogue {
     items: Vec<QueryInfo>,
 }
 
-/// GET /dashboards/queries
+/// The queries that panels may have.
 pub(crate) async fn queries(identity: Identity) -> Json<Catalogue> {
     Json(Catalogue {
         items: dashboards::catalogue(&identity, RequestContext::current_locale()),
     })
 }
 
-/// GET /dashboards/{id}
+/// A dashboard with its figures, as JSON, a page or a picture.
 pub(crate) async fn show(
     State(state): State<AppState>,
     identity: Identity,
@@ -183,7 +183,7 @@ pub(crate) async fn show(
     Ok(shape::respond(&board, shape, &headers).await?)
 }
 
-/// GET /dashboards/{id}/panels/{panel}
+/// One panel with its figures, as JSON or a picture.
 pub(crate) async fn panel(
     State(state): State<AppState>,
     identity: Identity,
@@ -227,7 +227,7 @@ pub(crate) struct DashboardOutput {
     definition: Definition,
 }
 
-/// GET /dashboards/{id}/definition
+/// The definition of a dashboard, to be taken elsewhere.
 pub(crate) async fn definition(
     State(state): State<AppState>,
     identity: Identity,
@@ -302,7 +302,7 @@ pub(super) async fn audit(
     outbox::append(connection, &SCHEMA, Stream::Audit, &event).await
 }
 
-/// POST /dashboards
+/// Adds a dashboard.
 pub(crate) async fn create(
     State(state): State<AppState>,
     identity: Identity,
@@ -366,7 +366,7 @@ fn created(answer: &DashboardOutput) -> Response {
     (StatusCode::CREATED, headers, tag, Json(answer)).into_response()
 }
 
-/// PUT /dashboards/{id}
+/// Changes a dashboard; the former version is kept.
 pub(crate) async fn replace(
     State(state): State<AppState>,
     identity: Identity,
@@ -385,7 +385,7 @@ pub(crate) struct RestoreRequest {
     version: i32,
 }
 
-/// POST /dashboards/{id}/restore: an earlier version becomes the next one.
+/// Makes an earlier version the next one.
 pub(crate) async fn restore(
     State(state): State<AppState>,
     identity: Identity,
@@ -456,7 +456,7 @@ async fn save(
     Ok((tag, Json(output(&row, input.definition))).into_response())
 }
 
-/// DELETE /dashboards/{id}
+/// Deletes a dashboard.
 pub(crate) async fn delete(
     State(state): State<AppState>,
     identity: Identity,
@@ -499,7 +499,7 @@ pub(crate) struct VersionList {
     items: Vec<VersionInfo>,
 }
 
-/// GET /dashboards/{id}/versions
+/// Versions of a dashboard, the newest first.
 pub(crate) async fn versions(
     State(state): State<AppState>,
     identity: Identity,

@@ -73,7 +73,7 @@ fn info(row: LinkRow, url: Option<String>) -> LinkInfo {
     }
 }
 
-/// POST /dashboards/{id}/links
+/// Makes a link to a snapshot of a dashboard, for people without an account.
 pub(crate) async fn create(
     State(state): State<AppState>,
     identity: Identity,
@@ -155,7 +155,7 @@ pub(crate) struct LinkList {
     items: Vec<LinkInfo>,
 }
 
-/// GET /dashboards/{id}/links
+/// Links to a dashboard.
 pub(crate) async fn list(
     State(state): State<AppState>,
     identity: Identity,
@@ -168,7 +168,7 @@ pub(crate) async fn list(
     }))
 }
 
-/// DELETE /dashboards/{id}/links/{link}
+/// Revokes a link.
 pub(crate) async fn revoke(
     State(state): State<AppState>,
     identity: Identity,
@@ -195,7 +195,7 @@ pub(crate) async fn revoke(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// GET /shared/dashboards/{token}: for everybody who has the address.
+/// The snapshot of a dashboard, for everybody who has the address.
 pub(crate) async fn shared(
     State(state): State<AppState>,
     Path(token): Path<String>,

@@ -133,7 +133,7 @@ struct UserMetrics {
     previous_active: i64,
 }
 
-/// GET /metrics
+/// The state of the whole system.
 pub(crate) async fn show(
     State(state): State<AppState>,
     identity: Identity,

@@ -44,7 +44,7 @@ pub(crate) struct Catalogue {
     onec_problem: Option<Value>,
 }
 
-/// GET /reports
+/// What reports the caller may have as files.
 pub(crate) async fn list(
     State(state): State<AppState>,
     identity: Identity,

@@ -111,7 +111,7 @@ impl JobResponse {
     }
 }
 
-/// GET /reports/jobs
+/// One's own report jobs, the newest first.
 pub(crate) async fn jobs(
     State(state): State<AppState>,
     identity: Identity,
@@ -127,7 +127,7 @@ pub(crate) async fn jobs(
     Ok(Json(Page::from_rows(jobs, limit, |job: &JobResponse| job.job_id)))
 }
 
-/// GET /reports/jobs/{id}
+/// A report job: how far it is, and its file.
 pub(crate) async fn job(
     State(state): State<AppState>,
     identity: Identity,
@@ -137,7 +137,7 @@ pub(crate) async fn job(
     Ok(Json(JobResponse::new(job, &state)))
 }
 
-/// DELETE /reports/jobs/{id}: ends a job that has not ended. Cancelling twice is no mistake.
+/// Ends a job that has not ended. Cancelling twice is no mistake.
 pub(crate) async fn cancel(
     State(state): State<AppState>,
     identity: Identity,
@@ -167,7 +167,7 @@ pub(crate) async fn cancel(
     Ok(Json(JobResponse::new(job, &state)))
 }
 
-/// GET /reports/files/{id}
+/// The file of a job.
 pub(crate) async fn file(
     State(state): State<AppState>,
     identity: Identity,
@@ -191,7 +191,7 @@ pub(crate) struct LinkQuery {
     signature: String,
 }
 
-/// GET /reports/links/{id}: the file, for whoever has the link.
+/// The file, for whoever has the link.
 pub(crate) async fn link(
     State(state): State<AppState>,
     Path(id): Path<Uuid>,

@@ -175,7 +175,7 @@ fn tagged(row: ScheduleRow, secret: Option<&SecretString>) -> Tagged {
     (etag(row.version), Json(ScheduleResponse::new(row, secret)))
 }
 
-/// GET /reports/schedules
+/// One's own schedules.
 pub(crate) async fn list(
     State(state): State<AppState>,
     identity: Identity,
@@ -188,7 +188,7 @@ pub(crate) async fn list(
     Ok(Json(Page::from_rows(items.collect(), limit, |item| item.id)))
 }
 
-/// GET /reports/schedules/{id}
+/// One schedule.
 pub(crate) async fn get(
     State(state): State<AppState>,
     identity: Identity,
@@ -199,7 +199,7 @@ pub(crate) async fn get(
     Ok(tagged(row.ok_or(Error::NotFound)?, None))
 }
 
-/// POST /reports/schedules
+/// Adds a schedule: what, when, and for whom.
 pub(crate) async fn create(
     State(state): State<AppState>,
     identity: Identity,
@@ -217,7 +217,7 @@ pub(crate) async fn create(
     Ok((StatusCode::CREATED, no_store, tagged(row, secret.as_ref())))
 }
 
-/// PUT /reports/schedules/{id}: also renews the key that it runs with.
+/// Changes a schedule, and renews the key that it runs with.
 pub(crate) async fn replace(
     State(state): State<AppState>,
     identity: Identity,
@@ -327,7 +327,7 @@ async fn revoke(state: &AppState, identity: &Identity, key: Uuid) {
     }
 }
 
-/// DELETE /reports/schedules/{id}
+/// Deletes a schedule.
 pub(crate) async fn delete(
     State(state): State<AppState>,
     identity: Identity,
@@ -387,7 +387,7 @@ impl From<RunRow> for RunResponse {
     }
 }
 
-/// GET /reports/schedules/{id}/runs
+/// Runs of a schedule, the newest first.
 pub(crate) async fn runs(
     State(state): State<AppState>,
     identity: Identity,
@@ -403,7 +403,7 @@ pub(crate) async fn runs(
     Ok(Json(Page::from_rows(items, limit, |item: &RunResponse| item.id)))
 }
 
-/// POST /reports/schedules/{id}/run: one time more, now.
+/// Runs a schedule one time more, now.
 pub(crate) async fn run(
     State(state): State<AppState>,
     identity: Identity,

@@ -96,7 +96,7 @@ fn tagged(row: VariantRow, caller: Uuid) -> Tagged {
     (etag(row.version), Json(VariantResponse::new(row, caller)))
 }
 
-/// GET /reports/variants
+/// Saved reports: own ones and shared ones.
 pub(crate) async fn list(
     State(state): State<AppState>,
     identity: Identity,
@@ -111,7 +111,7 @@ pub(crate) async fn list(
     Ok(Json(Page::from_rows(items.collect(), limit, |item| item.id)))
 }
 
-/// GET /reports/variants/{id}
+/// One saved report.
 pub(crate) async fn get(
     State(state): State<AppState>,
     identity: Identity,
@@ -122,7 +122,7 @@ pub(crate) async fn get(
     Ok(tagged(row.ok_or(Error::NotFound)?, identity.user_id))
 }
 
-/// POST /reports/variants
+/// Saves a report with its parameters under a name.
 pub(crate) async fn create(
     State(state): State<AppState>,
     identity: Identity,
@@ -161,7 +161,7 @@ pub(crate) async fn create(
     Ok((StatusCode::CREATED, tagged(row, identity.user_id)))
 }
 
-/// PUT /reports/variants/{id}
+/// Changes a saved report.
 pub(crate) async fn replace(
     State(state): State<AppState>,
     identity: Identity,
@@ -197,7 +197,7 @@ pub(crate) async fn replace(
     Ok(tagged(row, identity.user_id))
 }
 
-/// DELETE /reports/variants/{id}
+/// Deletes a saved report.
 pub(crate) async fn delete(
     State(state): State<AppState>,
     identity: Identity,

@@ -48,7 +48,7 @@ struct Accepted {
     status_url: String,
 }
 
-/// POST /reports/generate
+/// Orders a report file; a job makes it.
 pub(crate) async fn generate(
     State(state): State<AppState>,
     identity: Identity,

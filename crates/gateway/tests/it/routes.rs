@@ -76,7 +76,7 @@ async fn what_is_not_in_the_table_is_not_found() {
         "/api",
         "/api/",
         "/api/other",
-        "/api/docs",
+        "/api/docs/x",
         "/metrics",
         "/ready",
         "/api/aichat",

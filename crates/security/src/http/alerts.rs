@@ -126,7 +126,7 @@ pub(crate) struct WholeAlert {
     timeline: Vec<EventResponse>,
 }
 
-/// GET /alerts
+/// Alerts, the newest first.
 pub(crate) async fn list(
     State(state): State<AppState>,
     Query(query): Query<ListQuery>,
@@ -155,7 +155,7 @@ pub(crate) async fn list(
     Ok(Json(Page::from_rows(items, limit, |alert| alert.id)))
 }
 
-/// GET /alerts/{id}
+/// One alert with its history.
 pub(crate) async fn get(
     State(state): State<AppState>,
     Path(id): Path<Uuid>,
@@ -194,7 +194,7 @@ impl Decision {
     }
 }
 
-/// POST /alerts/{id}/acknowledge
+/// Takes an alert in hand.
 pub(crate) async fn acknowledge(
     State(state): State<AppState>,
     identity: Identity,
@@ -213,7 +213,7 @@ pub(crate) async fn acknowledge(
     .await
 }
 
-/// POST /alerts/{id}/resolve
+/// Ends an alert, with what it was.
 pub(crate) async fn resolve(
     State(state): State<AppState>,
     identity: Identity,
@@ -232,7 +232,7 @@ pub(crate) async fn resolve(
     .await
 }
 
-/// POST /alerts/{id}/reopen
+/// Opens an alert again that had ended.
 pub(crate) async fn reopen(
     State(state): State<AppState>,
     identity: Identity,
@@ -357,7 +357,7 @@ fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     Option::deserialize(deserializer).map(Some)
 }
 
-/// PATCH /alerts/{id}
+/// Changes who handles an alert, or until when it is quiet.
 pub(crate) async fn update(
     State(state): State<AppState>,
     identity: Identity,
@@ -416,7 +416,7 @@ pub(crate) struct Comment {
     text: String,
 }
 
-/// POST /alerts/{id}/comments
+/// Adds a comment to an alert.
 pub(crate) async fn comment(
     State(state): State<AppState>,
     identity: Identity,
@@ -493,7 +493,7 @@ struct StatisticsGroup {
     seconds_to_resolve: Option<f64>,
 }
 
-/// GET /alerts/stats
+/// How many alerts there are, and how soon they are handled.
 pub(crate) async fn statistics(
     State(state): State<AppState>,
     Query(query): Query<StatisticsQuery>,

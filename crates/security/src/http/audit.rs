@@ -154,7 +154,7 @@ impl From<&Entry> for AppendResponse {
     }
 }
 
-/// POST /audit/log
+/// Appends an entry to the audit log.
 pub(crate) async fn append(
     State(state): State<AppState>,
     identity: Identity,
@@ -190,7 +190,7 @@ pub(crate) struct BatchResponse {
     entries: Vec<AppendResponse>,
 }
 
-/// POST /audit/log/batch: all of the entries, or none.
+/// Appends entries: all of them, or none.
 pub(crate) async fn append_batch(
     State(state): State<AppState>,
     identity: Identity,
@@ -309,7 +309,7 @@ impl From<Entry> for EntryResponse {
     }
 }
 
-/// GET /audit/log
+/// Entries of the audit log, the newest first, by conditions.
 pub(crate) async fn list(
     State(state): State<AppState>,
     identity: Identity,
@@ -331,7 +331,7 @@ pub(crate) async fn list(
     Ok(Json(Page::from_rows(items, limit, |entry| entry.sequence)))
 }
 
-/// GET /audit/log/{id}
+/// One entry.
 pub(crate) async fn get(
     State(state): State<AppState>,
     identity: Identity,

@@ -34,7 +34,7 @@ pub(crate) struct EraseResponse {
     entries: usize,
 }
 
-/// POST /audit/erasures
+/// Erases personal data from entries; the chain still verifies.
 pub(crate) async fn erase(
     State(state): State<AppState>,
     identity: Identity,

@@ -21,7 +21,7 @@ use crate::store::audit::{self as store, Filter};
 /// Entries that are read at once.
 const ROWS: i64 = 1000;
 
-/// GET /audit/export
+/// The audit log as a file: NDJSON, CSV, CEF, ECS or OCSF.
 pub(crate) async fn export(
     State(state): State<AppState>,
     identity: Identity,

@@ -63,7 +63,7 @@ impl VerifyResponse {
     }
 }
 
-/// GET /audit/verify
+/// Verifies the audit log, and names the first entry that is not what was written.
 pub(crate) async fn verify(
     State(state): State<AppState>,
     Query(query): Query<VerifyQuery>,
@@ -93,7 +93,7 @@ pub(crate) struct CompareRequest {
     archive: bool,
 }
 
-/// POST /audit/verify: compares the log with copies of checkpoints that were kept outside.
+/// Compares the log with copies of checkpoints that were kept outside.
 pub(crate) async fn compare(
     State(state): State<AppState>,
     Json(request): Json<CompareRequest>,
@@ -146,7 +146,7 @@ impl CheckpointResponse {
     }
 }
 
-/// GET /audit/checkpoints
+/// Signed checkpoints, the newest first.
 pub(crate) async fn checkpoints(
     State(state): State<AppState>,
     Query(page): Query<PageQuery>,
@@ -162,7 +162,7 @@ pub(crate) async fn checkpoints(
     })))
 }
 
-/// POST /audit/checkpoints: signs now what has been appended.
+/// Signs now what has been appended.
 pub(crate) async fn make_checkpoint(
     State(state): State<AppState>,
 ) -> Result<(StatusCode, Json<CheckpointResponse>), Problem> {
@@ -193,7 +193,7 @@ pub(crate) struct KeysResponse {
     items: Vec<KeyResponse>,
 }
 
-/// GET /audit/keys
+/// Public keys that checkpoints are verified with.
 pub(crate) async fn keys(State(state): State<AppState>) -> Json<KeysResponse> {
     let signer = &state.audit.signer;
     let items = signer.trusted().iter().map(|(key_id, key)| KeyResponse {
@@ -219,7 +219,7 @@ pub(crate) struct ProofResponse {
     checkpoint: CheckpointJson,
 }
 
-/// GET /audit/log/{id}/proof
+/// Proves that an entry is in a signed checkpoint (RFC 6962).
 pub(crate) async fn proof(
     State(state): State<AppState>,
     identity: Identity,
@@ -272,7 +272,7 @@ pub(crate) struct SegmentsResponse {
     items: Vec<SegmentResponse>,
 }
 
-/// GET /audit/segments
+/// Months that are in the archive.
 pub(crate) async fn segments(State(state): State<AppState>) -> Result<Json<SegmentsResponse>, Problem> {
     let mut connection = state.db.acquire().await.store("acquire")?;
     let segments = store::audit_segments::all(&mut connection).await?;

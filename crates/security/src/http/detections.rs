@@ -41,7 +41,7 @@ pub(crate) struct RuleResponse {
     rule: Rule,
 }
 
-/// GET /detections
+/// The rules of detection, in force and switched off.
 pub(crate) async fn list(State(state): State<AppState>) -> Json<Page<RuleResponse>> {
     let locale = RequestContext::current_locale();
     let rules = state.defence.rules().all().iter();
@@ -93,7 +93,7 @@ struct DryFinding {
     evidence: Value,
 }
 
-/// POST /detections/dry-run: nothing is recorded and nobody is told.
+/// Tries a rule over what happened; nothing is recorded and nobody is told.
 pub(crate) async fn dry_run(
     State(state): State<AppState>,
     Json(request): Json<DryRun>,
@@ -233,7 +233,7 @@ impl From<Exception> for ExceptionResponse {
     }
 }
 
-/// GET /detections/exceptions
+/// What was said to be no threat.
 pub(crate) async fn exceptions(
     State(state): State<AppState>,
 ) -> Result<Json<Page<ExceptionResponse>>, Problem> {
@@ -258,7 +258,7 @@ pub(crate) struct ExceptionRequest {
     reason: String,
 }
 
-/// POST /detections/exceptions
+/// Says that something is no threat, until a moment.
 pub(crate) async fn add_exception(
     State(state): State<AppState>,
     identity: Identity,
@@ -348,7 +348,7 @@ pub(crate) async fn add_exception(
     Ok((StatusCode::CREATED, Json(exception.into())))
 }
 
-/// DELETE /detections/exceptions/{id}
+/// Ends an exception.
 pub(crate) async fn end_exception(
     State(state): State<AppState>,
     identity: Identity,

@@ -36,7 +36,7 @@ pub(crate) struct ChannelsResponse {
     dead: i64,
 }
 
-/// GET /notifications
+/// The channels, and how their messages fare.
 pub(crate) async fn channels(State(state): State<AppState>) -> Result<Json<ChannelsResponse>, Problem> {
     let mut connection = state.db.acquire().await.store("acquire")?;
     let (pending, dead) = store::deliveries::waiting_and_dead(&mut connection).await?;
@@ -57,7 +57,7 @@ pub(crate) struct TestRequest {
     channel: String,
 }
 
-/// POST /notifications/test: leaves a message for the channel.
+/// Leaves a message for a channel, to try it.
 pub(crate) async fn test(
     State(state): State<AppState>,
     identity: Identity,
@@ -147,7 +147,7 @@ impl From<Delivery> for DeliveryResponse {
     }
 }
 
-/// GET /notifications/deliveries
+/// Messages, the newest first.
 pub(crate) async fn deliveries(
     State(state): State<AppState>,
     Query(query): Query<DeliveriesQuery>,
@@ -168,7 +168,7 @@ pub(crate) async fn deliveries(
     Ok(Json(Page::from_rows(items, limit, |delivery| delivery.id)))
 }
 
-/// POST /notifications/deliveries/{id}/retry: a message that was given up is tried for another day.
+/// Tries a message that was given up for another day.
 pub(crate) async fn retry(
     State(state): State<AppState>,
     identity: Identity,
@@ -215,7 +215,7 @@ impl From<Silence> for SilenceResponse {
     }
 }
 
-/// GET /notifications/silences: those that have not ended.
+/// Silences that have not ended.
 pub(crate) async fn silences(State(state): State<AppState>) -> Result<Json<Page<SilenceResponse>>, Problem> {
     let mut connection = state.db.acquire().await.store("acquire")?;
     let rows = store::exceptions::silences(&mut connection, state.clock.now()).await?;
@@ -237,7 +237,7 @@ pub(crate) struct SilenceRequest {
     reason: String,
 }
 
-/// POST /notifications/silences
+/// Holds messages back until a moment.
 pub(crate) async fn add_silence(
     State(state): State<AppState>,
     identity: Identity,
@@ -295,7 +295,7 @@ pub(crate) async fn add_silence(
     Ok((StatusCode::CREATED, Json(silence.into())))
 }
 
-/// DELETE /notifications/silences/{id}
+/// Ends a silence.
 pub(crate) async fn end_silence(
     State(state): State<AppState>,
     identity: Identity,

@@ -80,7 +80,7 @@ impl Checks {
     }
 }
 
-/// GET /posture
+/// How well the system is guarded, and what to do about it.
 pub(crate) async fn get(State(state): State<AppState>) -> Result<Json<Posture>, Problem> {
     let now = state.clock.now();
     let mut connection = state.db.acquire().await.store("acquire")?;

@@ -74,7 +74,7 @@ pub(crate) struct ListQuery {
     threat_id: Option<Uuid>,
 }
 
-/// GET /responses
+/// What rules have done by themselves, the newest first.
 pub(crate) async fn list(
     State(state): State<AppState>,
     Query(query): Query<ListQuery>,
@@ -95,7 +95,7 @@ pub(crate) struct BansQuery {
     subject: Option<String>,
 }
 
-/// GET /bans: those in force.
+/// Bans in force.
 pub(crate) async fn bans(
     State(state): State<AppState>,
     Query(query): Query<BansQuery>,
@@ -133,7 +133,7 @@ pub(crate) struct BanRequest {
     seconds: i64,
 }
 
-/// POST /bans
+/// Bans an address, a network, a user, a session or an API key.
 pub(crate) async fn ban(
     State(state): State<AppState>,
     identity: Identity,
@@ -205,7 +205,7 @@ pub(crate) async fn ban(
     Ok((StatusCode::CREATED, Json(row.into())))
 }
 
-/// POST /responses/{id}/undo; also DELETE /bans/{id}
+/// Takes a response or a ban back.
 pub(crate) async fn undo(
     State(state): State<AppState>,
     identity: Identity,
@@ -276,7 +276,7 @@ impl From<Allowed> for AllowedResponse {
     }
 }
 
-/// GET /allowed: who is never banned.
+/// Who is never banned.
 pub(crate) async fn allowed(State(state): State<AppState>) -> Result<Json<Page<AllowedResponse>>, Problem> {
     let mut connection = state.db.acquire().await.store("acquire")?;
     let rows = store::allowed(&mut connection).await?;
@@ -294,7 +294,7 @@ pub(crate) struct AllowRequest {
     reason: String,
 }
 
-/// POST /allowed: bans that touch the subject are lifted.
+/// Says who is never banned; bans that touch the subject are lifted.
 pub(crate) async fn allow(
     State(state): State<AppState>,
     identity: Identity,
@@ -339,7 +339,7 @@ pub(crate) async fn allow(
     Ok((StatusCode::CREATED, Json(new.into())))
 }
 
-/// DELETE /allowed/{id}
+/// Takes a subject off the allow list.
 pub(crate) async fn disallow(
     State(state): State<AppState>,
     identity: Identity,

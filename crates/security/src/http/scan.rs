@@ -81,7 +81,7 @@ struct ReasonResponse {
     excerpt: String,
 }
 
-/// POST /scan
+/// Scores one request as the gateway does.
 pub(crate) async fn scan(Json(request): Json<ScanRequest>) -> Result<Json<ScanResponse>, Problem> {
     request.validate()?;
     let kind = request.kind.unwrap_or_else(|| Kind::of_path(&request.uri));

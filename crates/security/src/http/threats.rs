@@ -87,7 +87,7 @@ impl ThreatResponse {
     }
 }
 
-/// GET /threats
+/// Threats, the newest first.
 pub(crate) async fn list(
     State(state): State<AppState>,
     Query(query): Query<ListQuery>,
@@ -129,7 +129,7 @@ pub(crate) struct WholeThreat {
     responses: Vec<ResponseResponse>,
 }
 
-/// GET /threats/{id}
+/// One threat with its evidence, its timeline and what was done.
 pub(crate) async fn get(
     State(state): State<AppState>,
     Path(id): Path<Uuid>,

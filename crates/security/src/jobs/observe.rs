@@ -4,11 +4,10 @@ use std::collections::{BTreeMap, HashSet};
 
 use chrono::{DateTime, DurationRound, TimeDelta, Timelike, Utc};
 use common::contract::events::{
-    self, ASSISTANT_ANSWERED, AUDIT_RECORDED, AuditEvent, AuthEvent, REQUEST_HANDLED, RequestEvent,
-    UsageEvent,
+    self, ASSISTANT_ANSWERED, ATTACK_SUSPECTED, AUDIT_RECORDED, AttackEvent, AuditEvent, AuthEvent,
+    REQUEST_HANDLED, RequestEvent, UsageEvent,
 };
 use common::events::{Event, HandleError, Stream};
-use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -24,27 +23,6 @@ const LARGE_PROMPT: u64 = 5000;
 const WORKING_HOURS: std::ops::Range<u32> = 7..22;
 /// Moscow is ahead of UTC by so much, without summer time.
 const MOSCOW: TimeDelta = TimeDelta::hours(3);
-
-/// Type of the events about requests that carry what looks like an attack.
-const ATTACK_SUSPECTED: &str = "gateway.attack_suspected";
-
-/// What is needed of such an event.
-#[derive(Debug, Deserialize)]
-struct Suspected {
-    route: String,
-    ip: String,
-    user_id: Option<Uuid>,
-    user_agent: Option<String>,
-    score: u32,
-    blocked: bool,
-    findings: Vec<SuspectedFinding>,
-}
-
-#[derive(Debug, Deserialize)]
-struct SuspectedFinding {
-    rule: String,
-    family: String,
-}
 
 /// What a batch of events tells the detectors.
 #[derive(Debug, Default)]
@@ -181,7 +159,7 @@ impl Observed {
         }
     }
 
-    fn attack(&mut self, event: &Event, data: &Suspected, now: DateTime<Utc>) {
+    fn attack(&mut self, event: &Event, data: &AttackEvent, now: DateTime<Utc>) {
         let refused = self.refused.entry(data.ip.clone()).or_default();
         if *refused >= MAX_REFUSED {
             return;
