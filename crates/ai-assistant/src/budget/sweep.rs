@@ -26,7 +26,7 @@ pub(crate) async fn sweep(db: PgPool, clock: Clock, shutdown: CancellationToken)
             Ok(0) => {}
             Ok(given_back) => {
                 tracing::warn!(
-                    labels.reservations = given_back,
+                    labels.reservations = %given_back,
                     "what attempts held was not settled in time"
                 );
             }

@@ -82,7 +82,7 @@ impl Names {
         match self.load(identity, infobase, items).await {
             Ok(dictionary) => {
                 tracing::debug!(
-                    labels.names = dictionary.len(),
+                    labels.names = %dictionary.len(),
                     "the names of the catalogues have been read"
                 );
                 let dictionary = Arc::new(dictionary);
@@ -143,7 +143,7 @@ impl Names {
                 }
                 if names.len() > MAX_NAMES {
                     tracing::warn!(
-                        labels.names = names.len(),
+                        labels.names = %names.len(),
                         "not all names of the catalogues can be recognised"
                     );
                     break;

@@ -187,8 +187,8 @@ async fn tell(checkpoint: &Checkpoint, config: &AuditConfig, http: &reqwest::Cli
             .map_err(reqwest::Error::without_url)?;
     }
     tracing::info!(
-        labels.audit_number = checkpoint.number,
-        labels.audit_size = checkpoint.size,
+        labels.audit_number = %checkpoint.number,
+        labels.audit_size = %checkpoint.size,
         "audit checkpoint {line}"
     );
     Ok(())
