@@ -8,7 +8,7 @@ use bytes::Bytes;
 use common::http::Problem;
 use http::header::{
     ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
-    ETAG, IF_NONE_MATCH, VARY,
+    ETAG, IF_NONE_MATCH, VARY, X_FRAME_OPTIONS,
 };
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
@@ -110,6 +110,8 @@ impl File {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static(caching));
         headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
         headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+        // For browsers that do not know `frame-ancestors`.
+        headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
         headers.insert(PERMISSIONS_POLICY, HeaderValue::from_static(PERMISSIONS));
         headers.insert(
             CROSS_ORIGIN_OPENER_POLICY,

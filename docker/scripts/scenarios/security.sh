@@ -67,7 +67,8 @@ while ((${#padded} % 4)); do padded+='='; done
 admin=$(openssl base64 -d -A <<<"$padded" | jq -c '.role = "admin" | .perms = ["*"]' | base64url)
 none=$(printf '{"alg":"none","typ":"at+jwt"}' | base64url)
 expect "$(text 'роль заменена' 'the role changed')" 401 -H "Authorization: Bearer $head.$admin.$signature" /api/users
-expect 'alg none' 401 -H "Authorization: Bearer $none.$admin." /api/users
+# What looks like an attack is refused before anybody looks whose it is.
+expect 'alg none' '401|403' -H "Authorization: Bearer $none.$admin." /api/users
 # The published key taken for the secret of a symmetric signature.
 curl "${EDGE_OPTIONS[@]}" "$EDGE/api/users/.well-known/jwks.json" 2>/dev/null | jq -r '.keys[0].x' | tr -d '\n' >"$WORK/key"
 hs=$(jq -cn --arg kid "$(tr -- '-_' '+/' <<<"$head" | { read -r h; while ((${#h} % 4)); do h+='='; done; openssl base64 -d -A <<<"$h"; } | jq -r '.kid // ""')" \
@@ -88,7 +89,7 @@ for path in /metrics /live /ready /api/metrics /api/ai/metrics /api/ai/../metric
     '/api/users/health/../../security/audit/log' '/api/security/health/../audit/log' '/api/security/health%2f..%2faudit%2flog' \
     '/api/users/auth/login/../../me' '//api//1c//companies' '/api/ai/health;/../conversations' '/api/1c/companies%00' \
     '/.env' '/..%2f..%2fetc/passwd' '/api/users/auth%2flogin%2f..%2f..%2fme'; do
-    expect "$path" "400|401|404|405" "$path"
+    expect "$path" "400|401|403|404|405" "$path"
 done
 expect "$(text 'метрики службы с токеном' 'metrics of a service with a token')" "403|404" -H "Authorization: Bearer $TOKEN" /api/ai/metrics
 
@@ -97,7 +98,7 @@ head -c 11534336 /dev/zero | tr '\0' 'a' >"$WORK/large"
 expect "$(text 'тело 11 МиБ' 'a body of 11 MiB')" 413 -X POST -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \
     -H 'Expect:' --data-binary "@$WORK/large" /api/ai/chat
 head -c 131072 "$WORK/large" >"$WORK/medium"
-expect "$(text 'вход с телом 128 КиБ' 'a login of 128 KiB')" 413 -X POST -H 'Content-Type: application/json' -H 'Expect:' \
+expect "$(text 'вход с телом 128 КиБ' 'a login of 128 KiB')" '403|413' -X POST -H 'Content-Type: application/json' -H 'Expect:' \
     --data-binary "@$WORK/medium" /api/users/auth/login
 expect "$(text 'заголовок 64 КиБ' 'a header of 64 KiB')" "400|431|414" --http1.1 -H @<(printf 'X-Long: %s\n' "$(head -c 65536 "$WORK/large")") /api/users/health
 for header in 'X-User-Id: 1' 'X-Role: admin' 'X-Forwarded-User: admin' 'X-Original-URL: /api/users/health' 'X-Rewrite-URL: /api/users/health'; do
