@@ -68,10 +68,12 @@ pub struct RouteModes(pub Vec<(String, Mode)>);
 
 impl Default for RouteModes {
     /// The assistant has guards of its own against texts that command it, and people may well ask about such texts;
-    /// what 1C bases push is text of goods by the megabyte.
+    /// what 1C bases push is text of goods by the megabyte; and whoever has a request scored sends an attack on purpose.
     fn default() -> Self {
         let monitored = ["/api/ai/*", "/v1/*", "/mcp", "/api/1c/commerceml/*"];
-        Self(monitored.map(|label| (label.to_owned(), Mode::Monitor)).into())
+        let mut modes: Vec<_> = monitored.map(|label| (label.to_owned(), Mode::Monitor)).into();
+        modes.push(("/api/security/scan".to_owned(), Mode::Off));
+        Self(modes)
     }
 }
 
@@ -368,6 +370,12 @@ mod tests {
         assert_eq!(of("/mcp"), Mode::Off);
         assert_eq!(of("/api/1c/companies"), Mode::Block);
         assert_eq!(of("/nowhere"), Mode::Block);
+        let settings = Settings {
+            routes: RouteModes::default(),
+            ..settings
+        };
+        let (route, _) = crate::routing::find("/api/security/scan").unzip();
+        assert_eq!(settings.mode(route), Mode::Off);
         assert_eq!("/api/ai/*".parse::<RouteModes>(), Err(NotRouteModes));
         assert_eq!("/api/ai/*=never".parse::<RouteModes>(), Err(NotRouteModes));
     }

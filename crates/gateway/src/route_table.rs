@@ -67,7 +67,7 @@ const fn health(outside: &'static str, service: Service) -> Route {
 }
 
 /// The route table. The longest match counts; a test holds the order.
-pub static TABLE: [Route; 51] = [
+pub static TABLE: [Route; 52] = [
     public(
         "/.well-known/oauth-authorization-server/api/users",
         "/.well-known/oauth-authorization-server",
@@ -194,6 +194,16 @@ pub static TABLE: [Route; 51] = [
         "/api-keys",
         Service::UserManagement,
     ),
+    // Attacks to be scored are told here: they are looked at by whoever asks, not on their way.
+    Route {
+        exact: true,
+        ..route(
+            "/api/security/scan",
+            "/api/security/scan",
+            "/scan",
+            Service::Security,
+        )
+    },
     // 1C bases that push log in to the service itself, with Basic authentication.
     Route {
         access: Access::Public,
