@@ -63,7 +63,8 @@ pub struct Reloadable {
     /// does it.
     pub compression: bool,
     /// `INSPECTION_MODE` (block), `INSPECTION_ROUTES` (`/api/ai/*`, `/v1/*`, `/mcp` and `/api/1c/commerceml/*` are
-    /// monitored) and `INSPECTION_THRESHOLD` (5): what is done with requests that look like attacks.
+    /// monitored, `/api/security/scan` is left alone) and `INSPECTION_THRESHOLD` (5): what is done with requests that
+    /// look like attacks.
     pub inspection: inspection::Settings,
     /// `NEVER_BANNED` (none): addresses or networks that no ban shuts out, separated by commas. Nor is
     /// loopback ever shut out.
